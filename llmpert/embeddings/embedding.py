@@ -1,0 +1,92 @@
+"""An embedding: one vector a gene, from one source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.storage import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What one source knows about genes: a vector a gene.
+
+    Attributes
+    ----------
+    name:
+        What kernels, figures and explanations call this source: "text", "sequence", …
+    genes:
+        Names as the source spells them (symbols), each unique.
+    vectors:
+        float32, genes x dimensions, finite, read-only.
+    provenance:
+        Source, model, version, licence, notes on what was left out, `simulated` and `stand_in`
+        (bool). JSON values only. `identity`, where present, stands for the content in
+        `fingerprint`, as in `Screen`.
+    """
+
+    name: str
+    genes: np.ndarray
+    vectors: np.ndarray
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        vectors = np.array(self.vectors, dtype=np.float32, order="C")
+        genes = np.array([str(g) for g in self.genes], dtype=object)
+        if vectors.ndim != 2 or vectors.shape[0] != len(genes) or not vectors.size:
+            raise InputError(
+                f"Embedding {self.name}: expected one vector for each of {len(genes)} genes,"
+                f" found an array of shape {vectors.shape}."
+            )
+        repeated = pd.Series(genes)[pd.Series(genes).duplicated()].unique()
+        if len(repeated):
+            raise InputError(
+                f"Embedding {self.name}: expected every gene once, found {len(repeated)} repeated:"
+                f" {', '.join(repeated[:5])}{' …' if len(repeated) > 5 else ''}."
+            )
+        if not np.isfinite(vectors).all():
+            bad = genes[~np.isfinite(vectors).all(axis=1)]
+            raise InputError(
+                f"Embedding {self.name}: expected finite numbers, found missing or infinite values"
+                f" for {len(bad)} gene(s), such as {bad[0]}."
+            )
+        vectors.setflags(write=False)
+        genes.setflags(write=False)
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "genes", genes)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of each gene's vector."""
+        return self.vectors.shape[1]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the vectors come from a simulation."""
+        return bool(self.provenance.get("simulated", False))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name this content (not its display name)."""
+        identity = self.provenance.get("identity")
+        if identity is not None:
+            return fingerprint(identity)
+        return fingerprint(self.genes, self.vectors)
+
+    def rows(self, genes: Sequence[str]) -> np.ndarray:
+        """Vectors of these genes, len(genes) x dimensions.
+
+        Raises
+        ------
+        InputError
+            A gene has no vector.
+        """
+        index = pd.Index(self.genes).get_indexer(pd.Index(list(genes), dtype=object))
+        if (index < 0).any():
+            missing = [g for g, i in zip(genes, index, strict=True) if i < 0]
+            raise InputError(f"Embedding {self.name} has no vector for {', '.join(missing[:5])}.")
+        return self.vectors[index]

@@ -1,0 +1,242 @@
+"""A screen: one cell line's responses to single-gene knockdowns."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from llmpert.errors import InputError
+from llmpert.storage import atomic_path, fingerprint
+
+FORMAT = "llmpert-screen"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """One cell line's responses, as differences to control (Δ).
+
+    Attributes
+    ----------
+    line:
+        Name of the cell line, such as "K562".
+    response:
+        float32, perturbations x genes, read-only. Row p is the mean response to knocking down
+        `perturbations[p]` minus the control mean, in `unit`.
+    perturbations, genes:
+        Names of the knocked-down genes (rows) and of the measured genes (columns), as the source
+        spells them; each unique.
+    unit:
+        What one unit of `response` is, for axes: "Δ log-normalised expression", "Δ z-score",
+        "rank score".
+    control_mean, spread:
+        Per measured gene: mean and standard deviation in control, or None where unknown.
+    cells:
+        Cells behind each perturbation's mean, or None where unknown.
+    provenance:
+        Source, licence, the steps taken, notes on what was repaired, and `simulated` (bool). JSON
+        values only. `provenance["identity"]`, where present, stands for the content in
+        `fingerprint` (a simulated screen is identified by its recipe and seed, because the last
+        bits of its numbers depend on the machine's linear algebra library).
+    """
+
+    line: str
+    response: np.ndarray
+    perturbations: np.ndarray
+    genes: np.ndarray
+    unit: str
+    control_mean: np.ndarray | None = None
+    spread: np.ndarray | None = None
+    cells: np.ndarray | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        def setter(name: str, value: np.ndarray | None) -> None:
+            if value is not None:
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+        setter("response", np.array(self.response, dtype=np.float32, order="C"))
+        setter("perturbations", np.array([str(x) for x in self.perturbations], dtype=object))
+        setter("genes", np.array([str(x) for x in self.genes], dtype=object))
+        for name in ("control_mean", "spread", "cells"):
+            value = getattr(self, name)
+            setter(name, None if value is None else np.array(value, dtype=np.float32))
+        self._check()
+
+    def _check(self) -> None:
+        rows, columns = len(self.perturbations), len(self.genes)
+        if self.response.shape != (rows, columns):
+            raise InputError(
+                f"Screen {self.line}: expected a {rows} x {columns} matrix for {rows} perturbations"
+                f" and {columns} genes, found {self.response.shape}."
+            )
+        if not rows or not columns:
+            raise InputError(
+                f"Screen {self.line} is empty: {rows} perturbations x {columns} genes."
+            )
+        for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
+            repeated = pd.Series(names)[pd.Series(names).duplicated()].unique()
+            if len(repeated):
+                raise InputError(
+                    f"Screen {self.line}: expected every {kind} once, found {len(repeated)}"
+                    f" repeated: {', '.join(repeated[:5])}{' …' if len(repeated) > 5 else ''}."
+                )
+        for name, length in (("control_mean", columns), ("spread", columns), ("cells", rows)):
+            value = getattr(self, name)
+            if value is not None and value.shape != (length,):
+                raise InputError(
+                    f"Screen {self.line}: expected {length} values of {name}, found {value.shape}."
+                )
+        if not np.isfinite(self.response).all():
+            bad = int((~np.isfinite(self.response)).any(axis=1).sum())
+            raise InputError(
+                f"Screen {self.line}: expected finite responses, found missing or infinite values"
+                f" in {bad} perturbation(s)."
+            )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses come from a simulation rather than an experiment."""
+        return bool(self.provenance.get("simulated", False))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name this content; cached results are filed under it."""
+        identity = self.provenance.get("identity")
+        if identity is not None:
+            return fingerprint(FORMAT_VERSION, identity)
+        return fingerprint(
+            FORMAT_VERSION, self.line, self.response, self.perturbations, self.genes, self.unit,
+            *(x if x is not None else "none" for x in (self.control_mean, self.spread, self.cells)),
+        )  # fmt: skip
+
+    def select(
+        self, perturbations: Sequence[str] | None = None, genes: Sequence[str] | None = None
+    ) -> "Screen":
+        """The same screen cut to these perturbations and genes, in the order given.
+
+        Raises
+        ------
+        InputError
+            A name is not in the screen.
+        """
+        rows = self._positions(self.perturbations, perturbations, "perturbation")
+        columns = self._positions(self.genes, genes, "gene")
+
+        def cut(values: np.ndarray | None, index: np.ndarray) -> np.ndarray | None:
+            return None if values is None else values[index]
+
+        provenance = dict(self.provenance)
+        if provenance.get("identity") is not None:
+            selection = fingerprint(self.perturbations[rows], self.genes[columns])
+            provenance["identity"] = [provenance["identity"], selection]
+        return replace(
+            self,
+            response=self.response[np.ix_(rows, columns)],
+            perturbations=self.perturbations[rows],
+            genes=self.genes[columns],
+            control_mean=cut(self.control_mean, columns),
+            spread=cut(self.spread, columns),
+            cells=cut(self.cells, rows),
+            provenance=provenance,
+        )
+
+    def _positions(
+        self, names: np.ndarray, wanted: Sequence[str] | None, kind: str
+    ) -> np.ndarray:
+        if wanted is None:
+            return np.arange(len(names))
+        index = pd.Index(names).get_indexer(pd.Index(list(wanted), dtype=object))
+        if (index < 0).any():
+            missing = [str(w) for w, i in zip(wanted, index, strict=True) if i < 0]
+            raise InputError(
+                f"Screen {self.line} has no {kind} {', '.join(missing[:5])}"
+                f"{' …' if len(missing) > 5 else ''}."
+            )
+        return index
+
+    def to_anndata(self) -> anndata.AnnData:
+        """As AnnData: obs = perturbations, var = measured genes, provenance in `uns["llmpert"]`."""
+        obs = pd.DataFrame(index=pd.Index(self.perturbations.astype(str), name="perturbation"))
+        var = pd.DataFrame(index=pd.Index(self.genes.astype(str), name="gene"))
+        for frame, column, value in (
+            (obs, "cells", self.cells),
+            (var, "control_mean", self.control_mean),
+            (var, "spread", self.spread),
+        ):
+            if value is not None:
+                frame[column] = value
+        head = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "line": self.line,
+            "unit": self.unit,
+            "provenance": json.dumps(self.provenance),
+        }
+        return anndata.AnnData(X=self.response.copy(), obs=obs, var=var, uns={"llmpert": head})
+
+    def save(self, path: str | Path) -> None:
+        """Write the screen as `.h5ad`; an existing file is replaced only by a complete one."""
+        with atomic_path(path) as temporary:
+            self.to_anndata().write_h5ad(temporary, compression="gzip", compression_opts=1)
+
+    @classmethod
+    def from_anndata(cls, data: anndata.AnnData, source: str) -> "Screen":
+        """Read back what `to_anndata` made.
+
+        Raises
+        ------
+        InputError
+            `data` was not written by llmpert, or by a version with another format.
+        """
+        head = data.uns.get("llmpert")
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise InputError.of_file(
+                source, "a screen written by llmpert", "an AnnData file without its mark"
+            )
+        if int(head.get("version", 0)) != FORMAT_VERSION:
+            raise InputError.of_file(
+                source,
+                f"screen format {FORMAT_VERSION}",
+                f"format {head.get('version')}; import the original file again",
+            )
+
+        def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
+            return frame[name].to_numpy() if name in frame else None
+
+        values = data.X.toarray() if sparse.issparse(data.X) else np.asarray(data.X)
+        return cls(
+            line=str(head["line"]),
+            response=values,
+            perturbations=data.obs_names.to_numpy(),
+            genes=data.var_names.to_numpy(),
+            unit=str(head["unit"]),
+            control_mean=column(data.var, "control_mean"),
+            spread=column(data.var, "spread"),
+            cells=column(data.obs, "cells"),
+            provenance=json.loads(str(head["provenance"])),
+        )
+
+
+def common_perturbations(*screens: Screen) -> list[Screen]:
+    """Cut screens to the perturbations that all share, in the first one's order.
+
+    Raises
+    ------
+    InputError
+        No perturbation is common to all.
+    """
+    shared = set(screens[0].perturbations).intersection(*(s.perturbations for s in screens[1:]))
+    if not shared:
+        raise InputError(
+            f"The screens {', '.join(s.line for s in screens)} have no perturbation in common."
+        )
+    order = [p for p in screens[0].perturbations if p in shared]
+    return [screen.select(perturbations=order) for screen in screens]

@@ -1,0 +1,64 @@
+"""Where llmpert keeps what it computes, atomic writes, and fingerprints of content."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+
+def home() -> Path:
+    """The folder for imported data and cached results: `LLMPERT_HOME` or the platform's own."""
+    chosen = os.environ.get("LLMPERT_HOME")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("llmpert", appauthor=False))
+
+
+def shipped() -> Path:
+    """The repository's `data/` folder: what comes with every clone."""
+    return Path(__file__).resolve().parent.parent / "data"
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; it takes `target`'s place only on success.
+
+    A reader therefore sees the old file or the new one, never half of one, and two writers of the
+    same content cannot corrupt each other. A killed writer leaves a stray `.partial` file at most.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last because some writers look at it.
+    handle, name = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.stem}.", suffix=f".partial{target.suffix}"
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; what is shared between processes follows the umask instead.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256 (first 16 hex digits) of arrays by dtype, shape and bytes, and of the rest by repr."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            if part.dtype.kind in "OUT":
+                digest.update(repr(part.tolist()).encode())
+            else:
+                digest.update(f"{part.dtype}{part.shape}".encode())
+                digest.update(np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
+        digest.update(b"\x1f")
+    return digest.hexdigest()[:16]
