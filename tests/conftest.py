@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a data folder of its own, so none reads what another computed."""
+    folder = tmp_path / "llmpert-home"
+    monkeypatch.setenv("LLMPERT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The rank-score benchmark's folder."""
+    folder = Path(os.environ.get("LLMPERT_REAL_DATA", REPOSITORY / "../shared/real"))
+    if not (folder / "k562_rank_response.h5ad").is_file():
+        pytest.skip(f"the rank-score benchmark is not in {folder} (set LLMPERT_REAL_DATA)")
+    return folder
