@@ -49,7 +49,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 def fingerprint(*parts: object) -> str:
-    """SHA-256 (first 16 hex digits) of arrays by dtype, shape and bytes, and of the rest by repr."""
+    """SHA-256 (first 16 hex digits) of arrays by dtype, shape and bytes, the rest by repr."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):

@@ -1,0 +1,3 @@
+from llmpert.models.registry import MODELS, ModelSpec
+
+__all__ = ["MODELS", "ModelSpec"]

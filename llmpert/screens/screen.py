@@ -148,9 +148,7 @@ class Screen:
             provenance=provenance,
         )
 
-    def _positions(
-        self, names: np.ndarray, wanted: Sequence[str] | None, kind: str
-    ) -> np.ndarray:
+    def _positions(self, names: np.ndarray, wanted: Sequence[str] | None, kind: str) -> np.ndarray:
         if wanted is None:
             return np.arange(len(names))
         index = pd.Index(names).get_indexer(pd.Index(list(wanted), dtype=object))
@@ -186,6 +184,23 @@ class Screen:
         """Write the screen as `.h5ad`; an existing file is replaced only by a complete one."""
         with atomic_path(path) as temporary:
             self.to_anndata().write_h5ad(temporary, compression="gzip", compression_opts=1)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Screen":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing, truncated, or not a screen written by llmpert.
+        """
+        if not Path(path).is_file():
+            raise InputError.of_file(path, "a screen", "no such file")
+        try:
+            data = anndata.read_h5ad(path)
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError.of_file(path, "a complete HDF5 file", str(error)) from error
+        return cls.from_anndata(data, str(path))
 
     @classmethod
     def from_anndata(cls, data: anndata.AnnData, source: str) -> "Screen":

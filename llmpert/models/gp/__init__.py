@@ -1,0 +1,3 @@
+from llmpert.models.gp.regressor import GaussianProcess
+
+__all__ = ["GaussianProcess"]

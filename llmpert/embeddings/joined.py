@@ -1,0 +1,49 @@
+"""Several embeddings as one input that keeps its parts apart."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from llmpert.embeddings.pca import PrincipalComponents
+
+
+class JoinedInput:
+    """Principal components of each source side by side, with the columns of each source known.
+
+    Every source is reduced and scaled on its own (`PrincipalComponents`), so none outweighs
+    another by its units or its number of dimensions. Models that see one matrix read the whole of
+    it; models with a part of their own for each source read `parts`.
+
+    Parameters
+    ----------
+    n_components:
+        Components kept of each source; fewer where a source has fewer.
+
+    Attributes
+    ----------
+    parts:
+        Source name -> slice of columns.
+    """
+
+    def __init__(self, n_components: int = 50) -> None:
+        self.n_components = n_components
+
+    def fit(self, sources: Mapping[str, np.ndarray]) -> "JoinedInput":
+        """Fit each source's components to its vectors (genes x dimensions)."""
+        self.components_ = {
+            name: PrincipalComponents(self.n_components).fit(vectors)
+            for name, vectors in sources.items()
+        }
+        self.parts: dict[str, slice] = {}
+        start = 0
+        for name, components in self.components_.items():
+            stop = start + components.n_components_
+            self.parts[name] = slice(start, stop)
+            start = stop
+        return self
+
+    def transform(self, sources: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Project vectors of the same sources: float64, genes x sum of components."""
+        return np.hstack(
+            [components.transform(sources[name]) for name, components in self.components_.items()]
+        )

@@ -1,0 +1,217 @@
+"""Fitting and scoring models on one problem, with every finished fit kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llmpert.embeddings.joined import JoinedInput
+from llmpert.errors import InputError
+from llmpert.evaluation.metrics import evaluate
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
+from llmpert.evaluation.store import ResultsStore
+from llmpert.models.registry import MODELS, ModelSpec
+from llmpert.problem import Problem
+from llmpert.storage import fingerprint
+
+VERSION = 1
+"""Raised whenever scores change for the same data and model, so that older ones are not used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What defines an evaluation besides its data and models.
+
+    Attributes
+    ----------
+    folds, seed:
+        Of the cross-validation.
+    features:
+        How many of the measured genes with the largest variance over the fold's training
+        perturbations are predicted and scored.
+    top:
+        How many top DE genes the "top" metrics look at.
+    components:
+        Principal components kept of each embedding.
+    """
+
+    folds: int = 5
+    seed: int = 0
+    features: int = 2000
+    top: int = 20
+    components: int = 50
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A model fitted to perturbations of a problem, ready for any gene with embeddings."""
+
+    problem: Problem
+    model: Any
+    spec: ModelSpec
+    joined: JoinedInput
+    columns: np.ndarray
+
+    def predict(self, genes: Sequence[str]) -> Prediction:
+        """Predict the responses to knocking down these genes, in the screen or not.
+
+        Raises
+        ------
+        InputError
+            A gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        """
+        found = [self.problem.find(gene) for gene in genes]
+        vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
+        mean, std = _predict(self.model, self.spec, self.joined.transform(vectors))
+        names = np.array(list(genes), dtype=object)
+        return Prediction(names, self.problem.screen.genes[self.columns], mean, std)
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One problem under one set of settings, with the fits already made.
+
+    No step sees a test perturbation's response before its prediction is scored: genes are chosen
+    on the fold's training part, models are fitted on (a sample of) it, and the components of the
+    embeddings know no responses.
+    """
+
+    problem: Problem
+    settings: Settings = Settings()
+    store: ResultsStore = field(default_factory=ResultsStore)
+
+    @cached_property
+    def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
+        return self.problem.inputs(self.settings.components)
+
+    @property
+    def largest_training_size(self) -> int:
+        """The training size that every fold can offer."""
+        return largest_training_size(len(self.problem.screen.perturbations), self.settings.folds)
+
+    def split(self, train_size: int, fold: int, repeat: int = 0) -> Split:
+        """The training and test rows of one fit."""
+        names = self.problem.screen.perturbations.tolist()
+        return split(names, self.settings.folds, self.settings.seed, fold, repeat, train_size)
+
+    def columns(self, pool: np.ndarray) -> np.ndarray:
+        """The genes with the largest variance over these perturbations, in the screen's order."""
+        variance = self.problem.screen.response[pool].var(axis=0, dtype=np.float64)
+        return np.sort(np.argsort(-variance, kind="stable")[: self.settings.features])
+
+    def key(self, model: str, part: Split) -> str:
+        """The name under which a fit is kept: a fingerprint of all that its numbers depend on."""
+        spec = MODELS[model]
+        screen, settings = self.problem.screen, self.settings
+        return fingerprint(
+            (VERSION, spec.name, spec.version, settings.features, settings.top),
+            screen.fingerprint,
+            (self.problem.fingerprint, settings.components) if spec.uses_embedding else None,
+            (settings.seed, part.fold, part.repeat) if spec.stochastic else None,
+            part.train.astype(np.int64), part.pool.astype(np.int64), part.test.astype(np.int64),
+        )  # fmt: skip
+
+    def is_done(self, model: str, train_size: int, fold: int, repeat: int = 0) -> bool:
+        """Whether the scores of a fit are kept."""
+        return self.store.has_scores(self.key(model, self.split(train_size, fold, repeat)))
+
+    def scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
+        """Scores of one fit on its fold's test perturbations, fitted now if not kept.
+
+        Returns
+        -------
+        Columns perturbation, metric, value; a row a test perturbation and metric.
+        """
+        part = self.split(train_size, fold, repeat)
+        key = self.key(model, part)
+        kept = self.store.scores(key)
+        if kept is not None:
+            return kept
+        prediction, columns = self._fit_and_predict(model, part)
+        screen = self.problem.screen
+        spread = None if screen.spread is None else screen.spread[columns]
+        measured = screen.response[np.ix_(part.test, columns)]
+        values = evaluate(prediction.mean, measured, self.settings.top, spread)
+        scores = pd.concat(
+            pd.DataFrame({"perturbation": prediction.perturbations, "metric": name, "value": value})
+            for name, value in values.items()
+        ).reset_index(drop=True)
+        self.store.put_scores(key, scores)
+        return scores
+
+    def held_out(self, model: str, train_size: int, perturbation: str) -> Prediction:
+        """The prediction for a perturbation of the screen by the fold that does not train on it.
+
+        The whole fold is predicted and kept, so the next perturbation of it is there at once.
+
+        Raises
+        ------
+        InputError
+            The perturbation is not among the problem's.
+        """
+        return self.fold_prediction(model, train_size, self.fold_of(perturbation)).row(perturbation)
+
+    def fold_of(self, perturbation: str) -> int:
+        """The fold that tests a perturbation."""
+        names = self.problem.screen.perturbations
+        row = np.flatnonzero(names == perturbation)
+        if not len(row):
+            reason = self.problem.left_out.get(perturbation, "it is not in the screen")
+            raise InputError(f"{perturbation} has no held-out prediction: {reason}.")
+        tests = cross_validation(names.tolist(), self.settings.folds, self.settings.seed)
+        return next(fold for fold, test in enumerate(tests) if row[0] in test)
+
+    def fold_prediction(self, model: str, train_size: int, fold: int) -> Prediction:
+        """Predictions for all test perturbations of a fold, fitted now if not kept."""
+        part = self.split(train_size, fold)
+        key = self.key(model, part)
+        kept = self.store.prediction(key)
+        if kept is None:
+            kept, _ = self._fit_and_predict(model, part)
+            self.store.put_prediction(key, kept)
+        return kept
+
+    def fit_all(self, model: str, held_out: Sequence[str] = ()) -> FittedModel:
+        """Fit to all perturbations but those held out, to predict those or genes outside.
+
+        Genes are chosen among the perturbations trained on.
+        """
+        screen = self.problem.screen
+        rows = np.flatnonzero(~np.isin(screen.perturbations, list(held_out)))
+        if len(rows) < 2:
+            raise InputError(
+                f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
+            )
+        inputs, joined = self._inputs
+        columns = self.columns(rows)
+        spec = MODELS[model]
+        fitted = spec.build(self.settings.seed).fit(inputs[rows], screen.response[rows][:, columns])
+        return FittedModel(self.problem, fitted, spec, joined, columns)
+
+    def _fit_and_predict(self, model: str, part: Split) -> tuple[Prediction, np.ndarray]:
+        spec = MODELS[model]
+        screen = self.problem.screen
+        columns = self.columns(part.pool)
+        inputs, _ = self._inputs
+        seed = int(
+            np.random.SeedSequence(
+                [self.settings.seed, part.fold, part.repeat, len(part.train)]
+            ).generate_state(1)[0]
+        )
+        fitted = spec.build(seed).fit(inputs[part.train], screen.response[part.train][:, columns])
+        mean, std = _predict(fitted, spec, inputs[part.test])
+        names = screen.perturbations[part.test]
+        return Prediction(names, screen.genes[columns], mean, std), columns
+
+
+def _predict(
+    model: Any, spec: ModelSpec, inputs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    if spec.gives_std:
+        mean, std = model.predict(inputs, return_std=True)
+        return mean.astype(np.float32), std.astype(np.float32)
+    return model.predict(inputs).astype(np.float32), None

@@ -1,0 +1,161 @@
+"""Learning curves: every model at every training size, fold and repeat."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.results import CATEGORIES, COLUMNS, NO_EMBEDDING, Results
+from llmpert.models.registry import MODELS
+
+Progress = Callable[[int, int, str], None]
+"""Called with fits done, fits in all, and what is being fitted."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One cell of a grid."""
+
+    experiment: Experiment
+    model: str
+    train_size: int
+    fold: int
+    repeat: int
+
+    @property
+    def embedding(self) -> str:
+        """The name of the embedding in results."""
+        uses = MODELS[self.model].uses_embedding
+        return self.experiment.problem.embedding_name if uses else NO_EMBEDDING
+
+    @property
+    def label(self) -> str:
+        """The fit in words, for progress displays."""
+        line = self.experiment.problem.screen.line
+        on = f" on {self.embedding}" if self.embedding != NO_EMBEDDING else ""
+        return (
+            f"{line}: {MODELS[self.model].label}{on}, {self.train_size} training perturbations,"
+            f" fold {self.fold + 1}, repeat {self.repeat + 1}"
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its scores are kept."""
+        return self.experiment.is_done(self.model, self.train_size, self.fold, self.repeat)
+
+    def rows(self) -> pd.DataFrame:
+        """The fit's rows of the results table, fitted now if not kept."""
+        scores = self.experiment.scores(self.model, self.train_size, self.fold, self.repeat)
+        return scores.assign(
+            line=self.experiment.problem.screen.line,
+            embedding=self.embedding,
+            model=self.model,
+            train_size=self.train_size,
+            fold=self.fold,
+            repeat=self.repeat,
+        )[list(COLUMNS)]
+
+
+def training_sizes(
+    experiment: Experiment, requested: Sequence[int]
+) -> tuple[list[int], dict[int, int]]:
+    """Training sizes that every fold can offer.
+
+    Returns
+    -------
+    The sizes, ascending, each once; and those asked for that were too large -> what stands in for
+    them. With none requested, the largest size.
+
+    Raises
+    ------
+    InputError
+        A size is below 2.
+    """
+    largest = experiment.largest_training_size
+    small = [size for size in requested if size < 2]
+    if small:
+        raise InputError(f"Expected training sizes of at least 2, found {small[0]}.")
+    replaced = {size: largest for size in requested if size > largest}
+    return sorted({min(size, largest) for size in requested} or {largest}), replaced
+
+
+def grid(
+    experiments: Sequence[Experiment],
+    models: Sequence[str],
+    sizes: Sequence[int],
+    repeats: int = 1,
+) -> list[Fit]:
+    """All fits of an evaluation, small training sets first.
+
+    Experiments may differ in line and embeddings. Models without embedding are fitted once for all
+    experiments on the same screen.
+
+    Raises
+    ------
+    InputError
+        An unknown model, or fewer than one repeat.
+    """
+    unknown = [model for model in models if model not in MODELS]
+    if unknown:
+        raise InputError(f"Expected models among {', '.join(MODELS)}, found {unknown[0]}.")
+    if repeats < 1:
+        raise InputError(f"Expected at least 1 repeat, found {repeats}.")
+    fits: dict[tuple[str, str, str, int, int, int], Fit] = {}
+    for experiment in experiments:
+        offered, _ = training_sizes(experiment, sizes)
+        for size in offered:
+            for model in models:
+                for repeat in range(repeats):
+                    for fold in range(experiment.settings.folds):
+                        fit = Fit(experiment, model, size, fold, repeat)
+                        screen = experiment.problem.screen.fingerprint
+                        fits.setdefault((screen, fit.embedding, model, size, fold, repeat), fit)
+    return sorted(fits.values(), key=lambda fit: fit.train_size)
+
+
+def run(fits: Sequence[Fit], progress: Progress = lambda done, total, label: None) -> Results:
+    """Make the fits that are not kept yet and gather the scores of all.
+
+    Each finished fit is kept at once: a run that is stopped goes on where it was.
+    """
+    return Results(pd.concat(_rows(fits, progress), ignore_index=True).astype(
+        dict.fromkeys(CATEGORIES, "category")
+    ), about(fits))  # fmt: skip
+
+
+def _rows(fits: Sequence[Fit], progress: Progress) -> Iterator[pd.DataFrame]:
+    for done, fit in enumerate(fits):
+        progress(done, len(fits), fit.label)
+        yield fit.rows()
+    progress(len(fits), len(fits), "done")
+
+
+def about(fits: Sequence[Fit]) -> dict[str, Any]:
+    """What results of these fits are about: data, whether simulated, stand-ins, settings."""
+    problems = {fit.experiment.problem.fingerprint: fit.experiment.problem for fit in fits}
+    screens = {p.screen.line: p.screen for p in problems.values()}
+    embeddings = {e.name: e for p in problems.values() for e in p.embeddings}
+    return {
+        "simulated": any(p.simulated for p in problems.values()),
+        "lines": {
+            line: {
+                "source": screen.provenance.get("source", ""),
+                "unit": screen.unit,
+                "fingerprint": screen.fingerprint,
+                "perturbations": len(screen.perturbations),
+            }
+            for line, screen in screens.items()
+        },
+        "embeddings": {
+            name: {
+                "source": embedding.provenance.get("source", ""),
+                "stand_in": bool(embedding.provenance.get("stand_in", False)),
+                "fingerprint": embedding.fingerprint,
+            }
+            for name, embedding in embeddings.items()
+        },
+        "settings": asdict(fits[0].experiment.settings) if fits else {},
+    }

@@ -1,0 +1,151 @@
+"""What "close to the measurement" means: one registry for tables, figures, tooltips and docs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from llmpert.errors import InputError
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to compare predicted with measured responses.
+
+    Attributes
+    ----------
+    name:
+        In results: "pearson_top20", "pearson_all", "mae_top20", "mae_all".
+    label:
+        On axes and in tables.
+    best:
+        Whether larger ("max") or smaller ("min") is better.
+    definition, edge_cases:
+        In words, for tooltips and the README.
+    compute:
+        (predicted, measured), each perturbations x genes -> one value a perturbation, NaN where it
+        is not defined.
+    top:
+        Over how many top DE genes of each perturbation; None means all genes.
+    """
+
+    name: str
+    label: str
+    best: Literal["max", "min"]
+    definition: str
+    edge_cases: str
+    compute: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    top: int | None
+
+
+def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each row: NaN where either row is constant.
+
+    A row counts as constant when all its values are equal to within rounding (a range of at most
+    1e-12 of its largest magnitude).
+    """
+    predicted = np.asarray(predicted, dtype=np.float64)
+    measured = np.asarray(measured, dtype=np.float64)
+    p = predicted - predicted.mean(axis=1, keepdims=True)
+    m = measured - measured.mean(axis=1, keepdims=True)
+    undefined = _constant(predicted) | _constant(measured)
+    # Rows are brought to unit length one by one, so that tiny responses do not underflow.
+    norms = np.linalg.norm(p, axis=1) * np.linalg.norm(m, axis=1)
+    dots = np.einsum("ij,ij->i", p, m)
+    undefined |= norms == 0
+    values = np.full(len(predicted), np.nan)
+    np.divide(dots, norms, out=values, where=~undefined)
+    return np.clip(values, -1, 1)
+
+
+def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Mean absolute error of each row, in units of the response."""
+    return np.abs(np.asarray(predicted, np.float64) - np.asarray(measured, np.float64)).mean(axis=1)
+
+
+def _constant(rows: np.ndarray) -> np.ndarray:
+    return np.ptp(rows, axis=1) <= 1e-12 * np.abs(rows).max(axis=1)
+
+
+def registry(top: int = 20) -> dict[str, Metric]:
+    """All metrics by name, in the order tables show them.
+
+    Parameters
+    ----------
+    top:
+        Number of top DE genes a perturbation.
+    """
+    if top < 2:
+        raise InputError(f"Expected at least 2 top DE genes (a correlation needs 2), found {top}.")
+    undefined = (
+        "Not defined, and left out of means with a count, where the prediction or the measurement"
+        " is the same for all genes concerned."
+    )
+    over_top = (
+        f"over the {top} genes of each perturbation with the largest measured |Δ| (divided by the"
+        " gene's spread in control where the screen knows it)"
+    )
+    return {
+        metric.name: metric
+        for metric in (
+            Metric(f"pearson_top{top}", f"Pearson, top {top} DE genes", "max",
+                   f"Pearson correlation of predicted and measured Δ {over_top}.",
+                   undefined, pearson, top),
+            Metric("pearson_all", "Pearson, all genes", "max",
+                   "Pearson correlation of predicted and measured Δ over all selected genes.",
+                   undefined, pearson, None),
+            Metric(f"mae_top{top}", f"MAE, top {top} DE genes", "min",
+                   f"Mean absolute difference of predicted and measured Δ {over_top}.",
+                   "Always defined.", mae, top),
+            Metric("mae_all", "MAE, all genes", "min",
+                   "Mean absolute difference of predicted and measured Δ over all selected genes.",
+                   "Always defined.", mae, None),
+        )
+    }  # fmt: skip
+
+
+def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) -> np.ndarray:
+    """Columns of the strongest measured responses of each perturbation.
+
+    Strength is |Δ|, divided by the gene's spread in control where that is known: the order of a
+    z-test against control, whose other factor (cells) is the same for all genes of a perturbation.
+    Ties keep the genes' order. The measurement of a test perturbation is used to choose where its
+    prediction is scored, never to make the prediction.
+
+    Parameters
+    ----------
+    measured:
+        Responses, perturbations x genes.
+    top:
+        How many; at most the number of genes is returned.
+    spread:
+        Standard deviation in control, one a gene. Genes without spread are never chosen before
+        others.
+
+    Returns
+    -------
+    int, perturbations x min(top, genes), strongest first.
+    """
+    strength = np.abs(np.asarray(measured, dtype=np.float64))
+    if spread is not None:
+        spread = np.asarray(spread, dtype=np.float64)
+        strength = np.divide(
+            strength, spread, out=np.zeros_like(strength), where=np.isfinite(spread) & (spread > 0)
+        )
+    return np.argsort(-strength, axis=1, kind="stable")[:, :top]
+
+
+def evaluate(
+    predicted: np.ndarray, measured: np.ndarray, top: int = 20, spread: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """All metrics for all perturbations: name -> one value a perturbation."""
+    chosen = top_genes(measured, top, spread)
+    strongest = (
+        np.take_along_axis(predicted, chosen, axis=1),
+        np.take_along_axis(measured, chosen, axis=1),
+    )
+    return {
+        name: metric.compute(*(strongest if metric.top else (predicted, measured)))
+        for name, metric in registry(top).items()
+    }

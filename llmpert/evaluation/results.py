@@ -1,0 +1,108 @@
+"""The tidy table of results: one row a perturbation and metric; figures draw from nothing else."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmpert.errors import InputError
+from llmpert.storage import atomic_path
+
+COLUMNS = (
+    "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
+)  # fmt: skip
+CATEGORIES = ("line", "embedding", "model", "perturbation", "metric")
+NO_EMBEDDING = "none"
+"""What the column `embedding` says for models that use none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Results with what they are about.
+
+    Attributes
+    ----------
+    table:
+        Columns `COLUMNS`; `value` is missing where a metric is not defined.
+    about:
+        JSON values: `simulated` (bool), `stand_ins` (notes), `lines` (line -> source, unit,
+        fingerprint), `settings`.
+    """
+
+    table: pd.DataFrame
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the data was simulated."""
+        return bool(self.about.get("simulated", False))
+
+    def write(self, path: str | Path) -> None:
+        """Write as Parquet; an existing file is replaced only by a complete one."""
+        with atomic_path(path) as temporary:
+            write_table(self.table, temporary, {"about": json.dumps(self.about)})
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Results":
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing, is not Parquet, or lacks a column.
+        """
+        if not Path(path).is_file():
+            raise InputError.of_file(path, "a table of results", "no such file")
+        try:
+            stored = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError.of_file(path, "a Parquet table of results", str(error)) from error
+        missing = [c for c in COLUMNS if c not in stored.column_names]
+        if missing:
+            raise InputError.of_file(
+                path, f"the columns {', '.join(COLUMNS)}", f"none named {', '.join(missing)}"
+            )
+        about = (stored.schema.metadata or {}).get(b"about", b"{}")
+        return cls(stored.to_pandas(), json.loads(about))
+
+
+def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> None:
+    """Write a Parquet table with metadata of its own beside pandas'."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
+    pq.write_table(arrow, path, compression="zstd")
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard error of each metric, a row each.
+
+    The value of a fold is the mean over its test perturbations and over its repeats; `mean` is the
+    mean over folds and `se` their standard deviation (n - 1) divided by √folds. Repeats of a fold
+    share their test set and, at large sizes, most of their training set, so they are averaged
+    first: counted as independent they would make the error look smaller than it is.
+
+    Returns
+    -------
+    Columns line, embedding, model, train_size, metric, mean, se, ci95 (1.96 se), folds,
+    perturbations, undefined (values that are not defined, left out of the means).
+    """
+    cell = ["line", "embedding", "model", "train_size", "metric"]
+    grouped = table.groupby([*cell, "fold"], observed=True, sort=False)
+    folds = grouped["value"].mean().reset_index()
+    counted = table.groupby(cell, observed=True, sort=False).agg(
+        perturbations=("perturbation", "nunique"),
+        undefined=("value", lambda v: int(v.isna().sum())),
+    )
+    summary = folds.groupby(cell, observed=True, sort=False)["value"].agg(["mean", "std", "count"])
+    # A single fold has no spread: its error is unknown, not zero.
+    summary["se"] = summary["std"] / np.sqrt(summary["count"])
+    summary["ci95"] = 1.96 * summary["se"]
+    summary = summary.rename(columns={"count": "folds"}).drop(columns="std")
+    return summary.join(counted).reset_index()[
+        [*cell, "mean", "se", "ci95", "folds", "perturbations", "undefined"]
+    ]

@@ -1,0 +1,81 @@
+"""Cross-validation folds and the growing training sets of learning curves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import KFold
+
+from llmpert.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One training and test set.
+
+    Attributes
+    ----------
+    fold, repeat:
+        Which fold is tested, and which random downsampling of its training part this is.
+    train:
+        Rows trained on, sorted.
+    pool:
+        The fold's whole training part, before downsampling, sorted. Genes are chosen on it, so
+        that all sizes of a curve are scored on the same genes; it never overlaps `test`.
+    test:
+        Rows predicted, sorted.
+    """
+
+    fold: int
+    repeat: int
+    train: np.ndarray
+    pool: np.ndarray
+    test: np.ndarray
+
+
+def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.ndarray]:
+    """Test rows of each fold; every perturbation is in exactly one.
+
+    Folds depend on the set of names and the seed alone, not on the order of rows: two cell lines
+    with the same perturbations are split alike.
+
+    Raises
+    ------
+    InputError
+        Fewer than 2 folds, or fewer perturbations than folds.
+    """
+    if not 2 <= folds <= len(names):
+        raise InputError(
+            f"Expected between 2 and {len(names)} folds for {len(names)} perturbations,"
+            f" found {folds}."
+        )
+    order = np.argsort(np.asarray(names, dtype=str), kind="stable")
+    splitter = KFold(folds, shuffle=True, random_state=seed)
+    return [np.sort(order[test]) for _, test in splitter.split(order)]
+
+
+def largest_training_size(perturbations: int, folds: int) -> int:
+    """The training size that every fold can offer."""
+    return perturbations - -(-perturbations // folds)
+
+
+def split(
+    names: Sequence[str], folds: int, seed: int, fold: int, repeat: int, train_size: int
+) -> Split:
+    """One fold with its training part downsampled to `train_size`.
+
+    For one fold and repeat, a smaller training set is part of every larger one.
+
+    Raises
+    ------
+    InputError
+        `train_size` is below 2 or above what the fold offers.
+    """
+    tests = cross_validation(names, folds, seed)
+    test = tests[fold]
+    order = np.argsort(np.asarray(names, dtype=str), kind="stable")
+    pool = order[~np.isin(order, test)]
+    if not 2 <= train_size <= len(pool):
+        raise InputError(f"Expected a training size between 2 and {len(pool)}, found {train_size}.")
+    drawn = np.random.default_rng([seed, fold, repeat]).permutation(pool)[:train_size]
+    return Split(fold, repeat, np.sort(drawn), np.sort(pool), test)

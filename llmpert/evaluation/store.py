@@ -1,0 +1,99 @@
+"""Finished fits on disk, by the content they were made from."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+from zipfile import BadZipFile
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.results import write_table
+from llmpert.storage import atomic_path, home
+
+T = TypeVar("T")
+SCORES = ("perturbation", "metric", "value")
+
+
+class ResultsStore:
+    """Scores and predictions of finished fits, one file a fit.
+
+    Every file is named by the fit's key (a fingerprint of data, model, split and code version) and
+    put in place atomically. Processes can share a folder: two that make the same fit write the same
+    file, and a killed one loses the fit in hand. A file that cannot be read is made again.
+
+    Parameters
+    ----------
+    folder:
+        Where files go; by default `results` in the data folder.
+    pack:
+        A Parquet table of further scores with a column `key`, such as the one that ships in
+        `data/`; it is read, never written.
+    """
+
+    def __init__(self, folder: Path | None = None, pack: Path | None = None) -> None:
+        self.folder = folder if folder is not None else home() / "results"
+        self.pack = pack
+
+    def scores(self, key: str) -> pd.DataFrame | None:
+        """Columns perturbation, metric, value of a finished fit, or None."""
+        packed = self._packed.get(key)
+        return packed if packed is not None else self._read(self._path(key, ".parquet"), _scores)
+
+    def has_scores(self, key: str) -> bool:
+        """Whether the scores of a fit are kept."""
+        return key in self._packed or self._path(key, ".parquet").is_file()
+
+    def put_scores(self, key: str, scores: pd.DataFrame) -> None:
+        """Keep the scores of a fit."""
+        with atomic_path(self._path(key, ".parquet")) as temporary:
+            write_table(scores[list(SCORES)], temporary, {})
+
+    def prediction(self, key: str) -> Prediction | None:
+        """The predictions of a finished fit, or None."""
+        return self._read(self._path(key, ".npz"), Prediction.load)
+
+    def put_prediction(self, key: str, prediction: Prediction) -> None:
+        """Keep the predictions of a fit."""
+        prediction.save(self._path(key, ".npz"))
+
+    def write_pack(self, path: Path, keys: list[str]) -> None:
+        """Write the scores of finished fits as one table for `pack`."""
+        parts = [(key, self.scores(key)) for key in keys]
+        table = pd.concat([part.assign(key=key) for key, part in parts if part is not None])
+        for column in ("key", "perturbation", "metric"):
+            table[column] = table[column].astype("category")
+        # Four decimals are finer than any standard error here and let the file compress to a third.
+        table["value"] = table["value"].round(4).astype("float32")
+        with atomic_path(path) as temporary:
+            write_table(table, temporary, {})
+
+    def _path(self, key: str, suffix: str) -> Path:
+        return self.folder / key[:2] / f"{key}{suffix}"
+
+    @staticmethod
+    def _read(path: Path, read: Callable[[Path], T]) -> T | None:
+        try:
+            return read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, pa.ArrowException):
+            path.unlink(missing_ok=True)
+            return None
+
+    @cached_property
+    def _packed(self) -> dict[str, pd.DataFrame]:
+        if self.pack is None or not self.pack.is_file():
+            return {}
+        table = pq.read_table(self.pack).to_pandas()
+        return {
+            str(key): part[list(SCORES)].reset_index(drop=True)
+            for key, part in table.groupby("key", observed=True, sort=False)
+        }
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    return pq.read_table(path, columns=list(SCORES)).to_pandas()

@@ -1,0 +1,86 @@
+"""All models by the name that command line, results and pages use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llmpert.models.gp import GaussianProcess
+from llmpert.models.linear import Linear
+from llmpert.models.mean import NonControlMean
+from llmpert.models.neighbours import Neighbours
+from llmpert.models.random import RandomPerturbation
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How one model is made and spoken of.
+
+    Attributes
+    ----------
+    name:
+        In results and on the command line.
+    label:
+        In figures and tables.
+    summary:
+        One sentence for tooltips and help.
+    build:
+        Makes an unfitted model from a seed.
+    version:
+        Raised whenever the model's predictions change, so that older cached results are not used.
+    uses_embedding:
+        Whether the inputs matter; results of models that do not use them carry no embedding.
+    stochastic:
+        Whether the seed matters.
+    gives_std:
+        Whether `predict` takes `return_std=True`.
+    """
+
+    name: str
+    label: str
+    summary: str
+    build: Callable[[int], Any]
+    version: int = 1
+    uses_embedding: bool = True
+    stochastic: bool = False
+    gives_std: bool = False
+
+
+MODELS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            name="random",
+            label="Random perturbation",
+            summary="The response of one training knockdown, drawn at random.",
+            build=lambda seed: RandomPerturbation(seed),
+            uses_embedding=False,
+            stochastic=True,
+        ),
+        ModelSpec(
+            name="mean",
+            label="Non-control mean",
+            summary="The mean response over all training knockdowns, the same for every gene.",
+            build=lambda seed: NonControlMean(),
+            uses_embedding=False,
+        ),
+        ModelSpec(
+            name="knn",
+            label="kNN (k = 1)",
+            summary="The response of the training gene nearest in the embedding.",
+            build=lambda seed: Neighbours(),
+        ),
+        ModelSpec(
+            name="linear",
+            label="Linear regression",
+            summary="Ordinary least squares from the embedding to every measured gene.",
+            build=lambda seed: Linear(),
+        ),
+        ModelSpec(
+            name="gp",
+            label="Gaussian process",
+            summary="Smooth interpolation between training genes, with an error bar (RBF kernel).",
+            build=lambda seed: GaussianProcess(),
+            gives_std=True,
+        ),
+    )
+}

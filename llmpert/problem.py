@@ -1,0 +1,194 @@
+"""A screen and embeddings cut to the genes they share, in one order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from llmpert.embeddings.embedding import Embedding
+from llmpert.embeddings.joined import JoinedInput
+from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.screens.screen import Screen
+from llmpert.storage import fingerprint
+
+
+class GeneIndex:
+    """Finds a gene's row in an embedding by any of the gene's names.
+
+    A name as the embedding spells it is taken as it is; any other is resolved to its gene, as are
+    the embedding's own names, and the two meet there. So a screen's "SEPT9" finds the vector of
+    "SEPTIN9", while invented symbols of a simulation match by themselves.
+    """
+
+    def __init__(self, embedding: Embedding, table: GeneTable) -> None:
+        self._embedding = embedding
+        self._table = table
+        self._rows = {str(gene): row for row, gene in enumerate(embedding.genes)}
+
+    @cached_property
+    def _rows_by_gene(self) -> dict[str, int]:
+        rows: dict[str, int] = {}
+        for name, resolution in self._table.resolve_all(list(self._rows)).items():
+            if resolution.gene is not None:
+                symbol = resolution.gene.symbol
+                # A row under the gene's current symbol wins over a row under one of its aliases.
+                if symbol not in rows or name == symbol:
+                    rows[symbol] = self._rows[name]
+        return rows
+
+    def find(self, name: str) -> int | str:
+        """The gene's row, or a sentence that says why it has none."""
+        row = self._rows.get(name)
+        if row is not None:
+            return row
+        resolution = self._table.resolve(name)
+        if resolution.gene is None:
+            return resolution.explain()
+        row = self._rows_by_gene.get(resolution.gene.symbol)
+        if row is not None:
+            return row
+        return f"{name} has no {self._embedding.name} embedding"
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a model learns from: one input row and one response row a perturbation.
+
+    Attributes
+    ----------
+    screen:
+        The screen cut to the perturbations that have a vector in every embedding.
+    embeddings:
+        The whole embeddings, so that genes outside the screen can be predicted.
+    rows:
+        int, perturbations x embeddings: the row of each perturbation in each embedding.
+    left_out:
+        Perturbation of the original screen -> why it is not here.
+    """
+
+    screen: Screen
+    embeddings: tuple[Embedding, ...]
+    rows: np.ndarray
+    left_out: Mapping[str, str]
+    _indices: tuple[GeneIndex, ...] = field(repr=False)
+
+    @classmethod
+    def align(
+        cls, screen: Screen, embeddings: Sequence[Embedding], table: GeneTable | None = None
+    ) -> "Problem":
+        """Cut `screen` to the genes that every embedding has.
+
+        Two perturbations that name the same gene would put one gene on both sides of a split, so
+        only the first is kept.
+
+        Raises
+        ------
+        InputError
+            No embedding, two embeddings of one name, or fewer than two genes in common.
+        """
+        names = [embedding.name for embedding in embeddings]
+        if not names or len(set(names)) < len(names):
+            raise InputError(
+                f"Expected one or more embeddings with different names, found: {names or 'none'}."
+            )
+        table = table or GeneTable.shipped()
+        indices = tuple(GeneIndex(embedding, table) for embedding in embeddings)
+        left_out: dict[str, str] = {}
+        kept: dict[tuple[int, ...], str] = {}
+        for perturbation in screen.perturbations:
+            found = [index.find(perturbation) for index in indices]
+            reasons = [reason for reason in found if isinstance(reason, str)]
+            rows = tuple(row for row in found if isinstance(row, int))
+            if reasons:
+                left_out[perturbation] = "; ".join(dict.fromkeys(reasons))
+            elif rows in kept:
+                left_out[perturbation] = f"{perturbation} names the same gene as {kept[rows]}"
+            else:
+                kept[rows] = perturbation
+        if len(kept) < 2:
+            raise InputError(
+                f"Screen {screen.line} and the embedding(s) {', '.join(names)} share {len(kept)}"
+                f" gene(s) of {len(screen.perturbations)}; at least 2 are needed. For example:"
+                f" {next(iter(left_out.values()), 'the screen has a single perturbation')}."
+            )
+        return cls(
+            screen=screen.select(perturbations=list(kept.values())) if left_out else screen,
+            embeddings=tuple(embeddings),
+            rows=np.array(list(kept)),
+            left_out=left_out,
+            _indices=indices,
+        )
+
+    @property
+    def embedding_name(self) -> str:
+        """The sources joined by "+", as results and figures name them."""
+        return "+".join(embedding.name for embedding in self.embeddings)
+
+    @cached_property
+    def vectors(self) -> dict[str, np.ndarray]:
+        """Source name -> float32, perturbations x dimensions, rows in the screen's order."""
+        return {
+            embedding.name: embedding.vectors[self.rows[:, column]]
+            for column, embedding in enumerate(self.embeddings)
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the inputs: vectors, their order and their sources' names."""
+        return fingerprint(self.rows, [(e.name, e.fingerprint) for e in self.embeddings])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any part of it comes from a simulation."""
+        return self.screen.simulated or any(e.simulated for e in self.embeddings)
+
+    def only(self, *names: str) -> "Problem":
+        """The same perturbations with some of the sources.
+
+        Models on one source and on several are then compared on the same genes.
+        """
+        chosen = [i for i, e in enumerate(self.embeddings) if e.name in names]
+        if len(chosen) < len(names):
+            raise InputError(
+                f"Expected embeddings among {self.embedding_name}, found {', '.join(names)}."
+            )
+        return Problem(
+            screen=self.screen,
+            embeddings=tuple(self.embeddings[i] for i in chosen),
+            rows=self.rows[:, chosen],
+            left_out=self.left_out,
+            _indices=tuple(self._indices[i] for i in chosen),
+        )
+
+    def inputs(self, n_components: int = 50) -> tuple[np.ndarray, JoinedInput]:
+        """Model inputs of all perturbations, and the projection that made them.
+
+        The components are fitted to the embeddings of all perturbations, test ones included; no
+        response takes part (see `PrincipalComponents`).
+
+        Returns
+        -------
+        float64, perturbations x components; and the fitted `JoinedInput`.
+        """
+        joined = JoinedInput(n_components).fit(self.vectors)
+        return joined.transform(self.vectors), joined
+
+    def find(self, gene: str) -> dict[str, np.ndarray]:
+        """Vectors of one gene, in the screen or not: source name -> 1 x dimensions.
+
+        Raises
+        ------
+        InputError
+            The gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        """
+        found = [index.find(gene) for index in self._indices]
+        reasons = [reason for reason in found if isinstance(reason, str)]
+        if reasons:
+            raise InputError("; ".join(dict.fromkeys(reasons)) + ".")
+        rows = [row for row in found if isinstance(row, int)]
+        return {
+            embedding.name: embedding.vectors[[row]]
+            for embedding, row in zip(self.embeddings, rows, strict=True)
+        }
