@@ -1,0 +1,84 @@
+# make app    install what the app needs and serve it at http://localhost:8501
+# make test   install what the checks need and run all of them
+#
+# PYTHON=python3.12    the Python (3.11 or newer) to build the environment with
+# PORT=8600            where to serve
+# PIP_ARGS="…"         further arguments of pip install
+# PYTEST_ARGS="…"      further arguments of pytest
+
+PORT ?= 8501
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+# A finished install leaves a mark named after the content of the requirement files: the next run
+# asks pip, and the network, only when that content has changed.
+APP := $(VENV)/.installed-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
+DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
+# Lies there while pip works. Found at the start of a run, pip was killed half-way.
+HALF := $(VENV)/.installing
+
+.PHONY: help app test checks-installed lint format bench clean environment
+
+help:
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
+	@echo "make lint, make format, make bench, make clean"
+
+app: environment
+	@test -e $(APP) || $(MAKE) --no-print-directory install REQUIREMENTS=requirements.txt MARKS="$(APP)"
+	$(RUN) -m llmpert serve --port $(PORT)
+
+checks-installed: environment
+	@test -e $(DEV) || $(MAKE) --no-print-directory install REQUIREMENTS=requirements-dev.txt MARKS="$(APP) $(DEV)"
+
+# The linters come first: pytest's summary ends the output.
+test: lint
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint: checks-installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) $(VENV)/bin/lint-imports
+
+format: checks-installed
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: checks-installed
+	$(RUN) -m benchmarks.gp
+	$(RUN) -m benchmarks.app
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A working Python of 3.11 or newer, with pip, in $(VENV).
+environment:
+	@set -e; \
+	new='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if test ! -e $(HALF) && $(RUN) -c "$$new" 2>/dev/null && \
+		{ $(RUN) -m pip --version || $(RUN) -m ensurepip; } >/dev/null 2>&1; \
+	then exit 0; fi; \
+	python=; \
+	for candidate in $(or $(PYTHON),python3.11 python3 python3.12 python3.13 python3.14); do \
+		if $$candidate -c "$$new" 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if test -z "$$python"; then \
+		echo "Error: llmpert needs Python 3.11 or newer, and found none (tried: $(or $(PYTHON),python3.11, python3 and newer)). Name yours: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "Error: $$python comes without its venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$python"; \
+	$$python -m venv --clear $(VENV)
+
+.PHONY: install
+install:
+	@echo "Installing $(REQUIREMENTS) (minutes on the first run; later runs skip it)"
+	@touch $(HALF); \
+	$(RUN) -m pip install --disable-pip-version-check $(PIP_ARGS) -r $(REQUIREMENTS); \
+	status=$$?; \
+	test $$status -ge 128 || rm -f $(HALF); \
+	test $$status -eq 0 || exit $$status; \
+	rm -f $(VENV)/.installed-*; \
+	touch $(MARKS)
