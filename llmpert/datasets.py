@@ -37,7 +37,8 @@ class Dataset:
     @property
     def simulated(self) -> bool:
         """Whether any part of it comes from a simulation."""
-        return any(part.simulated for part in (*self.screens.values(), *self.embeddings.values()))
+        screens, embeddings = self.screens.values(), self.embeddings.values()
+        return any(s.simulated for s in screens) or any(e.simulated for e in embeddings)
 
     @property
     def embedding_choices(self) -> list[str]:
@@ -137,3 +138,10 @@ def _file_name(name: str) -> str:
             f" found {name!r}."
         )
     return name
+
+
+def stamp(name: str) -> float:
+    """A number that changes when a data set's files do; 0 for the built-in one."""
+    if name == SIMULATED:
+        return 0.0
+    return max((path.stat().st_mtime for path in folder(name).rglob("*")), default=0.0)

@@ -24,13 +24,13 @@ class GeneIndex:
 
     def __init__(self, embedding: Embedding, table: GeneTable) -> None:
         self._embedding = embedding
-        self._table = table
+        self.table = table
         self._rows = {str(gene): row for row, gene in enumerate(embedding.genes)}
 
     @cached_property
     def _rows_by_gene(self) -> dict[str, int]:
         rows: dict[str, int] = {}
-        for name, resolution in self._table.resolve_all(list(self._rows)).items():
+        for name, resolution in self.table.resolve_all(list(self._rows)).items():
             if resolution.gene is not None:
                 symbol = resolution.gene.symbol
                 # A row under the gene's current symbol wins over a row under one of its aliases.
@@ -43,7 +43,7 @@ class GeneIndex:
         row = self._rows.get(name)
         if row is not None:
             return row
-        resolution = self._table.resolve(name)
+        resolution = self.table.resolve(name)
         if resolution.gene is None:
             return resolution.explain()
         row = self._rows_by_gene.get(resolution.gene.symbol)
@@ -183,12 +183,38 @@ class Problem:
         InputError
             The gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
+        return {
+            embedding.name: embedding.vectors[[row]]
+            for embedding, row in zip(self.embeddings, self._rows_of(gene), strict=True)
+        }
+
+    def perturbation(self, gene: str) -> str | None:
+        """The perturbation that knocks down this gene, however it is spelt; None if there is none.
+
+        Raises
+        ------
+        InputError
+            As `find`.
+        """
+        found = np.flatnonzero((self.rows == self._rows_of(gene)).all(axis=1))
+        return str(self.screen.perturbations[found[0]]) if len(found) else None
+
+    def suggest(self, text: str, limit: int = 12) -> list[str]:
+        """Genes that can be predicted and match what somebody typed, best match first.
+
+        Perturbations of the screen come first by the start of their name, then any gene by symbol,
+        alias, accession or words of its name.
+        """
+        typed = text.strip().upper()
+        found = [p for p in self.screen.perturbations if str(p).upper().startswith(typed)][:limit]
+        for gene in self._indices[0].table.search(text, limit) if typed else ():
+            if all(isinstance(index.find(gene.symbol), int) for index in self._indices):
+                found.append(self.perturbation(gene.symbol) or gene.symbol)
+        return list(dict.fromkeys(found))[:limit]
+
+    def _rows_of(self, gene: str) -> list[int]:
         found = [index.find(gene) for index in self._indices]
         reasons = [reason for reason in found if isinstance(reason, str)]
         if reasons:
             raise InputError("; ".join(dict.fromkeys(reasons)) + ".")
-        rows = [row for row in found if isinstance(row, int)]
-        return {
-            embedding.name: embedding.vectors[[row]]
-            for embedding, row in zip(self.embeddings, rows, strict=True)
-        }
+        return [row for row in found if isinstance(row, int)]

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmpert.models.gp import GaussianProcess
 from llmpert.models.linear import Linear
 from llmpert.models.mean import NonControlMean
 from llmpert.models.neighbours import Neighbours
@@ -45,6 +44,13 @@ class ModelSpec:
     gives_std: bool = False
 
 
+def _gaussian_process(seed: int) -> Any:
+    # torch and GPyTorch take seconds to import; help texts and pages that only draw need neither.
+    from llmpert.models.gp import GaussianProcess
+
+    return GaussianProcess()
+
+
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
@@ -79,7 +85,7 @@ MODELS: dict[str, ModelSpec] = {
             name="gp",
             label="Gaussian process",
             summary="Smooth interpolation between training genes, with an error bar (RBF kernel).",
-            build=lambda seed: GaussianProcess(),
+            build=_gaussian_process,
             gives_std=True,
         ),
     )

@@ -1,0 +1,109 @@
+"""One gene's knockdown: predicted response with intervals, and the measured one."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.figures.theme import MEASURED, PREDICTED, finish
+
+INTERVAL = 1.96
+"""Standard deviations either side of the mean that a 95 % interval spans."""
+
+
+def ranked_genes(
+    prediction: Prediction, measured: np.ndarray | None, unit: str, count: int, simulated: bool
+) -> go.Figure:
+    """The genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
+
+    Parameters
+    ----------
+    prediction:
+        Of one perturbation.
+    measured:
+        Its measured response at the prediction's genes, or None where it was not measured.
+    unit:
+        What one unit of the response is.
+    count:
+        How many genes to show.
+    """
+    mean = prediction.mean[0]
+    chosen = np.argsort(-np.abs(mean), kind="stable")[:count][::-1]
+    genes = prediction.genes[chosen]
+    figure = go.Figure()
+    bars = None
+    if prediction.std is not None:
+        bars = {"type": "data", "array": INTERVAL * prediction.std[0][chosen], "thickness": 1.5}
+    figure.add_scatter(
+        x=mean[chosen], y=genes, error_x=bars, mode="markers", name="Predicted (95 % interval)",
+        marker={"color": PREDICTED, "symbol": "circle", "size": 9},
+        hovertemplate="%{y}: predicted %{x:.3f}<extra></extra>",
+    )  # fmt: skip
+    if measured is not None:
+        figure.add_scatter(
+            x=measured[chosen], y=genes, mode="markers", name="Measured",
+            marker={"color": MEASURED, "symbol": "diamond-open", "size": 9, "line": {"width": 2}},
+            hovertemplate="%{y}: measured %{x:.3f}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
+    figure.update_xaxes(title_text=unit)
+    figure.update_yaxes(type="category", tickmode="linear")
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]} knockdown: {len(chosen)} strongest predicted genes",
+        simulated,
+        height=150 + 22 * len(chosen),
+    )
+
+
+def predicted_against_measured(
+    prediction: Prediction,
+    measured: np.ndarray,
+    top: np.ndarray,
+    unit: str,
+    correlation: float,
+    simulated: bool,
+) -> go.Figure:
+    """Every gene of one perturbation: predicted along x, measured along y.
+
+    Parameters
+    ----------
+    prediction:
+        Of one perturbation.
+    measured:
+        Its measured response at the prediction's genes.
+    top:
+        Positions of the top DE genes, drawn apart.
+    correlation:
+        Pearson correlation over all genes, for the title; NaN where not defined.
+    """
+    mean = prediction.mean[0]
+    is_top = np.zeros(len(mean), dtype=bool)
+    is_top[top] = True
+    figure = go.Figure()
+    for chosen, label, color, symbol, size in (
+        (~is_top, "Other genes", "#8a939b", "circle", 4),
+        (is_top, f"Top {len(top)} DE genes", MEASURED, "diamond", 9),
+    ):
+        figure.add_scatter(
+            x=mean[chosen], y=measured[chosen], mode="markers", name=label,
+            marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
+            text=prediction.genes[chosen],
+            hovertemplate="%{text}<br>predicted %{x:.3f}, measured %{y:.3f}<extra></extra>",
+        )  # fmt: skip
+    low = float(min(mean.min(), measured.min()))
+    high = float(max(mean.max(), measured.max()))
+    figure.add_scatter(
+        x=[low, high], y=[low, high], mode="lines", name="Equal", hoverinfo="skip",
+        line={"color": "#888888", "dash": "dot", "width": 1},
+    )  # fmt: skip
+    figure.update_xaxes(title_text=f"Predicted {unit}")
+    figure.update_yaxes(title_text=f"Measured {unit}")
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    said = f"r = {correlation:.2f}" if np.isfinite(correlation) else "correlation not defined"
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]}: predicted against measured ({said})",
+        simulated,
+        height=520,
+    )

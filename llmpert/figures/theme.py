@@ -1,0 +1,92 @@
+"""One look for all figures: colours, line styles, the "simulated" mark, export settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.models.registry import MODELS
+
+# Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
+# colour vision, and by lightness where there is no colour. Each source also has its own marker.
+SOURCE_COLORS = ("#2b83ba", "#d95f02", "#8e4fa8", "#b8860b", "#17a2a2", "#c2527f", "#6b7a1e")
+SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross")
+MODEL_DASHES = {"gp": "solid", "linear": "dash", "knn": "dot", "mean": "longdash", "random": "dot"}
+BASELINE_COLORS = {"mean": "#6c757d", "random": "#9aa0a6"}
+BASELINE_SYMBOLS = {"mean": "line-ew-open", "random": "x"}
+PREDICTED, MEASURED = "#2b83ba", "#d95f02"
+
+FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
+EXPORT: dict[str, Any] = {
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "svg", "filename": "llmpert", "scale": 1},
+}
+"""Plotly configuration: the camera button saves a vector graphic."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one series looks and what it is called."""
+
+    label: str
+    color: str
+    symbol: str
+    dash: str
+
+
+def style(model: str, embedding: str, embeddings: Sequence[str]) -> Style:
+    """The look of a model on an embedding.
+
+    Colour and marker say which embedding, the line's dash which model; grey is for models that use
+    no embedding.
+
+    Parameters
+    ----------
+    embeddings:
+        All embeddings in the figure, in the order that colours are given out.
+    """
+    label = MODELS[model].label
+    if embedding == NO_EMBEDDING:
+        return Style(label, BASELINE_COLORS[model], BASELINE_SYMBOLS[model], MODEL_DASHES[model])
+    at = list(embeddings).index(embedding)
+    return Style(
+        f"{label}, {pretty(embedding)}",
+        SOURCE_COLORS[at % len(SOURCE_COLORS)],
+        SOURCE_SYMBOLS[at % len(SOURCE_SYMBOLS)],
+        MODEL_DASHES[model],
+    )
+
+
+def pretty(embedding: str) -> str:
+    """An embedding's name for people: "text+sequence" becomes "text + sequence"."""
+    return " + ".join(embedding.split("+"))
+
+
+def translucent(color: str, alpha: float) -> str:
+    """A hex colour as rgba(), for bands."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Figure:
+    """Give a figure its title, font, margins and, where due, the mark "simulated data".
+
+    The mark is part of the figure itself, so that no export can lose it.
+    """
+    figure.update_layout(
+        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17}},
+        font={"family": FONT, "size": 13},
+        height=height,
+        margin={"l": 10, "r": 10, "t": 84, "b": 10},
+        hoverlabel={"namelength": -1},
+    )
+    if simulated:
+        figure.add_annotation(
+            text="SIMULATED DATA", name="simulated",
+            xref="paper", yref="paper", x=1, y=1, xanchor="right", yanchor="bottom", yshift=34,
+            showarrow=False, font={"size": 12, "color": "#b3541e"},
+            bordercolor="#b3541e", borderwidth=1, borderpad=3,
+        )  # fmt: skip
+    return figure

@@ -1,0 +1,66 @@
+"""Controls that pages share; their values live in the address, so that a link reopens a view."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import streamlit as st
+
+from llmpert import datasets
+from llmpert.datasets import Dataset
+from llmpert.figures.theme import pretty
+from llmpert.ui import data as shared
+
+T = TypeVar("T")
+
+
+def choose_dataset() -> Dataset:
+    """The data set, in the side bar; nothing to choose where there is one only."""
+    names = datasets.names()
+    with st.sidebar:
+        name = st.selectbox(
+            "Data",
+            names,
+            key="data",
+            bind="query-params",
+            help="Data sets that were imported, and the simulated one that comes with the program.",
+        )
+    return shared.load(name if name in names else names[0])
+
+
+def choose_line(data: Dataset) -> str:
+    """The cell line."""
+    return _choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
+
+
+def choose_embedding(data: Dataset) -> str:
+    """The embedding: one source, or all joined."""
+    return _choose(
+        "Embedding",
+        "embedding",
+        data.embedding_choices,
+        "What the models know about a gene before any experiment: numbers made from text about it,"
+        " from its protein sequence, or both side by side.",
+        format_func=pretty,
+    )
+
+
+def choose_size(data: Dataset) -> int:
+    """The training size; the largest one at first."""
+    return _choose(
+        "Training perturbations",
+        "size",
+        shared.training_sizes(data)[::-1],
+        "How many knockdowns the models learn from. The others are unseen.",
+        format_func=lambda size: f"{size:,}",
+    )
+
+
+def _choose(
+    label: str, key: str, options: list[T], help: str, format_func: Callable[[T], str] = str
+) -> T:
+    with st.sidebar:
+        chosen = st.selectbox(
+            label, options, key=key, bind="query-params", help=help, format_func=format_func
+        )
+    # A value that came with the address may not be on offer for this data set.
+    return chosen if chosen in options else options[0]

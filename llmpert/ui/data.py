@@ -1,0 +1,112 @@
+"""What all visitors share: loaded data sets, experiments, finished summaries, fitted models."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from llmpert import datasets
+from llmpert.datasets import SIMULATED, Dataset
+from llmpert.evaluation.experiment import Experiment, FittedModel
+from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.results import summarise
+from llmpert.evaluation.store import ResultsStore
+from llmpert.storage import shipped
+
+PAPER_SIZES = (100, 200, 400, 800, 1400)
+REPEATS = 3
+METRICS = registry()
+
+
+def load(name: str) -> Dataset:
+    """A data set by name, loaded once for all visitors and again when its files change."""
+    return _load(name, datasets.stamp(name))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the data …")
+def _load(name: str, stamp: float) -> Dataset:
+    return datasets.load(name)
+
+
+def experiment(name: str, line: str, embedding: str) -> Experiment:
+    """The experiment of one line and embedding, shared by all visitors."""
+    return _experiment(name, datasets.stamp(name), line, embedding)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _experiment(name: str, stamp: float, line: str, embedding: str) -> Experiment:
+    pack = shipped() / "simulated_results.parquet" if name == SIMULATED else None
+    return Experiment(load(name).problem(line, embedding), store=_store(pack))
+
+
+@st.cache_resource(show_spinner=False)
+def _store(pack: Any) -> ResultsStore:
+    return ResultsStore(pack=pack)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Fitting to all perturbations …")
+def fitted(name: str, stamp: float, line: str, embedding: str, model: str) -> FittedModel:
+    """A model fitted to every perturbation of a line, for genes outside the screen."""
+    return _experiment(name, stamp, line, embedding).fit_all(model)
+
+
+def training_sizes(data: Dataset) -> list[int]:
+    """The paper's training sizes as far as the data go, and the largest one where they end early.
+
+    A largest size within a tenth of the one before it would add a point but no information.
+    """
+    first = experiment(data.name, next(iter(data.screens)), data.embedding_choices[0])
+    largest = first.largest_training_size
+    sizes = [size for size in PAPER_SIZES if size <= largest]
+    return sizes if sizes and largest <= 1.1 * sizes[-1] else [*sizes, largest]
+
+
+@dataclass
+class _Finished:
+    """Summaries that are complete, the latest ones only."""
+
+    kept: "OrderedDict[tuple[Any, ...], tuple[pd.DataFrame, dict[str, Any]]]"
+    lock: Lock
+
+
+@st.cache_resource(show_spinner=False)
+def _finished() -> _Finished:
+    return _Finished(OrderedDict(), Lock())
+
+
+def summary(
+    data: Dataset, lines: list[str], models: list[str], sizes: list[int]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Summarised results on all embeddings of a data set, and what they are about.
+
+    Fits that were never made are made now, under a progress bar; each is kept at once, so leaving
+    the page loses at most the one in hand.
+    """
+    key = (data.name, datasets.stamp(data.name), *lines, *models, *sizes)
+    finished = _finished()
+    with finished.lock:
+        known = finished.kept.get(key)
+    if known is not None:
+        return known
+    experiments = [
+        experiment(data.name, line, embedding)
+        for line in lines
+        for embedding in data.embedding_choices
+    ]
+    bar = st.progress(0.0, text="Looking up finished fits …")
+
+    def progress(done: int, total: int, label: str) -> None:
+        bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
+
+    results = run(grid(experiments, models, sizes, REPEATS), progress)
+    bar.empty()
+    entry = (summarise(results.table), results.about)
+    with finished.lock:
+        finished.kept[key] = entry
+        while len(finished.kept) > 32:
+            finished.kept.popitem(last=False)
+    return entry

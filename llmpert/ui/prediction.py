@@ -1,0 +1,78 @@
+"""The prediction shown for a gene, held out where the gene was measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from llmpert import datasets
+from llmpert.datasets import Dataset
+from llmpert.evaluation.metrics import evaluate, registry, top_genes
+from llmpert.evaluation.prediction import Prediction
+from llmpert.ui import data as shared
+
+
+@dataclass(frozen=True)
+class GenePrediction:
+    """A prediction with the measurement to judge it by.
+
+    Attributes
+    ----------
+    prediction:
+        Of one perturbation.
+    measured:
+        Its measured response at the same genes, or None where the gene was not knocked down.
+    top:
+        Positions of the top DE genes of the measurement, or None.
+    scores:
+        Metric name -> value, empty where there is no measurement.
+    trained_on:
+        Perturbations the model learnt from.
+    cells:
+        Cells behind the measurement, or None.
+    """
+
+    prediction: Prediction
+    measured: np.ndarray | None
+    top: np.ndarray | None
+    scores: dict[str, float]
+    trained_on: int
+    cells: float | None
+
+
+def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> GenePrediction:
+    """The Gaussian process's prediction for a gene.
+
+    A gene of the screen is predicted by the fold that does not train on it, at the chosen training
+    size; any other by a model trained on all perturbations.
+    """
+    experiment = shared.experiment(data.name, line, embedding)
+    screen = experiment.problem.screen
+    row = np.flatnonzero(screen.perturbations == gene)
+    if not len(row):
+        stamp = datasets.stamp(data.name)
+        model = shared.fitted(data.name, stamp, line, embedding, "gp")
+        trained_on = len(screen.perturbations)
+        return GenePrediction(model.predict([gene]), None, None, {}, trained_on, None)
+    with st.spinner("Fitting the Gaussian process; the next genes of this fold will be faster …"):
+        prediction = experiment.held_out("gp", size, gene)
+    columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
+    spread = None if screen.spread is None else screen.spread[columns]
+    measured = screen.response[row[0], columns]
+    top = registry()["pearson_top20"].top or 0
+    scores = evaluate(prediction.mean, measured[None], top, spread)
+    cells = None if screen.cells is None else float(screen.cells[row[0]])
+    return GenePrediction(
+        prediction,
+        measured,
+        top_genes(measured[None], top, spread)[0],
+        {name: float(value[0]) for name, value in scores.items()},
+        size,
+        cells,
+    )
+
+
+def strongest_perturbation(data: Dataset, line: str, embedding: str) -> str:
+    """The perturbation with the largest response by root mean square: a page's first example."""
+    screen = shared.experiment(data.name, line, embedding).problem.screen
+    return str(screen.perturbations[np.argmax(np.square(screen.response).sum(axis=1))])

@@ -1,0 +1,89 @@
+"""How pages show things: headings, figures with their exports, captions, errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from llmpert.datasets import Dataset
+from llmpert.errors import InputError
+from llmpert.figures.theme import EXPORT
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Show an `InputError` as the sentence it is and stop the page there."""
+    try:
+        yield
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def heading(title: str, question: str, data: Dataset) -> None:
+    """The page's title, the question it answers, and whether its data are simulated."""
+    st.title(title)
+    st.markdown(question)
+    if data.simulated:
+        st.warning(
+            "**Simulated data.** Genes, cell lines and numbers here are invented; they show how the"
+            " program works, not biology. Import real screens to replace them (see *Start*).",
+            icon=":material/science:",
+        )
+    stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
+    if stand_ins:
+        st.info(
+            f"Stand-in embeddings: **{', '.join(stand_ins)}** — not the vectors the paper used."
+            " *Start* says what they are.",
+            icon=":material/info:",
+        )
+
+
+def figure(chart: go.Figure, name: str, alt: str, numbers: pd.DataFrame, caption: str) -> None:
+    """A figure with its text alternative, vector export, numbers as CSV and caption.
+
+    Parameters
+    ----------
+    name:
+        For file names and as the widget's key.
+    alt:
+        What the figure shows, for those who do not see it.
+    numbers:
+        What the figure draws.
+    caption:
+        Data and settings in words.
+    """
+    config = EXPORT | {"toImageButtonOptions": EXPORT["toImageButtonOptions"] | {"filename": name}}
+    st.plotly_chart(chart, key=name, config=config, alt=alt)
+    left, right = st.columns([5, 1], vertical_alignment="top")
+    left.caption(f"{caption} The camera in the figure's corner saves it as SVG.")
+    right.download_button(
+        "Numbers (CSV)",
+        numbers.to_csv(index=False).encode(),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+
+
+def caption(data: Dataset, about: dict[str, Any] | None = None) -> str:
+    """Data, settings and date in one line, for captions."""
+    kind = "Simulated data" if data.simulated else "Data"
+    lines = "; ".join(
+        f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
+        for screen in data.screens.values()
+    )
+    words = f"{kind}: {lines}."
+    settings = (about or {}).get("settings")
+    if settings:
+        words += (
+            f" {settings['folds']}-fold cross-validation, seed {settings['seed']},"
+            f" {settings['features']:,} most variable training genes,"
+            f" {settings['components']} components an embedding."
+        )
+    return f"{words} {date.today().isoformat()}."

@@ -1,0 +1,47 @@
+"""Table 1: computed here, beside the published values."""
+
+import streamlit as st
+
+from llmpert.evaluation.tables import PUBLISHED_SOURCE, table1
+from llmpert.models import MODELS
+from llmpert.ui import controls, data, show
+
+dataset = controls.choose_dataset()
+line = controls.choose_line(dataset)
+size = controls.choose_size(dataset)
+show.heading(
+    "Table 1",
+    "Every model by every metric: *computed* here from the data named below (mean ± standard error"
+    f" across folds), *published* as printed in {PUBLISHED_SOURCE}.",
+    dataset,
+)
+with show.errors_as_sentences():
+    summary, about = data.summary(dataset, [line], list(MODELS), [size])
+table = table1(summary, line, size, list(data.METRICS.values()))
+st.subheader(f"{line}, {size:,} training perturbations")
+st.table(table)
+if dataset.simulated:
+    st.caption(
+        "The simulation was tuned to come close to the published values in its K562-like line:"
+        " agreement there is by construction and no evidence for either."
+    )
+left, right = st.columns([5, 1])
+left.caption(
+    show.caption(dataset, about)
+    + " Published values come from other data and preprocessing unless the data set is the paper's."
+    " GEARS is not run here."
+)
+right.download_button(
+    "Numbers (CSV)",
+    summary.to_csv(index=False).encode(),
+    file_name=f"llmpert-table-1-{line}-{size}.csv",
+    mime="text/csv",
+    on_click="ignore",
+    width="stretch",
+)
+with st.expander("What the metrics mean"):
+    for metric in data.METRICS.values():
+        better = "higher" if metric.best == "max" else "lower"
+        st.markdown(
+            f"**{metric.label}** ({better} is better). {metric.definition} {metric.edge_cases}"
+        )
