@@ -10,5 +10,6 @@ PAGES = [
     st.Page("pages/table.py", title="Table 1", icon=":material/table:"),
 ]
 
-st.set_page_config(page_title="llmpert", page_icon=":material/genetics:", layout="wide")
-st.navigation(PAGES).run()
+page = st.navigation(PAGES)
+st.set_page_config(f"{page.title} · llmpert", ":material/genetics:", layout="wide")
+page.run()

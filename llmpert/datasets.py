@@ -104,16 +104,37 @@ def load(name: str) -> Dataset:
         return simulated_dataset()
     if name not in names():
         raise InputError(f"Expected a data set among {', '.join(names())}, found {name!r}.")
+    data = with_added(name, [], [])
+    if not data.embeddings:
+        raise InputError(f"Data set {name} in {folder(name)} has no embedding yet; import one.")
+    return data
+
+
+def with_added(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> Dataset:
+    """The data set as `add` would leave it; nothing is written.
+
+    Raises
+    ------
+    InputError
+        The name cannot be used, a kept file cannot be read, or the screens have no perturbation in
+        common.
+    """
     kept = folder(name)
-    screens = [Screen.load(path) for path in sorted((kept / "screens").glob("*.h5ad"))]
-    embeddings = [load_embedding(path) for path in sorted((kept / "embeddings").glob("*.parquet"))]
-    if not embeddings:
-        raise InputError(f"Data set {name} in {kept} has no embedding yet; import one.")
-    if len(screens) > 1:
-        screens = common_perturbations(*screens)
+    by_line = {screen.line: screen for screen in screens}
+    sources = {embedding.name: embedding for embedding in embeddings}
+    # Files are named by line and source. One that is replaced is not read: it may be damaged.
+    for path in sorted((kept / "screens").glob("*.h5ad")):
+        if path.stem not in by_line:
+            by_line[path.stem] = Screen.load(path)
+    for path in sorted((kept / "embeddings").glob("*.parquet")):
+        if path.stem not in sources:
+            sources[path.stem] = load_embedding(path)
+    if len(by_line) > 1:
+        in_order = [by_line[line] for line in sorted(by_line)]
+        by_line = {screen.line: screen for screen in common_perturbations(*in_order)}
     # "text" leads where it is there: the source that predicts best by itself is shown first.
-    embeddings.sort(key=lambda e: (e.name != "text", e.name))
-    return Dataset(name, {s.line: s for s in screens}, {e.name: e for e in embeddings})
+    order = sorted(sources, key=lambda source: (source != "text", source))
+    return Dataset(name, by_line, {source: sources[source] for source in order})
 
 
 def add(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> Path:
@@ -122,12 +143,19 @@ def add(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -
     Returns
     -------
     The folder they are kept in.
+
+    Raises
+    ------
+    InputError
+        A name cannot be used; nothing is written then.
     """
     kept = folder(name)
-    for screen in screens:
-        screen.save(kept / "screens" / f"{_file_name(screen.line)}.h5ad")
-    for embedding in embeddings:
-        save_embedding(embedding, kept / "embeddings" / f"{_file_name(embedding.name)}.parquet")
+    screen_files = [kept / "screens" / f"{_file_name(s.line)}.h5ad" for s in screens]
+    embedding_files = [kept / "embeddings" / f"{_file_name(e.name)}.parquet" for e in embeddings]
+    for screen, path in zip(screens, screen_files, strict=True):
+        screen.save(path)
+    for embedding, path in zip(embeddings, embedding_files, strict=True):
+        save_embedding(embedding, path)
     return kept
 
 

@@ -6,7 +6,7 @@ from llmpert.figures.gene_response import predicted_against_measured, ranked_gen
 from llmpert.figures.theme import pretty
 from llmpert.ui import controls, data, show
 from llmpert.ui.genes import choose_gene
-from llmpert.ui.prediction import predict, strongest_perturbation
+from llmpert.ui.prediction import predict, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
 
@@ -22,7 +22,7 @@ show.heading(
 )
 with show.errors_as_sentences():
     problem = data.experiment(dataset.name, line, embedding).problem
-    gene = choose_gene(problem, strongest_perturbation(dataset, line, embedding))
+    gene = choose_gene(problem, strong_perturbation(dataset, line, embedding))
     shown = predict(dataset, line, embedding, size, gene)
 
 st.subheader(f"{gene} knockdown in {line}")
@@ -52,12 +52,13 @@ left, right = st.columns([3, 2])
 with left:
     show.figure(
         ranked_genes(shown.prediction, shown.measured, unit, count, dataset.simulated),
-        name=f"llmpert-{gene}-{line}-genes",
+        name=f"{gene}-{line}-genes",
         alt=f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements.",
         numbers=table,
         caption=f"Intervals are for a new measurement, noise included; their width is the same for"
         f" all genes of a knockdown. {caption}",
+        data=dataset,
     )
 with right:
     if shown.measured is None:
@@ -76,9 +77,10 @@ with right:
                 shown.scores["pearson_all"],
                 dataset.simulated,
             ),
-            name=f"llmpert-{gene}-{line}-scatter",
+            name=f"{gene}-{line}-scatter",
             alt=f"Scatter of predicted against measured response of every gene to knocking down"
             f" {gene} in {line}.",
             numbers=table,
             caption=caption,
+            data=dataset,
         )

@@ -37,11 +37,12 @@ shown = [
 ]
 show.figure(
     learning_curves(summary, list(dataset.screens), metrics, shown, dataset.simulated),
-    name=f"llmpert-learning-curves-{dataset.name}",
+    name=f"learning-curves-{dataset.name}",
     alt="Line charts of prediction accuracy against the number of training perturbations, one row"
     f" of panels for each of {', '.join(dataset.screens)}, one column a metric.",
     numbers=summary,
     caption=show.caption(dataset, about),
+    data=dataset,
 )
 undefined = int(summary["undefined"].sum())
 if undefined:

@@ -17,9 +17,10 @@ with show.errors_as_sentences():
     summary, about = data.summary(dataset, [line], list(MODELS), [size])
 show.figure(
     model_classes(summary, line, size, list(data.METRICS.values()), dataset.simulated),
-    name=f"llmpert-model-classes-{line}-{size}",
+    name=f"model-classes-{line}-{size}",
     alt=f"Accuracy of kNN, linear regression and Gaussian process in {line} by embedding,"
     " one panel a metric.",
     numbers=summary,
     caption=show.caption(dataset, about),
+    data=dataset,
 )

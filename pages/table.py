@@ -25,19 +25,13 @@ if dataset.simulated:
         "The simulation was tuned to come close to the published values in its K562-like line:"
         " agreement there is by construction and no evidence for either."
     )
-left, right = st.columns([5, 1])
-left.caption(
+show.footer(
+    f"table-1-{line}-{size}",
+    summary,
     show.caption(dataset, about)
     + " Published values come from other data and preprocessing unless the data set is the paper's."
-    " GEARS is not run here."
-)
-right.download_button(
-    "Numbers (CSV)",
-    summary.to_csv(index=False).encode(),
-    file_name=f"llmpert-table-1-{line}-{size}.csv",
-    mime="text/csv",
-    on_click="ignore",
-    width="stretch",
+    " GEARS is not run here.",
+    dataset,
 )
 with st.expander("What the metrics mean"):
     for metric in data.METRICS.values():

@@ -16,6 +16,7 @@ SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon
 MODEL_DASHES = {"gp": "solid", "linear": "dash", "knn": "dot", "mean": "longdash", "random": "dot"}
 BASELINE_COLORS = {"mean": "#6c757d", "random": "#9aa0a6"}
 BASELINE_SYMBOLS = {"mean": "line-ew-open", "random": "x"}
+MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
 
 FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
@@ -73,20 +74,19 @@ def translucent(color: str, alpha: float) -> str:
 def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Figure:
     """Give a figure its title, font, margins and, where due, the mark "simulated data".
 
-    The mark is part of the figure itself, so that no export can lose it.
+    The mark is part of the figure's title, so that no export can lose it.
     """
+    if simulated:
+        title += f'<br><span style="font-size:12px;color:{MARK}">SIMULATED DATA</span>'
     figure.update_layout(
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 17}},
+        title={
+            "text": title, "font": {"size": 16},
+            "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container",
+            "pad": {"t": 8},
+        },
         font={"family": FONT, "size": 13},
         height=height,
-        margin={"l": 10, "r": 10, "t": 84, "b": 10},
+        margin={"l": 10, "r": 10, "t": 100, "b": 10},
         hoverlabel={"namelength": -1},
-    )
-    if simulated:
-        figure.add_annotation(
-            text="SIMULATED DATA", name="simulated",
-            xref="paper", yref="paper", x=1, y=1, xanchor="right", yanchor="bottom", yshift=34,
-            showarrow=False, font={"size": 12, "color": "#b3541e"},
-            bordercolor="#b3541e", borderwidth=1, borderpad=3,
-        )  # fmt: skip
+    )  # fmt: skip
     return figure

@@ -28,11 +28,9 @@ def choose_gene(problem: Problem, default: str) -> str:
             st.warning(str(error), icon=":material/search:")
         if matches:
             st.write("Did you mean one of these?")
-            columns = st.columns(6)
-            for at, match in enumerate(matches):
-                columns[at % 6].button(
-                    match, on_click=_take, args=(match,), key=f"take-{match}", width="stretch"
-                )
+            row = st.container(horizontal=True)
+            for match in matches:
+                row.button(match, on_click=_take, args=(match,), key=f"take-{match}")
         st.stop()
     return problem.perturbation(typed) or typed
 

@@ -43,7 +43,9 @@ def heading(title: str, question: str, data: Dataset) -> None:
         )
 
 
-def figure(chart: go.Figure, name: str, alt: str, numbers: pd.DataFrame, caption: str) -> None:
+def figure(
+    chart: go.Figure, name: str, alt: str, numbers: pd.DataFrame, caption: str, data: Dataset
+) -> None:
     """A figure with its text alternative, vector export, numbers as CSV and caption.
 
     Parameters
@@ -57,18 +59,30 @@ def figure(chart: go.Figure, name: str, alt: str, numbers: pd.DataFrame, caption
     caption:
         Data and settings in words.
     """
-    config = EXPORT | {"toImageButtonOptions": EXPORT["toImageButtonOptions"] | {"filename": name}}
-    st.plotly_chart(chart, key=name, config=config, alt=alt)
+    image = EXPORT["toImageButtonOptions"] | {"filename": _file_name(name, data)}
+    st.plotly_chart(chart, key=name, config=EXPORT | {"toImageButtonOptions": image}, alt=alt)
+    footer(name, numbers, f"{caption} The camera in the figure's corner saves it as SVG.", data)
+
+
+def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:
+    """A caption, and beside it the numbers as CSV, marked where they are simulated."""
+    if data.simulated:
+        numbers = numbers.assign(data="simulated")
     left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(f"{caption} The camera in the figure's corner saves it as SVG.")
+    left.caption(caption)
     right.download_button(
         "Numbers (CSV)",
         numbers.to_csv(index=False).encode(),
-        file_name=f"{name}.csv",
+        file_name=f"{_file_name(name, data)}.csv",
         mime="text/csv",
         on_click="ignore",
         width="stretch",
+        key=f"{name}-csv",
     )
+
+
+def _file_name(name: str, data: Dataset) -> str:
+    return f"llmpert-{name}-simulated" if data.simulated else f"llmpert-{name}"
 
 
 def caption(data: Dataset, about: dict[str, Any] | None = None) -> str:

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
+
+GENES = np.array(["A", "B", "C", "D"], dtype=object)
+MEAN = np.array([[0.1, -2.0, 1.0, 0.0]], dtype=np.float32)
+STD = np.array([[0.5, 0.5, 0.25, 0.5]], dtype=np.float32)
+MEASURED = np.array([0.2, -1.0, 3.0, 0.1])
+
+
+def prediction(std=STD):
+    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std)
+
+
+def test_strongest_genes_stand_on_top_with_their_intervals():
+    figure = ranked_genes(prediction(), MEASURED, "Δ z-score", 2, simulated=False)
+    predicted, measured = figure.data
+    assert list(predicted.y) == ["C", "B"]  # a category axis is drawn upwards
+    np.testing.assert_allclose(predicted.x, [1.0, -2.0])
+    np.testing.assert_allclose(predicted.error_x.array, [1.96 * 0.25, 1.96 * 0.5])
+    np.testing.assert_allclose(measured.x, [3.0, -1.0])
+    assert figure.layout.xaxis.title.text == "Δ z-score"
+
+
+def test_without_measurement_or_deviation_nothing_is_invented():
+    figure = ranked_genes(prediction(std=None), None, "Δ", 4, simulated=False)
+    assert len(figure.data) == 1
+    assert figure.data[0].error_x.array is None
+
+
+@pytest.mark.parametrize(
+    ("correlation", "said"), [(0.5, "r = 0.50"), (float("nan"), "correlation not defined")]
+)
+def test_scatter_shows_every_gene_once(correlation, said):
+    figure = predicted_against_measured(
+        prediction(), MEASURED, np.array([2, 1]), "Δ", correlation, simulated=True
+    )
+    others, top, _ = figure.data
+    assert sorted([*others.text, *top.text]) == ["A", "B", "C", "D"]
+    assert set(top.text) == {"B", "C"}
+    assert dict(zip(top.text, top.y, strict=True)) == {"B": -1.0, "C": 3.0}
+    assert said in figure.layout.title.text
+    assert "SIMULATED DATA" in figure.to_json()

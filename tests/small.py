@@ -1,0 +1,43 @@
+"""Small data for tests: two lines, two embeddings that know something of the responses."""
+
+import numpy as np
+
+from llmpert.embeddings import Embedding
+from llmpert.screens import Screen
+
+LINES = ("LineA", "LineB")
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number:03d}" for number in range(count)]
+
+
+def screen(
+    line: str = "LineA", perturbations: int = 40, genes: int = 30, seed: int = 0, **fields
+) -> Screen:
+    """Responses that follow three hidden traits of the perturbed genes, and some noise."""
+    rng = np.random.default_rng(seed)
+    response = 0.5 + traits(perturbations) @ rng.normal(size=(3, genes))
+    return Screen(
+        line=line,
+        response=response + 0.3 * rng.normal(size=response.shape),
+        perturbations=names("KD", perturbations),
+        genes=names("OUT", genes),
+        unit="Δ expression",
+        **{"provenance": {"source": "made for a test"}, **fields},
+    )
+
+
+def embedding(name: str = "text", genes: int = 45, dimensions: int = 8, seed: int = 1) -> Embedding:
+    """Vectors of the perturbed genes and a few more."""
+    rng = np.random.default_rng(seed)
+    vectors = traits(genes) @ rng.normal(size=(3, dimensions))
+    return Embedding(
+        name, names("KD", genes), vectors + 0.1 * rng.normal(size=vectors.shape),
+        {"source": "made for a test"},
+    )  # fmt: skip
+
+
+def traits(count: int) -> np.ndarray:
+    """The hidden traits of the first `count` genes: a longer list starts with a shorter one."""
+    return np.random.default_rng(99).normal(size=(1000, 3))[:count]

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+import small
+from llmpert import datasets
+from llmpert.errors import InputError
+
+
+@pytest.fixture
+def imported():
+    lines = [small.screen("LineA", seed=0), small.screen("LineB", perturbations=35, seed=5)]
+    datasets.add("mine", lines, [small.embedding("sequence"), small.embedding("text", seed=2)])
+
+
+def test_what_was_added_is_loaded_cut_to_common_perturbations(imported):
+    data = datasets.load("mine")
+    assert list(data.screens) == ["LineA", "LineB"]
+    assert list(data.embeddings) == ["text", "sequence"]
+    assert {len(s.perturbations) for s in data.screens.values()} == {35}
+    original = small.screen("LineA", seed=0)
+    np.testing.assert_array_equal(data.screens["LineA"].response, original.response[:35])
+    assert not data.simulated
+
+
+def test_imported_data_come_before_the_simulated(imported):
+    assert datasets.names() == ["mine", "simulated"]
+
+
+def test_problems_on_all_choices_have_the_same_perturbations():
+    datasets.add(
+        "mine", [small.screen()], [small.embedding("text", 45), small.embedding("sequence", 30)]
+    )
+    data = datasets.load("mine")
+    assert data.embedding_choices == ["text", "sequence", "text+sequence"]
+    sizes = {
+        choice: len(data.problem("LineA", choice).screen.perturbations)
+        for choice in data.embedding_choices
+    }
+    assert set(sizes.values()) == {30}
+
+
+def test_adding_a_line_again_replaces_it_and_changes_the_stamp(imported):
+    before = datasets.stamp("mine")
+    datasets.add("mine", [small.screen("LineA", seed=9)], [])
+    assert datasets.stamp("mine") > before
+    np.testing.assert_array_equal(
+        datasets.load("mine").screens["LineA"].response,
+        small.screen("LineA", seed=9).response[:35],
+    )
+
+
+@pytest.mark.parametrize("name", ["../etc", "a/b", "", "simulated", ".hidden", "a" * 65])
+def test_names_that_could_leave_the_folder_are_refused(name):
+    with pytest.raises(InputError, match="data set name"):
+        datasets.folder(name)
+
+
+def test_unknown_names_are_sentences(imported):
+    with pytest.raises(InputError, match="found 'other'"):
+        datasets.load("other")
+    with pytest.raises(InputError, match="cell line among LineA, LineB"):
+        datasets.load("mine").problem("HeLa", "text")
+
+
+def test_a_damaged_file_is_named(imported):
+    path = datasets.folder("mine") / "screens" / "LineA.h5ad"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match="LineA.h5ad"):
+        datasets.load("mine")

@@ -1,0 +1,107 @@
+"""Every page without a browser, on a small data set."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import small
+from llmpert import datasets
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+PAGES = ["start", "gene", "learning_curves", "model_classes", "table"]
+
+
+@pytest.fixture
+def app(monkeypatch):
+    import streamlit as st
+
+    st.cache_resource.clear()
+    datasets.add(
+        "mine",
+        [small.screen("LineA"), small.screen("LineB", seed=3)],
+        [small.embedding("text"), small.embedding("sequence", seed=4)],
+    )
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning, *app.info]
+    return "\n".join(block.value for block in blocks)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_runs_without_error(app, page):
+    app.run()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    assert not app.error
+    assert app.title
+
+
+def test_start_says_what_is_loaded(app):
+    app.run()
+    assert "**40** perturbations have every embedding" in shown(app)
+    assert "Simulated" not in shown(app)
+    assert list(app.dataframe[0].value["Cell line"]) == ["LineA", "LineB"]
+
+
+def test_a_held_out_gene_shows_its_scores(app):
+    app.query_params["gene"] = "KD007"
+    app.switch_page("pages/gene.py").run()
+    assert "KD007 knockdown in LineA" in shown(app)
+    assert "**held out**" in shown(app)
+    assert [m.label for m in app.metric][:2] == ["Pearson, top 20 DE genes", "Pearson, all genes"]
+    assert -1 <= float(app.metric[1].value) <= 1
+
+
+def test_a_gene_outside_the_screen_is_predicted_and_said_to_be_unmeasured(app):
+    app.query_params["gene"] = "KD044"
+    app.switch_page("pages/gene.py").run()
+    assert "**not measured**" in shown(app)
+    assert not app.metric
+    assert not app.exception
+
+
+def test_an_unknown_gene_gets_words_and_suggestions(app):
+    app.query_params["gene"] = "KD01"
+    app.switch_page("pages/gene.py").run()
+    assert "KD01" in app.warning[0].value
+    assert [b.label for b in app.button][:2] == ["KD010", "KD011"]
+    app.button[1].click().run()
+    assert "KD011 knockdown" in shown(app)
+
+
+def test_controls_change_what_is_shown(app):
+    app.switch_page("pages/table.py").run()
+    assert "LineA, 32 training perturbations" in shown(app)
+    app.selectbox(key="line").select("LineB").run()
+    assert "LineB, 32 training perturbations" in shown(app)
+
+
+def test_a_finished_fit_is_not_made_again(app, monkeypatch):
+    app.switch_page("pages/table.py").run()
+    first = app.table[0].value
+
+    from llmpert.evaluation.experiment import Experiment
+
+    def refuse(*arguments):
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr(Experiment, "_fit_and_predict", refuse)
+    import streamlit as st
+
+    st.cache_resource.clear()
+    again = AppTest.from_file(APP, default_timeout=120)
+    again.switch_page("pages/table.py").run()
+    assert not again.exception
+    assert again.table[0].value.equals(first)
+
+
+def test_nonsense_in_the_address_does_no_harm(app):
+    app.query_params["line"] = "../../etc/passwd"
+    app.query_params["data"] = "../.."
+    app.query_params["size"] = "-5"
+    app.switch_page("pages/model_classes.py").run()
+    assert not app.exception
+    assert not app.error
