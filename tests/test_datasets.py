@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 import small
+
 from llmpert import datasets
 from llmpert.errors import InputError
 
@@ -65,5 +65,5 @@ def test_unknown_names_are_sentences(imported):
 def test_a_damaged_file_is_named(imported):
     path = datasets.folder("mine") / "screens" / "LineA.h5ad"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match="LineA.h5ad"):
+    with pytest.raises(InputError, match=r"LineA\.h5ad"):
         datasets.load("mine")

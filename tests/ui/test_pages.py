@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+import small
 from streamlit.testing.v1 import AppTest
 
-import small
 from llmpert import datasets
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
