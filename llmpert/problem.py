@@ -1,6 +1,6 @@
 """A screen and embeddings cut to the genes they share, in one order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -52,6 +52,20 @@ class GeneIndex:
         return f"{name} has no {self._embedding.name} embedding"
 
 
+def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
+    """All that tells which gene a name means; two names of one gene have some in common.
+
+    Names mean one gene if they are spelt alike, resolve to the same gene, or have the same vector
+    in an embedding. An embedding can have rows under an old and a new name of a gene.
+    """
+    identities: set[object] = {name}
+    gene = indices[0].table.resolve(name).gene
+    if gene is not None:
+        identities.add(gene.symbol)
+    rows = enumerate(index.find(name) for index in indices)
+    return identities | {(column, row) for column, row in rows if isinstance(row, int)}
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What a model learns from: one input row and one response row a perturbation.
@@ -96,17 +110,22 @@ class Problem:
         table = table or GeneTable.shipped()
         indices = tuple(GeneIndex(embedding, table) for embedding in embeddings)
         left_out: dict[str, str] = {}
-        kept: dict[tuple[int, ...], str] = {}
+        kept: dict[str, tuple[int, ...]] = {}
+        known: dict[object, str] = {}
         for perturbation in screen.perturbations:
             found = [index.find(perturbation) for index in indices]
             reasons = [reason for reason in found if isinstance(reason, str)]
             rows = tuple(row for row in found if isinstance(row, int))
             if reasons:
                 left_out[perturbation] = "; ".join(dict.fromkeys(reasons))
-            elif rows in kept:
-                left_out[perturbation] = f"{perturbation} names the same gene as {kept[rows]}"
-            else:
-                kept[rows] = perturbation
+                continue
+            identities = _identities(perturbation, indices)
+            twin = next((known[identity] for identity in identities if identity in known), None)
+            if twin is not None:
+                left_out[perturbation] = f"{perturbation} names the same gene as {twin}"
+                continue
+            kept[perturbation] = rows
+            known.update(dict.fromkeys(identities, perturbation))
         if len(kept) < 2:
             raise InputError(
                 f"Screen {screen.line} and the embedding(s) {', '.join(names)} share {len(kept)}"
@@ -114,9 +133,9 @@ class Problem:
                 f" {next(iter(left_out.values()), 'the screen has a single perturbation')}."
             )
         return cls(
-            screen=screen.select(perturbations=list(kept.values())) if left_out else screen,
+            screen=screen.select(perturbations=list(kept)) if left_out else screen,
             embeddings=tuple(embeddings),
-            rows=np.array(list(kept)),
+            rows=np.array(list(kept.values())),
             left_out=left_out,
             _indices=indices,
         )
@@ -196,8 +215,22 @@ class Problem:
         InputError
             As `find`.
         """
-        found = np.flatnonzero((self.rows == self._rows_of(gene)).all(axis=1))
-        return str(self.screen.perturbations[found[0]]) if len(found) else None
+        self._rows_of(gene)
+        return next(iter(self.perturbations_of([gene])), None)
+
+    def perturbations_of(self, genes: Iterable[str]) -> list[str]:
+        """The perturbations that knock down any of these genes, however they are spelt.
+
+        Without them a training set knows nothing of the genes' responses.
+        """
+        wanted = set().union(*(_identities(gene, self._indices) for gene in genes))
+        return [name for name, known in self._known_as.items() if known & wanted]
+
+    @cached_property
+    def _known_as(self) -> dict[str, set[object]]:
+        return {
+            str(name): _identities(str(name), self._indices) for name in self.screen.perturbations
+        }
 
     def suggest(self, text: str, limit: int = 12) -> list[str]:
         """Genes that can be predicted and match what somebody typed, best match first.

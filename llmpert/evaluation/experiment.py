@@ -48,13 +48,18 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A model fitted to perturbations of a problem, ready for any gene with embeddings."""
+    """A model fitted to perturbations of a problem, ready for any gene with embeddings.
+
+    `trained_on` names the perturbations it was fitted to; `columns` are the screen's genes that it
+    predicts.
+    """
 
     problem: Problem
     model: Any
     spec: ModelSpec
     joined: JoinedInput
     columns: np.ndarray
+    trained_on: np.ndarray
 
     def predict(self, genes: Sequence[str]) -> Prediction:
         """Predict the responses to knocking down these genes, in the screen or not.
@@ -178,10 +183,17 @@ class Experiment:
     def fit_all(self, model: str, held_out: Sequence[str] = ()) -> FittedModel:
         """Fit to all perturbations but those held out, to predict those or genes outside.
 
-        Genes are chosen among the perturbations trained on.
+        Predicted genes are chosen by the perturbations trained on.
+
+        Parameters
+        ----------
+        held_out:
+            Genes whose knockdowns must not be trained on, by any of their names, in the screen or
+            not.
         """
         screen = self.problem.screen
-        rows = np.flatnonzero(~np.isin(screen.perturbations, list(held_out)))
+        excluded = self.problem.perturbations_of(held_out)
+        rows = np.flatnonzero(~np.isin(screen.perturbations, excluded))
         if len(rows) < 2:
             raise InputError(
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
@@ -190,7 +202,8 @@ class Experiment:
         columns = self.columns(rows)
         spec = MODELS[model]
         fitted = spec.build(self.settings.seed).fit(inputs[rows], screen.response[rows][:, columns])
-        return FittedModel(self.problem, fitted, spec, joined, columns)
+        trained_on = screen.perturbations[rows]
+        return FittedModel(self.problem, fitted, spec, joined, columns, trained_on)
 
     def _fit_and_predict(self, model: str, part: Split) -> tuple[Prediction, np.ndarray]:
         spec = MODELS[model]

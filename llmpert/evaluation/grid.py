@@ -72,9 +72,15 @@ def training_sizes(
     Raises
     ------
     InputError
-        A size is below 2.
+        A size is below 2, or the folds offer no more.
     """
     largest = experiment.largest_training_size
+    if largest < 2:
+        raise InputError(
+            f"Expected folds that leave at least 2 perturbations to train on, found"
+            f" {experiment.settings.folds} folds of {len(experiment.problem.screen.perturbations)}"
+            f" perturbations of {experiment.problem.screen.line}."
+        )
     small = [size for size in requested if size < 2]
     if small:
         raise InputError(f"Expected training sizes of at least 2, found {small[0]}.")
