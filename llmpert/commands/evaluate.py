@@ -1,0 +1,200 @@
+"""`python -m llmpert evaluate`: score models on unseen knockdowns by cross-validation."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens, remark
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmpert.evaluation.experiment import Experiment
+    from llmpert.evaluation.grid import Fit
+    from llmpert.evaluation.results import Results
+
+
+@click.command(short_help="Score models on unseen knockdowns by cross-validation.")
+@click.option(
+    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True, required=True,
+    help="Responses as differences to control: .h5ad, .csv, .tsv (also .gz) or .parquet; or a bulk"
+         " file of Replogle et al. 2022. Several are evaluated one after the other.",
+)  # fmt: skip
+@options.embeddings(required=True)
+@options.genes
+@click.option(
+    "--model", "models", type=click.Choice(options.MODELS), multiple=True, required=True,
+    help="A model to score; give several for a comparison.",
+)  # fmt: skip
+@click.option(
+    "--train-size", "sizes", type=click.IntRange(min=2), metavar="N", multiple=True,
+    help="Perturbations to train on; give several for a learning curve. Default: as many as the"
+         " folds offer.",
+)  # fmt: skip
+@click.option(
+    "--folds", type=click.IntRange(min=2), metavar="N", default=5, show_default=True,
+    help="Parts of the cross-validation; every perturbation is tested once.",
+)  # fmt: skip
+@click.option(
+    "--repeats", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
+    help="Random training sets drawn of each size and fold.",
+)  # fmt: skip
+@options.seed
+@click.option(
+    "--features", type=click.IntRange(min=2), metavar="N", default=2000, show_default=True,
+    help="Genes predicted and scored: those that vary most over a fold's training perturbations.",
+)  # fmt: skip
+@click.option(
+    "--top", type=click.IntRange(min=2), metavar="N", default=20, show_default=True,
+    help="Top differentially expressed genes that the top metrics look at.",
+)  # fmt: skip
+@click.option(
+    "--each", is_flag=True,
+    help="Also evaluate each embedding by itself, on the same perturbations.",
+)  # fmt: skip
+@click.option(
+    "--line", "lines", metavar="NAME", multiple=True,
+    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
+)  # fmt: skip
+@options.unit
+@options.out(".parquet")
+def evaluate(
+    screens: Sequence[Path],
+    embeddings: Sequence[tuple[str, Path]],
+    genes: Path | None,
+    models: Sequence[str],
+    sizes: Sequence[int],
+    folds: int,
+    repeats: int,
+    seed: int,
+    features: int,
+    top: int,
+    each: bool,
+    lines: Sequence[str],
+    unit: str | None,
+    out: Path,
+) -> None:
+    """Score models on knockdowns they were not trained on, by cross-validation.
+
+    Prints each metric's mean ± standard error over folds and writes a tidy table with the columns
+    line, embedding, model, train_size, fold, repeat, perturbation, metric and value.
+
+    Finished fits are kept in llmpert's data folder (the environment variable LLMPERT_HOME moves
+    it): a run that was stopped goes on where it was.
+
+    \b
+    Example:
+      python -m llmpert evaluate --screen k562.h5ad \\
+          --embedding text=genept.pickle --embedding sequence=per-protein.h5 --each \\
+          --model mean --model linear --model gp \\
+          --train-size 100 --train-size 400 --out results.parquet
+    """
+    from llmpert.evaluation.experiment import Experiment, Settings
+    from llmpert.evaluation.grid import grid
+
+    table = read_genes(genes)
+    measured = read_screens(screens, lines, unit)
+    sources = read_embeddings(embeddings, table)
+    settings = Settings(folds=folds, seed=seed, features=features, top=top)
+    experiments = []
+    for screen in measured.values():
+        problem = align(screen, sources, table)
+        single = [problem.only(e.name) for e in sources] if each and len(sources) > 1 else []
+        experiments += [Experiment(part, settings) for part in (*single, problem)]
+        _tell_adjustments(experiments[-1], sizes)
+    results = _run(grid(experiments, models, sizes, repeats))
+    results.write(out)
+    _report(results, models)
+    remark(f"Wrote {len(results.table):,} rows to {out}.")
+
+
+def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
+    from llmpert.evaluation.grid import training_sizes
+
+    screen, settings = experiment.problem.screen, experiment.settings
+    for option, wanted in (("--features", settings.features), ("--top", settings.top)):
+        if wanted > len(screen.genes):
+            remark(
+                f"{screen.line}: {option} {wanted:,} is more than the {len(screen.genes):,} genes"
+                " measured; all are used."
+            )
+    for wanted, largest in training_sizes(experiment, sizes)[1].items():
+        remark(
+            f"{screen.line}: --train-size {wanted:,} is more than the {largest:,} that"
+            f" {settings.folds} folds offer; {largest:,} is used."
+        )
+
+
+def _run(fits: Sequence["Fit"]) -> "Results":
+    from tqdm import tqdm
+
+    from llmpert.evaluation.grid import run
+
+    with tqdm(total=len(fits), unit="fit", leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+
+        def progress(done: int, total: int, label: str) -> None:
+            bar.set_description(label, refresh=False)
+            bar.update(done - bar.n)
+
+        return run(fits, progress)
+
+
+def _report(results: "Results", models: Sequence[str]) -> None:
+    from llmpert.evaluation.results import summarise
+
+    summary = summarise(results.table)
+    for line in aligned(_rows(summary, models)):
+        click.echo(line)
+    if summary["undefined"].any():
+        click.echo(
+            "Undefined: the prediction or the measurement is constant over the genes concerned and"
+            " has no correlation; left out of the means."
+        )
+    if results.simulated:
+        click.echo("Simulated data: these numbers say nothing about cells.")
+
+
+def _rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
+    """A header, and a row a line, training size, model (in the order given) and embedding."""
+    metrics = list(dict.fromkeys(summary["metric"]))
+    digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric")}
+    ordered = summary.sort_values(
+        ["line", "train_size", "model"],
+        key=lambda column: (
+            column.astype(str).map(models.index) if column.name == "model" else column
+        ),
+        kind="stable",
+    )
+    rows = [["line", "embedding", "model", "size", *metrics]]
+    cell = ["line", "embedding", "model", "train_size"]
+    for key, part in ordered.groupby(cell, observed=True, sort=False):
+        values = {e["metric"]: _value(e, digits[e["metric"]]) for e in part.to_dict("records")}
+        rows.append([*map(str, key), *(values[metric] for metric in metrics)])
+    return rows
+
+
+def _value(entry: Mapping[Any, Any], digits: int) -> str:
+    """A metric's mean ± standard error, and how many values are undefined."""
+    mean, error, undefined = entry["mean"], entry["se"], entry["undefined"]
+    if not math.isfinite(mean):
+        return f"{undefined:,} undefined"
+    spread = f"{error:.{digits}f}" if math.isfinite(error) else "?"
+    note = f" ({undefined:,} undefined)" if undefined else ""
+    return f"{mean:.{digits}f} ± {spread}{note}"
+
+
+def decimals(errors: "pd.Series") -> int:
+    """Decimals that show a digit of the median standard error, at least 3."""
+    median = errors.median()
+    return max(3, -math.floor(math.log10(median))) if median > 0 else 3
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Rows of text as lines, each column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,103 @@
+"""`python -m llmpert import`: keep screens and embeddings for the pages."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.reading import left_out, read_embeddings, read_screens
+
+if TYPE_CHECKING:
+    from llmpert.datasets import Dataset
+    from llmpert.embeddings import Embedding
+    from llmpert.screens import Screen
+
+
+@click.command("import", short_help="Add screens and embeddings to a data set of the pages.")
+@click.option(
+    "--name", metavar="DATASET", required=True, help="The data set: letters, digits, - and _."
+)
+@click.option(
+    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True,
+    help="Responses as differences to control, or a bulk file of Replogle et al. 2022.",
+)  # fmt: skip
+@options.embeddings(required=False)
+@click.option(
+    "--line", "lines", metavar="NAME", multiple=True,
+    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
+)  # fmt: skip
+@options.unit
+def import_data(
+    name: str,
+    screens: Sequence[Path],
+    embeddings: Sequence[tuple[str, Path]],
+    lines: Sequence[str],
+    unit: str | None,
+) -> None:
+    """Add screens and embeddings to a data set of the pages.
+
+    Replaces those of the same cell line or embedding name. Says how each file was understood, and
+    which perturbations have no vector and why. If any file cannot be used, nothing is added.
+
+    \b
+    Example:
+      python -m llmpert import --name replogle --screen k562.h5ad --screen rpe1.h5ad \\
+          --embedding text=genept.pickle --embedding sequence=per-protein.h5
+    """
+    if not screens and not embeddings:
+        raise click.UsageError("Expected at least one --screen or --embedding, found none.")
+
+    from llmpert import datasets
+
+    datasets.folder(name)  # a name that cannot be used is told before files are read
+    new_screens = list(read_screens(screens, lines, unit).values())
+    new_embeddings = read_embeddings(embeddings)
+    data = datasets.with_added(name, new_screens, new_embeddings)
+    # Coverage fails where screens and embeddings share nothing, before anything is written.
+    report = [*_understood(new_screens, new_embeddings), *_coverage(data)]
+    folder = datasets.add(name, new_screens, new_embeddings)
+    for line in report:
+        click.echo(line)
+    click.echo(f"Data set {name} is in {folder}.")
+
+
+def _understood(screens: Iterable["Screen"], embeddings: Iterable["Embedding"]) -> Iterable[str]:
+    for screen in screens:
+        rows, columns = screen.response.shape
+        yield f"{screen.line}: {rows:,} perturbations x {columns:,} genes, unit {screen.unit}"
+        yield from _notes(screen)
+    for embedding in embeddings:
+        rows, columns = embedding.vectors.shape
+        yield f"{embedding.name}: {rows:,} genes x {columns:,} dimensions"
+        yield from _notes(embedding)
+
+
+def _notes(part: "Screen | Embedding") -> Iterable[str]:
+    if part.simulated:
+        yield "  Simulated."
+    for note in part.provenance.get("notes", []):
+        yield f"  {note}"
+
+
+def _coverage(data: "Dataset") -> Iterable[str]:
+    """How many of the perturbations find a vector in each embedding, and in all."""
+    from llmpert.problem import Problem
+
+    if not data.screens or not data.embeddings:
+        missing = "embedding" if data.screens else "screen"
+        yield f"The data set has no {missing} yet; the pages show it when it has one."
+        return
+    # All screens of a data set have the same perturbations.
+    screen = next(iter(data.screens.values()))
+    total = len(screen.perturbations)
+    if len(data.screens) > 1:
+        yield f"{', '.join(data.screens)} have {total:,} perturbations in common"
+    sources = list(data.embeddings.values())
+    for part in [*([e] for e in sources), *([sources] if len(sources) > 1 else [])]:
+        problem = Problem.align(screen, part)
+        found = len(problem.screen.perturbations)
+        yield f"{found:,} of {total:,} perturbations have a vector in {problem.embedding_name}"
+        if len(part) == 1:
+            yield from (f"  {sentence}" for sentence in left_out(problem.left_out))

@@ -1,0 +1,86 @@
+"""`python -m llmpert predict`: responses to knocking down genes, measured or not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens
+
+if TYPE_CHECKING:
+    from llmpert.evaluation.prediction import Prediction
+
+STRONGEST = 5
+
+
+@click.command(short_help="Predict the responses to knocking down genes.")
+@click.option(
+    "--screen", type=options.FILE, metavar="FILE", required=True,
+    help="Responses to train on, as differences to control (.h5ad, .csv, .tsv or .parquet).",
+)  # fmt: skip
+@options.embeddings(required=True)
+@options.genes
+@click.option(
+    "--gene", "wanted", multiple=True, required=True, metavar="SYMBOL",
+    help="A gene to predict, by symbol, alias, Ensembl id or UniProt accession.",
+)  # fmt: skip
+@click.option(
+    "--model", type=click.Choice(options.MODELS), default="gp", show_default=True,
+    help="The model; gp gives standard deviations.",
+)  # fmt: skip
+@click.option(
+    "--line",
+    metavar="NAME",
+    help="Cell line. Default: what the file says, or the start of its name.",
+)
+@options.unit
+@options.out(".csv")
+def predict(
+    screen: Path,
+    embeddings: Sequence[tuple[str, Path]],
+    genes: Path | None,
+    wanted: Sequence[str],
+    model: str,
+    line: str | None,
+    unit: str | None,
+    out: Path,
+) -> None:
+    """Predict the responses of all measured genes to knocking down some genes.
+
+    Genes that are in the screen, under whatever name, are held out of the training, all together,
+    so that every prediction is about an unseen knockdown. Writes the columns perturbation, gene,
+    mean and sd (standard deviation, empty for models that give none).
+
+    \b
+    Example:
+      python -m llmpert predict --screen k562.h5ad --embedding text=genept.pickle \\
+          --gene GATA1 --gene CDK9 --out predictions.csv
+    """
+    from llmpert.evaluation.experiment import Experiment, Settings
+    from llmpert.storage import atomic_path
+
+    table = read_genes(genes)
+    (measured,) = read_screens([screen], [line] if line else [], unit).values()
+    problem = align(measured, read_embeddings(embeddings, table), table)
+    names = list(dict.fromkeys(name.strip() for name in wanted))
+    for name in names:
+        problem.find(name)  # says what is wrong with a name before anything is fitted
+    experiment = Experiment(problem, Settings(features=len(measured.genes)))
+    fitted = experiment.fit_all(model, held_out=names)
+    prediction = fitted.predict(names)
+    with atomic_path(out) as temporary:
+        prediction.table().to_csv(temporary, index=False)
+    for name in names:
+        click.echo(
+            f"{name}: {_strongest(prediction.row(name))} ({measured.unit}; {model} trained on"
+            f" {len(fitted.trained_on):,} perturbations of {measured.line})"
+        )
+    if problem.simulated:
+        click.echo("Simulated data: these numbers say nothing about cells.")
+
+
+def _strongest(prediction: "Prediction") -> str:
+    order = abs(prediction.mean[0]).argsort()[::-1][:STRONGEST]
+    return ", ".join(f"{prediction.genes[i]} {prediction.mean[0, i]:+.3g}" for i in order)

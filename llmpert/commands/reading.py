@@ -1,0 +1,94 @@
+"""Reading what the options name, and remarks on standard error about what was found."""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.errors import InputError
+
+if TYPE_CHECKING:
+    from llmpert.embeddings import Embedding
+    from llmpert.genes import GeneTable
+    from llmpert.problem import Problem
+    from llmpert.screens import Screen
+
+EXAMPLES = 5
+
+
+def remark(text: str) -> None:
+    """Say something on standard error."""
+    click.echo(text, err=True)
+
+
+def read_genes(path: Path | None) -> "GeneTable":
+    """The gene table of `--genes`, or the shipped one."""
+    from llmpert.genes import GeneTable
+
+    return GeneTable.shipped() if path is None else GeneTable.read(path)
+
+
+def read_screens(
+    paths: Sequence[Path], lines: Sequence[str], unit: str | None
+) -> dict[str, "Screen"]:
+    """The screens of `--screen`, `--line` and `--unit` by cell line.
+
+    Raises
+    ------
+    click.UsageError
+        Neither no nor one line a screen was given.
+    InputError
+        A file cannot be used, or two are of the same line.
+    """
+    from llmpert.screens import read_screen
+
+    if lines and len(lines) != len(paths):
+        raise click.UsageError(
+            f"Expected one --line for each of {len(paths)} --screen, found {len(lines)}."
+        )
+    screens: dict[str, Screen] = {}
+    for path, line in zip_longest(paths, lines):
+        screen = read_screen(path, line=line, unit=unit)
+        if screen.line in screens:
+            raise InputError.of_file(
+                path, "a screen of another cell line (name it with --line)",
+                f"{screen.line} a second time",
+            )  # fmt: skip
+        screens[screen.line] = screen
+    return screens
+
+
+def read_embeddings(
+    named: Sequence[tuple[str, Path]], table: "GeneTable | None" = None
+) -> list["Embedding"]:
+    """The embeddings of `--embedding`, in their order."""
+    from llmpert.embeddings import read_embedding
+
+    return [read_embedding(path, name, table) for name, path in named]
+
+
+def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable") -> "Problem":
+    """The problem of a screen and embeddings; who is left out, and why, is said."""
+    from llmpert.problem import Problem
+
+    problem = Problem.align(screen, embeddings, table)
+    remark(
+        f"{screen.line}: {len(screen.perturbations):,} perturbations x {len(screen.genes):,} genes"
+        f" ({screen.unit}), {len(problem.screen.perturbations):,} of them with a vector in"
+        f" {problem.embedding_name}."
+    )
+    for sentence in left_out(problem.left_out):
+        remark(f"  {sentence}")
+    return problem
+
+
+def left_out(reasons: Mapping[str, str]) -> list[str]:
+    """How many perturbations are left out, with examples, as lines; none if all are in."""
+    if not reasons:
+        return []
+    shown = [f"  {reason}" for reason in list(reasons.values())[:EXAMPLES]]
+    rest = len(reasons) - len(shown)
+    more = [f"  … and {rest:,} more"] if rest else []
+    return [f"{len(reasons):,} left out:", *shown, *more]
