@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import pickletools
+import re
 import struct
 import tracemalloc
 from collections import OrderedDict
@@ -133,7 +134,7 @@ def test_names_that_differ_by_blanks(file: Path):
     embedding = read_genept(write(file, {"TP53": [1.0, 2.0], "TP53 ": [1.0, 2.0]}))
     assert embedding.genes.tolist() == ["TP53"]
     assert "that were there already were left out: TP53." in embedding.provenance["notes"][-1]
-    with pytest.raises(InputError, match="one vector a gene, found several different ones.*TP53"):
+    with pytest.raises(InputError, match=r"one vector a gene, found several.*TP53"):
         read_genept(write(file, {"TP53": [1.0, 2.0], "TP53 ": [1.0, 3.0]}))
 
 
@@ -219,10 +220,9 @@ def test_damage_is_refused_or_read_but_never_a_crash(file: Path, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
         embedding = read_genept(write(file, bytes(content)))
-    except InputError as problem:
-        assert str(file) in str(problem)
-    else:
-        assert np.isfinite(embedding.vectors).all()
+    except InputError:
+        return
+    assert np.isfinite(embedding.vectors).all()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -285,7 +285,7 @@ def hostile(command: str, sentinel: str) -> dict[str, tuple[bytes, str]]:
         ),
         "numpy's own loader": (dumps(Call(np.load, "x.npy")), "asks to run numpy"),
         "a nested pickle": (dumps(Call(pickle.loads, dumps(system))), "asks to run _pickle.loads"),
-        "INST": (f"(S'{command}'\ni{module}\nsystem\n.".encode(), "INST"),
+        "INST": (f"(V{command}\ni{module}\nsystem\n.".encode(), rf"INST \({module} system\)"),
         "OBJ": (b"(c" + f"{module}\nsystem\n".encode() + text(command) + b"o.", "asks to run"),
         "STACK_GLOBAL with dots": (
             raw("numpy", "f2py.os.system", b"\x93", command, b"\x85R"),
@@ -319,7 +319,7 @@ def hostile(command: str, sentinel: str) -> dict[str, tuple[bytes, str]]:
         "a dtype of a list": (raw(name_dtype, b"]\x85R"), "NumPy values of type a list"),
         "an array of no bytes": (
             raw(b"}", "A", reconstruct, ndarray, b"K\x00\x85C\x01b\x87Rs"),
-            "instead of numbers",
+            "holds a vector for A instead of numbers",
         ),
         "an object as the bytes": (
             raw(name_scalar, name_dtype, "f8", b"\x85R]\x86R"),
@@ -338,9 +338,12 @@ def hostile(command: str, sentinel: str) -> dict[str, tuple[bytes, str]]:
 def test_nothing_runs(file: Path, tmp_path: Path, attack: str):
     sentinel = tmp_path / "ran"
     content, asked = hostile(f"touch {sentinel}", str(sentinel))[attack]
-    with pytest.raises(InputError, match=asked) as caught:
+    with pytest.raises(InputError) as caught:
         read_genept(write(file, content))
-    assert str(file) in str(caught.value)
+    before, named, message = str(caught.value).partition(f"{file}: ")
+    assert named
+    assert not before
+    assert re.search(asked, message), message
     assert not sentinel.exists()
 
 

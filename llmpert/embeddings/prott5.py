@@ -1,0 +1,129 @@
+"""Sequence embeddings from UniProt's files: ProtT5's mean over each protein's residues.
+
+Elnaggar et al. (2022), "ProtTrans: Toward understanding the language of life through
+self-supervised learning", IEEE TPAMI, doi:10.1109/TPAMI.2021.3095381; vectors computed and
+distributed by UniProt (uniprot.org/help/embeddings).
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from llmpert.embeddings.assemble import assemble
+from llmpert.embeddings.embedding import Embedding
+from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.screens.files import existing, parsing, some
+
+DIMENSIONS = 1024
+
+
+def read_prott5(
+    path: str | Path, name: str = "sequence", genes: GeneTable | None = None
+) -> Embedding:
+    """Read UniProt's `per-protein.h5`: one dataset an accession, all of one length.
+
+    Accessions become gene symbols through `genes` (the shipped table where None). A protein that
+    several genes encode, such as histone H4, is the protein of each. Of several proteins of one
+    gene one speaks for it: accessions of six characters before the longer ones, those that start
+    with O, P or Q before the rest (the older ones, mostly reviewed), then in alphabetical order.
+    Proteins whose accession belongs to no gene are left out and noted. Vectors of another length
+    than ProtT5's 1,024 are marked as a stand-in for them.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, holds vectors of unequal length or anything else, or no
+        accession names a gene.
+    """
+    path = existing(path)
+    accessions, vectors = _read(path)
+    table = genes or GeneTable.shipped()
+    speaker: dict[str, int] = {}
+    unknown: list[str] = []
+    others: list[str] = []
+    for row in sorted(range(len(accessions)), key=lambda row: _rank(accessions[row])):
+        symbols = _encoded_by(accessions[row], table)
+        if not symbols:
+            unknown.append(accessions[row])
+        elif all(symbol in speaker for symbol in symbols):
+            others.append(f"{accessions[row]} ({', '.join(symbols)})")
+        for symbol in symbols:
+            speaker.setdefault(symbol, row)
+    notes = []
+    if unknown:
+        notes.append(
+            f"{len(unknown):,} of {len(accessions):,} protein(s) belong to no gene of the gene"
+            f" table and were left out: {some(unknown)}."
+        )
+    if others:
+        notes.append(
+            f"{len(others):,} further protein(s) of genes with several were left out:"
+            f" {some(others)}."
+        )
+    if not speaker:
+        raise InputError.of_file(path, "UniProt accessions of human genes", " ".join(notes)[:-1])
+    return assemble(
+        path, name, list(speaker), vectors[list(speaker.values())],
+        _provenance(vectors.shape[1], notes),
+    )  # fmt: skip
+
+
+def _encoded_by(accession: str, table: GeneTable) -> tuple[str, ...]:
+    """Symbols of the genes with this accession."""
+    found = table.resolve(accession)
+    if found.how != "uniprot":  # the same letters as a symbol or alias say nothing of a protein
+        return ()
+    return found.candidates if found.gene is None else (found.gene.symbol,)
+
+
+def _rank(accession: str) -> tuple[bool, bool, str]:
+    return len(accession) != 6, accession[:1] not in ("O", "P", "Q"), accession
+
+
+def _read(path: Path) -> tuple[list[str], np.ndarray]:
+    """Accessions and their vectors, in the file's order."""
+    expected = "an HDF5 file of one vector of numbers a UniProt accession"
+    with parsing(path, expected), h5py.File(path, "r") as file:
+        accessions = list(file)
+        if not accessions:
+            raise InputError.of_file(path, expected, "nothing in it")
+        vectors: np.ndarray | None = None
+        for row, accession in enumerate(accessions):
+            # A link could lead into another file; UniProt's hold none.
+            link = file.get(accession, getlink=True)
+            item = file[accession] if isinstance(link, h5py.HardLink) else link
+            if not isinstance(item, h5py.Dataset):
+                found = type(item).__name__.lower()
+                raise InputError.of_file(path, expected, f"a {found} under {accession}")
+            if item.ndim != 1 or not item.size or item.dtype.kind not in "fiu":
+                found = f"{item.dtype} of shape {item.shape} under {accession}"
+                raise InputError.of_file(path, expected, found)
+            if vectors is None:
+                vectors = np.empty((len(accessions), item.size), dtype=np.float32)
+            elif item.size != vectors.shape[1]:
+                raise InputError.of_file(
+                    path,
+                    f"vectors of one length ({accessions[0]} has {vectors.shape[1]:,} numbers)",
+                    f"{accession} with {item.size:,}",
+                )
+            item.read_direct(vectors, dest_sel=np.s_[row])
+    assert vectors is not None
+    return accessions, vectors
+
+
+def _provenance(dimensions: int, notes: list[str]) -> dict[str, object]:
+    if dimensions == DIMENSIONS:
+        return {
+            "source": "UniProt protein embeddings (uniprot.org/help/embeddings)",
+            "model": "ProtT5-XL-UniRef50",
+            "licence": "CC BY 4.0",
+            "notes": notes,
+        }
+    warning = f"{dimensions:,} numbers a protein: not UniProt's ProtT5 ({DIMENSIONS:,}) vectors."
+    return {
+        "source": "a file in UniProt's format",
+        "stand_in": True,
+        "notes": [warning, *notes],
+    }

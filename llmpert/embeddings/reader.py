@@ -1,0 +1,54 @@
+"""One door for every file of embeddings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from llmpert.embeddings import tables
+from llmpert.embeddings.embedding import Embedding
+from llmpert.embeddings.genept import read_genept
+from llmpert.embeddings.prott5 import read_prott5
+from llmpert.embeddings.stored import is_stored, load_embedding
+from llmpert.embeddings.tables import read_embedding_table
+from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.screens.files import existing
+
+PICKLES = (".pickle", ".pkl")
+HDF5 = (".h5", ".hdf5")
+FORMATS = (*PICKLES, *HDF5, *tables.FORMATS)
+
+
+def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) -> Embedding:
+    """Read an embedding by what the file is.
+
+    | file | read as |
+    |---|---|
+    | `.pickle`, `.pkl` | GenePT's dict of symbol -> numbers (`read_genept`) |
+    | `.h5`, `.hdf5` | UniProt's per-protein vectors (`read_prott5`) |
+    | `.parquet` written by llmpert | `load_embedding` |
+    | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |
+
+    Parameters
+    ----------
+    name:
+        What the source is to be called; a file written by llmpert is renamed to it.
+    genes:
+        Turns UniProt accessions into symbols; the shipped table where None.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, of another format, or not what its format promises.
+    """
+    path = existing(path)
+    # Members of GenePT's archive can end in a stray dot.
+    file = path.name.lower().rstrip(".")
+    if file.endswith(PICKLES):
+        return read_genept(path, name)
+    if file.endswith(HDF5):
+        return read_prott5(path, name, genes)
+    if file.endswith(".parquet") and is_stored(path):
+        return replace(load_embedding(path), name=name)
+    if file.endswith(tables.FORMATS):
+        return read_embedding_table(path, name)
+    raise InputError.of_file(path, f"a file of embeddings ({', '.join(FORMATS)})", "another kind")

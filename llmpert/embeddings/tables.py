@@ -1,0 +1,121 @@
+"""Embeddings from tables of one row a gene: Parquet, CSV, TSV and NumPy archives."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from llmpert.embeddings.assemble import assemble
+from llmpert.embeddings.embedding import Embedding
+from llmpert.errors import InputError
+from llmpert.screens.files import existing, parsing
+
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+FORMATS = (".parquet", ".npz", *SEPARATORS)
+GENE_COLUMNS = ("gene", "symbol", "gene_symbol", "gene_name")
+MISSING = ("", "NA", "NaN", "nan", "null", "None")
+
+
+def read_embedding_table(path: str | Path, name: str) -> Embedding:
+    """Read a table of genes x numbers.
+
+    Parquet, CSV and TSV (also `.gz`): genes are the index where it holds text, else the column
+    named gene, symbol, gene_symbol or gene_name, else the first column of text; all other columns
+    are numbers. NPZ: an array `genes` with `vectors` or `embeddings` (genes x dimensions), or one
+    vector under each gene's name; never pickled objects.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, of another format, or holds something other than numbers.
+    """
+    path = existing(path)
+    ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
+    if ending is None:
+        raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
+    with parsing(path, f"a table of gene vectors ({ending})"):
+        if ending == ".npz":
+            genes, vectors = _of_archive(path)
+        else:
+            genes, vectors = _of_frame(path, _frame(path, ending))
+    return assemble(path, name, genes, vectors, {"source": f"table {path.name}"})
+
+
+def _frame(path: Path, ending: str) -> pd.DataFrame:
+    if ending == ".parquet":
+        return pd.read_parquet(path)
+    separator = SEPARATORS[ending]
+    head = pd.read_csv(path, sep=separator, encoding="utf-8-sig", nrows=100)
+    gene = _gene_column(path, head)
+    # "NA" and "nan" are missing numbers, but a gene may be called so.
+    missing = {str(column): MISSING for column in head.columns if column != gene}
+    return pd.read_csv(
+        path,
+        sep=separator,
+        encoding="utf-8-sig",
+        dtype={} if gene is None else {gene: str},
+        na_values=missing,
+        keep_default_na=False,
+        low_memory=False,
+    )
+
+
+def _is_text(values: "pd.Series | pd.Index") -> bool:
+    return pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
+
+
+def _gene_column(path: Path, frame: pd.DataFrame) -> str | None:
+    """The column of gene names; None where the index holds them."""
+    if _is_text(frame.index):
+        return None
+    named = [c for c in frame.columns if str(c).strip().lower() in GENE_COLUMNS]
+    text = [c for c in frame.columns if _is_text(frame[c])]
+    if not named and not text:
+        raise InputError.of_file(path, "a column of gene names, such as gene", "numbers only")
+    return (named or text)[0]
+
+
+def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    column = _gene_column(path, frame)
+    genes = frame.index.to_series() if column is None else frame[column]
+    rest = frame if column is None else frame.drop(columns=column)
+    for other in rest.columns:
+        if str(other).strip() == "" or str(other).startswith("Unnamed:"):
+            # A nameless column beside the genes is a row number that some program wrote.
+            raise InputError.of_file(path, "a name for every column", "one without")
+        if not pd.api.types.is_numeric_dtype(rest[other]) or rest[other].dtype.kind not in "fiu":
+            values = rest[other].dropna()
+            found = f"{values.iloc[0]!r}" if len(values) else "nothing"
+            raise InputError.of_file(path, f"numbers in the column {str(other)!r}", found)
+    return genes.fillna("").to_numpy(), rest.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _of_archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive) if hasattr(archive, "files") else {}
+    matrix = next((arrays[key] for key in ("vectors", "embeddings") if key in arrays), None)
+    if "genes" in arrays and matrix is not None:
+        genes = arrays["genes"]
+        if genes.ndim != 1 or genes.dtype.kind != "U":
+            raise InputError.of_file(path, "a list of names as genes", f"{genes.dtype} values")
+    else:
+        genes, matrix = np.array(list(arrays), dtype=object), _stacked(path, arrays)
+    if matrix.dtype.kind not in "fiu" or matrix.shape[:-1] != genes.shape:
+        raise InputError.of_file(
+            path,
+            f"one vector of numbers for each of {len(genes):,} genes",
+            f"{matrix.dtype} values of shape {matrix.shape}",
+        )
+    return genes, matrix
+
+
+def _stacked(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    expected = "the arrays genes and vectors, or one vector of the same length for every gene"
+    if not arrays:
+        raise InputError.of_file(path, expected, "nothing")
+    first = next(iter(arrays.values()))
+    for gene, vector in arrays.items():
+        if not isinstance(vector, np.ndarray) or vector.shape != first.shape or vector.ndim != 1:
+            shape = getattr(vector, "shape", "no array")
+            raise InputError.of_file(path, expected, f"{shape} under {gene}")
+    return np.stack(list(arrays.values()))
