@@ -73,6 +73,15 @@ def test_numpy_scalars_as_names_and_numbers(file: Path):
     assert embedding.vectors.tolist() == [[0.5, 1.5], [2, -3]]
 
 
+@pytest.mark.parametrize("count", [1, 2, 1023, 1024, 1025, 3000])
+def test_lists_written_in_one_piece(file: Path, count: int):
+    """Other writers than Python's do not cut lists at 1,000."""
+    numbers = np.arange(1, count + 1) / 8
+    run = b"".join(b"G" + struct.pack(">d", number) for number in numbers)
+    embedding = read_genept(write(file, raw(b"}", "TP53", b"](", run, b"es")))
+    np.testing.assert_array_equal(embedding.vectors[0], numbers)
+
+
 def test_one_list_under_two_names(file: Path):
     shared = [0.25, 0.5]
     embedding = read_genept(write(file, {"A": shared, "B": shared}))
