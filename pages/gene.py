@@ -42,7 +42,9 @@ if shown.scores:
         text = "not defined" if value != value else f"{value:.3f}"
         column.metric(metric.label, text, help=f"{metric.definition} {metric.edge_cases}")
 
-count = st.select_slider("Genes shown", GENES_SHOWN, value=20, key="shown", bind="query-params")
+count = st.columns([1, 2])[0].select_slider(
+    "Genes shown", GENES_SHOWN, value=20, key="shown", bind="query-params"
+)
 unit = problem.screen.unit
 caption = show.caption(dataset)
 table = shown.prediction.table()

@@ -86,7 +86,7 @@ def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Fi
         },
         font={"family": FONT, "size": 13},
         height=height,
-        margin={"l": 10, "r": 10, "t": 100, "b": 10},
+        margin={"l": 10, "r": 10, "t": 90, "b": 10},
         hoverlabel={"namelength": -1},
     )  # fmt: skip
     return figure

@@ -102,7 +102,13 @@ def summary(
     def progress(done: int, total: int, label: str) -> None:
         bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
 
-    results = run(grid(experiments, models, sizes, REPEATS), progress)
+    # At the largest size every repeat would be the same training set, give or take one.
+    largest = min(e.largest_training_size for e in experiments)
+    below = [size for size in sizes if size < largest]
+    fits = grid(experiments, models, below, REPEATS) if below else []
+    if len(below) < len(sizes):
+        fits += grid(experiments, models, [largest], 1)
+    results = run(fits, progress)
     bar.empty()
     entry = (summarise(results.table), results.about)
     with finished.lock:
