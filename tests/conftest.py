@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Tests factorise small matrices: threads gain nothing there and wait for each other where cores are
+# shared. It counts only before torch and NumPy are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -13,7 +13,7 @@ class NonControlMean(RegressorMixin, BaseEstimator):
 
     def fit(self, Z: np.ndarray, Y: np.ndarray) -> "NonControlMean":
         """Average the training responses Y (N x D); the inputs Z (N x K) are not looked at."""
-        self.mean_ = np.asarray(Y).mean(axis=0)
+        self.mean_ = np.asarray(Y, dtype=np.float64).mean(axis=0)
         return self
 
     def predict(self, Z: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ class RandomPerturbation(RegressorMixin, BaseEstimator):
 
     def fit(self, Z: np.ndarray, Y: np.ndarray) -> "RandomPerturbation":
         """Remember the training responses Y (N x D); the inputs Z (N x K) are not looked at."""
-        self.responses_ = np.asarray(Y)
+        self.responses_ = np.array(Y)
         return self
 
     def predict(self, Z: np.ndarray) -> np.ndarray:

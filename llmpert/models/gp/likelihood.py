@@ -6,6 +6,9 @@ With one covariance matrix K for all D outputs the likelihood of Y (N x D) is
 
 (Rasmussen & Williams 2006, eq. 2.30, summed over outputs). Y enters through the N x N matrix S
 alone, so after S is formed neither the value nor the gradient costs more for more outputs.
+
+For K = v C the best overall variance is v = tr(C⁻¹ S) / (N D), so a search needs to look at the
+shape C only: one hyper-parameter fewer, and the one that trades off against all others.
 """
 
 import math
@@ -14,29 +17,24 @@ from typing import Any
 import torch
 
 
-class _SharedKernelLikelihood(torch.autograd.Function):
-    """The value, and its gradient 1/2 (K⁻¹ S K⁻¹ - D K⁻¹) with respect to K."""
+class _Terms(torch.autograd.Function):
+    """tr(K⁻¹ S) and log|K|, with their gradients -K⁻¹ S K⁻¹ and K⁻¹ with respect to K."""
 
     @staticmethod
     def forward(
-        ctx: Any, covariance: torch.Tensor, gram: torch.Tensor, outputs: int
-    ) -> torch.Tensor:
+        ctx: Any, covariance: torch.Tensor, gram: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         factor = torch.linalg.cholesky(covariance)
         precision = torch.cholesky_inverse(factor)
-        weighted = precision @ gram
-        ctx.save_for_backward(precision, weighted)
-        ctx.outputs = outputs
-        return (
-            -0.5 * weighted.trace()
-            - outputs * factor.diagonal().log().sum()
-            - 0.5 * outputs * len(gram) * math.log(2 * math.pi)
-        )
+        ctx.save_for_backward(precision, gram)
+        return (precision * gram).sum(), 2 * factor.diagonal().log().sum()
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        precision, weighted = ctx.saved_tensors
-        gradient = 0.5 * (weighted @ precision - ctx.outputs * precision)
-        return grad_outputs[0] * gradient, None, None
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
+        precision, gram = ctx.saved_tensors
+        by_misfit, by_log_determinant = grad_outputs
+        misfit = precision @ gram @ precision
+        return by_log_determinant * precision - by_misfit * misfit, None
 
 
 def log_marginal_likelihood(
@@ -62,4 +60,36 @@ def log_marginal_likelihood(
     torch.linalg.LinAlgError
         The covariance is not positive definite to working precision.
     """
-    return _SharedKernelLikelihood.apply(covariance, gram, outputs)
+    misfit, log_determinant = _Terms.apply(covariance, gram)
+    return -0.5 * (misfit + outputs * (log_determinant + len(gram) * math.log(2 * math.pi)))
+
+
+def profile_log_marginal_likelihood(
+    shape: torch.Tensor, gram: torch.Tensor, outputs: int, smallest: float = 1e-12
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log marginal likelihood with the covariance `variance * shape` of the best variance.
+
+    Parameters
+    ----------
+    shape:
+        C, N x N, noise included. One Cholesky factorisation is made of it.
+    gram, outputs:
+        As in `log_marginal_likelihood`.
+    smallest:
+        Lower limit of the variance, which outputs that are 0 throughout would send to 0.
+
+    Returns
+    -------
+    The likelihood, differentiable with respect to `shape`, and the variance it is reached at.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        The shape is not positive definite to working precision.
+    """
+    misfit, log_determinant = _Terms.apply(shape, gram)
+    size = len(gram)
+    variance = (misfit / (size * outputs)).clamp_min(smallest)
+    log_determinant = log_determinant + size * variance.log()
+    value = -0.5 * (misfit / variance + outputs * (log_determinant + size * math.log(2 * math.pi)))
+    return value, variance.detach()

@@ -1,21 +1,36 @@
 """Gaussian process with one RBF kernel shared by all outputs."""
 
 import math
+from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
 from gpytorch.constraints import Positive
-from gpytorch.kernels import RBFKernel, ScaleKernel
+from gpytorch.kernels import RBFKernel
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
-from llmpert.models.gp.likelihood import log_marginal_likelihood
+from llmpert.models.gp.likelihood import profile_log_marginal_likelihood
 
-# Search limits, as factors of the median distance and of the outputs' mean variance: wide enough
-# never to bind on informative data, narrow enough to keep K well conditioned on any.
+# Search limits of the lengthscale in median distances and of the noise in kernel variances: wide
+# enough never to bind on informative data, narrow enough for a Cholesky factor of any K.
 LENGTHSCALE_LIMITS = (1e-2, 1e2)
-VARIANCE_LIMITS = (1e-6, 1e2)
+NOISE_LIMITS = (1e-8, 1e6)
+
+# The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
+# search starts at the best of these, which costs six evaluations without gradient.
+LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
+NOISE_STARTS = (0.1, 10.0)
+
+LARGEST = 1e100
+"""Magnitudes beyond it are refused: their squares could not be summed."""
 
 
 class GaussianProcess(RegressorMixin, BaseEstimator):
@@ -23,8 +38,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     Outputs are independent and share one kernel, an RBF with one lengthscale, a variance and a
     noise variance, all three found by maximising the log marginal likelihood (GPyTorch's kernel and
-    constraints, L-BFGS-B). The prior mean of each output is its training mean: far from every
-    training gene the prediction returns to the non-control mean.
+    constraints; L-BFGS-B over lengthscale and noise, the variance in closed form). The prior mean
+    of each output is its training mean: far from every training gene the prediction returns to the
+    non-control mean.
 
     Because the hyper-parameters and the noise are shared and outputs are not rescaled, the standard
     deviation differs between perturbations but is the same for all genes of one perturbation.
@@ -41,7 +57,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     log_marginal_likelihood_:
         Of the centred training responses at these values, in nats.
     evaluations_:
-        Likelihood evaluations the search took.
+        Likelihood evaluations the search took, each with one Cholesky factorisation.
     """
 
     def __init__(self, max_iterations: int = 100) -> None:
@@ -53,37 +69,36 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         Z:
-            Inputs, N x K, finite, N at least 2.
+            Inputs, N x K, N at least 2.
         Y:
-            Responses, N x D, finite.
+            Responses, N x D.
+
+        Raises
+        ------
+        ValueError
+            Z or Y is not a matrix of finite numbers of moderate size, or they do not fit together.
         """
-        Z, Y = np.asarray(Z, dtype=np.float64), np.asarray(Y, dtype=np.float64)
-        if Z.ndim != 2 or Y.ndim != 2 or len(Z) != len(Y) or len(Z) < 2:
-            raise ValueError(
-                "expected inputs N x K and responses N x D with N at least 2,"
-                f" found {Z.shape} and {Y.shape}"
-            )
+        Z = validate_data(self, Z, dtype=np.float64, copy=True, ensure_min_samples=2)
+        Y = check_array(Y, dtype=np.float64, input_name="Y")
+        check_consistent_length(Z, Y)
+        largest = max(np.abs(Z).max(), np.abs(Y).max())
+        if largest > LARGEST:
+            raise ValueError(f"expected magnitudes up to {LARGEST:g}, found {largest:g}")
         self.mean_ = Y.mean(axis=0)
         centred = torch.from_numpy(Y - self.mean_)
-        # One number for all outputs brings the search to a common scale; 1 where nothing varies.
+        # One number for all outputs brings them to a common scale; 1 where nothing varies.
         self.scale_ = float(centred.square().mean().sqrt()) or 1.0
         centred /= self.scale_
         self.inputs_ = torch.from_numpy(Z)
-        gram = centred @ centred.T
 
-        distance = torch.pdist(self.inputs_).median().item() or 1.0
-        self._kernel = _kernel()
-        self._log_noise = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-        self._search(gram, centred.shape[1], distance)
-
+        likelihood, variance = self._search(centred @ centred.T, centred.shape[1])
         with torch.no_grad():
-            self._factor = torch.linalg.cholesky(self._covariance())
+            self._factor = torch.linalg.cholesky(self._shape())
             self._weights = torch.cholesky_solve(centred, self._factor)
-        rbf = self._kernel.base_kernel
-        self.lengthscale_ = rbf.lengthscale.item()
-        self.variance_ = self._kernel.outputscale.item() * self.scale_**2
-        self.noise_ = self._log_noise.exp().item() * self.scale_**2
-        self.log_marginal_likelihood_ -= centred.numel() * math.log(self.scale_)
+        self.lengthscale_ = self._kernel.lengthscale.item()
+        self.variance_ = variance * self.scale_**2
+        self.noise_ = self._log_noise.exp().item() * self.variance_
+        self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self.scale_)
         return self
 
     def predict(
@@ -103,64 +118,97 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         -------
         Mean, M x D; with `return_std` also the standard deviation, M x D (a read-only view, equal
         along D), both in units of Y.
+
+        Raises
+        ------
+        ValueError
+            Z is not a matrix of finite numbers with as many columns as in training.
         """
         check_is_fitted(self)
+        inputs = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
         with torch.no_grad():
-            inputs = torch.from_numpy(np.array(Z, dtype=np.float64))
-            cross = self._kernel(inputs, self.inputs_).to_dense()
+            cross = self._kernel(torch.from_numpy(inputs), self.inputs_).to_dense()
             mean = (cross @ self._weights).numpy() * self.scale_ + self.mean_
             if not return_std:
                 return mean
             explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
-            variance = self._kernel.outputscale - explained.square().sum(dim=0)
-            variance = variance.clamp_min(0) + self._log_noise.exp()
-            std = variance.sqrt().numpy() * self.scale_
+            unexplained = (1 - explained.square().sum(dim=0)).clamp_min(0).numpy()
+        std = np.sqrt(self.variance_ * unexplained + self.noise_)
         return mean, np.broadcast_to(std[:, None], mean.shape)
 
-    def _covariance(self) -> torch.Tensor:
-        covariance = self._kernel(self.inputs_).to_dense()
-        return covariance + self._log_noise.exp() * torch.eye(len(covariance), dtype=torch.float64)
+    def _shape(self) -> torch.Tensor:
+        """The training covariance, noise included, in units of the kernel's variance."""
+        kernel = self._kernel(self.inputs_).to_dense()
+        return kernel + self._log_noise.exp() * torch.eye(len(kernel), dtype=torch.float64)
 
-    def _search(self, gram: torch.Tensor, outputs: int, distance: float) -> None:
-        """Maximise the marginal likelihood over log lengthscale, log variance and log noise."""
-        raw = [
-            self._kernel.base_kernel.raw_lengthscale,
-            self._kernel.raw_outputscale,
-            self._log_noise,
-        ]
+    def _search(self, gram: torch.Tensor, outputs: int) -> tuple[float, float]:
+        """Maximise over log lengthscale and log noise: the likelihood and the variance there."""
+        distances = torch.pdist(self.inputs_)
+        distances = distances[distances > 0]
+        distance = distances.median().item() if len(distances) else 1.0
+        self._kernel = _Kernel(lengthscale_constraint=_logarithmic()).double()
+        self._log_noise = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        raw = [self._kernel.raw_lengthscale, self._log_noise]
         count = len(gram) * outputs
 
-        def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        def at(values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
             with torch.no_grad():
                 for parameter, value in zip(raw, values, strict=True):
                     parameter.fill_(float(value))
-            loss = -log_marginal_likelihood(self._covariance(), gram, outputs) / count
+            return profile_log_marginal_likelihood(self._shape(), gram, outputs)
+
+        def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+            loss = -at(values)[0] / count
             gradient = torch.autograd.grad(loss, raw)
             return loss.item(), np.array([g.item() for g in gradient])
 
+        starts = [
+            np.log([lengthscale * distance, noise])
+            for lengthscale, noise in product(LENGTHSCALE_STARTS, NOISE_STARTS)
+        ]
+        with torch.no_grad():
+            start = max(starts, key=lambda values: at(values)[0].item())
         search = minimize(
             objective,
-            x0=np.log([distance, 0.5, 0.5]),
+            x0=start,
             jac=True,
             method="L-BFGS-B",
             bounds=[
                 tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
-                tuple(np.log(VARIANCE_LIMITS)),
-                tuple(np.log(VARIANCE_LIMITS)),
+                tuple(np.log(NOISE_LIMITS)),
             ],
-            options={"maxiter": self.max_iterations, "ftol": 1e-7, "gtol": 1e-5},
+            options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
         )
-        objective(search.x)  # leaves the parameters at the optimum, not at the last trial
-        self.evaluations_ = int(search.nfev)
-        self.log_marginal_likelihood_ = -float(search.fun) * count
+        self.evaluations_ = len(starts) + int(search.nfev) + 1
+        # Once more, so that the parameters are those of the optimum and not of the last trial.
+        with torch.no_grad():
+            likelihood, variance = at(search.x)
+        return likelihood.item(), variance.item()
 
 
-def _kernel() -> ScaleKernel:
-    # Raw values are logarithms, so that the search moves by factors.
-    def positive() -> Positive:
-        return Positive(transform=torch.exp, inv_transform=torch.log)
+class _Kernel(RBFKernel):
+    """GPyTorch's RBF with distances taken from differences of coordinates.
 
-    kernel = ScaleKernel(
-        RBFKernel(lengthscale_constraint=positive()), outputscale_constraint=positive()
-    )
-    return kernel.double()
+    Its own quadratic expansion loses distances that are small against the largest (one outlying
+    gene is enough), and the matrix is then no covariance any more.
+    """
+
+    def covar_dist(
+        self,
+        x1: torch.Tensor,
+        x2: torch.Tensor,
+        diag: bool = False,
+        square_dist: bool = False,
+        **params: Any,
+    ) -> torch.Tensor:
+        if diag:
+            return super().covar_dist(x1, x2, diag=True, square_dist=square_dist, **params)
+        distance = torch.cdist(x1, x2, compute_mode="donot_use_mm_for_euclid_dist")
+        # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
+        distance = distance.clamp_max(100)
+        return distance.square() if square_dist else distance
+
+
+def _logarithmic() -> Positive:
+    """The raw value is the logarithm, so that the search moves by factors."""
+    return Positive(transform=torch.exp, inv_transform=torch.log)
