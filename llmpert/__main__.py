@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail(
-            "interrupted; finished fits are kept, and the same command goes on there.", 130
+            "interrupted; finished fits are kept, and the same command goes on from them.", 130
         )
     except InputError as error:
         return _fail(str(error), 1)

@@ -189,8 +189,8 @@ def _value(entry: Mapping[Any, Any], digits: int) -> str:
 
 def decimals(errors: "pd.Series") -> int:
     """Decimals that show a digit of the median standard error, at least 3."""
-    median = errors.median()
-    return max(3, -math.floor(math.log10(median))) if median > 0 else 3
+    known = errors[errors > 0]
+    return 3 if known.empty else max(3, -math.floor(math.log10(known.median())))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
