@@ -9,7 +9,7 @@ import pandas as pd
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.screens.files import some
+from llmpert.files import some
 
 
 def assemble(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.files import some
 from llmpert.storage import fingerprint
 
 
@@ -46,7 +47,7 @@ class Embedding:
         if len(repeated):
             raise InputError(
                 f"Embedding {self.name}: expected every gene once, found {len(repeated)} repeated:"
-                f" {', '.join(repeated[:5])}{' …' if len(repeated) > 5 else ''}."
+                f" {some(repeated)}."
             )
         if not np.isfinite(vectors).all():
             bad = genes[~np.isfinite(vectors).all(axis=1)]
@@ -88,5 +89,5 @@ class Embedding:
         index = pd.Index(self.genes).get_indexer(pd.Index(list(genes), dtype=object))
         if (index < 0).any():
             missing = [g for g, i in zip(genes, index, strict=True) if i < 0]
-            raise InputError(f"Embedding {self.name} has no vector for {', '.join(missing[:5])}.")
+            raise InputError(f"Embedding {self.name} has no vector for {some(missing)}.")
         return self.vectors[index]

@@ -13,7 +13,7 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
-from llmpert.screens.files import existing, some
+from llmpert.files import existing, some
 
 MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
 """Numbers a gene -> the model behind GenePT's files of that length."""

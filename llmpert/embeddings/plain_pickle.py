@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.screens.files import parsing
+from llmpert.files import parsing
 
 LARGEST = 8 * 2**30
 """Bytes; 140,000 genes with 3,072 numbers each, the most known of, take 4 GiB."""

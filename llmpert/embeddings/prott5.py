@@ -13,8 +13,8 @@ import numpy as np
 from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
+from llmpert.files import existing, parsing, some
 from llmpert.genes import GeneTable
-from llmpert.screens.files import existing, parsing, some
 
 DIMENSIONS = 1024
 

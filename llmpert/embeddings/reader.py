@@ -10,8 +10,8 @@ from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
+from llmpert.files import existing
 from llmpert.genes import GeneTable
-from llmpert.screens.files import existing
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.screens.files import existing, parsing
+from llmpert.files import existing, parsing
 from llmpert.storage import atomic_path
 
 FORMAT = "llmpert-embedding"

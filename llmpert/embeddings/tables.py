@@ -8,7 +8,7 @@ import pandas as pd
 from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.screens.files import existing, parsing
+from llmpert.files import existing, parsing
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 FORMATS = (".parquet", ".npz", *SEPARATORS)

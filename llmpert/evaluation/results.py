@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
+from llmpert.files import existing, parsing
 from llmpert.storage import atomic_path
 
 COLUMNS = (
@@ -56,12 +57,8 @@ class Results:
         InputError
             The file is missing, is not Parquet, or lacks a column.
         """
-        if not Path(path).is_file():
-            raise InputError.of_file(path, "a table of results", "no such file")
-        try:
+        with parsing(existing(path), "a Parquet table of results"):
             stored = pq.read_table(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError.of_file(path, "a Parquet table of results", str(error)) from error
         missing = [c for c in COLUMNS if c not in stored.column_names]
         if missing:
             raise InputError.of_file(

@@ -1,8 +1,6 @@
-"""Opening files from outside: every failure becomes one sentence that names the file."""
+"""AnnData files and file names of screens."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anndata
@@ -12,22 +10,9 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
+from llmpert.files import existing, parsing
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
-
-
-def existing(path: str | Path) -> Path:
-    """The path of a file that is there.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it is a folder.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError.of_file(path, "a file", "a folder" if path.is_dir() else "no such file")
-    return path
 
 
 def suffix(path: Path) -> str:
@@ -53,29 +38,6 @@ def line_in_name(path: Path) -> str:
             path, "a file name that starts with the cell line, or the line given", "neither"
         )
     return first.upper() if re.fullmatch(r"[a-z0-9]+", first) else first
-
-
-@contextmanager
-def parsing(path: Path, expected: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an InputError that names the file.
-
-    The parsers of HDF5, Parquet and text raise nearly any exception on a damaged file, so all are
-    caught; a lack of memory is not the file's fault and passes through.
-    """
-    try:
-        yield
-    except MemoryError:
-        raise
-    except InputError as problem:
-        if str(path) in str(problem):
-            raise
-        raise InputError(f"{path}: {problem}") from problem
-    except Exception as problem:
-        lines = str(problem).strip().splitlines() or [type(problem).__name__]
-        reason = lines[0].rstrip(". ")[:200]
-        raise InputError.of_file(
-            path, expected, f"something that cannot be read as one ({reason})"
-        ) from problem
 
 
 def open_h5ad(path: str | Path) -> anndata.AnnData:
@@ -129,9 +91,3 @@ def numeric_column(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
             path, f"numbers in the column {column!r}", repr(frame[column].to_numpy()[unread][0])
         )
     return values
-
-
-def some(names: "np.ndarray | list[str]", limit: int = 5) -> str:
-    """The first few names for a message: "A, B, C …"."""
-    shown = ", ".join(str(name) for name in names[:limit])
-    return f"{shown} …" if len(names) > limit else shown

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.screens.files import some
+from llmpert.files import some
 
 #: A gene (then a population) with a larger share of unknown values than this is left out.
 LARGEST_GAP = 0.05

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from llmpert.files import existing, parsing
 from llmpert.screens import replogle, tables
-from llmpert.screens.files import existing, open_h5ad, parsing, suffix
+from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.screens.files import matrix, numeric_column, open_h5ad, parsing, some
+from llmpert.files import parsing, some
+from llmpert.screens.files import matrix, numeric_column, open_h5ad
 from llmpert.screens.populations import Populations
 from llmpert.screens.screen import Screen
 

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
+from llmpert.files import existing, parsing, some
 from llmpert.storage import atomic_path, fingerprint
 
 FORMAT = "llmpert-screen"
@@ -86,7 +87,7 @@ class Screen:
             if len(repeated):
                 raise InputError(
                     f"Screen {self.line}: expected every {kind} once, found {len(repeated)}"
-                    f" repeated: {', '.join(repeated[:5])}{' …' if len(repeated) > 5 else ''}."
+                    f" repeated: {some(repeated)}."
                 )
         for name, length in (("control_mean", columns), ("spread", columns), ("cells", rows)):
             value = getattr(self, name)
@@ -154,10 +155,7 @@ class Screen:
         index = pd.Index(names).get_indexer(pd.Index(list(wanted), dtype=object))
         if (index < 0).any():
             missing = [str(w) for w, i in zip(wanted, index, strict=True) if i < 0]
-            raise InputError(
-                f"Screen {self.line} has no {kind} {', '.join(missing[:5])}"
-                f"{' …' if len(missing) > 5 else ''}."
-            )
+            raise InputError(f"Screen {self.line} has no {kind} {some(missing)}.")
         return index
 
     def to_anndata(self) -> anndata.AnnData:
@@ -194,13 +192,9 @@ class Screen:
         InputError
             The file is missing, truncated, or not a screen written by llmpert.
         """
-        if not Path(path).is_file():
-            raise InputError.of_file(path, "a screen", "no such file")
-        try:
-            data = anndata.read_h5ad(path)
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError.of_file(path, "a complete HDF5 file", str(error)) from error
-        return cls.from_anndata(data, str(path))
+        path = existing(path)
+        with parsing(path, "a screen written by llmpert"):
+            return cls.from_anndata(anndata.read_h5ad(path), str(path))
 
     @classmethod
     def from_anndata(cls, data: anndata.AnnData, source: str) -> "Screen":

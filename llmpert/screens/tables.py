@@ -14,17 +14,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.screens.files import (
-    FORMATS,
-    existing,
-    line_in_name,
-    matrix,
-    numeric_column,
-    open_h5ad,
-    parsing,
-    some,
-    suffix,
-)
+from llmpert.files import existing, parsing, some
+from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
 from llmpert.screens.screen import Screen
 
 UNIT = "Δ expression"

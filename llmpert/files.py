@@ -1,0 +1,52 @@
+"""Reading files from outside: every failure becomes one sentence that names the file."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from llmpert.errors import InputError
+
+
+def existing(path: str | Path) -> Path:
+    """The path of a file that is there.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is a folder.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError.of_file(path, "a file", "a folder" if path.is_dir() else "no such file")
+    return path
+
+
+@contextmanager
+def parsing(path: Path, expected: str) -> Iterator[None]:
+    """Turn whatever goes wrong inside into an InputError that names the file.
+
+    The parsers of HDF5, Parquet and text raise nearly any exception on a damaged file, so all are
+    caught; a lack of memory is not the file's fault and passes through.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except InputError as problem:
+        if str(path) in str(problem):
+            raise
+        raise InputError(f"{path}: {problem}") from problem
+    except Exception as problem:
+        lines = str(problem).strip().splitlines() or [type(problem).__name__]
+        reason = lines[0].rstrip(". ")[:200]
+        raise InputError.of_file(
+            path, expected, f"something that cannot be read as one ({reason})"
+        ) from problem
+
+
+def some(names: "Sequence[object] | np.ndarray", limit: int = 5) -> str:
+    """The first few names for a message: "A, B, C …"."""
+    shown = ", ".join(str(name) for name in names[:limit])
+    return f"{shown} …" if len(names) > limit else shown
