@@ -89,7 +89,7 @@ def names() -> list[str]:
     """All data sets there are: imported ones first, then the built-in one."""
     kept = home() / "datasets"
     imported = sorted(p.name for p in kept.iterdir() if p.is_dir()) if kept.is_dir() else []
-    return [*(n for n in imported if any((kept / n / "screens").glob("*.h5ad"))), SIMULATED]
+    return [*(n for n in imported if _files(kept / n / "screens", ".h5ad")), SIMULATED]
 
 
 def load(name: str) -> Dataset:
@@ -123,10 +123,10 @@ def with_added(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedd
     by_line = {screen.line: screen for screen in screens}
     sources = {embedding.name: embedding for embedding in embeddings}
     # Files are named by line and source. One that is replaced is not read: it may be damaged.
-    for path in sorted((kept / "screens").glob("*.h5ad")):
+    for path in _files(kept / "screens", ".h5ad"):
         if path.stem not in by_line:
             by_line[path.stem] = Screen.load(path)
-    for path in sorted((kept / "embeddings").glob("*.parquet")):
+    for path in _files(kept / "embeddings", ".parquet"):
         if path.stem not in sources:
             sources[path.stem] = load_embedding(path)
     if len(by_line) > 1:
@@ -173,3 +173,8 @@ def stamp(name: str) -> float:
     if name == SIMULATED:
         return 0.0
     return max((path.stat().st_mtime for path in folder(name).rglob("*")), default=0.0)
+
+
+def _files(kept: Path, suffix: str) -> list[Path]:
+    """Complete files: a writer that was killed can leave a hidden one."""
+    return sorted(path for path in kept.glob(f"*{suffix}") if not path.name.startswith("."))

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,17 +32,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last because some writers look at it.
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix=f".partial{target.suffix}"
-    )
-    os.close(handle)
-    temporary = Path(name)
+    name = f".{target.stem}.{secrets.token_hex(8)}.partial{target.suffix}"
+    temporary = target.with_name(name)
+    # Made here so that its permissions follow the umask, whatever the writer would choose.
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        # mkstemp makes files private; what is shared between processes follows the umask instead.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -67,3 +67,15 @@ def test_a_damaged_file_is_named(imported):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"LineA\.h5ad"):
         datasets.load("mine")
+
+
+def test_what_a_killed_import_left_behind_is_not_read(imported):
+    kept = datasets.folder("mine")
+    for folder, suffix in (("screens", ".h5ad"), ("embeddings", ".parquet")):
+        (kept / folder / f".LineC.0123.partial{suffix}").write_bytes(b"half of a file")
+    before = datasets.load("mine")
+    assert list(before.screens) == ["LineA", "LineB"]
+    other = datasets.home() / "datasets" / "other" / "screens"
+    other.mkdir(parents=True)
+    (other / ".LineC.0123.partial.h5ad").write_bytes(b"half of a file")
+    assert "other" not in datasets.names()
