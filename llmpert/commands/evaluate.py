@@ -147,7 +147,7 @@ def _report(results: "Results", models: Sequence[str]) -> None:
     from llmpert.evaluation.results import summarise
 
     summary = summarise(results.table)
-    for line in aligned(_rows(summary, models)):
+    for line in aligned(rows(summary, models)):
         click.echo(line)
     if summary["undefined"].any():
         click.echo(
@@ -158,8 +158,8 @@ def _report(results: "Results", models: Sequence[str]) -> None:
         click.echo("Simulated data: these numbers say nothing about cells.")
 
 
-def _rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
-    """A header, and a row a line, training size, model (in the order given) and embedding."""
+def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
+    """A summary as text: a header, and a row a line, size, model (in this order) and embedding."""
     metrics = list(dict.fromkeys(summary["metric"]))
     digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric")}
     ordered = summary.sort_values(
@@ -169,12 +169,12 @@ def _rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
         ),
         kind="stable",
     )
-    rows = [["line", "embedding", "model", "size", *metrics]]
+    table = [["line", "embedding", "model", "size", *metrics]]
     cell = ["line", "embedding", "model", "train_size"]
     for key, part in ordered.groupby(cell, observed=True, sort=False):
         values = {e["metric"]: _value(e, digits[e["metric"]]) for e in part.to_dict("records")}
-        rows.append([*map(str, key), *(values[metric] for metric in metrics)])
-    return rows
+        table.append([*map(str, key), *(values[metric] for metric in metrics)])
+    return table
 
 
 def _value(entry: Mapping[Any, Any], digits: int) -> str:
@@ -193,8 +193,8 @@ def decimals(errors: "pd.Series") -> int:
     return 3 if known.empty else max(3, -math.floor(math.log10(known.median())))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+def aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
     """Rows of text as lines, each column as wide as its widest entry."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
