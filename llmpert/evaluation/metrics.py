@@ -42,21 +42,11 @@ class Metric:
 def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Pearson correlation of each row: NaN where either row is constant.
 
-    A row counts as constant when all its values are equal to within rounding (a range of at most
-    1e-12 of its largest magnitude).
+    A row counts as constant when all its values are equal to within rounding: a range of at most
+    1e-12 of its largest magnitude, or four steps of its own precision where that is coarser.
     """
-    predicted = np.asarray(predicted, dtype=np.float64)
-    measured = np.asarray(measured, dtype=np.float64)
-    p = predicted - predicted.mean(axis=1, keepdims=True)
-    m = measured - measured.mean(axis=1, keepdims=True)
-    undefined = _constant(predicted) | _constant(measured)
-    # Rows are brought to unit length one by one, so that tiny responses do not underflow.
-    norms = np.linalg.norm(p, axis=1) * np.linalg.norm(m, axis=1)
-    dots = np.einsum("ij,ij->i", p, m)
-    undefined |= norms == 0
-    values = np.full(len(predicted), np.nan)
-    np.divide(dots, norms, out=values, where=~undefined)
-    return np.clip(values, -1, 1)
+    products = _standardised(np.asarray(predicted)) * _standardised(np.asarray(measured))
+    return np.clip(products.sum(axis=1), -1, 1)
 
 
 def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -64,8 +54,17 @@ def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     return np.abs(np.asarray(predicted, np.float64) - np.asarray(measured, np.float64)).mean(axis=1)
 
 
-def _constant(rows: np.ndarray) -> np.ndarray:
-    return np.ptp(rows, axis=1) <= 1e-12 * np.abs(rows).max(axis=1)
+def _standardised(rows: np.ndarray) -> np.ndarray:
+    """Rows with mean 0 and length 1, NaN where a row is constant."""
+    rounding = max(1e-12, 4 * np.finfo(np.result_type(rows.dtype, np.float16)).eps)
+    values = rows.astype(np.float64)
+    # Brought to magnitude 1 first, so that squares of tiny or huge responses are representable.
+    peak = np.abs(values).max(axis=1, keepdims=True)
+    values = np.divide(values, peak, out=np.zeros_like(values), where=peak > 0)
+    constant = np.ptp(values, axis=1, keepdims=True) <= rounding
+    values -= values.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, length, out=np.full_like(values, np.nan), where=~constant)
 
 
 def registry(top: int = 20) -> dict[str, Metric]:
@@ -131,7 +130,10 @@ def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) 
     if spread is not None:
         spread = np.asarray(spread, dtype=np.float64)
         strength = np.divide(
-            strength, spread, out=np.zeros_like(strength), where=np.isfinite(spread) & (spread > 0)
+            strength,
+            spread,
+            out=np.full_like(strength, -1),
+            where=np.isfinite(spread) & (spread > 0),
         )
     return np.argsort(-strength, axis=1, kind="stable")[:, :top]
 

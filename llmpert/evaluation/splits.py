@@ -42,13 +42,22 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
     Raises
     ------
     InputError
-        Fewer than 2 folds, or fewer perturbations than folds.
+        Fewer than 2 folds, more folds than perturbations, a fold that leaves fewer than 2 to train
+        on, or a negative seed.
     """
-    if not 2 <= folds <= len(names):
+    if len(names) < 3:
         raise InputError(
-            f"Expected between 2 and {len(names)} folds for {len(names)} perturbations,"
+            f"Cross-validation needs at least 3 perturbations (2 to train on, 1 to test), found"
+            f" {len(names)}."
+        )
+    fewest = 2 if len(names) > 3 else 3
+    if not fewest <= folds <= len(names):
+        raise InputError(
+            f"Expected between {fewest} and {len(names)} folds for {len(names)} perturbations,"
             f" found {folds}."
         )
+    if seed < 0:
+        raise InputError(f"Expected a seed of 0 or more, found {seed}.")
     order = np.argsort(np.asarray(names, dtype=str), kind="stable")
     splitter = KFold(folds, shuffle=True, random_state=seed)
     return [np.sort(order[test]) for _, test in splitter.split(order)]
@@ -69,9 +78,15 @@ def split(
     Raises
     ------
     InputError
-        `train_size` is below 2 or above what the fold offers.
+        `train_size` is below 2 or above what the fold offers, there is no such fold, or the
+        perturbations cannot be split into folds.
     """
     tests = cross_validation(names, folds, seed)
+    if not 0 <= fold < folds or repeat < 0:
+        raise InputError(
+            f"Expected a fold from 0 to {folds - 1} and a repeat from 0, found fold {fold} and"
+            f" repeat {repeat}."
+        )
     test = tests[fold]
     order = np.argsort(np.asarray(names, dtype=str), kind="stable")
     pool = order[~np.isin(order, test)]
