@@ -17,6 +17,7 @@ from llmpert.storage import atomic_path
 COLUMNS = (
     "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
 )  # fmt: skip
+NUMBERS = ("train_size", "fold", "repeat", "value")
 CATEGORIES = ("line", "embedding", "model", "perturbation", "metric")
 NO_EMBEDDING = "none"
 """What the column `embedding` says for models that use none."""
@@ -31,8 +32,8 @@ class Results:
     table:
         Columns `COLUMNS`; `value` is missing where a metric is not defined.
     about:
-        JSON values: `simulated` (bool), `stand_ins` (notes), `lines` (line -> source, unit,
-        fingerprint), `settings`.
+        JSON values: `simulated` (bool), `lines` (line -> source, unit, fingerprint,
+        perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`.
     """
 
     table: pd.DataFrame
@@ -55,7 +56,7 @@ class Results:
         Raises
         ------
         InputError
-            The file is missing, is not Parquet, or lacks a column.
+            The file is missing, is not Parquet, lacks a column, or has one of another kind.
         """
         with parsing(existing(path), "a Parquet table of results"):
             stored = pq.read_table(path)
@@ -64,8 +65,15 @@ class Results:
             raise InputError.of_file(
                 path, f"the columns {', '.join(COLUMNS)}", f"none named {', '.join(missing)}"
             )
-        about = (stored.schema.metadata or {}).get(b"about", b"{}")
-        return cls(stored.to_pandas(), json.loads(about))
+        table = stored.to_pandas()
+        text = [c for c in NUMBERS if not pd.api.types.is_numeric_dtype(table[c])]
+        if text:
+            raise InputError.of_file(
+                path, f"numbers in the columns {', '.join(NUMBERS)}", f"others in {text[0]}"
+            )
+        with parsing(Path(path), "JSON in the note `about`"):
+            about = json.loads((stored.schema.metadata or {}).get(b"about", b"{}"))
+        return cls(table, about)
 
 
 def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
-from zipfile import BadZipFile
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import write_table
+from llmpert.files import parsing
 from llmpert.storage import atomic_path, home
 
 T = TypeVar("T")
@@ -23,7 +22,8 @@ class ResultsStore:
 
     Every file is named by the fit's key (a fingerprint of data, model, split and code version) and
     put in place atomically. Processes can share a folder: two that make the same fit write the same
-    file, and a killed one loses the fit in hand. A file that cannot be read is made again.
+    file, and a killed one loses the fit in hand. A file that cannot be read counts as missing and
+    is replaced when its fit is made again.
 
     Parameters
     ----------
@@ -32,6 +32,11 @@ class ResultsStore:
     pack:
         A Parquet table of further scores with a column `key`, such as the one that ships in
         `data/`; it is read, never written.
+
+    Raises
+    ------
+    InputError
+        When first used: the pack is there and cannot be read.
     """
 
     def __init__(self, folder: Path | None = None, pack: Path | None = None) -> None:
@@ -45,7 +50,7 @@ class ResultsStore:
 
     def has_scores(self, key: str) -> bool:
         """Whether the scores of a fit are kept."""
-        return key in self._packed or self._path(key, ".parquet").is_file()
+        return self.scores(key) is not None
 
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
         """Keep the scores of a fit."""
@@ -78,17 +83,17 @@ class ResultsStore:
     def _read(path: Path, read: Callable[[Path], T]) -> T | None:
         try:
             return read(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, pa.ArrowException):
-            path.unlink(missing_ok=True)
+        except Exception:
+            # A damaged file fails in ways that depend on where the damage is, and what it held can
+            # always be computed again.
             return None
 
     @cached_property
     def _packed(self) -> dict[str, pd.DataFrame]:
         if self.pack is None or not self.pack.is_file():
             return {}
-        table = pq.read_table(self.pack).to_pandas()
+        with parsing(self.pack, "a table of kept scores"):
+            table = pq.read_table(self.pack, columns=["key", *SCORES]).to_pandas()
         return {
             str(key): part[list(SCORES)].reset_index(drop=True)
             for key, part in table.groupby("key", observed=True, sort=False)
