@@ -1,8 +1,10 @@
 """Small data for tests: two lines, two embeddings that know something of the responses."""
 
 import numpy as np
+import pandas as pd
 
 from llmpert.embeddings import Embedding
+from llmpert.genes import GeneTable
 from llmpert.screens import Screen
 
 LINES = ("LineA", "LineB")
@@ -36,6 +38,13 @@ def embedding(name: str = "text", genes: int = 45, dimensions: int = 8, seed: in
         name, names("KD", genes), vectors + 0.1 * rng.normal(size=vectors.shape),
         {"source": "made for a test"},
     )  # fmt: skip
+
+
+def gene_table(aliases: dict[str, str]) -> GeneTable:
+    """Genes known by a symbol and further names, which "|" separates."""
+    columns = {"entrez": "", "name": "", "ensembl": "", "uniprot": ""}
+    frame = pd.DataFrame({"symbol": list(aliases), "aliases": list(aliases.values())})
+    return GeneTable(frame.assign(**columns))
 
 
 def traits(count: int) -> np.ndarray:

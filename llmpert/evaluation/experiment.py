@@ -45,6 +45,12 @@ class Settings:
     top: int = 20
     components: int = 50
 
+    def __post_init__(self) -> None:
+        if self.features < 2:
+            raise InputError(
+                f"Expected at least 2 measured genes to predict, found {self.features}."
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
@@ -67,8 +73,10 @@ class FittedModel:
         Raises
         ------
         InputError
-            A gene is unknown, ambiguous, or has no vector in one of the embeddings.
+            No gene, or one that is unknown, ambiguous, or has no vector in one of the embeddings.
         """
+        if not len(genes):
+            raise InputError("Expected at least one gene to predict, found none.")
         found = [self.problem.find(gene) for gene in genes]
         vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
         mean, std = _predict(self.model, self.spec, self.joined.transform(vectors))
