@@ -1,0 +1,66 @@
+"""Build `data/simulated_results.parquet`: the scores that the pages show of the simulated data.
+
+Run from the repository's root; it takes about half an hour on one core:
+
+    python -m data.build_shipped_results                # work in the data folder (LLMPERT_HOME)
+    python -m data.build_shipped_results --work DIR     # keep finished fits in DIR
+
+Every finished fit is kept in the work folder at once: a run that is stopped goes on where it was,
+and only fits whose data, model or settings have changed since are made again. The pages would
+compute the same numbers; with this file they need not.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from llmpert.datasets import simulated_dataset
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.grid import Fit, grid
+from llmpert.evaluation.store import ResultsStore
+from llmpert.models import MODELS
+from llmpert.storage import home, shipped
+from llmpert.ui.data import PAPER_SIZES, REPEATS
+
+PACK = shipped() / "simulated_results.parquet"
+
+
+def fits(store: ResultsStore) -> list[Fit]:
+    """All fits that ship: both lines, every embedding, model and size that the pages offer."""
+    data = simulated_dataset()
+    experiments = [
+        Experiment(data.problem(line, embedding), store=store)
+        for line in data.screens
+        for embedding in data.embedding_choices
+    ]
+    return grid(experiments, list(MODELS), PAPER_SIZES, REPEATS)
+
+
+def key(fit: Fit) -> str:
+    """The name under which the scores of a fit are kept."""
+    part = fit.experiment.split(fit.train_size, fit.fold, fit.repeat)
+    return fit.experiment.key(fit.model, part)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the fits that are not kept yet and write the pack."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--work", type=Path, default=home() / "shipped-results", help="folder of finished fits"
+    )
+    parser.add_argument("--out", type=Path, default=PACK, help="file to write")
+    options = parser.parse_args(arguments)
+    store = ResultsStore(options.work)
+    wanted = fits(store)
+    with tqdm(wanted, unit="fit") as progress:
+        for fit in progress:
+            progress.set_postfix_str(fit.label, refresh=False)
+            fit.rows()
+    store.write_pack(options.out, [key(fit) for fit in wanted])
+    print(f"{options.out}: {len(wanted):,} fits, {options.out.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
