@@ -102,13 +102,20 @@ def grid(
     Raises
     ------
     InputError
-        An unknown model, or fewer than one repeat.
+        No experiment or model, an unknown model, fewer than one repeat, or experiments whose
+        results could not be told apart or compared.
     """
+    if not experiments or not models:
+        raise InputError(
+            f"Expected at least one experiment and one model, found {len(experiments)} and"
+            f" {len(models)}."
+        )
     unknown = [model for model in models if model not in MODELS]
     if unknown:
         raise InputError(f"Expected models among {', '.join(MODELS)}, found {unknown[0]}.")
     if repeats < 1:
         raise InputError(f"Expected at least 1 repeat, found {repeats}.")
+    _check_comparable(experiments)
     fits: dict[tuple[str, str, str, int, int, int], Fit] = {}
     for experiment in experiments:
         offered, _ = training_sizes(experiment, sizes)
@@ -120,6 +127,23 @@ def grid(
                         screen = experiment.problem.screen.fingerprint
                         fits.setdefault((screen, fit.embedding, model, size, fold, repeat), fit)
     return sorted(fits.values(), key=lambda fit: fit.train_size)
+
+
+def _check_comparable(experiments: Sequence[Experiment]) -> None:
+    """Results name the line and the embedding: each name must mean one thing, in one setting."""
+    if len({experiment.settings for experiment in experiments}) > 1:
+        raise InputError("Expected one set of settings for all experiments, found several.")
+    problems = [experiment.problem for experiment in experiments]
+    meanings = [(p.screen.line, p.screen.fingerprint) for p in problems]
+    meanings += [(f"{p.screen.line} with {p.embedding_name}", p.fingerprint) for p in problems]
+    known: dict[str, str] = {}
+    for name, meaning in meanings:
+        if known.setdefault(name, meaning) != meaning:
+            raise InputError(
+                f"Expected the same perturbations, responses and vectors wherever {name} is"
+                " evaluated, found different ones: give them different names, or cut them to the"
+                " perturbations they share."
+            )
 
 
 def run(fits: Sequence[Fit], progress: Progress = lambda done, total, label: None) -> Results:
@@ -141,11 +165,11 @@ def _rows(fits: Sequence[Fit], progress: Progress) -> Iterator[pd.DataFrame]:
 
 def about(fits: Sequence[Fit]) -> dict[str, Any]:
     """What results of these fits are about: data, whether simulated, stand-ins, settings."""
-    problems = {fit.experiment.problem.fingerprint: fit.experiment.problem for fit in fits}
-    screens = {p.screen.line: p.screen for p in problems.values()}
-    embeddings = {e.name: e for p in problems.values() for e in p.embeddings}
+    problems = list({id(p): p for p in (fit.experiment.problem for fit in fits)}.values())
+    screens = {p.screen.line: p.screen for p in problems}
+    embeddings = {e.name: e for p in problems for e in p.embeddings}
     return {
-        "simulated": any(p.simulated for p in problems.values()),
+        "simulated": any(p.simulated for p in problems),
         "lines": {
             line: {
                 "source": screen.provenance.get("source", ""),
