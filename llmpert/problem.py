@@ -166,12 +166,19 @@ class Problem:
     def only(self, *names: str) -> "Problem":
         """The same perturbations with some of the sources.
 
-        Models on one source and on several are then compared on the same genes.
+        Models on one source and on several are then compared on the same genes. Sources keep the
+        order they have here.
+
+        Raises
+        ------
+        InputError
+            No source, or one that is not here.
         """
         chosen = [i for i, e in enumerate(self.embeddings) if e.name in names]
-        if len(chosen) < len(names):
+        if not chosen or len(chosen) < len(set(names)):
             raise InputError(
-                f"Expected embeddings among {self.embedding_name}, found {', '.join(names)}."
+                f"Expected embeddings among {', '.join(e.name for e in self.embeddings)},"
+                f" found {', '.join(names) or 'none'}."
             )
         return Problem(
             screen=self.screen,

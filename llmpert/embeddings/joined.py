@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from llmpert.embeddings.pca import PrincipalComponents
+from llmpert.errors import InputError
 
 
 class JoinedInput:
@@ -29,16 +30,23 @@ class JoinedInput:
         self.n_components = n_components
 
     def fit(self, sources: Mapping[str, np.ndarray]) -> "JoinedInput":
-        """Fit each source's components to its vectors (genes x dimensions)."""
-        self.components_ = {
-            name: PrincipalComponents(self.n_components).fit(vectors)
-            for name, vectors in sources.items()
-        }
+        """Fit each source's components to its vectors (genes x dimensions).
+
+        Raises
+        ------
+        InputError
+            No component was asked for, or all vectors of a source are equal.
+        """
+        self.components_: dict[str, PrincipalComponents] = {}
         self.parts: dict[str, slice] = {}
         start = 0
-        for name, components in self.components_.items():
+        for name, vectors in sources.items():
+            try:
+                components = PrincipalComponents(self.n_components).fit(vectors)
+            except InputError as error:
+                raise InputError(f"Embedding {name}: {error}") from error
             stop = start + components.n_components_
-            self.parts[name] = slice(start, stop)
+            self.components_[name], self.parts[name] = components, slice(start, stop)
             start = stop
         return self
 
