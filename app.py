@@ -1,6 +1,12 @@
 """The pages of llmpert; start with `streamlit run app.py`."""
 
+import os
+
 import streamlit as st
+
+# Fits of several visitors share the cores; threads that wait by spinning would slow all of them
+# many times over. It counts only before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

@@ -2,7 +2,6 @@
 
 import math
 from itertools import product
-from typing import Any
 
 import numpy as np
 import torch
@@ -91,9 +90,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         centred /= self.scale_
         self.inputs_ = torch.from_numpy(Z)
 
-        likelihood, variance = self._search(centred @ centred.T, centred.shape[1])
+        distances = _distances(self.inputs_, self.inputs_)
+        likelihood, variance = self._search(distances, centred @ centred.T, centred.shape[1])
         with torch.no_grad():
-            self._factor = torch.linalg.cholesky(self._shape())
+            self._factor = torch.linalg.cholesky(self._shape(distances))
             self._weights = torch.cholesky_solve(centred, self._factor)
         self.lengthscale_ = self._kernel.lengthscale.item()
         self.variance_ = variance * self.scale_**2
@@ -127,7 +127,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         inputs = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
         with torch.no_grad():
-            cross = self._kernel(torch.from_numpy(inputs), self.inputs_).to_dense()
+            cross = self._kernel.at(_distances(torch.from_numpy(inputs), self.inputs_))
             mean = (cross @ self._weights).numpy() * self.scale_ + self.mean_
             if not return_std:
                 return mean
@@ -136,16 +136,17 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         std = np.sqrt(self.variance_ * unexplained + self.noise_)
         return mean, np.broadcast_to(std[:, None], mean.shape)
 
-    def _shape(self) -> torch.Tensor:
+    def _shape(self, distances: torch.Tensor) -> torch.Tensor:
         """The training covariance, noise included, in units of the kernel's variance."""
-        kernel = self._kernel(self.inputs_).to_dense()
+        kernel = self._kernel.at(distances)
         return kernel + self._log_noise.exp() * torch.eye(len(kernel), dtype=torch.float64)
 
-    def _search(self, gram: torch.Tensor, outputs: int) -> tuple[float, float]:
+    def _search(
+        self, distances: torch.Tensor, gram: torch.Tensor, outputs: int
+    ) -> tuple[float, float]:
         """Maximise over log lengthscale and log noise: the likelihood and the variance there."""
-        distances = torch.pdist(self.inputs_)
-        distances = distances[distances > 0]
-        distance = distances.median().item() if len(distances) else 1.0
+        positive = distances[distances > 0]
+        distance = positive.median().item() if len(positive) else 1.0
         self._kernel = _Kernel(lengthscale_constraint=_logarithmic()).double()
         self._log_noise = torch.zeros(1, dtype=torch.float64, requires_grad=True)
         raw = [self._kernel.raw_lengthscale, self._log_noise]
@@ -155,7 +156,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             with torch.no_grad():
                 for parameter, value in zip(raw, values, strict=True):
                     parameter.fill_(float(value))
-            return profile_log_marginal_likelihood(self._shape(), gram, outputs)
+            return profile_log_marginal_likelihood(self._shape(distances), gram, outputs)
 
         def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
             loss = -at(values)[0] / count
@@ -177,7 +178,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
                 tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
                 tuple(np.log(NOISE_LIMITS)),
             ],
-            options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
+            options={"maxiter": self.max_iterations, "ftol": 1e-8, "gtol": 1e-5},
         )
         self.evaluations_ = len(starts) + int(search.nfev) + 1
         # Once more, so that the parameters are those of the optimum and not of the last trial.
@@ -187,26 +188,22 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
 
 class _Kernel(RBFKernel):
-    """GPyTorch's RBF with distances taken from differences of coordinates.
+    """GPyTorch's RBF, evaluated on distances that are computed once.
 
-    Its own quadratic expansion loses distances that are small against the largest (one outlying
-    gene is enough), and the matrix is then no covariance any more.
+    Its own evaluation computes them anew for every lengthscale, by a quadratic expansion that loses
+    distances that are small against the largest (one outlying gene is enough), and the matrix is
+    then no covariance any more.
     """
 
-    def covar_dist(
-        self,
-        x1: torch.Tensor,
-        x2: torch.Tensor,
-        diag: bool = False,
-        square_dist: bool = False,
-        **params: Any,
-    ) -> torch.Tensor:
-        if diag:
-            return super().covar_dist(x1, x2, diag=True, square_dist=square_dist, **params)
-        distance = torch.cdist(x1, x2, compute_mode="donot_use_mm_for_euclid_dist")
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """exp(-d²/2l²) of distances d."""
         # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
-        distance = distance.clamp_max(100)
-        return distance.square() if square_dist else distance
+        return (distances / self.lengthscale).clamp_max(100).square().mul(-0.5).exp()
+
+
+def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """From differences of coordinates, so that near genes stay near and not negative."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _logarithmic() -> Positive:
