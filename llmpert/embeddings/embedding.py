@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class Embedding:
         """Whether the vectors come from a simulation."""
         return bool(self.provenance.get("simulated", False))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that name this content (not its display name)."""
         identity = self.provenance.get("identity")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ class Screen:
         """Whether the responses come from a simulation rather than an experiment."""
         return bool(self.provenance.get("simulated", False))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that name this content; cached results are filed under it."""
         identity = self.provenance.get("identity")
