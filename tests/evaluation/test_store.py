@@ -268,12 +268,26 @@ def test_a_pack_is_read_and_never_written(tmp_path):
     kept = store.scores("k1")
     assert list(kept["perturbation"]) == ["A", "B"]
     assert list(kept["metric"]) == ["pearson_all"] * 2
-    np.testing.assert_allclose(kept["value"], [0.1235, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(kept["value"], [0.123, np.nan], rtol=1e-6)
     assert not (tmp_path / "own").exists()
     store.put_scores("k3", scores(0.75))
     assert store.scores("k3")["value"][0] == 0.75
     assert store.scores("k2")["value"][0] == 0.25
     assert (pack.read_bytes(), pack.stat().st_mtime_ns) == before
+
+
+def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
+    metrics = ["pearson_top20", "pearson_all", "mae_all"]
+    order = pd.MultiIndex.from_product([metrics, ["C", "A", "B"]]).to_frame(index=False)
+    written = pd.DataFrame(
+        {"perturbation": order[1], "metric": order[0], "value": np.arange(9) / 8}
+    )
+    source = ResultsStore(tmp_path / "source")
+    source.put_scores("k1", written)
+    source.write_pack(tmp_path / "pack.parquet", ["k1"])
+    kept = ResultsStore(tmp_path / "own", tmp_path / "pack.parquet").scores("k1")
+    kept = kept.astype({"perturbation": object, "value": float})
+    pd.testing.assert_frame_equal(kept, written)
 
 
 def test_a_pack_that_is_not_there_is_no_pack(tmp_path):
