@@ -67,4 +67,6 @@ def _label(model: str, embedding: str) -> str:
 def _mean_and_error(mean: float, error: float) -> str:
     if pd.isna(mean):
         return "not defined"
-    return f"{mean:.3f}" + ("" if pd.isna(error) else f" ± {error:.3f}")
+    if pd.isna(error):
+        return f"{mean:.3f}"
+    return f"{mean:.3f} ± {error:.3f}" if error >= 0.0005 else f"{mean:.3f} ± <0.001"

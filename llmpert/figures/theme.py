@@ -81,8 +81,7 @@ def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Fi
     figure.update_layout(
         title={
             "text": title, "font": {"size": 16},
-            "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container",
-            "pad": {"t": 8},
+            "x": 0, "xanchor": "left", "y": 1 - 12 / height, "yanchor": "top",
         },
         font={"family": FONT, "size": 13},
         height=height,

@@ -54,7 +54,7 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
         model = shared.fitted(data.name, stamp, line, embedding, "gp")
         trained_on = len(screen.perturbations)
         return GenePrediction(model.predict([gene]), None, None, {}, trained_on, None)
-    with st.spinner("Fitting the Gaussian process; the next genes of this fold will be faster …"):
+    with st.spinner("Fitting the Gaussian process to this gene's fold …", show_time=True):
         prediction = experiment.held_out("gp", size, gene)
     columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
