@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tqdm(wanted, unit="fit") as progress:
         for fit in progress:
             progress.set_postfix_str(fit.label, refresh=False)
-            fit.rows()
+            fit.scores()
     store.write_pack(options.out, [key(fit) for fit in wanted])
     print(f"{options.out}: {len(wanted):,} fits, {options.out.stat().st_size / 1e6:.1f} MB")
 

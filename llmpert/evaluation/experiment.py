@@ -101,6 +101,10 @@ class Experiment:
     def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
         return self.problem.inputs(self.settings.components)
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.problem.screen.perturbations)
+
     @property
     def largest_training_size(self) -> int:
         """The training size that every fold can offer."""
@@ -108,8 +112,8 @@ class Experiment:
 
     def split(self, train_size: int, fold: int, repeat: int = 0) -> Split:
         """The training and test rows of one fit."""
-        names = self.problem.screen.perturbations.tolist()
-        return split(names, self.settings.folds, self.settings.seed, fold, repeat, train_size)
+        settings = self.settings
+        return split(self._names, settings.folds, settings.seed, fold, repeat, train_size)
 
     def columns(self, pool: np.ndarray) -> np.ndarray:
         """The genes with the largest variance over these perturbations, in the screen's order."""
@@ -137,7 +141,7 @@ class Experiment:
 
         Returns
         -------
-        Columns perturbation, metric, value; a row a test perturbation and metric.
+        The column perturbation, then one a metric; a row a test perturbation.
         """
         part = self.split(train_size, fold, repeat)
         key = self.key(model, part)
@@ -149,10 +153,7 @@ class Experiment:
         spread = None if screen.spread is None else screen.spread[columns]
         measured = screen.response[np.ix_(part.test, columns)]
         values = evaluate(prediction.mean, measured, self.settings.top, spread)
-        scores = pd.concat(
-            pd.DataFrame({"perturbation": prediction.perturbations, "metric": name, "value": value})
-            for name, value in values.items()
-        ).reset_index(drop=True)
+        scores = pd.DataFrame({"perturbation": prediction.perturbations, **values})
         self.store.put_scores(key, scores)
         return scores
 

@@ -1,14 +1,15 @@
 """Learning curves: every model at every training size, fold and repeat."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.results import CATEGORIES, COLUMNS, NO_EMBEDDING, Results
+from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.models.registry import MODELS
 
 Progress = Callable[[int, int, str], None]
@@ -46,17 +47,9 @@ class Fit:
         """Whether its scores are kept."""
         return self.experiment.is_done(self.model, self.train_size, self.fold, self.repeat)
 
-    def rows(self) -> pd.DataFrame:
-        """The fit's rows of the results table, fitted now if not kept."""
-        scores = self.experiment.scores(self.model, self.train_size, self.fold, self.repeat)
-        return scores.assign(
-            line=self.experiment.problem.screen.line,
-            embedding=self.embedding,
-            model=self.model,
-            train_size=self.train_size,
-            fold=self.fold,
-            repeat=self.repeat,
-        )[list(COLUMNS)]
+    def scores(self) -> pd.DataFrame:
+        """The fit's scores, fitted now if not kept: see `Experiment.scores`."""
+        return self.experiment.scores(self.model, self.train_size, self.fold, self.repeat)
 
 
 def training_sizes(
@@ -151,16 +144,47 @@ def run(fits: Sequence[Fit], progress: Progress = lambda done, total, label: Non
 
     Each finished fit is kept at once: a run that is stopped goes on where it was.
     """
-    return Results(pd.concat(_rows(fits, progress), ignore_index=True).astype(
-        dict.fromkeys(CATEGORIES, "category")
-    ), about(fits))  # fmt: skip
-
-
-def _rows(fits: Sequence[Fit], progress: Progress) -> Iterator[pd.DataFrame]:
+    scores = []
     for done, fit in enumerate(fits):
         progress(done, len(fits), fit.label)
-        yield fit.rows()
+        scores.append(fit.scores())
     progress(len(fits), len(fits), "done")
+    return Results(_tidy(fits, scores), about(fits))
+
+
+def _tidy(fits: Sequence[Fit], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The scores of all fits as one table: a row a fit, metric and perturbation, in this order."""
+    metrics = [list(part.columns[1:]) for part in scores]
+    tests = [len(part) for part in scores]
+    rows = [count * len(names) for count, names in zip(tests, metrics, strict=True)]
+    # Millions of rows repeat a few names, so names are numbered first and repeated as numbers.
+    codes, names = pd.factorize(
+        np.concatenate([np.asarray(part["perturbation"]) for part in scores])
+    )
+    of_fit = np.split(codes, np.cumsum(tests)[:-1])
+    tiled = [np.tile(part, len(m)) for part, m in zip(of_fit, metrics, strict=True)]
+    columns = {
+        "line": _repeat([fit.experiment.problem.screen.line for fit in fits], rows),
+        "embedding": _repeat([fit.embedding for fit in fits], rows),
+        "model": _repeat([fit.model for fit in fits], rows),
+        "train_size": np.repeat([fit.train_size for fit in fits], rows),
+        "fold": np.repeat([fit.fold for fit in fits], rows),
+        "repeat": np.repeat([fit.repeat for fit in fits], rows),
+        "perturbation": pd.Categorical.from_codes(np.concatenate(tiled), pd.Index(names)),
+        "metric": _repeat(
+            [name for m in metrics for name in m],
+            [count for count, m in zip(tests, metrics, strict=True) for _ in m],
+        ),
+        "value": np.concatenate(
+            [part.iloc[:, 1:].to_numpy(np.float64).T.ravel() for part in scores]
+        ),
+    }
+    return pd.DataFrame(columns)[list(COLUMNS)]
+
+
+def _repeat(values: Sequence[str], counts: Sequence[int]) -> pd.Categorical:
+    codes, names = pd.factorize(np.array(values, dtype=object))
+    return pd.Categorical.from_codes(np.repeat(codes, counts), pd.Index(names))
 
 
 def about(fits: Sequence[Fit]) -> dict[str, Any]:

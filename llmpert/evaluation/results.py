@@ -18,7 +18,6 @@ COLUMNS = (
     "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
 )  # fmt: skip
 NUMBERS = ("train_size", "fold", "repeat", "value")
-CATEGORIES = ("line", "embedding", "model", "perturbation", "metric")
 NO_EMBEDDING = "none"
 """What the column `embedding` says for models that use none."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -81,6 +82,14 @@ def split(
         `train_size` is below 2 or above what the fold offers, there is no such fold, or the
         perturbations cannot be split into folds.
     """
+    return _split(tuple(names), folds, seed, fold, repeat, train_size)
+
+
+# A grid asks for the same split once a model and embedding.
+@lru_cache(maxsize=1024)
+def _split(
+    names: tuple[str, ...], folds: int, seed: int, fold: int, repeat: int, train_size: int
+) -> Split:
     tests = cross_validation(names, folds, seed)
     if not 0 <= fold < folds or repeat < 0:
         raise InputError(
@@ -93,4 +102,7 @@ def split(
     if not 2 <= train_size <= len(pool):
         raise InputError(f"Expected a training size between 2 and {len(pool)}, found {train_size}.")
     drawn = np.random.default_rng([seed, fold, repeat]).permutation(pool)[:train_size]
-    return Split(fold, repeat, np.sort(drawn), np.sort(pool), test)
+    parts = np.sort(drawn), np.sort(pool), test
+    for part in parts:
+        part.setflags(write=False)
+    return Split(fold, repeat, *parts)

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -14,7 +15,6 @@ from llmpert.files import parsing
 from llmpert.storage import atomic_path, home
 
 T = TypeVar("T")
-SCORES = ("perturbation", "metric", "value")
 
 
 class ResultsStore:
@@ -44,20 +44,25 @@ class ResultsStore:
         self.pack = pack
 
     def scores(self, key: str) -> pd.DataFrame | None:
-        """Columns perturbation, metric, value of a finished fit, or None."""
-        packed = self._packed.get(key)
-        if packed is not None:
-            return packed.melt("perturbation", var_name="metric")
+        """A row a test perturbation of a finished fit, or None.
+
+        Returns
+        -------
+        The column perturbation, then one a metric.
+        """
+        table, rows = self._packed
+        if key in rows:
+            return table[rows[key]].reset_index(drop=True)
         return self._read(self._path(key, ".parquet"), _scores)
 
     def has_scores(self, key: str) -> bool:
         """Whether the scores of a fit are kept."""
-        return key in self._packed or self.scores(key) is not None
+        return key in self._packed[1] or self.scores(key) is not None
 
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
-        """Keep the scores of a fit."""
+        """Keep the scores of a fit, in the form that `scores` gives them."""
         with atomic_path(self._path(key, ".parquet")) as temporary:
-            write_table(scores[list(SCORES)], temporary, {})
+            write_table(scores, temporary, {})
 
     def prediction(self, key: str) -> Prediction | None:
         """The predictions of a finished fit, or None."""
@@ -70,22 +75,17 @@ class ResultsStore:
     def write_pack(self, path: Path, keys: list[str]) -> None:
         """Write the scores of finished fits, all with the same metrics, as one table for `pack`.
 
-        A row a fit and perturbation and a column a metric, rounded to three decimals: finer than
-        any standard error here. One long column of four decimals would take nearly twice the space.
+        Values are rounded to three decimals: finer than any standard error here, and half the size
+        of four.
         """
         parts = [(key, self.scores(key)) for key in keys]
         table = pd.concat(
-            part.pivot(index="perturbation", columns="metric", values="value")
-            .loc[part["perturbation"].unique(), part["metric"].unique()]
-            .round(3)
-            .astype("float32")
-            .reset_index()
-            .assign(key=key)
-            for key, part in parts
-            if part is not None
+            [part.assign(key=key) for key, part in parts if part is not None], ignore_index=True
         )
-        for column in ("key", "perturbation"):
-            table[column] = table[column].astype("category")
+        names = ["key", "perturbation"]
+        table[names] = table[names].astype("category")
+        metrics = table.columns.difference(names)
+        table[metrics] = table[metrics].round(3).astype("float32")
         with atomic_path(path) as temporary:
             write_table(table, temporary, {})
 
@@ -102,14 +102,20 @@ class ResultsStore:
             return None
 
     @cached_property
-    def _packed(self) -> dict[str, pd.DataFrame]:
+    def _packed(self) -> tuple[pd.DataFrame, dict[str, slice]]:
+        """The pack's rows, and which of them belong to each key."""
         if self.pack is None or not self.pack.is_file():
-            return {}
+            return pd.DataFrame(), {}
         with parsing(self.pack, "a table of kept scores"):
             table = pq.read_table(self.pack).to_pandas()
-            fits = table.groupby("key", observed=True, sort=False)
-        return {str(key): part.drop(columns="key") for key, part in fits}
+            keys = table.pop("key").astype("category")
+        # The rows of one fit stand together.
+        starts = np.flatnonzero(np.diff(keys.cat.codes, prepend=-1))
+        stops = [*starts[1:], len(table)]
+        rows = {str(keys.iat[a]): slice(a, b) for a, b in zip(starts, stops, strict=True)}
+        return table, rows
 
 
 def _scores(path: Path) -> pd.DataFrame:
-    return pq.read_table(path, columns=list(SCORES)).to_pandas()
+    table = pq.read_table(path).to_pandas()
+    return table[["perturbation", *table.columns.drop("perturbation")]]

@@ -72,8 +72,9 @@ def test_rows_are_the_scores_of_their_fits(store):
             & (table["embedding"] == fit.embedding)
             & (table["fold"] == fit.fold)
         ]
-        assert rows["perturbation"].tolist() == scores["perturbation"].tolist()
-        np.testing.assert_array_equal(rows["value"], scores["value"])
+        long = scores.melt("perturbation", var_name="metric")
+        for column in ("perturbation", "metric", "value"):
+            np.testing.assert_array_equal(rows[column], long[column])
 
 
 def test_small_training_sets_come_first(store):

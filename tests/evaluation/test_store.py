@@ -19,9 +19,7 @@ KEY = "0123456789abcdef"
 
 
 def scores(value: float = 0.5) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"perturbation": ["A", "B"], "metric": "pearson_all", "value": [value, np.nan]}
-    )
+    return pd.DataFrame({"perturbation": ["A", "B"], "pearson_all": [value, np.nan]})
 
 
 def prediction(value: float = 0.5, std: bool = True) -> Prediction:
@@ -79,7 +77,7 @@ def value(store: ResultsStore, kind: str) -> float | None:
     """The number kept, None where nothing readable is."""
     if kind == "scores":
         kept = store.scores(KEY)
-        return None if kept is None else kept["value"][0]
+        return None if kept is None else kept["pearson_all"][0]
     found = store.prediction(KEY)
     return None if found is None else float(found.mean[0, 0])
 
@@ -159,7 +157,7 @@ while time.monotonic() < end:
         values = np.arange(400) + 1000.0 * key
         store.put_scores(
             f"0{key}",
-            pd.DataFrame({"perturbation": names, "metric": "m", "value": values}),
+            pd.DataFrame({"perturbation": names, "m": values}),
         )
         mean = np.tile(values[:, None], (1, 50))
         store.put_prediction(f"0{key}", Prediction(names, names[:50], mean, None))
@@ -184,7 +182,7 @@ def complete(store: ResultsStore, key: int) -> tuple[bool, bool]:
     """Whether scores and predictions are there; those that are must be whole."""
     kept, predicted = store.scores(f"0{key}"), store.prediction(f"0{key}")
     if kept is not None:
-        np.testing.assert_array_equal(kept["value"], np.arange(400) + 1000.0 * key)
+        np.testing.assert_array_equal(kept["m"], np.arange(400) + 1000.0 * key)
     if predicted is not None:
         np.testing.assert_array_equal(predicted.mean[:, 49], np.arange(400) + 1000.0 * key)
     return kept is not None, predicted is not None
@@ -267,26 +265,24 @@ def test_a_pack_is_read_and_never_written(tmp_path):
     assert store.scores("never fitted") is None
     kept = store.scores("k1")
     assert list(kept["perturbation"]) == ["A", "B"]
-    assert list(kept["metric"]) == ["pearson_all"] * 2
-    np.testing.assert_allclose(kept["value"], [0.123, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(kept["pearson_all"], [0.123, np.nan], rtol=1e-6)
     assert not (tmp_path / "own").exists()
     store.put_scores("k3", scores(0.75))
-    assert store.scores("k3")["value"][0] == 0.75
-    assert store.scores("k2")["value"][0] == 0.25
+    assert store.scores("k3")["pearson_all"][0] == 0.75
+    assert store.scores("k2")["pearson_all"][0] == 0.25
     assert (pack.read_bytes(), pack.stat().st_mtime_ns) == before
 
 
 def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
-    metrics = ["pearson_top20", "pearson_all", "mae_all"]
-    order = pd.MultiIndex.from_product([metrics, ["C", "A", "B"]]).to_frame(index=False)
     written = pd.DataFrame(
-        {"perturbation": order[1], "metric": order[0], "value": np.arange(9) / 8}
+        np.arange(9).reshape(3, 3) / 8, columns=["pearson_top20", "pearson_all", "mae_all"]
     )
+    written.insert(0, "perturbation", ["C", "A", "B"])
     source = ResultsStore(tmp_path / "source")
     source.put_scores("k1", written)
     source.write_pack(tmp_path / "pack.parquet", ["k1"])
     kept = ResultsStore(tmp_path / "own", tmp_path / "pack.parquet").scores("k1")
-    kept = kept.astype({"perturbation": object, "value": float})
+    kept = kept.astype({"perturbation": object, **dict.fromkeys(kept.columns[1:], float)})
     pd.testing.assert_frame_equal(kept, written)
 
 

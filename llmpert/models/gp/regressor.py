@@ -178,7 +178,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
                 tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
                 tuple(np.log(NOISE_LIMITS)),
             ],
-            options={"maxiter": self.max_iterations, "ftol": 1e-8, "gtol": 1e-5},
+            options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
         )
         self.evaluations_ = len(starts) + int(search.nfev) + 1
         # Once more, so that the parameters are those of the optimum and not of the last trial.
