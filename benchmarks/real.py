@@ -33,13 +33,12 @@ EMBEDDINGS = {
 @click.command()
 def main() -> None:
     """Print the tables; finished fits are kept as in `python -m llmpert evaluate`."""
-    given = os.environ.get("LLMPERT_REAL_DATA")
-    if not given or not (Path(given) / SCREENS[0]).is_file():
+    folder = Path(os.environ.get("LLMPERT_REAL_DATA", "../shared/real"))
+    if not (folder / SCREENS[0]).is_file():
         raise click.ClickException(
             f"expected the rank-score benchmark ({SCREENS[0]} and others) in the folder that"
-            f" LLMPERT_REAL_DATA names, found {given or 'no such variable'}."
+            f" LLMPERT_REAL_DATA names, found none in {folder}."
         )
-    folder = Path(given)
     screens = {s.line: s for s in (read_screen(folder / name) for name in SCREENS)}
     sources = {name: read_embedding(folder / path, name) for name, path in EMBEDDINGS.items()}
     click.echo(f"From `{COMMAND}`; mean ± standard error over 5 folds.")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import write_table
 from llmpert.files import parsing
-from llmpert.storage import atomic_path, home
+from llmpert.storage import atomic_path, fingerprint, home
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class ResultsStore:
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
         """Keep the scores of a fit, in the form that `scores` gives them."""
         with atomic_path(self._path(key, ".parquet")) as temporary:
-            write_table(scores, temporary, {})
+            write_table(scores, temporary, {"digest": _digest(scores)})
 
     def prediction(self, key: str) -> Prediction | None:
         """The predictions of a finished fit, or None."""
@@ -117,5 +117,14 @@ class ResultsStore:
 
 
 def _scores(path: Path) -> pd.DataFrame:
-    table = pq.read_table(path).to_pandas()
-    return table[["perturbation", *table.columns.drop("perturbation")]]
+    stored = pq.read_table(path)
+    scores = stored.to_pandas()
+    # Damage to a name or a number can leave a table that reads well.
+    if stored.schema.metadata[b"digest"].decode() != _digest(scores):
+        raise ValueError(f"{path} is not what was written")
+    return scores
+
+
+def _digest(scores: pd.DataFrame) -> str:
+    values = scores.iloc[:, 1:].to_numpy(np.float64)
+    return fingerprint(list(scores.columns), scores.iloc[:, 0].to_numpy(object), values)

@@ -24,9 +24,13 @@ LENGTHSCALE_LIMITS = (1e-2, 1e2)
 NOISE_LIMITS = (1e-8, 1e6)
 
 # The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
-# search starts at the best of these, which costs six evaluations without gradient.
+# search starts at the best of these.
 LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
 NOISE_STARTS = (0.1, 10.0)
+
+# Where there are more perturbations, a search over about this many of them, evenly spaced, comes
+# first: it costs little and leaves a few steps for the search over all.
+SAMPLE = 400
 
 LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
@@ -150,40 +154,46 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._kernel = _Kernel(lengthscale_constraint=_logarithmic()).double()
         self._log_noise = torch.zeros(1, dtype=torch.float64, requires_grad=True)
         raw = [self._kernel.raw_lengthscale, self._log_noise]
-        count = len(gram) * outputs
+        bounds = [
+            tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
+            tuple(np.log(NOISE_LIMITS)),
+        ]
+        self.evaluations_ = 0
 
-        def at(values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        def at(values: np.ndarray, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             with torch.no_grad():
                 for parameter, value in zip(raw, values, strict=True):
                     parameter.fill_(float(value))
-            return profile_log_marginal_likelihood(self._shape(distances), gram, outputs)
+            self.evaluations_ += 1
+            shape = self._shape(distances[rows][:, rows])
+            return profile_log_marginal_likelihood(shape, gram[rows][:, rows], outputs)
 
-        def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-            loss = -at(values)[0] / count
+        def objective(values: np.ndarray, rows: torch.Tensor) -> tuple[float, np.ndarray]:
+            loss = -at(values, rows)[0] / (len(rows) * outputs)
             gradient = torch.autograd.grad(loss, raw)
             return loss.item(), np.array([g.item() for g in gradient])
 
+        every = torch.arange(len(gram))
+        some = every[:: -(-len(gram) // SAMPLE)]
         starts = [
             np.log([lengthscale * distance, noise])
             for lengthscale, noise in product(LENGTHSCALE_STARTS, NOISE_STARTS)
         ]
         with torch.no_grad():
-            start = max(starts, key=lambda values: at(values)[0].item())
-        search = minimize(
-            objective,
-            x0=start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[
-                tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
-                tuple(np.log(NOISE_LIMITS)),
-            ],
-            options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
-        )
-        self.evaluations_ = len(starts) + int(search.nfev) + 1
+            best = max(starts, key=lambda values: at(values, some)[0].item())
+        for rows in (some, every) if len(some) < len(every) else (every,):
+            best = minimize(
+                objective,
+                x0=best,
+                args=(rows,),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
+            ).x
         # Once more, so that the parameters are those of the optimum and not of the last trial.
         with torch.no_grad():
-            likelihood, variance = at(search.x)
+            likelihood, variance = at(best, every)
         return likelihood.item(), variance.item()
 
 
