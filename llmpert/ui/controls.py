@@ -1,13 +1,11 @@
 """Controls that pages share; their values live in the address, so that a link reopens a view."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import Dataset
-from llmpert.figures.theme import pretty
 from llmpert.ui import data as shared
 
 T = TypeVar("T")
@@ -40,7 +38,6 @@ def choose_embedding(data: Dataset) -> str:
         data.embedding_choices,
         "What the models know about a gene before any experiment: numbers made from text about it,"
         " from its protein sequence, or both side by side.",
-        format_func=pretty,
     )
 
 
@@ -51,16 +48,11 @@ def choose_size(data: Dataset) -> int:
         "size",
         shared.training_sizes(data)[::-1],
         "How many knockdowns the models learn from. The others are unseen.",
-        format_func=lambda size: f"{size:,}",
     )
 
 
-def _choose(
-    label: str, key: str, options: list[T], help: str, format_func: Callable[[T], str] = str
-) -> T:
+def _choose(label: str, key: str, options: list[T], help: str) -> T:
     with st.sidebar:
-        chosen = st.selectbox(
-            label, options, key=key, bind="query-params", help=help, format_func=format_func
-        )
+        chosen = st.selectbox(label, options, key=key, bind="query-params", help=help)
     # A value that came with the address may not be on offer for this data set.
     return chosen if chosen in options else options[0]

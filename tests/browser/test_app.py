@@ -89,9 +89,12 @@ def test_every_page_shows_no_error(page, address, path):
 
 
 def test_a_link_reopens_a_view(page, address):
-    visit(page, f"{address}/gene?gene=KD007&line=LineB&embedding=sequence")
+    visit(page, f"{address}/gene?gene=KD007&line=LineB&embedding=text%2Bsequence&size=32")
     page.get_by_role("heading", name="KD007 knockdown in LineB").wait_for(timeout=60_000)
-    assert page.get_by_text("Gaussian process on sequence").count() == 1
+    assert (
+        page.get_by_text("Gaussian process on text + sequence, 32 training perturbations").count()
+        == 1
+    )
 
 
 def test_changing_the_line_changes_the_address(page, address):
