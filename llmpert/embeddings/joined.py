@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from llmpert.embeddings.pca import PrincipalComponents
 from llmpert.errors import InputError
 
 
@@ -37,6 +36,9 @@ class JoinedInput:
         InputError
             No component was asked for, or all vectors of a source are equal.
         """
+        # It brings scikit-learn, which pages that only show data need not wait for.
+        from llmpert.embeddings.pca import PrincipalComponents
+
         self.components_: dict[str, PrincipalComponents] = {}
         self.parts: dict[str, slice] = {}
         start = 0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from sklearn.model_selection import KFold
 
 from llmpert.errors import InputError
 
@@ -59,6 +58,9 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
         )
     if seed < 0:
         raise InputError(f"Expected a seed of 0 or more, found {seed}.")
+    # scikit-learn takes a second to import, which pages that only show data need not wait for.
+    from sklearn.model_selection import KFold
+
     order = np.argsort(np.asarray(names, dtype=str), kind="stable")
     splitter = KFold(folds, shuffle=True, random_state=seed)
     return [np.sort(order[test]) for _, test in splitter.split(order)]

@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
-from llmpert.models.linear import Linear
-from llmpert.models.mean import NonControlMean
-from llmpert.models.neighbours import Neighbours
-from llmpert.models.random import RandomPerturbation
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,10 @@ class ModelSpec:
     gives_std: bool = False
 
 
-def _gaussian_process(seed: int) -> Any:
-    # torch and GPyTorch take seconds to import; help texts and pages that only draw need neither.
-    from llmpert.models.gp import GaussianProcess
-
-    return GaussianProcess()
+def _imported(module: str, name: str) -> Any:
+    # torch, GPyTorch and scikit-learn take seconds to import; help texts and pages that only draw
+    # need none of them.
+    return getattr(import_module(f"llmpert.models.{module}"), name)
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -58,7 +53,7 @@ MODELS: dict[str, ModelSpec] = {
             name="random",
             label="Random perturbation",
             summary="The response of one training knockdown, drawn at random.",
-            build=lambda seed: RandomPerturbation(seed),
+            build=lambda seed: _imported("random", "RandomPerturbation")(seed),
             uses_embedding=False,
             stochastic=True,
         ),
@@ -66,26 +61,26 @@ MODELS: dict[str, ModelSpec] = {
             name="mean",
             label="Non-control mean",
             summary="The mean response over all training knockdowns, the same for every gene.",
-            build=lambda seed: NonControlMean(),
+            build=lambda seed: _imported("mean", "NonControlMean")(),
             uses_embedding=False,
         ),
         ModelSpec(
             name="knn",
             label="kNN (k = 1)",
             summary="The response of the training gene nearest in the embedding.",
-            build=lambda seed: Neighbours(),
+            build=lambda seed: _imported("neighbours", "Neighbours")(),
         ),
         ModelSpec(
             name="linear",
             label="Linear regression",
             summary="Ordinary least squares from the embedding to every measured gene.",
-            build=lambda seed: Linear(),
+            build=lambda seed: _imported("linear", "Linear")(),
         ),
         ModelSpec(
             name="gp",
             label="Gaussian process",
             summary="Smooth interpolation between training genes, with an error bar (RBF kernel).",
-            build=_gaussian_process,
+            build=lambda seed: _imported("gp", "GaussianProcess")(),
             gives_std=True,
         ),
     )

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,8 +72,8 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
     strength = (strength / strength.mean()).astype(np.float32)
 
     common = _responses(_stream(seed, "common"), recipe, module[perturbed])
-    screens, controls = {}, {}
-    for line in recipe.lines:
+
+    def screen_of(line: LineRecipe) -> tuple[Screen, np.ndarray]:
         control = _control_cells(seed, line, recipe)
         mean, spread = control.mean(axis=0), control.std(axis=0)
         particular = _responses(_stream(seed, "line", line.name), recipe, module[perturbed])
@@ -88,8 +89,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
         rng = _stream(seed, "cells", line.name)
         cells = rng.lognormal(np.log(recipe.cells), recipe.cells_spread, recipe.perturbations)
         cells = np.maximum(cells.round(), recipe.cells_minimum).astype(np.float32)
-        controls[line.name] = control
-        screens[line.name] = Screen(
+        screen = Screen(
             line=line.name,
             response=_mean_over_cells(rng, mean + response, spread, cells) - mean,
             perturbations=genes[perturbed],
@@ -100,10 +100,18 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
             cells=cells,
             provenance=_provenance(seed, recipe, line.name, SCREEN_STEPS),
         )
+        return screen, control
+
+    # Every part draws from a stream of its own, so threads change nothing but the time.
+    with ThreadPoolExecutor() as pool:
+        embeddings = pool.map(
+            lambda source: _embedding(seed, source, recipe, genes, module), recipe.sources
+        )
+        parts = list(pool.map(screen_of, recipe.lines))
     return Simulation(
-        screens=screens,
-        embeddings={s.name: _embedding(seed, s, recipe, genes, module) for s in recipe.sources},
-        controls=controls,
+        screens={screen.line: screen for screen, _ in parts},
+        embeddings={embedding.name: embedding for embedding in embeddings},
+        controls={screen.line: control for screen, control in parts},
         modules={str(g): f"module {m + 1:02d}" for g, m in zip(genes, module, strict=True)},
         strength=strength,
         recipe=recipe,

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from llmpert.embeddings import PrincipalComponents
+from llmpert.embeddings.pca import PrincipalComponents
 from llmpert.errors import InputError
 
 
