@@ -5,7 +5,7 @@
 In headless Chromium, on the simulated data with an empty data folder: from `python -m llmpert
 serve` to the first page shown; the gene page on its first visit, which fits the Gaussian process;
 and the same page visited again. A page counts as shown when its heading (and figure) are there and
-Streamlit has finished its script.
+Streamlit has finished its script. Last, the scripts of all pages by themselves.
 """
 
 import os
@@ -18,16 +18,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import numpy as np
 from playwright.sync_api import Error, Page, sync_playwright
+from streamlit.testing.v1 import AppTest
 
 from benchmarks.machine import describe
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "chrome")
 FINISHED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PAGES = ("start", "gene", "learning_curves", "model_classes", "table")
 LIMIT = 180_000
 """Milliseconds to wait for a page."""
 
@@ -66,7 +69,26 @@ def main(runs: int) -> None:
             f"{what}: {np.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f}, "
             f"{len(seconds)} runs)"
         )
+    seconds = reruns()
+    click.echo(
+        f"script of a cached page, without the browser: {np.median(seconds):.2f} s"
+        f" ({min(seconds):.2f} to {max(seconds):.2f}, {len(seconds)} runs over {len(PAGES)} pages)"
+    )
     click.echo(f"measured on: {describe()}")
+
+
+def reruns() -> list[float]:
+    """Seconds that scripts of all pages take once what they show is computed."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as home, patch.dict(os.environ, LLMPERT_HOME=home):
+        for name in PAGES:
+            app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=LIMIT / 1000)
+            app.switch_page(f"pages/{name}.py").run()
+            for _ in range(3):
+                began = time.perf_counter()
+                app.run()
+                seconds.append(time.perf_counter() - began)
+    return seconds
 
 
 @contextmanager
