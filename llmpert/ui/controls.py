@@ -7,12 +7,14 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.ui import data as shared
+from llmpert.ui.navigation import through_app
 
 T = TypeVar("T")
 
 
 def choose_dataset() -> Dataset:
-    """The data set, in the side bar; nothing to choose where there is one only."""
+    """The data set, in the side bar; every page begins with it."""
+    through_app()
     names = datasets.names()
     with st.sidebar:
         name = st.selectbox(

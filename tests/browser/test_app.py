@@ -80,6 +80,14 @@ def visit(page, url):
     page.wait_for_selector(DONE, timeout=120_000)
 
 
+def test_a_link_into_a_server_just_started_opens_inside_the_app(page, address):
+    # It has to come first: what it guards against is over once `app.py` has run.
+    visit(page, f"{address}/model_classes?line=LineB")
+    page.wait_for_function("document.title == 'Model classes · llmpert'", timeout=20_000)
+    assert page.get_by_test_id("stSidebarNavLink").first.inner_text().strip().endswith("Start")
+    assert page.get_by_text("Model classes by embedding: LineB").count() == 1
+
+
 @pytest.mark.parametrize("path", ["", "gene", "learning_curves", "model_classes", "table"])
 def test_every_page_shows_no_error(page, address, path):
     visit(page, f"{address}/{path}")
