@@ -103,7 +103,7 @@ def predicted_against_measured(
     said = f"r = {correlation:.2f}" if np.isfinite(correlation) else "correlation not defined"
     return finish(
         figure,
-        f"{prediction.perturbations[0]}: predicted against measured ({said})",
+        f"{prediction.perturbations[0]}, all genes: {said}",
         simulated,
         height=520,
     )
