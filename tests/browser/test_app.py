@@ -85,7 +85,7 @@ def test_a_link_into_a_server_just_started_opens_inside_the_app(page, address):
     visit(page, f"{address}/model_classes?line=LineB")
     page.wait_for_function("document.title == 'Model classes · llmpert'", timeout=20_000)
     assert page.get_by_test_id("stSidebarNavLink").first.inner_text().strip().endswith("Start")
-    assert page.get_by_text("Model classes by embedding: LineB").count() == 1
+    page.get_by_text("Model classes by embedding: LineB").first.wait_for(timeout=60_000)
 
 
 @pytest.mark.parametrize("path", ["", "gene", "learning_curves", "model_classes", "table"])
