@@ -157,6 +157,11 @@ class Experiment:
         self.store.put_scores(key, scores)
         return scores
 
+    def is_predicted(self, model: str, train_size: int, perturbation: str) -> bool:
+        """Whether `held_out` needs no fit."""
+        part = self.split(train_size, self.fold_of(perturbation))
+        return self.store.prediction(self.key(model, part)) is not None
+
     def held_out(self, model: str, train_size: int, perturbation: str) -> Prediction:
         """The prediction for a perturbation of the screen by the fold that does not train on it.
 

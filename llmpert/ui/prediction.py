@@ -1,5 +1,7 @@
 """The prediction shown for a gene, held out where the gene was measured."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +56,7 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
         model = shared.fitted(data.name, stamp, line, embedding, "gp")
         trained_on = len(screen.perturbations)
         return GenePrediction(model.predict([gene]), None, None, {}, trained_on, None)
-    with st.spinner("Fitting the Gaussian process to this gene's fold …", show_time=True):
+    with _progress(experiment.is_predicted("gp", size, gene)):
         prediction = experiment.held_out("gp", size, gene)
     columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
@@ -70,6 +72,19 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
         size,
         cells,
     )
+
+
+@contextmanager
+def _progress(done: bool) -> Iterator[None]:
+    """A progress bar around a fit that takes seconds; nothing where there is none to make."""
+    if done:
+        yield
+        return
+    text = "Fit 1 of 1 · the Gaussian process that does not train on this gene"
+    bar = st.progress(0.0, text=text)
+    with st.spinner("Fitting …", show_time=True):
+        yield
+    bar.empty()
 
 
 def strong_perturbation(data: Dataset, line: str, embedding: str) -> str:

@@ -330,3 +330,13 @@ def test_the_order_of_perturbations_does_not_matter(store, tmp_path):
         assert set(first.index) == set(second.index)
         # The search for hyper-parameters sums in another order.
         np.testing.assert_allclose(first, second.loc[first.index], atol=1e-3)
+
+
+def test_a_prediction_is_known_to_be_kept_once_its_fold_is(store):
+    one = experiment(store)
+    name = one.problem.screen.perturbations[one.split(20, 1).test[0]]
+    elsewhere = one.problem.screen.perturbations[one.split(20, 2).test[0]]
+    assert not one.is_predicted("knn", 20, name)
+    one.held_out("knn", 20, name)
+    assert one.is_predicted("knn", 20, name)
+    assert not one.is_predicted("knn", 20, elsewhere)
