@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
@@ -33,6 +33,8 @@ class Dataset:
     name: str
     screens: Mapping[str, Screen]
     embeddings: Mapping[str, Embedding]
+    # Aligning resolves every name; it is done once a line, not once a choice of embedding.
+    _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def simulated(self) -> bool:
@@ -59,8 +61,10 @@ class Dataset:
         """
         if line not in self.screens:
             raise InputError(f"Expected a cell line among {', '.join(self.screens)}, found {line}.")
-        aligned = Problem.align(self.screens[line], list(self.embeddings.values()))
-        return aligned.only(*embedding.split("+"))
+        if line not in self._aligned:
+            sources = list(self.embeddings.values())
+            self._aligned[line] = Problem.align(self.screens[line], sources)
+        return self._aligned[line].only(*embedding.split("+"))
 
 
 def simulated_dataset() -> Dataset:

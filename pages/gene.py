@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from llmpert.evaluation.results import pretty
 from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
-from llmpert.figures.theme import pretty
 from llmpert.ui import controls, data, show
 from llmpert.ui.genes import choose_gene
 from llmpert.ui.prediction import predict, strong_perturbation

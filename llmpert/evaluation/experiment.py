@@ -157,10 +157,11 @@ class Experiment:
         self.store.put_scores(key, scores)
         return scores
 
-    def is_predicted(self, model: str, train_size: int, perturbation: str) -> bool:
-        """Whether `held_out` needs no fit."""
+    def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
+        """What `held_out` gives where that needs no fit, else None."""
         part = self.split(train_size, self.fold_of(perturbation))
-        return self.store.prediction(self.key(model, part)) is not None
+        kept = self.store.prediction(self.key(model, part))
+        return None if kept is None else kept.row(perturbation)
 
     def held_out(self, model: str, train_size: int, perturbation: str) -> Prediction:
         """The prediction for a perturbation of the screen by the fold that does not train on it.

@@ -22,6 +22,11 @@ NO_EMBEDDING = "none"
 """What the column `embedding` says for models that use none."""
 
 
+def pretty(embedding: str) -> str:
+    """An embedding's name for people: "text+sequence" becomes "text + sequence"."""
+    return " + ".join(embedding.split("+"))
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """Results with what they are about.

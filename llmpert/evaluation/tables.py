@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.evaluation.results import NO_EMBEDDING, pretty
 from llmpert.models.registry import MODELS
 from llmpert.storage import shipped
 
@@ -61,7 +61,7 @@ def table1(
 
 def _label(model: str, embedding: str) -> str:
     label = MODELS[model].label if model in MODELS else PUBLISHED_ONLY[model]
-    return label if embedding == NO_EMBEDDING else f"{label}, {embedding.replace('+', ' + ')}"
+    return label if embedding == NO_EMBEDDING else f"{label}, {pretty(embedding)}"
 
 
 def _mean_and_error(mean: float, error: float) -> str:

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING
-from llmpert.figures.theme import BASELINE_COLORS, finish, pretty
+from llmpert.evaluation.results import NO_EMBEDDING, pretty
+from llmpert.figures.theme import BASELINE_COLORS, finish
 from llmpert.models.registry import MODELS
 
 MODEL_COLORS = {"knn": "#d95f02", "linear": "#8e4fa8", "gp": "#2b83ba"}

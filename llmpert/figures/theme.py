@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.evaluation.results import NO_EMBEDDING, pretty
 from llmpert.models.registry import MODELS
 
 # Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
@@ -58,11 +58,6 @@ def style(model: str, embedding: str, embeddings: Sequence[str]) -> Style:
         SOURCE_SYMBOLS[at % len(SOURCE_SYMBOLS)],
         MODEL_DASHES[model],
     )
-
-
-def pretty(embedding: str) -> str:
-    """An embedding's name for people: "text+sequence" becomes "text + sequence"."""
-    return " + ".join(embedding.split("+"))
 
 
 def translucent(color: str, alpha: float) -> str:

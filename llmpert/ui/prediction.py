@@ -56,8 +56,10 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
         model = shared.fitted(data.name, stamp, line, embedding, "gp")
         trained_on = len(screen.perturbations)
         return GenePrediction(model.predict([gene]), None, None, {}, trained_on, None)
-    with _progress(experiment.is_predicted("gp", size, gene)):
-        prediction = experiment.held_out("gp", size, gene)
+    prediction = experiment.kept_held_out("gp", size, gene)
+    if prediction is None:
+        with _progress():
+            prediction = experiment.held_out("gp", size, gene)
     columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]
@@ -75,11 +77,8 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
 
 
 @contextmanager
-def _progress(done: bool) -> Iterator[None]:
-    """A progress bar around a fit that takes seconds; nothing where there is none to make."""
-    if done:
-        yield
-        return
+def _progress() -> Iterator[None]:
+    """A progress bar around a fit that takes seconds."""
     text = "Fit 1 of 1 · the Gaussian process that does not train on this gene"
     bar = st.progress(0.0, text=text)
     with st.spinner("Fitting …", show_time=True):

@@ -336,7 +336,7 @@ def test_a_prediction_is_known_to_be_kept_once_its_fold_is(store):
     one = experiment(store)
     name = one.problem.screen.perturbations[one.split(20, 1).test[0]]
     elsewhere = one.problem.screen.perturbations[one.split(20, 2).test[0]]
-    assert not one.is_predicted("knn", 20, name)
-    one.held_out("knn", 20, name)
-    assert one.is_predicted("knn", 20, name)
-    assert not one.is_predicted("knn", 20, elsewhere)
+    assert one.kept_held_out("knn", 20, name) is None
+    predicted = one.held_out("knn", 20, name)
+    np.testing.assert_array_equal(one.kept_held_out("knn", 20, name).mean, predicted.mean)
+    assert one.kept_held_out("knn", 20, elsewhere) is None
