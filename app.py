@@ -4,9 +4,10 @@ import os
 
 import streamlit as st
 
-# Fits of several visitors share the cores; threads that wait by spinning would slow all of them
-# many times over. It counts only before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Fits of several visitors share the cores; threads that wait by spinning for long would slow all
+# of them many times over, threads that never spin slow each. It counts only before torch is
+# imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

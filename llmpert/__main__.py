@@ -57,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments:
         What follows `python -m llmpert`; those of the process where None.
     """
-    # Threads that wait by spinning slow a fit many times over where something else uses the cores.
-    # It counts only before torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait by spinning for long slow a fit many times over where something else uses
+    # the cores, threads that never spin slow it always. It counts only before torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if not sys.warnoptions:
         # Notices of libraries to programmers would bury what is said to the user.
         warnings.simplefilter("ignore")

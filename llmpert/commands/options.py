@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-MODELS = ("random", "mean", "knn", "linear", "gp")
+MODELS = ("random", "mean", "knn", "linear", "gp-paper", "gp")
 """Names in the model registry, repeated here so that `--help` need not load any library."""
 
 FILE = click.Path(path_type=Path)

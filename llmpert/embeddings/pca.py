@@ -9,7 +9,11 @@ from llmpert.errors import InputError
 
 
 class PrincipalComponents(TransformerMixin, BaseEstimator):
-    """Principal components of one source's vectors, divided by one number.
+    """Principal components of the directions of one source's vectors, divided by one number.
+
+    Every vector is scaled to length 1 first: embeddings are made to be compared by cosine, and
+    lengths tell how much was written about a gene rather than what it does. (GenePT's vectors
+    have length 1 as published.) A vector of zeros stays.
 
     The number makes the mean squared length of the fitted rows 1. The components keep their
     weights relative to each other, and sources of any unit or dimension become comparable: one
@@ -47,15 +51,15 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            X is not a matrix of at least two different rows, or no component was asked for.
+            X is not a matrix of rows in at least two directions, or no component was asked for.
         """
-        X = np.asarray(X, dtype=np.float64)
+        X = _directions(X)
         if self.n_components < 1:
             raise InputError(f"Expected at least 1 principal component, found {self.n_components}.")
         if X.ndim != 2 or not X.size or not np.ptp(X, axis=0).any():
             raise InputError(
-                "Principal components need genes with different vectors; all of the"
-                f" {len(X):,} given are equal."
+                "Principal components need genes whose vectors point in different directions;"
+                f" all of the {len(X):,} given are equal."
             )
         pca = PCA(min(self.n_components, *X.shape), svd_solver="full").fit(X)
         # Directions in which no fitted row varies are arbitrary, and other genes would vary there.
@@ -72,5 +76,15 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Project X (genes x dimensions): float64, genes x components."""
         check_is_fitted(self)
-        X = np.asarray(X, dtype=np.float64)
+        X = _directions(X)
         return (X - self.mean_) @ self.components_.T / self.scale_
+
+
+def _directions(X: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1."""
+    X = np.asarray(X, dtype=np.float64)
+    peak = np.abs(X).max(axis=-1, keepdims=True, initial=0)
+    # Brought to magnitude 1 first, so that squares of tiny or huge numbers are representable.
+    X = np.divide(X, peak, out=np.zeros_like(X), where=peak > 0)
+    length = np.linalg.norm(X, axis=-1, keepdims=True)
+    return np.divide(X, length, out=X, where=length > 0)

@@ -18,7 +18,7 @@ from llmpert.models.registry import MODELS, ModelSpec
 from llmpert.problem import Problem
 from llmpert.storage import fingerprint
 
-VERSION = 1
+VERSION = 2
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
 
 
@@ -79,9 +79,13 @@ class FittedModel:
             raise InputError("Expected at least one gene to predict, found none.")
         found = [self.problem.find(gene) for gene in genes]
         vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
-        mean, std = _predict(self.model, self.spec, self.joined.transform(vectors))
-        names = np.array(list(genes), dtype=object)
-        return Prediction(names, self.problem.screen.genes[self.columns], mean, std)
+        return _predict(
+            self.model,
+            self.spec,
+            self.joined.transform(vectors),
+            np.array(list(genes), dtype=object),
+            self.problem.screen.genes[self.columns],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,10 +217,10 @@ class Experiment:
             raise InputError(
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
             )
-        inputs, joined = self._inputs
+        _, joined = self._inputs
         columns = self.columns(rows)
         spec = MODELS[model]
-        fitted = spec.build(self.settings.seed).fit(inputs[rows], screen.response[rows][:, columns])
+        fitted = self._fit(spec, self.settings.seed, rows, columns)
         trained_on = screen.perturbations[rows]
         return FittedModel(self.problem, fitted, spec, joined, columns, trained_on)
 
@@ -230,16 +234,28 @@ class Experiment:
                 [self.settings.seed, part.fold, part.repeat, len(part.train)]
             ).generate_state(1)[0]
         )
-        fitted = spec.build(seed).fit(inputs[part.train], screen.response[part.train][:, columns])
-        mean, std = _predict(fitted, spec, inputs[part.test])
-        names = screen.perturbations[part.test]
-        return Prediction(names, screen.genes[columns], mean, std), columns
+        fitted = self._fit(spec, seed, part.train, columns)
+        prediction = _predict(
+            fitted, spec, inputs[part.test], screen.perturbations[part.test], screen.genes[columns]
+        )
+        return prediction, columns
+
+    def _fit(self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray) -> Any:
+        inputs, joined = self._inputs
+        screen = self.problem.screen
+        model = spec.build(seed, joined.parts)
+        response = screen.response[rows][:, columns]
+        if spec.uses_cells and screen.cells is not None:
+            return model.fit(inputs[rows], response, cells=screen.cells[rows])
+        return model.fit(inputs[rows], response)
 
 
 def _predict(
-    model: Any, spec: ModelSpec, inputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None]:
-    if spec.gives_std:
-        mean, std = model.predict(inputs, return_std=True)
-        return mean.astype(np.float32), std.astype(np.float32)
-    return model.predict(inputs).astype(np.float32), None
+    model: Any, spec: ModelSpec, inputs: np.ndarray, perturbations: np.ndarray, genes: np.ndarray
+) -> Prediction:
+    if not spec.gives_std:
+        return Prediction(perturbations, genes, model.predict(inputs).astype(np.float32), None)
+    mean, std = model.predict(inputs, return_std=True)
+    return Prediction(
+        perturbations, genes, mean.astype(np.float32), std.astype(np.float32), model.intervals_
+    )

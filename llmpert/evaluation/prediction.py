@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.models.intervals import Intervals
 from llmpert.storage import atomic_path
 
 
@@ -23,12 +24,24 @@ class Prediction:
     std:
         Standard deviation of a new measurement, same shape and unit, or None where the model
         gives none.
+    intervals:
+        How many standard deviations an interval spans, where there are any.
     """
 
     perturbations: np.ndarray
     genes: np.ndarray
     mean: np.ndarray
     std: np.ndarray | None
+    intervals: Intervals | None = None
+
+    def half_width(self, level: float) -> np.ndarray | None:
+        """Half the width of the interval that holds a new measurement with this probability.
+
+        Perturbations x genes, or None where the model gives no standard deviation.
+        """
+        if self.std is None or self.intervals is None:
+            return None
+        return self.intervals.multiple(level) * self.std
 
     def row(self, perturbation: str) -> "Prediction":
         """The prediction of one perturbation.
@@ -42,7 +55,9 @@ class Prediction:
         if not len(found):
             raise InputError(f"There is no prediction for {perturbation}.")
         std = None if self.std is None else self.std[found]
-        return Prediction(self.perturbations[found], self.genes, self.mean[found], std)
+        return Prediction(
+            self.perturbations[found], self.genes, self.mean[found], std, self.intervals
+        )
 
     def table(self) -> pd.DataFrame:
         """Columns perturbation, gene, mean, sd (missing where the model gives none)."""
@@ -66,6 +81,8 @@ class Prediction:
         }
         if self.std is not None:
             arrays["std"] = self.std.astype(np.float32)
+        if self.intervals is not None:
+            arrays["interval_multiples"] = self.intervals.multiples
         with atomic_path(path) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
@@ -73,9 +90,11 @@ class Prediction:
     def load(cls, path: Path) -> "Prediction":
         """Read back what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
+            multiples = arrays.get("interval_multiples")
             return cls(
                 arrays["perturbations"].astype(object),
                 arrays["genes"].astype(object),
                 arrays["mean"],
                 arrays.get("std"),
+                None if multiples is None else Intervals(multiples),
             )

@@ -1,6 +1,6 @@
 """All models by the name that command line, results and pages use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -19,7 +19,8 @@ class ModelSpec:
     summary:
         One sentence for tooltips and help.
     build:
-        Makes an unfitted model from a seed.
+        Makes an unfitted model from a seed and the columns of the inputs that belong to each
+        source.
     version:
         Raised whenever the model's predictions change, so that older cached results are not used.
     uses_embedding:
@@ -27,17 +28,20 @@ class ModelSpec:
     stochastic:
         Whether the seed matters.
     gives_std:
-        Whether `predict` takes `return_std=True`.
+        Whether `predict` takes `return_std=True`, and `intervals_` tells what to make of it.
+    uses_cells:
+        Whether `fit` takes the number of cells behind each response.
     """
 
     name: str
     label: str
     summary: str
-    build: Callable[[int], Any]
+    build: Callable[[int, Mapping[str, slice]], Any]
     version: int = 1
     uses_embedding: bool = True
     stochastic: bool = False
     gives_std: bool = False
+    uses_cells: bool = False
 
 
 def _imported(module: str, name: str) -> Any:
@@ -53,7 +57,7 @@ MODELS: dict[str, ModelSpec] = {
             name="random",
             label="Random perturbation",
             summary="The response of one training knockdown, drawn at random.",
-            build=lambda seed: _imported("random", "RandomPerturbation")(seed),
+            build=lambda seed, parts: _imported("random", "RandomPerturbation")(seed),
             uses_embedding=False,
             stochastic=True,
         ),
@@ -61,27 +65,38 @@ MODELS: dict[str, ModelSpec] = {
             name="mean",
             label="Non-control mean",
             summary="The mean response over all training knockdowns, the same for every gene.",
-            build=lambda seed: _imported("mean", "NonControlMean")(),
+            build=lambda seed, parts: _imported("mean", "NonControlMean")(),
             uses_embedding=False,
         ),
         ModelSpec(
             name="knn",
             label="kNN (k = 1)",
             summary="The response of the training gene nearest in the embedding.",
-            build=lambda seed: _imported("neighbours", "Neighbours")(),
+            build=lambda seed, parts: _imported("neighbours", "Neighbours")(),
         ),
         ModelSpec(
             name="linear",
             label="Linear regression",
             summary="Ordinary least squares from the embedding to every measured gene.",
-            build=lambda seed: _imported("linear", "Linear")(),
+            build=lambda seed, parts: _imported("linear", "Linear")(),
+        ),
+        ModelSpec(
+            name="gp-paper",
+            label="Gaussian process (paper)",
+            summary="One RBF kernel over all embeddings side by side, one noise for all genes, as"
+            " published.",
+            build=lambda seed, parts: _imported("gp", "GaussianProcess")(noise="shared"),
+            gives_std=True,
         ),
         ModelSpec(
             name="gp",
             label="Gaussian process",
-            summary="Smooth interpolation between training genes, with an error bar (RBF kernel).",
-            build=lambda seed: _imported("gp", "GaussianProcess")(),
+            summary="Smooth interpolation between training genes: one RBF kernel an embedding, and"
+            " error bars that differ between genes.",
+            build=lambda seed, parts: _imported("gp", "GaussianProcess")(parts),
+            version=2,
             gives_std=True,
+            uses_cells=True,
         ),
     )
 }

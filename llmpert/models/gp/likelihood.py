@@ -1,95 +1,148 @@
-"""Log marginal likelihood of many independent outputs that share one kernel.
+"""Marginal likelihood of many independent outputs that share one kernel.
 
-With one covariance matrix K for all D outputs the likelihood of Y (N x D) is
+With one covariance matrix v C for all D outputs the likelihood of Y (N x D) is
 
-    log p(Y) = -1/2 tr(K⁻¹ S) - D/2 log|K| - N D/2 log 2π,   S = Y Yᵀ
+    log p(Y) = -1/(2v) tr(C⁻¹ S) - D/2 log|C| - N D/2 log 2πv,   S = Y Yᵀ
 
 (Rasmussen & Williams 2006, eq. 2.30, summed over outputs). Y enters through the N x N matrix S
-alone, so after S is formed neither the value nor the gradient costs more for more outputs.
-
-For K = v C the best overall variance is v = tr(C⁻¹ S) / (N D), so a search needs to look at the
-shape C only: one hyper-parameter fewer, and the one that trades off against all others.
+alone, so after S is formed neither the value nor the gradient costs more for more outputs. The best
+overall variance is v = tr(C⁻¹ S) / (N D), so a search needs to look at the shape C only.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 
+from llmpert.models.gp.kernels import Covariance
+from llmpert.models.gp.solver import Cholesky
 
-class _Terms(torch.autograd.Function):
-    """tr(K⁻¹ S) and log|K|, with their gradients -K⁻¹ S K⁻¹ and K⁻¹ with respect to K."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, covariance: torch.Tensor, gram: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        factor = torch.linalg.cholesky(covariance)
-        precision = torch.cholesky_inverse(factor)
-        ctx.save_for_backward(precision, gram)
-        return (precision * gram).sum(), 2 * factor.diagonal().log().sum()
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
-        precision, gram = ctx.saved_tensors
-        by_misfit, by_log_determinant = grad_outputs
-        misfit = precision @ gram @ precision
-        return by_log_determinant * precision - by_misfit * misfit, None
+SMALLEST_VARIANCE = 1e-12
+"""Lower limit of v, which outputs that are 0 throughout would send to 0."""
 
 
-def log_marginal_likelihood(
-    covariance: torch.Tensor, gram: torch.Tensor, outputs: int
-) -> torch.Tensor:
-    """Log marginal likelihood of `outputs` independent zero-mean outputs with one covariance.
+@dataclass(frozen=True)
+class Evidence:
+    """What the search looks at: distances and responses of N perturbations.
+
+    Attributes
+    ----------
+    distances:
+        N x N for each source.
+    scarcity:
+        Typical cells / cells of each perturbation; ones where unknown.
+    gram:
+        S = Y Yᵀ, N x N.
+    probes:
+        Y W, N x m, with random W (D x m) such that W Wᵀ is 1 on average.
+    outputs:
+        D.
+    """
+
+    distances: Sequence[torch.Tensor]
+    scarcity: torch.Tensor
+    gram: torch.Tensor
+    probes: torch.Tensor
+    outputs: int
+
+    def every(self, stride: int) -> "Evidence":
+        """Of every stride-th perturbation."""
+        if stride == 1:
+            return self
+        return Evidence(
+            [d[::stride, ::stride].contiguous() for d in self.distances],
+            self.scarcity[::stride],
+            self.gram[::stride, ::stride].contiguous(),
+            self.probes[::stride],
+            self.outputs,
+        )
+
+
+class Posterior:
+    """Log posterior density of hyper-parameters: marginal likelihood at the best v, and prior.
+
+    All values are per number in Y, N x D of them, and to be minimised.
 
     Parameters
     ----------
     covariance:
-        K, N x N, noise included. One Cholesky factorisation is made of it.
-    gram:
-        S = Y Yᵀ, N x N.
-    outputs:
-        D, the number of columns of Y.
-
-    Returns
-    -------
-    Scalar, differentiable with respect to `covariance`, in nats.
+        Takes the hyper-parameters `values` and keeps them.
 
     Raises
     ------
     torch.linalg.LinAlgError
         The covariance is not positive definite to working precision.
     """
-    misfit, log_determinant = _Terms.apply(covariance, gram)
-    return -0.5 * (misfit + outputs * (log_determinant + len(gram) * math.log(2 * math.pi)))
 
+    def __init__(self, evidence: Evidence, covariance: Covariance, values: np.ndarray) -> None:
+        self._evidence, self._covariance, self._values = evidence, covariance, values
+        self._numbers = evidence.gram.shape[0] * evidence.outputs
+        covariance.place(values)
+        self._solver = Cholesky(self._matrix())
+        misfit = (self._solver.inverse * evidence.gram).sum().item() / self._numbers
+        self.variance = max(misfit, SMALLEST_VARIANCE)
+        """v."""
+        self.log_likelihood = -0.5 * (
+            evidence.outputs * self._solver.log_determinant
+            + self._numbers * (math.log(2 * math.pi * self.variance) + misfit / self.variance)
+        )
+        """Log marginal likelihood, in nats (not per number)."""
 
-def profile_log_marginal_likelihood(
-    shape: torch.Tensor, gram: torch.Tensor, outputs: int, smallest: float = 1e-12
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log marginal likelihood with the covariance `variance * shape` of the best variance.
+    def _matrix(self) -> torch.Tensor:
+        matrix = self._covariance.signal(self._evidence.distances)
+        with torch.no_grad():
+            matrix.diagonal().add_(self._covariance.noise(self._evidence.scarcity))
+        return matrix
 
-    Parameters
-    ----------
-    shape:
-        C, N x N, noise included. One Cholesky factorisation is made of it.
-    gram, outputs:
-        As in `log_marginal_likelihood`.
-    smallest:
-        Lower limit of the variance, which outputs that are 0 throughout would send to 0.
+    @cached_property
+    def _prior(self) -> tuple[float, np.ndarray, np.ndarray]:
+        return self._covariance.log_prior()
 
-    Returns
-    -------
-    The likelihood, differentiable with respect to `shape`, and the variance it is reached at.
+    @property
+    def loss(self) -> float:
+        """Negative log density."""
+        return -(self.log_likelihood + self._prior[0]) / self._numbers
 
-    Raises
-    ------
-    torch.linalg.LinAlgError
-        The shape is not positive definite to working precision.
-    """
-    misfit, log_determinant = _Terms.apply(shape, gram)
-    size = len(gram)
-    variance = (misfit / (size * outputs)).clamp_min(smallest)
-    log_determinant = log_determinant + size * variance.log()
-    value = -0.5 * (misfit / variance + outputs * (log_determinant + size * math.log(2 * math.pi)))
-    return value, variance.detach()
+    def gradient(self) -> np.ndarray:
+        """Of the loss with respect to the free parameters.
+
+        C⁻¹ S C⁻¹ is formed in float32. As C is at least diag(r), C⁻¹ is at most 1 / r and nothing
+        in the product is magnified: each of its N² entries is off by some 1e-6 of the largest. The
+        value of the loss is float64 throughout, so that steps are accepted on exact grounds.
+        """
+        size = len(self._evidence.gram)
+        exact = self._solver.inverse
+        inverse = exact.float()
+        half = inverse @ self._evidence.gram.float()
+        half /= self._numbers * self.variance
+
+        def slope(rows: slice) -> torch.Tensor:
+            misfit = (half[rows] @ inverse[:, : rows.stop]).double()
+            return 0.5 * (exact[rows, : rows.stop] / size - misfit)
+
+        by_likelihood = self._covariance.gradient(
+            self._evidence.distances, self._evidence.scarcity, slope
+        )
+        return by_likelihood - self._prior[1] / self._numbers
+
+    def information(self) -> np.ndarray:
+        """Approximate second derivatives of the loss: average information (P x P, positive).
+
+        tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of observed and expected information (Gilmour,
+        Thompson & Cullis 1995), with the probes' Gram matrix for S: it only steers the search.
+        """
+        probes = self._evidence.probes
+        weights = self._solver.inverse @ probes
+        slopes = self._covariance.slopes(self._evidence.distances, self._evidence.scarcity, weights)
+        # The overall variance comes first: C itself is its derivative.
+        whitened = self._solver.whiten(torch.hstack([probes, *slopes]))
+        whitened = torch.stack([part.ravel() for part in whitened.split(probes.shape[1], dim=1)])
+        information = (whitened @ whitened.T).numpy() / (2 * self._numbers * self.variance)
+        # It is always at its best and drops out.
+        of_variance = information[0]
+        if of_variance[0] > 0:
+            information = information - np.outer(of_variance, of_variance) / of_variance[0]
+        return information[1:, 1:] + np.diag(self._prior[2] / self._numbers)

@@ -1,13 +1,11 @@
-"""Gaussian process with one RBF kernel shared by all outputs."""
+"""Gaussian process regression from several sources to many outputs."""
 
 import math
-from itertools import product
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
-from gpytorch.constraints import Positive
-from gpytorch.kernels import RBFKernel
-from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import (
     check_array,
@@ -16,57 +14,81 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from llmpert.models.gp.likelihood import profile_log_marginal_likelihood
-
-# Search limits of the lengthscale in median distances and of the noise in kernel variances: wide
-# enough never to bind on informative data, narrow enough for a Cholesky factor of any K.
-LENGTHSCALE_LIMITS = (1e-2, 1e2)
-NOISE_LIMITS = (1e-8, 1e6)
-
-# The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
-# search starts at the best of these.
-LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
-NOISE_STARTS = (0.1, 10.0)
-
-# Where there are more perturbations, a search over about this many of them, evenly spaced, comes
-# first: it costs little and leaves a few steps for the search over all.
-SAMPLE = 400
+from llmpert.models.gp.kernels import RBF, Covariance
+from llmpert.models.gp.likelihood import Evidence
+from llmpert.models.gp.outputs import ComponentNoise, Outputs, SharedNoise
+from llmpert.models.gp.search import search
+from llmpert.models.gp.solver import Spectrum
+from llmpert.models.intervals import Intervals
 
 LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
 
+PROBES = 32
+"""Random mixtures of the outputs that steer the search (see `Posterior.information`)."""
+
+CALIBRATION_ROWS = 256
+"""About so many training perturbations, evenly spaced, set the widths of intervals."""
+
+NOISE_MODELS: dict[str, type[SharedNoise] | type[ComponentNoise]] = {
+    "shared": SharedNoise,
+    "components": ComponentNoise,
+}
+
 
 class GaussianProcess(RegressorMixin, BaseEstimator):
-    """Multi-output Gaussian process regression (Märtens et al. 2024).
+    """Multi-output Gaussian process regression with one kernel a source.
 
-    Outputs are independent and share one kernel, an RBF with one lengthscale, a variance and a
-    noise variance, all three found by maximising the log marginal likelihood (GPyTorch's kernel and
-    constraints; L-BFGS-B over lengthscale and noise, the variance in closed form). The prior mean
-    of each output is its training mean: far from every training gene the prediction returns to the
-    non-control mean.
+    The covariance of two genes' responses is a sum of RBF kernels, one a source, each with a
+    variance and a lengthscale, found by maximising the marginal likelihood of all outputs jointly
+    (with wide priors, see `kernels`). The prior mean of each output is its training mean: far from
+    every training gene the prediction returns to the non-control mean.
 
-    Because the hyper-parameters and the noise are shared and outputs are not rescaled, the standard
-    deviation differs between perturbations but is the same for all genes of one perturbation.
+    With `parts=None` and `noise="shared"` it is the paper's model: one lengthscale for all inputs
+    side by side, independent outputs that share signal and noise variance (Märtens et al. 2024).
 
     Parameters
     ----------
-    max_iterations:
-        Limit on L-BFGS-B iterations.
+    parts:
+        Columns of Z that belong to each source; None puts all into one.
+    noise:
+        "components": signal and noise of each principal component of the responses are told apart
+        (`ComponentNoise`). "shared": one signal and one noise variance for all outputs.
+    kernel:
+        Class of every source's kernel.
 
     Attributes
     ----------
-    lengthscale_, variance_, noise_:
-        Fitted hyper-parameters; the lengthscale in units of Z, the variances in squared units of Y.
+    ratios_, lengthscales_:
+        Source -> its signal-to-noise ratio, and its lengthscale in units of Z.
+    sampling_share_:
+        Share of a typical perturbation's noise that falls with its number of cells; 0 where the
+        numbers are unknown.
+    signal_variance_, noise_variance_:
+        Of each output, D, in squared units of Y: prior variance of the response about the mean, and
+        of a typical perturbation's measurement.
     log_marginal_likelihood_:
-        Of the centred training responses at these values, in nats.
-    evaluations_:
-        Likelihood evaluations the search took, each with one Cholesky factorisation.
+        Of the centred responses under one signal and noise variance for all outputs, in nats.
+    inflation_:
+        What the model's own standard deviations were multiplied by, so that squared standardised
+        leave-one-out errors average 1.
+    intervals_:
+        Widths of prediction intervals, from the same errors.
     """
 
-    def __init__(self, max_iterations: int = 100) -> None:
-        self.max_iterations = max_iterations
+    def __init__(
+        self,
+        parts: Mapping[str, slice] | None = None,
+        noise: Literal["components", "shared"] = "components",
+        kernel: type[RBF] = RBF,
+    ) -> None:
+        self.parts = parts
+        self.noise = noise
+        self.kernel = kernel
 
-    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "GaussianProcess":
+    def fit(
+        self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None
+    ) -> "GaussianProcess":
         """Find the hyper-parameters and factorise.
 
         Parameters
@@ -75,34 +97,58 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             Inputs, N x K, N at least 2.
         Y:
             Responses, N x D.
+        cells:
+            Cells behind each response, N positive numbers, where they are known.
 
         Raises
         ------
         ValueError
-            Z or Y is not a matrix of finite numbers of moderate size, or they do not fit together.
+            Z or Y is not a matrix of finite numbers of moderate size, they or the cells do not fit
+            together, or a number of cells is not positive.
         """
         Z = validate_data(self, Z, dtype=np.float64, copy=True, ensure_min_samples=2)
         Y = check_array(Y, dtype=np.float64, input_name="Y")
-        check_consistent_length(Z, Y)
+        check_consistent_length(Z, Y, cells)
         largest = max(np.abs(Z).max(), np.abs(Y).max())
         if largest > LARGEST:
             raise ValueError(f"expected magnitudes up to {LARGEST:g}, found {largest:g}")
+        scarcity = _scarcity(cells, len(Z))
         self.mean_ = Y.mean(axis=0)
         centred = torch.from_numpy(Y - self.mean_)
         # One number for all outputs brings them to a common scale; 1 where nothing varies.
-        self.scale_ = float(centred.square().mean().sqrt()) or 1.0
-        centred /= self.scale_
-        self.inputs_ = torch.from_numpy(Z)
+        self._scale = float(centred.square().mean().sqrt()) or 1.0
+        centred /= self._scale
+        parts = self.parts or {"all": slice(None)}
+        self._columns = list(parts.values())
+        self._inputs = self._split(Z)
 
-        distances = _distances(self.inputs_, self.inputs_)
-        likelihood, variance = self._search(distances, centred @ centred.T, centred.shape[1])
+        distances = [_distances(z, z) for z in self._inputs]
+        self._covariance = Covariance(
+            [_median(d) for d in distances],
+            by_cells=bool((scarcity != 1).any()),
+            kernel=self.kernel,
+        )
+        generator = torch.Generator().manual_seed(0)
+        mixtures = torch.randn(
+            centred.shape[1], PROBES, dtype=torch.float64, generator=generator
+        ) / math.sqrt(PROBES)
+        gram = centred @ centred.T
+        evidence = Evidence(distances, scarcity, gram, centred @ mixtures, centred.shape[1])
+        likelihood = search(evidence, self._covariance)
         with torch.no_grad():
-            self._factor = torch.linalg.cholesky(self._shape(distances))
-            self._weights = torch.cholesky_solve(centred, self._factor)
-        self.lengthscale_ = self._kernel.lengthscale.item()
-        self.variance_ = variance * self.scale_**2
-        self.noise_ = self._log_noise.exp().item() * self.variance_
-        self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self.scale_)
+            noise = self._covariance.noise(scarcity)
+            self._spectrum = Spectrum(self._covariance.signal(distances), noise)
+            outputs = NOISE_MODELS[self.noise]
+            self._outputs: Outputs = outputs(self._spectrum, noise, centred, gram)
+        self.ratios_ = dict(zip(parts, self._covariance.ratios, strict=True))
+        self.lengthscales_ = dict(zip(parts, self._covariance.lengthscales, strict=True))
+        self.sampling_share_ = self._covariance.sampling_share
+        self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
+        self.signal_variance_ = (
+            self._outputs.signal.numpy() * self._covariance.prior_signal() * self._scale**2
+        )
+        self.noise_variance_ = self._outputs.noise.numpy() * self._scale**2
+        self._calibrate(len(Z))
         return self
 
     def predict(
@@ -116,12 +162,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             Inputs, M x K.
         return_std:
             Also return the standard deviation of a new measurement: uncertainty about the response
-            and measurement noise together.
+            and the noise of a measurement with a typical number of cells together.
 
         Returns
         -------
-        Mean, M x D; with `return_std` also the standard deviation, M x D (a read-only view, equal
-        along D), both in units of Y.
+        Mean, M x D; with `return_std` also the standard deviation, M x D, both in units of Y.
 
         Raises
         ------
@@ -129,86 +174,64 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             Z is not a matrix of finite numbers with as many columns as in training.
         """
         check_is_fitted(self)
-        inputs = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
+        Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
         with torch.no_grad():
-            cross = self._kernel.at(_distances(torch.from_numpy(inputs), self.inputs_))
-            mean = (cross @ self._weights).numpy() * self.scale_ + self.mean_
+            cross = self._spectrum.rotate(
+                self._covariance.between(
+                    [_distances(a, b) for a, b in zip(self._inputs, self._split(Z), strict=True)]
+                )
+            )
+            mean = self._outputs.mean(cross).numpy() * self._scale + self.mean_
             if not return_std:
                 return mean
-            explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
-            unexplained = (1 - explained.square().sum(dim=0)).clamp_min(0).numpy()
-        std = np.sqrt(self.variance_ * unexplained + self.noise_)
-        return mean, np.broadcast_to(std[:, None], mean.shape)
+            variance = self._outputs.variance(cross, self._covariance.prior_signal())
+            std = (variance + self._outputs.noise).sqrt().numpy()
+        return mean, std * (self._scale * self.inflation_)
 
-    def _shape(self, distances: torch.Tensor) -> torch.Tensor:
-        """The training covariance, noise included, in units of the kernel's variance."""
-        kernel = self._kernel.at(distances)
-        return kernel + self._log_noise.exp() * torch.eye(len(kernel), dtype=torch.float64)
+    def leave_one_out(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Predict training perturbations, each from all others, without refitting.
 
-    def _search(
-        self, distances: torch.Tensor, gram: torch.Tensor, outputs: int
-    ) -> tuple[float, float]:
-        """Maximise over log lengthscale and log noise: the likelihood and the variance there."""
-        positive = distances[distances > 0]
-        distance = positive.median().item() if len(positive) else 1.0
-        self._kernel = _Kernel(lengthscale_constraint=_logarithmic()).double()
-        self._log_noise = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-        raw = [self._kernel.raw_lengthscale, self._log_noise]
-        bounds = [
-            tuple(np.log(np.array(LENGTHSCALE_LIMITS) * distance)),
-            tuple(np.log(NOISE_LIMITS)),
-        ]
-        self.evaluations_ = 0
+        Analytic: hyper-parameters, components and the prior mean stay those of the whole training
+        set (Rasmussen & Williams 2006, section 5.4.2).
 
-        def at(values: np.ndarray, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            with torch.no_grad():
-                for parameter, value in zip(raw, values, strict=True):
-                    parameter.fill_(float(value))
-            self.evaluations_ += 1
-            shape = self._shape(distances[rows][:, rows])
-            return profile_log_marginal_likelihood(shape, gram[rows][:, rows], outputs)
+        Parameters
+        ----------
+        rows:
+            Which training perturbations.
 
-        def objective(values: np.ndarray, rows: torch.Tensor) -> tuple[float, np.ndarray]:
-            loss = -at(values, rows)[0] / (len(rows) * outputs)
-            gradient = torch.autograd.grad(loss, raw)
-            return loss.item(), np.array([g.item() for g in gradient])
-
-        every = torch.arange(len(gram))
-        some = every[:: -(-len(gram) // SAMPLE)]
-        starts = [
-            np.log([lengthscale * distance, noise])
-            for lengthscale, noise in product(LENGTHSCALE_STARTS, NOISE_STARTS)
-        ]
+        Returns
+        -------
+        Response minus prediction, and the standard deviation that the prediction gives it, both
+        rows x D in units of Y.
+        """
+        check_is_fitted(self)
         with torch.no_grad():
-            best = max(starts, key=lambda values: at(values, some)[0].item())
-        for rows in (some, every) if len(some) < len(every) else (every,):
-            best = minimize(
-                objective,
-                x0=best,
-                args=(rows,),
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options={"maxiter": self.max_iterations, "ftol": 1e-9, "gtol": 1e-5},
-            ).x
-        # Once more, so that the parameters are those of the optimum and not of the last trial.
-        with torch.no_grad():
-            likelihood, variance = at(best, every)
-        return likelihood.item(), variance.item()
+            errors, variance = self._outputs.leave_one_out(rows)
+            scale = self._scale * self.inflation_
+            return errors.numpy() * self._scale, variance.sqrt().numpy() * scale
+
+    def _calibrate(self, size: int) -> None:
+        """Let the training perturbations' own errors set the widths of intervals."""
+        self.inflation_ = 1.0
+        errors, std = self.leave_one_out(slice(None, None, -(-size // CALIBRATION_ROWS)))
+        # An output that never varies has no error and no standard deviation.
+        standardised = np.divide(errors, std, out=np.zeros_like(errors), where=std > 0)
+        self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
+        self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
+
+    def _split(self, Z: np.ndarray) -> list[torch.Tensor]:
+        """The inputs of each source."""
+        return [torch.from_numpy(np.ascontiguousarray(Z[:, columns])) for columns in self._columns]
 
 
-class _Kernel(RBFKernel):
-    """GPyTorch's RBF, evaluated on distances that are computed once.
-
-    Its own evaluation computes them anew for every lengthscale, by a quadratic expansion that loses
-    distances that are small against the largest (one outlying gene is enough), and the matrix is
-    then no covariance any more.
-    """
-
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
-        """exp(-d²/2l²) of distances d."""
-        # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
-        return (distances / self.lengthscale).clamp_max(100).square().mul(-0.5).exp()
+def _scarcity(cells: np.ndarray | None, size: int) -> torch.Tensor:
+    """Typical cells / cells: ones where unknown."""
+    if cells is None:
+        return torch.ones(size, dtype=torch.float64)
+    numbers = np.asarray(cells, dtype=np.float64)
+    if not (np.isfinite(numbers) & (numbers > 0)).all():
+        raise ValueError("expected a positive number of cells for every perturbation")
+    return torch.from_numpy(np.median(numbers) / numbers)
 
 
 def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -216,6 +239,8 @@ def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _logarithmic() -> Positive:
-    """The raw value is the logarithm, so that the search moves by factors."""
-    return Positive(transform=torch.exp, inv_transform=torch.log)
+def _median(distances: torch.Tensor) -> float:
+    """Median distance between different genes, of about 200 of them; 1 where all are the same."""
+    some = distances[:: -(-len(distances) // 200)]
+    positive = some[some > 0]
+    return positive.median().item() if len(positive) else 1.0

@@ -1,0 +1,265 @@
+"""The covariance of the responses: one kernel a source, summed, and noise. GPyTorch modules.
+
+In units of the noise variance of a typical perturbation it is
+
+    C = K + diag(r),   K = sum over sources s of  ratio_s k(d_s / lengthscale_s)
+
+with d_s the distances between genes in source s, ratio_s the signal-to-noise ratio of source s and
+r the noise of each perturbation relative to a typical one. A source that says nothing about the
+responses gets a ratio near 0 and costs the others nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gpytorch import Module
+from gpytorch.constraints import Positive
+from gpytorch.kernels import RBFKernel, ScaleKernel
+from gpytorch.priors import NormalPrior
+
+# Search limits: ratios; lengthscales in median distances; the odds of sampling noise. Wide enough
+# never to bind on informative data, narrow enough for a Cholesky factor of any C.
+RATIO_LIMITS = (1e-6, 1e8)
+LENGTHSCALE_LIMITS = (1e-2, 1e2)
+ODDS_LIMITS = (1e-3, 1e3)
+
+# Widths of the priors, on logarithms. They are wide on purpose: a lengthscale e² times the median
+# distance, or a ratio of e⁴, costs half a nat beside a likelihood that counts N x D numbers. They
+# decide what the data leave open, such as the lengthscale of a source without signal.
+RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
+
+STEP = 1e-4
+"""Of finite differences, in logarithms."""
+
+NOTICEABLE_RATIO = 1e-2
+"""The ratio from which a search can tell whether a source says anything."""
+
+BLOCK = 64
+"""Rows of a covariance that are worked on at a time: temporaries stay in the processor's cache."""
+
+
+class RBF(RBFKernel):
+    """GPyTorch's RBF, evaluated on distances that are computed once.
+
+    Its own evaluation computes them anew for every lengthscale, by a quadratic expansion that loses
+    distances that are small against the largest (one outlying gene is enough), and the matrix is
+    then no covariance any more.
+    """
+
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """exp(-d²/2l²) of distances d."""
+        # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
+        return (distances / self.lengthscale).clamp_max(100).square().mul(-0.5).exp()
+
+
+class Covariance(Module):
+    """C and its hyper-parameters, with their priors and limits.
+
+    Every free parameter is the logarithm of what it stands for.
+
+    Parameters
+    ----------
+    medians:
+        Median distance between genes in each source.
+    by_cells:
+        Whether the noise depends on the number of cells. Then that of a perturbation is
+        `1 - share + share * typical cells / cells`: one part that more cells cannot reduce and one
+        that they do. The odds, share / (1 - share), are a hyper-parameter.
+    kernel:
+        Class of every source's kernel: a GPyTorch kernel with a lengthscale and a method
+        `at(distances)`.
+    """
+
+    kernels: Any
+    raw_odds: Any
+
+    def __init__(
+        self, medians: Sequence[float], by_cells: bool = False, kernel: type[RBF] = RBF
+    ) -> None:
+        super().__init__()
+        self.by_cells = by_cells
+        self.kernels = torch.nn.ModuleList(
+            ScaleKernel(
+                kernel(
+                    lengthscale_constraint=_logarithmic(),
+                    lengthscale_prior=_log_normal(median, LENGTHSCALE_PRIOR),
+                ),
+                outputscale_constraint=_logarithmic(),
+                outputscale_prior=_log_normal(1.0, RATIO_PRIOR),
+            )
+            for median in medians
+        )
+        self._medians = np.array(medians)
+        if by_cells:
+            self.register_parameter("raw_odds", torch.nn.Parameter(torch.zeros(())))
+            self.register_prior(
+                "odds_prior", _log_normal(1.0, ODDS_PRIOR), lambda module: module.raw_odds.exp()
+            )
+        self.double()
+        self._free = tuple(
+            parameter
+            for kernel in self.kernels
+            for parameter in (kernel.raw_outputscale, kernel.base_kernel.raw_lengthscale)
+        ) + ((self.raw_odds,) if by_cells else ())
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Signal-to-noise ratio of each source."""
+        return np.array([kernel.outputscale.item() for kernel in self.kernels])
+
+    @property
+    def lengthscales(self) -> np.ndarray:
+        """Lengthscale of each source, in units of its distances."""
+        return np.array([kernel.base_kernel.lengthscale.item() for kernel in self.kernels])
+
+    @property
+    def sampling_share(self) -> float:
+        """Share of a typical perturbation's noise that comes from its number of cells."""
+        return self.raw_odds.sigmoid().item() if self.by_cells else 0.0
+
+    def values(self, ratio: float, lengthscale: float) -> np.ndarray:
+        """Free parameters: a ratio shared by all sources, lengthscales in median distances."""
+        pairs = [(ratio / len(self._medians), lengthscale * median) for median in self._medians]
+        return np.log([*np.ravel(pairs), *([1.0] if self.by_cells else [])])
+
+    def with_noticeable_ratios(self, values: np.ndarray) -> np.ndarray:
+        """Free parameters with every ratio raised to one that a search can see."""
+        raised = values.copy()
+        ratios = slice(0, 2 * len(self.kernels), 2)
+        raised[ratios] = np.maximum(values[ratios], np.log(NOTICEABLE_RATIO))
+        return raised
+
+    @property
+    def limits(self) -> np.ndarray:
+        """Lowest and highest value of each free parameter, P x 2."""
+        pairs = [
+            limits
+            for median in self._medians
+            for limits in (RATIO_LIMITS, tuple(np.array(LENGTHSCALE_LIMITS) * median))
+        ]
+        return np.log([*pairs, *([ODDS_LIMITS] if self.by_cells else [])])
+
+    def place(self, values: np.ndarray) -> None:
+        """Set the free parameters."""
+        with torch.no_grad():
+            for parameter, value in zip(self._free, values, strict=True):
+                parameter.fill_(float(value))
+
+    def log_prior(self) -> tuple[float, np.ndarray, np.ndarray]:
+        """Log density of the free parameters, its gradient and the curvature, -d²/dx², of each."""
+        densities = [
+            prior.log_prob(closure(owner)).sum()
+            for _, owner, prior, closure, _ in self.named_priors()
+        ]
+        density = torch.stack(densities).sum()
+        gradient = [g.sum().item() for g in torch.autograd.grad(density, self._free)]
+        widths = [RATIO_PRIOR, LENGTHSCALE_PRIOR] * len(self.kernels)
+        widths += [ODDS_PRIOR] if self.by_cells else []
+        return density.item(), np.array(gradient), 1 / np.square(widths)
+
+    def between(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
+        """K, from the distances in each source (matrices of one shape)."""
+        parts = [
+            kernel.outputscale * kernel.base_kernel.at(d)
+            for kernel, d in zip(self.kernels, distances, strict=True)
+        ]
+        return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
+
+    def prior_signal(self) -> float:
+        """K of a gene with itself."""
+        return float(self.ratios.sum())
+
+    def noise(self, scarcity: torch.Tensor) -> torch.Tensor:
+        """r, from typical cells / cells."""
+        if not self.by_cells:
+            return torch.ones_like(scarcity)
+        return 1 + self.raw_odds.sigmoid() * (scarcity - 1)
+
+    def signal(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
+        """K of the training perturbations, N x N."""
+        return _symmetric(distances, self.between)
+
+    def slopes(
+        self, distances: Sequence[torch.Tensor], scarcity: torch.Tensor, right: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """dC/dp B for every free parameter p and a matrix B (N x m), to about 1e-8."""
+        found = []
+        for kernel, d in zip(self.kernels, distances, strict=True):
+            ratio, raw = kernel.outputscale.item(), kernel.base_kernel.raw_lengthscale
+            above, below = (
+                ratio * (_symmetric([d], _single(kernel.base_kernel)) @ right)
+                for _ in _either_side(raw)
+            )
+            found += [(above + below) / 2, (above - below) / (2 * STEP)]
+        if self.by_cells:
+            share = self.raw_odds.sigmoid().detach()
+            found.append((share * (1 - share) * (scarcity - 1))[:, None] * right)
+        return found
+
+    def gradient(
+        self,
+        distances: Sequence[torch.Tensor],
+        scarcity: torch.Tensor,
+        slope: Callable[[slice], torch.Tensor],
+    ) -> np.ndarray:
+        """Gradient with respect to the free parameters, from that with respect to C.
+
+        `slope(rows)` gives the rows of the symmetric N x N gradient up to the last one's diagonal
+        element, rows x rows.stop; nothing else of it is needed.
+        """
+        total = np.zeros(len(self._free))
+        for rows in blocks(len(scarcity)):
+            by_entry = slope(rows)
+            diagonal = by_entry[:, rows.start :].diagonal()
+            value = (self.noise(scarcity[rows]) * diagonal).sum() if self.by_cells else 0.0
+            weights = by_entry.clone()
+            weights[:, : rows.start] *= 2  # for the entries above the diagonal
+            kernel = self.between([d[rows, : rows.stop] for d in distances])
+            value = value + (kernel * weights).sum()
+            total += [g.sum().item() for g in torch.autograd.grad(value, self._free)]
+        return total
+
+
+def _symmetric(
+    distances: Sequence[torch.Tensor], kernel: Callable[[list[torch.Tensor]], torch.Tensor]
+) -> torch.Tensor:
+    """A symmetric matrix from the blocks on and below its diagonal."""
+    size = len(distances[0])
+    out = torch.empty(size, size, dtype=torch.float64)
+    with torch.no_grad():
+        for rows in blocks(size):
+            part = out[rows, : rows.stop]
+            part.copy_(kernel([d[rows, : rows.stop] for d in distances]))
+            out[: rows.start, rows] = part[:, : rows.start].T
+    return out
+
+
+def _single(kernel: RBF) -> Callable[[list[torch.Tensor]], torch.Tensor]:
+    return lambda distances: kernel.at(distances[0])
+
+
+def _either_side(parameter: torch.Tensor) -> Iterator[None]:
+    """Move a parameter a step up, then down, then back."""
+    with torch.no_grad():
+        at = parameter.clone()
+        for step in (STEP, -STEP):
+            parameter.copy_(at + step)
+            yield
+        parameter.copy_(at)
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Consecutive rows, a moderate number at a time."""
+    return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+
+
+def _log_normal(centre: float, width: float) -> NormalPrior:
+    return NormalPrior(torch.tensor(math.log(centre)), torch.tensor(width), transform=torch.log)
+
+
+def _logarithmic() -> Positive:
+    """The raw value is the logarithm, so that the search moves by factors."""
+    return Positive(transform=torch.exp, inv_transform=torch.log)

@@ -1,0 +1,103 @@
+"""The search for hyper-parameters: Newton steps, on few perturbations before all."""
+
+from itertools import product
+
+import numpy as np
+
+from llmpert.models.gp.kernels import Covariance
+from llmpert.models.gp.likelihood import Evidence, Posterior
+
+# The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
+# search starts at the best of these; ratios are shared by all sources, lengthscales in median
+# distances.
+RATIO_STARTS = (0.1, 10.0)
+LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
+
+FEWEST = 150
+"""Perturbations that the first, cheapest search has at least (where there are as many)."""
+
+# A search ends with the step that promises less than this, per number in Y. Steps converge fast:
+# what remains is far less. On part of the perturbations the optimum is only a start for the next.
+TOLERANCE, ROUGH_TOLERANCE = 5e-6, 2e-5
+LONGEST_STEP = 2.0
+SHORTEST = 1e-3
+MOST_STEPS = 100
+
+
+def search(evidence: Evidence, covariance: Covariance) -> float:
+    """Maximise the posterior density of the hyper-parameters; `covariance` keeps the best.
+
+    Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
+    where they cost little.
+
+    Returns
+    -------
+    The log marginal likelihood there, in nats.
+    """
+    stride = 1 << max(0, (len(evidence.gram) // FEWEST).bit_length() - 1)
+    start = _best_start(evidence.every(stride), covariance)
+    found: list[np.ndarray] = []
+    while True:
+        last = stride == 1
+        tolerance = TOLERANCE if last else ROUGH_TOLERANCE
+        values, likelihood = _climb(evidence.every(stride), covariance, start, tolerance)
+        if last:
+            covariance.place(values)
+            return likelihood
+        found.append(values)
+        # What doubling the perturbations changed last time, it changes about half once more.
+        start = values + (values - found[-2]) / 2 if len(found) > 1 else values
+        start = covariance.with_noticeable_ratios(start)
+        stride //= 2
+
+
+def _best_start(evidence: Evidence, covariance: Covariance) -> np.ndarray:
+    starts = [
+        covariance.values(ratio, lengthscale)
+        for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
+    ]
+    return min(starts, key=lambda values: Posterior(evidence, covariance, values).loss)
+
+
+def _climb(
+    evidence: Evidence, covariance: Covariance, values: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """Newton steps with the average information, until one that promises little."""
+    low, high = covariance.limits.T
+    values = np.clip(values, low, high)
+    here = Posterior(evidence, covariance, values)
+    for _ in range(MOST_STEPS):
+        gradient, information = here.gradient(), here.information()
+        # Where a limit keeps a parameter from going down the gradient, the others move alone.
+        free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
+        step = np.zeros_like(values)
+        step[free] = -np.linalg.solve(information[np.ix_(free, free)], gradient[free])
+        step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), LONGEST_STEP))
+        promised = -0.5 * gradient @ step
+        there, moved = _shorten(evidence, covariance, here, values, step, promised)
+        if there is None:
+            break
+        values, here = moved, there
+        if promised < tolerance:
+            break
+    return values, here.log_likelihood
+
+
+def _shorten(
+    evidence: Evidence,
+    covariance: Covariance,
+    here: Posterior,
+    values: np.ndarray,
+    step: np.ndarray,
+    promised: float,
+) -> tuple[Posterior | None, np.ndarray]:
+    """The step, or the first of its halves, quarters, ... that lowers the loss."""
+    low, high = covariance.limits.T
+    length = 1.0
+    while length > SHORTEST:
+        moved = np.clip(values + length * step, low, high)
+        there = Posterior(evidence, covariance, moved)
+        if there.loss <= here.loss - 1e-4 * length * promised:
+            return there, moved
+        length /= 2
+    return None, values

@@ -1,0 +1,81 @@
+"""The linear algebra of the Gaussian process: the one file that factorises matrices.
+
+`Cholesky` serves the search for hyper-parameters, where the covariance changes at every step and
+one noise level is shared. `Spectrum` serves prediction, where the covariance is fixed and outputs
+differ in their noise: from one eigendecomposition, a solve for any noise level is a division.
+"""
+
+import torch
+
+
+class Cholesky:
+    """A factorised covariance matrix C, N x N.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        C is not positive definite to working precision.
+    """
+
+    def __init__(self, covariance: torch.Tensor) -> None:
+        self._factor = torch.linalg.cholesky(covariance)
+        self.inverse = torch.cholesky_inverse(self._factor)
+        """C⁻¹."""
+
+    @property
+    def log_determinant(self) -> float:
+        """log|C|."""
+        return 2 * self._factor.diagonal().log().sum().item()
+
+    def whiten(self, columns: torch.Tensor) -> torch.Tensor:
+        """L⁻¹ B for columns B (N x m), with C = L Lᵀ."""
+        return torch.linalg.solve_triangular(self._factor, columns, upper=False)
+
+
+class Spectrum:
+    """The signal K against the noise diag(r) of N perturbations: R^-½ K R^-½ = U diag(λ) Uᵀ.
+
+    An output with noise `level` times r has covariance K + level R. In the coordinates
+    `Uᵀ R^-½ y` (here: rotated) its covariance is diag(λ + level).
+
+    Parameters
+    ----------
+    signal:
+        K, N x N, positive semi-definite.
+    noise:
+        r, N positive numbers.
+    """
+
+    def __init__(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
+        self._deviation = noise.sqrt()
+        whitened = signal / self._deviation
+        whitened /= self._deviation[:, None]
+        values, self._vectors = torch.linalg.eigh(whitened)
+        self.values = values.clamp_min(0)
+        """λ, N, ascending."""
+
+    def rotate(self, rows: torch.Tensor) -> torch.Tensor:
+        """Uᵀ R^-½ B for B (N x m): outputs, or the covariance of N training with m other genes."""
+        return self._vectors.T @ (rows / self._deviation[:, None])
+
+    def inverses(self, levels: torch.Tensor) -> torch.Tensor:
+        """1 / (λ + level), N x levels."""
+        return 1 / (self.values[:, None] + levels)
+
+    def leave_one_out(
+        self, rotated: torch.Tensor, levels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Errors and variances of predicting every row from all others.
+
+        Rasmussen & Williams 2006, eqs. 5.10 to 5.12, for rotated outputs (N x m) with one noise
+        level each, or one for all.
+
+        Returns
+        -------
+        Output minus prediction, N x m, and the variance of that error, N x levels, in units of the
+        output's kernel.
+        """
+        inverses = self.inverses(levels)
+        precision = self._vectors.square() @ inverses
+        errors = self._vectors @ (rotated * inverses) / precision
+        return self._deviation[:, None] * errors, self._deviation.square()[:, None] / precision
