@@ -58,8 +58,8 @@ with left:
         alt=f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements.",
         numbers=table,
-        caption=f"Intervals are for a new measurement, noise included; their width is the same for"
-        f" all genes of a knockdown. {caption}",
+        caption="Intervals are for a new measurement, noise included; their widths come from how"
+        f" far off training knockdowns were when predicted from the others. {caption}",
         data=dataset,
     )
 with right:

@@ -6,6 +6,7 @@ import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
 
 from llmpert.embeddings import Embedding
 from llmpert.embeddings.joined import JoinedInput
@@ -214,7 +215,8 @@ def test_inputs_are_the_components_of_each_source_side_by_side():
     assert inputs.shape == (20, 10)
     for name, vectors in sources.items():
         part = inputs[:, joined.parts[name]]
-        expected = PCA(part.shape[1]).fit_transform(vectors.astype(np.float32).astype(np.float64))
+        stored = vectors.astype(np.float32).astype(np.float64)
+        expected = PCA(part.shape[1]).fit_transform(normalize(stored))
         # Signs are free; the unit makes the mean squared length 1.
         scale = np.sqrt((expected**2).sum(axis=1).mean())
         np.testing.assert_allclose(np.abs(part), np.abs(expected) / scale, atol=1e-6)

@@ -60,15 +60,24 @@ class Prediction:
         )
 
     def table(self) -> pd.DataFrame:
-        """Columns perturbation, gene, mean, sd (missing where the model gives none)."""
+        """Columns perturbation, gene, mean, sd, low95, high95.
+
+        The last three, standard deviation and 95 % interval of a new measurement, are missing where
+        the model gives none.
+        """
         rows, columns = self.mean.shape
-        std = np.full(self.mean.shape, np.nan) if self.std is None else self.std
+        unknown = np.full(self.mean.shape, np.nan, dtype=np.float32)
+        std = unknown if self.std is None else self.std
+        half_width = self.half_width(0.95)
+        half_width = unknown if half_width is None else half_width
         return pd.DataFrame(
             {
                 "perturbation": np.repeat(self.perturbations, columns),
                 "gene": np.tile(self.genes, rows),
                 "mean": self.mean.ravel(),
                 "sd": np.asarray(std).ravel(),
+                "low95": (self.mean - half_width).ravel(),
+                "high95": (self.mean + half_width).ravel(),
             }
         )
 

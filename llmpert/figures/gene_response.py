@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.theme import MEASURED, PREDICTED, finish
 
-INTERVAL = 1.96
-"""Standard deviations either side of the mean that a 95 % interval spans."""
+INTERVAL = 0.95
+"""Probability that an interval holds a new measurement."""
 
 
 def ranked_genes(
@@ -31,8 +31,9 @@ def ranked_genes(
     genes = prediction.genes[chosen]
     figure = go.Figure()
     bars = None
-    if prediction.std is not None:
-        bars = {"type": "data", "array": INTERVAL * prediction.std[0][chosen], "thickness": 1.5}
+    half_width = prediction.half_width(INTERVAL)
+    if half_width is not None:
+        bars = {"type": "data", "array": half_width[0][chosen], "thickness": 1.5}
     figure.add_scatter(
         x=mean[chosen], y=genes, error_x=bars, mode="markers", name="Predicted (95 % interval)",
         marker={"color": PREDICTED, "symbol": "circle", "size": 9},

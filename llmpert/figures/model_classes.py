@@ -11,8 +11,8 @@ from llmpert.evaluation.results import NO_EMBEDDING, pretty
 from llmpert.figures.theme import BASELINE_COLORS, finish
 from llmpert.models.registry import MODELS
 
-MODEL_COLORS = {"knn": "#d95f02", "linear": "#8e4fa8", "gp": "#2b83ba"}
-MODEL_SYMBOLS = {"knn": "square", "linear": "diamond", "gp": "circle"}
+MODEL_COLORS = {"knn": "#d95f02", "linear": "#8e4fa8", "gp-paper": "#b8860b", "gp": "#2b83ba"}
+MODEL_SYMBOLS = {"knn": "square", "linear": "diamond", "gp-paper": "triangle-up", "gp": "circle"}
 
 
 def model_classes(
@@ -40,7 +40,7 @@ def model_classes(
         for at, model in enumerate(models):
             points = panel[panel["model"] == model].set_index("embedding").reindex(embeddings)
             # Side by side within each embedding's place on the axis.
-            offset = (at - (len(models) - 1) / 2) * 0.22
+            offset = (at - (len(models) - 1) / 2) * 0.18
             label = MODELS[model].label
             figure.add_scatter(
                 x=[i + offset for i in range(len(embeddings))], y=points["mean"],

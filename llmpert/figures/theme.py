@@ -13,7 +13,14 @@ from llmpert.models.registry import MODELS
 # colour vision, and by lightness where there is no colour. Each source also has its own marker.
 SOURCE_COLORS = ("#2b83ba", "#d95f02", "#8e4fa8", "#b8860b", "#17a2a2", "#c2527f", "#6b7a1e")
 SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross")
-MODEL_DASHES = {"gp": "solid", "linear": "dash", "knn": "dot", "mean": "longdash", "random": "dot"}
+MODEL_DASHES = {
+    "gp": "solid",
+    "gp-paper": "dashdot",
+    "linear": "dash",
+    "knn": "dot",
+    "mean": "longdash",
+    "random": "dot",
+}
 BASELINE_COLORS = {"mean": "#6c757d", "random": "#9aa0a6"}
 BASELINE_SYMBOLS = {"mean": "line-ew-open", "random": "x"}
 MARK = "#c0561a"

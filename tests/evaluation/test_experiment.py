@@ -41,7 +41,7 @@ def no_more_fits(monkeypatch, *models: str) -> None:
         raise AssertionError("a finished fit was made again")
 
     for model in models:
-        monkeypatch.setattr(type(MODELS[model].build(0)), "fit", refuse)
+        monkeypatch.setattr(type(MODELS[model].build(0, {})), "fit", refuse)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -122,7 +122,7 @@ def test_predictions_are_the_models_own(model, store):
         known = {row.tobytes() for row in response[part.train]}
         assert all(row.tobytes() in known for row in found.mean)
         return
-    fitted = MODELS[model].build(0).fit(inputs[part.train], response[part.train])
+    fitted = MODELS[model].build(0, {}).fit(inputs[part.train], response[part.train])
     np.testing.assert_allclose(found.mean, fitted.predict(inputs[part.test]), rtol=1e-6, atol=1e-7)
     assert (found.std is not None) == MODELS[model].gives_std
     if found.std is not None:

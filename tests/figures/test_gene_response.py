@@ -3,6 +3,7 @@ import pytest
 
 from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
+from llmpert.models.intervals import LEVELS, Intervals
 
 GENES = np.array(["A", "B", "C", "D"], dtype=object)
 MEAN = np.array([[0.1, -2.0, 1.0, 0.0]], dtype=np.float32)
@@ -10,8 +11,11 @@ STD = np.array([[0.5, 0.5, 0.25, 0.5]], dtype=np.float32)
 MEASURED = np.array([0.2, -1.0, 3.0, 0.1])
 
 
+INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
+
+
 def prediction(std=STD):
-    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std)
+    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std, INTERVALS)
 
 
 def test_strongest_genes_stand_on_top_with_their_intervals():
@@ -19,7 +23,7 @@ def test_strongest_genes_stand_on_top_with_their_intervals():
     predicted, measured = figure.data
     assert list(predicted.y) == ["C", "B"]  # a category axis is drawn upwards
     np.testing.assert_allclose(predicted.x, [1.0, -2.0])
-    np.testing.assert_allclose(predicted.error_x.array, [1.96 * 0.25, 1.96 * 0.5])
+    np.testing.assert_allclose(predicted.error_x.array, [2.85 * 0.25, 2.85 * 0.5])
     np.testing.assert_allclose(measured.x, [3.0, -1.0])
     assert figure.layout.xaxis.title.text == "Δ z-score"
 
