@@ -22,7 +22,7 @@ from gpytorch.priors import NormalPrior
 
 # Search limits: ratios; lengthscales in median distances; the odds of sampling noise. Wide enough
 # never to bind on informative data, narrow enough for a Cholesky factor of any C.
-RATIO_LIMITS = (1e-6, 1e8)
+RATIO_LIMITS = (1e-6, 1e6)
 LENGTHSCALE_LIMITS = (1e-2, 1e2)
 ODDS_LIMITS = (1e-3, 1e3)
 

@@ -12,7 +12,6 @@ overall variance is v = tr(C⁻¹ S) / (N D), so a search needs to look at the s
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,6 +21,9 @@ from llmpert.models.gp.solver import Cholesky
 
 SMALLEST_VARIANCE = 1e-12
 """Lower limit of v, which outputs that are 0 throughout would send to 0."""
+
+LARGEST_SINGLE_RATIO = 10.0
+"""Up to this signal-to-noise ratio the gradient is formed in float32."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Posterior:
     Parameters
     ----------
     covariance:
-        Takes the hyper-parameters `values` and keeps them.
+        Takes the hyper-parameters `values`.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Posterior:
         self._evidence, self._covariance, self._values = evidence, covariance, values
         self._numbers = evidence.gram.shape[0] * evidence.outputs
         covariance.place(values)
+        self._prior = covariance.log_prior()
         self._solver = Cholesky(self._matrix())
         misfit = (self._solver.inverse * evidence.gram).sum().item() / self._numbers
         self.variance = max(misfit, SMALLEST_VARIANCE)
@@ -97,10 +100,6 @@ class Posterior:
             matrix.diagonal().add_(self._covariance.noise(self._evidence.scarcity))
         return matrix
 
-    @cached_property
-    def _prior(self) -> tuple[float, np.ndarray, np.ndarray]:
-        return self._covariance.log_prior()
-
     @property
     def loss(self) -> float:
         """Negative log density."""
@@ -109,14 +108,17 @@ class Posterior:
     def gradient(self) -> np.ndarray:
         """Of the loss with respect to the free parameters.
 
-        C⁻¹ S C⁻¹ is formed in float32. As C is at least diag(r), C⁻¹ is at most 1 / r and nothing
-        in the product is magnified: each of its N² entries is off by some 1e-6 of the largest. The
-        value of the loss is float64 throughout, so that steps are accepted on exact grounds.
+        C⁻¹ S C⁻¹ is formed in float32 where noise is not much smaller than the signal: then the
+        gradient is off by some 1e-7, and the error grows with the ratio, because what C⁻¹ takes
+        away from S grows with it. The value of the loss is float64 throughout, so that steps are
+        accepted on exact grounds.
         """
+        self._covariance.place(self._values)
         size = len(self._evidence.gram)
+        single = self._covariance.prior_signal() <= LARGEST_SINGLE_RATIO
         exact = self._solver.inverse
-        inverse = exact.float()
-        half = inverse @ self._evidence.gram.float()
+        inverse = exact.float() if single else exact
+        half = inverse @ self._evidence.gram.to(inverse.dtype)
         half /= self._numbers * self.variance
 
         def slope(rows: slice) -> torch.Tensor:
@@ -134,6 +136,7 @@ class Posterior:
         tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of observed and expected information (Gilmour,
         Thompson & Cullis 1995), with the probes' Gram matrix for S: it only steers the search.
         """
+        self._covariance.place(self._values)
         probes = self._evidence.probes
         weights = self._solver.inverse @ probes
         slopes = self._covariance.slopes(self._evidence.distances, self._evidence.scarcity, weights)

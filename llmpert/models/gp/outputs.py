@@ -158,7 +158,7 @@ def _signal_and_level(
     middle = best.clamp(1, len(LEVELS) - 2)
     left, centre, right = (tried.gather(0, (middle + k)[None])[0] for k in (-1, 0, 1))
     bend = left - 2 * centre + right
-    shift = torch.where(bend < 0, 0.5 * (left - right) / bend, 0.0).clamp(-1, 1)
+    shift = torch.where(bend < 0, 0.5 * (left - right) / bend, best - middle).clamp(-1, 1)
     level = LEVELS[middle] * (shift * step).exp()
     without = -0.5 * size * squares.sum(dim=0).log()
     signal = (squares * spectrum.inverses(level)).mean(dim=0)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
+    column_or_1d,
     validate_data,
 )
 
@@ -104,8 +105,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ------
         ValueError
             Z or Y is not a matrix of finite numbers of moderate size, they or the cells do not fit
-            together, or a number of cells is not positive.
+            together, or a number of cells is not positive; or there is no such noise model.
         """
+        if self.noise not in NOISE_MODELS:
+            raise ValueError(f"expected noise to be one of {[*NOISE_MODELS]}, found {self.noise!r}")
         Z = validate_data(self, Z, dtype=np.float64, copy=True, ensure_min_samples=2)
         Y = check_array(Y, dtype=np.float64, input_name="Y")
         check_consistent_length(Z, Y, cells)
@@ -113,8 +116,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         if largest > LARGEST:
             raise ValueError(f"expected magnitudes up to {LARGEST:g}, found {largest:g}")
         scarcity = _scarcity(cells, len(Z))
-        self.mean_ = Y.mean(axis=0)
-        centred = torch.from_numpy(Y - self.mean_)
+        # From the first row on, so that an output that never varies is 0 without rounding.
+        deviations = Y - Y[0]
+        from_first = deviations.mean(axis=0)
+        self.mean_ = Y[0] + from_first
+        deviations -= from_first
+        centred = torch.from_numpy(deviations)
         # One number for all outputs brings them to a common scale; 1 where nothing varies.
         self._scale = float(centred.square().mean().sqrt()) or 1.0
         centred /= self._scale
@@ -214,8 +221,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """Let the training perturbations' own errors set the widths of intervals."""
         self.inflation_ = 1.0
         errors, std = self.leave_one_out(slice(None, None, -(-size // CALIBRATION_ROWS)))
-        # An output that never varies has no error and no standard deviation.
-        standardised = np.divide(errors, std, out=np.zeros_like(errors), where=std > 0)
+        # An output that never varies has no error and no standard deviation, and does not count.
+        vary = std > 0
+        standardised = errors[vary] / std[vary] if vary.any() else np.zeros(1)
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
         self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
 
@@ -228,8 +236,8 @@ def _scarcity(cells: np.ndarray | None, size: int) -> torch.Tensor:
     """Typical cells / cells: ones where unknown."""
     if cells is None:
         return torch.ones(size, dtype=torch.float64)
-    numbers = np.asarray(cells, dtype=np.float64)
-    if not (np.isfinite(numbers) & (numbers > 0)).all():
+    numbers = column_or_1d(cells, dtype=np.float64)
+    if not ((numbers >= 1 / LARGEST) & (numbers <= LARGEST)).all():
         raise ValueError("expected a positive number of cells for every perturbation")
     return torch.from_numpy(np.median(numbers) / numbers)
 
