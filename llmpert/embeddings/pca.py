@@ -56,15 +56,18 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         X = _directions(X)
         if self.n_components < 1:
             raise InputError(f"Expected at least 1 principal component, found {self.n_components}.")
-        if X.ndim != 2 or not X.size or not np.ptp(X, axis=0).any():
+        kept = 0
+        if X.ndim == 2 and X.size and np.ptp(X, axis=0).any():
+            pca = PCA(min(self.n_components, *X.shape), svd_solver="full").fit(X)
+            # Directions in which no fitted row varies are arbitrary, and other genes would vary
+            # there. Rounding is that of the vectors before their mean was taken away.
+            noise = np.linalg.norm(X) * max(X.shape) * np.finfo(np.float64).eps
+            kept = int((pca.singular_values_ > noise).sum())
+        if not kept:
             raise InputError(
                 "Principal components need genes whose vectors point in different directions;"
                 f" all of the {len(X):,} given are equal."
             )
-        pca = PCA(min(self.n_components, *X.shape), svd_solver="full").fit(X)
-        # Directions in which no fitted row varies are arbitrary, and other genes would vary there.
-        noise = pca.singular_values_[0] * max(X.shape) * np.finfo(np.float64).eps
-        kept = int((pca.singular_values_ > noise).sum())
         self.n_components_ = kept
         self.components_ = pca.components_[:kept]
         self.explained_variance_ratio_ = pca.explained_variance_ratio_[:kept]

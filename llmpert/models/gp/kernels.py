@@ -52,7 +52,8 @@ class RBF(RBFKernel):
     def at(self, distances: torch.Tensor) -> torch.Tensor:
         """exp(-d²/2l²) of distances d."""
         # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
-        return (distances / self.lengthscale).clamp_max(100).square().mul(-0.5).exp()
+        reach = 100 * self.lengthscale.item()
+        return (distances.clamp_max(reach) / self.lengthscale).square().mul(-0.5).exp()
 
 
 class Covariance(Module):

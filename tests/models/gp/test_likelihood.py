@@ -1,109 +1,212 @@
+"""The posterior density: against SciPy's normal density, and differences of it."""
+
+import math
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 
-from llmpert.models.gp import likelihood
-from llmpert.models.gp.likelihood import (
-    log_marginal_likelihood,
-    profile_log_marginal_likelihood,
-)
+from llmpert.models.gp import likelihood as module
+from llmpert.models.gp.kernels import Covariance
+from llmpert.models.gp.likelihood import Evidence, Posterior
 
 
-def problem(size: int, outputs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A random covariance, well away from singular, and responses."""
+def evidence(size: int, outputs: int, seed: int, sources: int = 2) -> tuple[Evidence, Covariance]:
+    """Random genes and responses, with the responses themselves for probes."""
     rng = np.random.default_rng(seed)
-    root = rng.normal(size=(size, size))
-    return root @ root.T / size + 0.3 * np.eye(size), rng.normal(size=(size, outputs))
+    z = [torch.from_numpy(rng.normal(size=(size, 2))) for _ in range(sources)]
+    d = [torch.cdist(x, x) for x in z]
+    Y = torch.from_numpy(rng.normal(size=(size, outputs)))
+    scarcity = torch.from_numpy(rng.uniform(0.3, 3, size))
+    return Evidence(d, scarcity, Y @ Y.T, Y, outputs), Covariance([1.5] * sources, by_cells=True)
 
 
-def tensors(covariance: np.ndarray, responses: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(covariance), torch.from_numpy(responses @ responses.T)
+def somewhere(covariance: Covariance, seed: int, width: float = 1.0) -> np.ndarray:
+    values = covariance.values(1.0, 1.0)
+    return values + width * np.random.default_rng(seed).normal(size=values.shape)
 
 
-sizes = st.integers(1, 12), st.integers(1, 7), st.integers(0, 10**6)
+def dense(data: Evidence, covariance: Covariance, values: np.ndarray) -> np.ndarray:
+    covariance.place(values)
+    with torch.no_grad():
+        C = covariance.between(data.distances) + covariance.noise(data.scarcity).diag()
+    return C.numpy()
 
 
-@given(*sizes)
-def test_value_is_the_sum_of_gaussian_log_densities(size, outputs, seed):
-    covariance, responses = problem(size, outputs, seed)
-    expected = multivariate_normal(np.zeros(size), covariance).logpdf(responses.T).sum()
-    value = log_marginal_likelihood(*tensors(covariance, responses), outputs)
-    assert value.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+problems = st.integers(1, 12), st.integers(1, 7), st.integers(0, 10**6)
 
 
-@given(*sizes, st.floats(1e-3, 1e3))
-def test_profile_is_the_likelihood_at_the_best_variance(size, outputs, seed, factor):
-    covariance, responses = problem(size, outputs, seed)
-    shape, gram = tensors(covariance * factor, responses)
-    value, variance = profile_log_marginal_likelihood(shape, gram, outputs)
-    assert value.item() == pytest.approx(
-        log_marginal_likelihood(variance * shape, gram, outputs).item(), rel=1e-9
-    )
-    density = multivariate_normal(np.zeros(size), np.eye(size))
-    white = np.linalg.solve(np.linalg.cholesky(covariance * factor), responses).T
+@settings(deadline=None)
+@given(*problems)
+def test_likelihood_is_the_sum_of_normal_log_densities(size, outputs, seed):
+    data, covariance = evidence(size, outputs, seed)
+    values = somewhere(covariance, seed)
+    posterior = Posterior(data, covariance, values)
+    C, Y = dense(data, covariance, values), data.probes.numpy()
+    expected = multivariate_normal(np.zeros(size), posterior.variance * C).logpdf(Y.T).sum()
+    assert posterior.log_likelihood == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    prior = covariance.log_prior()[0]
+    assert posterior.loss == pytest.approx(-(expected + prior) / Y.size, rel=1e-9, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(*problems)
+def test_variance_is_the_best_one(size, outputs, seed):
+    data, covariance = evidence(size, outputs, seed)
+    values = somewhere(covariance, seed)
+    C, Y = dense(data, covariance, values), data.probes.numpy()
     best = minimize_scalar(
-        lambda log: -(density.logpdf(white / np.exp(log / 2)).sum() - 0.5 * white.size * log),
+        lambda log: -multivariate_normal(np.zeros(size), np.exp(log) * C).logpdf(Y.T).sum(),
         bracket=(-1, 1),
     )
-    assert variance.log().item() == pytest.approx(best.x, abs=1e-4)
+    assert math.log(Posterior(data, covariance, values).variance) == pytest.approx(best.x, abs=1e-4)
 
 
-@pytest.mark.parametrize("function", [log_marginal_likelihood, profile_log_marginal_likelihood])
-@pytest.mark.parametrize(("size", "outputs"), [(1, 1), (4, 3), (7, 20)])
-def test_gradient_agrees_with_finite_differences(function, size, outputs):
-    covariance, gram = tensors(*problem(size, outputs, seed=size))
-    covariance.requires_grad_()
+def differences(data: Evidence, covariance: Covariance, values: np.ndarray) -> np.ndarray:
+    """Gradient of the loss."""
+    step = 1e-5
 
-    def of_symmetric(matrix: torch.Tensor) -> torch.Tensor:
-        # The factorisation reads one triangle only, so a step must change both.
-        value = function((matrix + matrix.T) / 2, gram, outputs)
-        return value if isinstance(value, torch.Tensor) else value[0]
+    def loss(at: np.ndarray) -> float:
+        return Posterior(data, covariance, at).loss
 
-    assert torch.autograd.gradcheck(of_symmetric, (covariance,))
+    steps = step * np.eye(len(values))
+    return np.array([(loss(values + h) - loss(values - h)) / (2 * step) for h in steps])
 
 
-def test_variance_of_outputs_that_never_vary_is_limited():
-    shape = torch.eye(4, dtype=torch.float64, requires_grad=True)
-    value, variance = profile_log_marginal_likelihood(
-        shape, torch.zeros(4, 4, dtype=torch.float64), 3, smallest=1e-6
+@pytest.mark.parametrize(("size", "outputs"), [(1, 1), (4, 3), (7, 20), (90, 5)])
+@pytest.mark.parametrize("sources", [1, 3])
+def test_gradient_agrees_with_differences(size, outputs, sources):
+    data, covariance = evidence(size, outputs, seed=size, sources=sources)
+    values = somewhere(covariance, seed=outputs)
+    np.testing.assert_allclose(
+        Posterior(data, covariance, values).gradient(),
+        differences(data, covariance, values),
+        rtol=1e-5,
+        atol=2e-6,
     )
-    assert variance.item() == 1e-6
-    assert torch.isfinite(value)
-    assert torch.isfinite(torch.autograd.grad(value, shape)[0]).all()
 
 
-@pytest.mark.parametrize("function", [log_marginal_likelihood, profile_log_marginal_likelihood])
-def test_one_factorisation_whatever_the_outputs(monkeypatch, function):
-    calls: dict[int, list[tuple[int, ...]]] = {}
-    sizes: dict[int, set[tuple[int, ...]]] = {}
-    cholesky, inverse = torch.linalg.cholesky, torch.cholesky_inverse
-    for outputs in (1, 50):
-        calls[outputs], sizes[outputs] = [], set()
+@pytest.mark.parametrize("noise", [1e-5, 1e-2, 1.0])
+@pytest.mark.parametrize("ratio", [1.0, 9.0, 1e3, 1e5])
+def test_gradient_is_accurate_whatever_the_ratio(noise, ratio):
+    """Single precision alone would be wrong in the first digit at 1e6."""
+    rng = np.random.default_rng(0)
+    z = torch.from_numpy(rng.normal(size=(60, 2)))
+    Y = np.sin(z.numpy() @ rng.normal(size=(2, 20))) + noise * rng.normal(size=(60, 20))
+    Y = torch.from_numpy(Y)
+    data = Evidence([torch.cdist(z, z)], torch.ones(60, dtype=torch.float64), Y @ Y.T, Y, 20)
+    covariance = Covariance([1.7])
+    values = covariance.values(ratio, 1.0)
+    gradient = Posterior(data, covariance, values).gradient()
+    np.testing.assert_allclose(gradient, differences(data, covariance, values), atol=1e-6)
 
-        def counted(matrix, outputs=outputs):
-            calls[outputs].append(tuple(matrix.shape))
-            return cholesky(matrix)
 
-        def seen(matrix, outputs=outputs):
-            sizes[outputs].add(tuple(matrix.shape))
-            return inverse(matrix)
+@pytest.mark.parametrize(("size", "outputs"), [(2, 1), (4, 3), (9, 20)])
+def test_information_is_the_mean_of_observed_and_expected(size, outputs):
+    data, covariance = evidence(size, outputs, seed=size)
+    values = somewhere(covariance, seed=outputs)
+    posterior = Posterior(data, covariance, values)
+    v, Y, C = posterior.variance, data.probes.numpy(), dense(data, covariance, values)
+    step, slopes = 1e-5, [C]  # dC/d(log v), in units of v, is C itself
+    for h in step * np.eye(len(values)):
+        up, down = (dense(data, covariance, values + sign * h) for sign in (1, -1))
+        slopes.append((up - down) / (2 * step))
+    inverse = np.linalg.inv(C)
+    information = np.array(
+        [
+            [np.trace(Y.T @ inverse @ a @ inverse @ b @ inverse @ Y) / (2 * v) for b in slopes]
+            for a in slopes
+        ]
+    )
+    # With the overall variance profiled out: the inverse of a block of the inverse.
+    profiled = np.linalg.inv(np.linalg.inv(information + 1e-12 * np.eye(len(slopes)))[1:, 1:])
+    profiled += np.diag(covariance.log_prior()[2])
+    np.testing.assert_allclose(posterior.information() * Y.size, profiled, rtol=1e-5, atol=1e-6)
 
-        monkeypatch.setattr(likelihood.torch.linalg, "cholesky", counted)
-        monkeypatch.setattr(likelihood.torch, "cholesky_inverse", seen)
-        covariance, gram = tensors(*problem(9, outputs, seed=3))
-        covariance.requires_grad_()
-        value = function(covariance, gram, outputs)
-        value = value if isinstance(value, torch.Tensor) else value[0]
-        torch.autograd.grad(value, covariance)
-    assert calls[1] == calls[50] == [(9, 9)]
-    assert sizes[1] == sizes[50] == {(9, 9)}
+
+def test_information_is_the_curvature_where_the_model_holds():
+    """Observed and expected information agree on much data from the model itself."""
+    rng = np.random.default_rng(3)
+    z = torch.from_numpy(rng.uniform(-2, 2, size=(50, 1)))
+    covariance = Covariance([1.0])
+    values = np.log([4.0, 0.7])
+    covariance.place(values)
+    C = covariance.signal([torch.cdist(z, z)]) + torch.eye(50, dtype=torch.float64)
+    Y = torch.linalg.cholesky(C) @ torch.from_numpy(rng.normal(size=(50, 4000)))
+    data = Evidence([torch.cdist(z, z)], torch.ones(50, dtype=torch.float64), Y @ Y.T, Y, 4000)
+    step = 1e-3
+    curvature = [
+        (
+            Posterior(data, covariance, values + h).gradient()
+            - Posterior(data, covariance, values - h).gradient()
+        )
+        / (2 * step)
+        for h in step * np.eye(2)
+    ]
+    found = Posterior(data, covariance, values).information()
+    np.testing.assert_allclose(found, curvature, rtol=0.1, atol=0.02 * np.abs(curvature).max())
+
+
+def test_a_posterior_keeps_its_own_hyper_parameters():
+    data, covariance = evidence(8, 3, seed=1)
+    values = somewhere(covariance, seed=1)
+    fresh = Posterior(data, covariance, values)
+    loss, gradient, information = fresh.loss, fresh.gradient(), fresh.information()
+    early = Posterior(data, covariance, values)
+    Posterior(data, covariance, values + 1)
+    assert early.loss == loss
+    np.testing.assert_array_equal(early.gradient(), gradient)
+    covariance.place(values - 1)
+    np.testing.assert_array_equal(early.information(), information)
+
+
+def test_outputs_that_never_vary_have_a_least_variance():
+    data, covariance = evidence(6, 3, seed=2)
+    still = Evidence(data.distances, data.scarcity, 0 * data.gram, 0 * data.probes, 3)
+    posterior = Posterior(still, covariance, covariance.values(1, 1))
+    assert posterior.variance == module.SMALLEST_VARIANCE
+    assert math.isfinite(posterior.loss)
+    assert np.isfinite(posterior.gradient()).all()
+    # Nothing but the prior steers the search.
+    np.testing.assert_allclose(
+        posterior.information(), np.diag(covariance.log_prior()[2]) / 18, rtol=1e-12
+    )
+
+
+def test_part_of_the_evidence_is_that_of_part_of_the_perturbations():
+    data, covariance = evidence(11, 4, seed=3)
+    part = data.every(3)
+    Y = data.probes[::3]
+    again = Evidence([d[::3, ::3] for d in data.distances], data.scarcity[::3], Y @ Y.T, Y, 4)
+    values = somewhere(covariance, seed=3)
+    first, second = (Posterior(e, covariance, values) for e in (part, again))
+    assert first.loss == pytest.approx(second.loss, rel=1e-12)
+    np.testing.assert_allclose(first.gradient(), second.gradient(), rtol=1e-6)
+    assert data.every(1) is data
+
+
+def test_cost_does_not_grow_with_the_outputs(monkeypatch):
+    sizes: dict[int, list[tuple[int, ...]]] = {1: [], 50: []}
+    cholesky = torch.linalg.cholesky
+    for outputs, seen in sizes.items():
+        monkeypatch.setattr(
+            torch.linalg, "cholesky", lambda m, seen=seen: seen.append(m.shape) or cholesky(m)
+        )
+        data, covariance = evidence(9, outputs, seed=4)
+        Posterior(data, covariance, covariance.values(1, 1)).gradient()
+    assert sizes[1] == sizes[50] == [(9, 9)]
 
 
 def test_a_matrix_that_is_no_covariance_is_refused():
-    indefinite = torch.tensor([[1.0, 2.0], [2.0, 1.0]], dtype=torch.float64)
+    data, covariance = evidence(3, 2, seed=5, sources=1)
+    far = torch.full((3, 3), 10.0, dtype=torch.float64)
+    # "Distances" of zero on the far side of large ones belong to no genes.
+    far[0, 1] = far[1, 0] = far[1, 2] = far[2, 1] = 0
+    far.fill_diagonal_(0)
+    wrong = Evidence([far], data.scarcity, data.gram, data.probes, 2)
     with pytest.raises(torch.linalg.LinAlgError):
-        log_marginal_likelihood(indefinite, torch.eye(2, dtype=torch.float64), 1)
+        Posterior(wrong, covariance, covariance.values(1e5, 1))
