@@ -1,24 +1,31 @@
-"""Accuracy on the rank-score benchmark, as the Markdown tables of the README.
+"""Accuracy and calibration on the rank-score benchmark, as the Markdown tables of the README.
 
     LLMPERT_REAL_DATA=FOLDER python -m benchmarks.real
 
-All models on both lines, with text, sequence and both, on the perturbations that have both; then on
-all perturbations that have text. 5-fold cross-validation at the largest training size, seed 0.
+5-fold cross-validation at the largest training size, seed 0: all models with text, sequence and
+both on the perturbations that have both; all models with text on all that have text; the Gaussian
+processes with each of six sources, with text and sequence, and with all, on the perturbations that
+have all six. Then how well the intervals of the Gaussian processes are calibrated.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
+from scipy.stats import norm
 from tqdm import tqdm
 
 from llmpert.commands.evaluate import rows
 from llmpert.datasets import Dataset
 from llmpert.embeddings import read_embedding
+from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
-from llmpert.evaluation.results import summarise
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.results import pretty, summarise
+from llmpert.models.intervals import LEVELS, Intervals
 from llmpert.models.registry import MODELS
 from llmpert.screens import read_screen
 
@@ -27,12 +34,22 @@ SCREENS = ("k562_rank_response.h5ad", "rpe1_rank_response.h5ad")
 EMBEDDINGS = {
     "text": "embeddings/text_genept_minilm.pickle",
     "sequence": "embeddings/per-protein.h5",
+    "go_text": "embeddings/text_go_minilm.parquet",
+    "go": "embeddings/go_svd.parquet",
+    "pubmed": "embeddings/pubmed_svd.parquet",
+    "coexpression": "embeddings/coexpression_pca.parquet",
 }
+GAUSSIAN_PROCESSES = ("gp", "gp-paper")
 
 
-@click.command()
-def main() -> None:
-    """Print the tables; finished fits are kept as in `python -m llmpert evaluate`."""
+def read(sources: Sequence[str] = tuple(EMBEDDINGS)) -> Dataset:
+    """The benchmark's lines with some of its sources.
+
+    Raises
+    ------
+    click.ClickException
+        The files are not where LLMPERT_REAL_DATA says.
+    """
     folder = Path(os.environ.get("LLMPERT_REAL_DATA", "../shared/real"))
     if not (folder / SCREENS[0]).is_file():
         raise click.ClickException(
@@ -40,31 +57,90 @@ def main() -> None:
             f" LLMPERT_REAL_DATA names, found none in {folder}."
         )
     screens = {s.line: s for s in (read_screen(folder / name) for name in SCREENS)}
-    sources = {name: read_embedding(folder / path, name) for name, path in EMBEDDINGS.items()}
+    return Dataset(
+        "rank scores",
+        screens,
+        {name: read_embedding(folder / EMBEDDINGS[name], name) for name in sources},
+    )
+
+
+def experiments(data: Dataset, choices: Sequence[str]) -> list[Experiment]:
+    """One a line and choice of sources, all on the perturbations that have every source."""
+    whole = [data.problem(line, "+".join(data.embeddings)) for line in data.screens]
+    return [Experiment(problem.only(*c.split("+"))) for problem in whole for c in choices]
+
+
+@click.command()
+def main() -> None:
+    """Print the tables; finished fits are kept as in `python -m llmpert evaluate`."""
+    both, text, six = read(("text", "sequence")), read(("text",)), read()
     click.echo(f"From `{COMMAND}`; mean ± standard error over 5 folds.")
-    for data in (
-        Dataset("both", screens, sources),
-        Dataset("text", screens, {"text": sources["text"]}),
-    ):
-        print_table(data)
+    print_accuracy(both, both.embedding_choices, list(MODELS))
+    print_accuracy(text, ["text"], list(MODELS))
+    print_accuracy(six, [*EMBEDDINGS, "text+sequence", "+".join(EMBEDDINGS)], GAUSSIAN_PROCESSES)
+    print_calibration(experiments(six, ["text", "+".join(EMBEDDINGS)]))
 
 
-def print_table(data: Dataset) -> None:
-    """Evaluate everything on a data set and print it."""
-    experiments = [
-        Experiment(data.problem(line, embedding))
-        for line in data.screens
-        for embedding in data.embedding_choices
-    ]
-    fits = grid(experiments, list(MODELS), [])
+def print_accuracy(data: Dataset, choices: Sequence[str], models: Sequence[str]) -> None:
+    """Evaluate models on choices of sources and print their metrics."""
+    compared = experiments(data, choices)
+    fits = grid(compared, models, [])
     with tqdm(total=len(fits), unit="fit", leave=False) as bar:
         results = run(fits, lambda done, total, label: bar.update(done - bar.n))
-    screen = experiments[0].problem.screen
+    screen = compared[0].problem.screen
     click.echo(
         f"\n{len(screen.perturbations):,} perturbations with a vector in"
         f" {' and '.join(data.embeddings)}, {screen.unit}:\n"
     )
-    header, *body = rows(summarise(results.table), list(MODELS))
+    print_table(rows(summarise(results.table), list(models)))
+
+
+def print_calibration(compared: Sequence[Experiment]) -> None:
+    """Coverage of the Gaussian processes' intervals, before and after their calibration."""
+    click.echo(
+        "\nCalibration over the same held-out perturbations. Coverage of 50, 80 and 95 % intervals;"
+        " expected calibration error (mean |observed − nominal| over 5 %, 10 %, … 95 %); 5th to"
+        " 95th percentile over genes of the 80 % interval's coverage, for genes that every fold"
+        " predicts; standard deviation of interval widths between genes, divided by their mean."
+        " Raw: the model's own standard deviations, errors taken as normal.\n"
+    )
+    header = ["line", "embedding", "model", "intervals", "50 %", "80 %", "95 %", "error"]
+    table = [[*header, "80 % by gene", "widths"]]
+    for experiment in tqdm(compared, leave=False):
+        problem = experiment.problem
+        for model in GAUSSIAN_PROCESSES:
+            shipped = list(calibration.held_out(experiment, model))
+            for kind, folds in (("raw", list(raw(experiment, model))), ("calibrated", shipped)):
+                found = calibration.coverage(folds)
+                at = calibration.reliability(found).set_index("level")
+                table.append(
+                    [
+                        *(problem.screen.line, pretty(problem.embedding_name), model, kind),
+                        *(f"{at['observed'][level]:.3f}" for level in (0.5, 0.8, 0.95)),
+                        f"{calibration.expected_error(found):.3f}",
+                        f"{at['low'][0.8]:.3f} to {at['high'][0.8]:.3f}",
+                        f"{calibration.width_variation(p for p, _ in folds):.2f}",
+                    ]
+                )
+    print_table(table)
+
+
+def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.ndarray]]:
+    """Held-out predictions without calibration, and what was measured."""
+    screen = experiment.problem.screen
+    normal = Intervals(norm.ppf((1 + LEVELS) / 2))
+    for fold in range(experiment.settings.folds):
+        test = experiment.split(experiment.largest_training_size, fold).test
+        fitted = experiment.fit_all(model, held_out=screen.perturbations[test])
+        p = fitted.predict(screen.perturbations[test])
+        std = p.std / fitted.model.inflation_
+        measured = screen.response[np.ix_(test, fitted.columns)]
+        yield Prediction(p.perturbations, p.genes, p.mean, std, normal), measured
+
+
+def print_table(table: Sequence[Sequence[str]]) -> None:
+    """Print a header and rows as Markdown."""
+    header, *body = table
     for line in markdown([header, ["---"] * len(header), *body]):
         click.echo(line)
 

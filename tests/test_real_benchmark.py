@@ -1,8 +1,12 @@
+import numpy as np
 import pytest
 
+from benchmarks.real import EMBEDDINGS, SCREENS
 from llmpert.embeddings import read_embedding
+from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.results import summarise
 from llmpert.problem import Problem
 from llmpert.screens import read_screen
@@ -26,3 +30,21 @@ def test_text_predicts_unseen_knockdowns(real_data, line, least, gain):
     assert means["gp", "mae_all"] < means["mean", "mae_all"]
     for scores in results.table.groupby(["model", "metric"], observed=True)["perturbation"]:
         assert scores[1].nunique() == len(problem.screen.perturbations)
+
+
+@pytest.mark.parametrize(("file", "least"), zip(SCREENS, (0.53, 0.57), strict=True))
+def test_every_source_adds_to_the_gp_and_intervals_hold_what_they_say(real_data, file, least):
+    sources = [read_embedding(real_data / path, name) for name, path in EMBEDDINGS.items()]
+    problem = Problem.align(read_screen(real_data / file), sources)
+    assert len(problem.screen.perturbations) >= 560
+    found = {}
+    for names in (("text",), ("text", "sequence"), tuple(EMBEDDINGS)):
+        folds = list(calibration.held_out(Experiment(problem.only(*names)), "gp"))
+        scores = [pearson(predicted.mean, measured) for predicted, measured in folds]
+        found[len(names)] = np.nanmean(np.concatenate(scores))
+        assert len(np.concatenate(scores)) == len(problem.screen.perturbations)
+        observed = calibration.reliability(calibration.coverage(folds, (0.8,)))["observed"]
+        assert 0.77 <= observed.item() <= 0.83
+        assert calibration.width_variation(predicted for predicted, _ in folds) > 0.1
+    assert found[2] >= found[1] - 0.001
+    assert found[len(EMBEDDINGS)] >= least
