@@ -24,7 +24,7 @@ from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.prediction import Prediction
-from llmpert.evaluation.results import pretty, summarise
+from llmpert.evaluation.results import summarise
 from llmpert.models.intervals import LEVELS, Intervals
 from llmpert.models.registry import MODELS
 from llmpert.screens import read_screen
@@ -39,6 +39,7 @@ EMBEDDINGS = {
     "pubmed": "embeddings/pubmed_svd.parquet",
     "coexpression": "embeddings/coexpression_pca.parquet",
 }
+ALL = "+".join(EMBEDDINGS)
 GAUSSIAN_PROCESSES = ("gp", "gp-paper")
 
 
@@ -77,8 +78,8 @@ def main() -> None:
     click.echo(f"From `{COMMAND}`; mean ± standard error over 5 folds.")
     print_accuracy(both, both.embedding_choices, list(MODELS))
     print_accuracy(text, ["text"], list(MODELS))
-    print_accuracy(six, [*EMBEDDINGS, "text+sequence", "+".join(EMBEDDINGS)], GAUSSIAN_PROCESSES)
-    print_calibration(experiments(six, ["text", "+".join(EMBEDDINGS)]))
+    print_accuracy(six, [*EMBEDDINGS, "text+sequence", ALL], GAUSSIAN_PROCESSES)
+    print_calibration(experiments(six, ["text", ALL]))
 
 
 def print_accuracy(data: Dataset, choices: Sequence[str], models: Sequence[str]) -> None:
@@ -90,7 +91,7 @@ def print_accuracy(data: Dataset, choices: Sequence[str], models: Sequence[str])
     screen = compared[0].problem.screen
     click.echo(
         f"\n{len(screen.perturbations):,} perturbations with a vector in"
-        f" {' and '.join(data.embeddings)}, {screen.unit}:\n"
+        f" {', '.join(data.embeddings)}; {screen.unit}:\n"
     )
     print_table(rows(summarise(results.table), list(models)))
 
@@ -115,7 +116,7 @@ def print_calibration(compared: Sequence[Experiment]) -> None:
                 at = calibration.reliability(found).set_index("level")
                 table.append(
                     [
-                        *(problem.screen.line, pretty(problem.embedding_name), model, kind),
+                        *(problem.screen.line, problem.embedding_name, model, kind),
                         *(f"{at['observed'][level]:.3f}" for level in (0.5, 0.8, 0.95)),
                         f"{calibration.expected_error(found):.3f}",
                         f"{at['low'][0.8]:.3f} to {at['high'][0.8]:.3f}",
@@ -140,7 +141,7 @@ def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.nda
 
 def print_table(table: Sequence[Sequence[str]]) -> None:
     """Print a header and rows as Markdown."""
-    header, *body = table
+    header, *body = ([cell.replace(ALL, "all six") for cell in row] for row in table)
     for line in markdown([header, ["---"] * len(header), *body]):
         click.echo(line)
 

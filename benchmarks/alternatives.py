@@ -1,0 +1,298 @@
+"""Alternatives to the Gaussian process on the rank-score benchmark, as Markdown tables.
+
+    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives
+
+Every alternative predicts the very same held-out perturbations as `gp`: the folds, the training
+size and the genes are those of `Experiment`, and so is the metric, Pearson over all genes. Whatever
+an alternative tunes, it tunes by cross-validation or marginal likelihood inside the training part.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import torch
+from gpytorch.kernels import MaternKernel, RQKernel
+from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.decomposition import PCA
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from benchmarks.real import markdown, read
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.metrics import pearson
+from llmpert.models.gp import GaussianProcess
+from llmpert.models.gp.kernels import RBF
+from llmpert.models.registry import MODELS
+from llmpert.problem import Problem
+
+COMMAND = "LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives"
+
+Parts = Mapping[str, slice]
+
+
+class Matern12(MaternKernel):
+    """Matérn 1/2 on distances."""
+
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """exp(-d/l)."""
+        return (-distances / self.lengthscale).exp()
+
+
+class Matern32(MaternKernel):
+    """Matérn 3/2 on distances."""
+
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """(1 + √3 d/l) exp(-√3 d/l)."""
+        scaled = 3**0.5 * distances / self.lengthscale
+        return (1 + scaled) * (-scaled).exp()
+
+
+class RationalQuadratic(RQKernel):
+    """On distances, with a fixed alpha: the search moves ratios and lengthscales only."""
+
+    def __init__(self, fixed: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.initialize(alpha=fixed)
+        self.raw_alpha.requires_grad_(False)
+
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """(1 + d²/2αl²)^-α."""
+        return (1 + (distances / self.lengthscale).square() / (2 * self.alpha)) ** -self.alpha
+
+
+class NearlyLinear(RBF):
+    """An RBF ten times as long as its lengthscale says.
+
+    1 - d²/2l² is all that is left of it, and that is a linear kernel and a constant.
+    """
+
+    def at(self, distances: torch.Tensor) -> torch.Tensor:
+        """exp(-d²/200l²)."""
+        return super().at(distances / 10)
+
+
+class MostLikely(BaseEstimator):
+    """The candidate under which the training responses are most likely."""
+
+    def __init__(self, candidates: Sequence[GaussianProcess]) -> None:
+        self.candidates = candidates
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "MostLikely":
+        """Fit all candidates."""
+        fitted = [candidate.fit(Z, Y) for candidate in self.candidates]
+        self.best_ = max(fitted, key=lambda model: model.log_marginal_likelihood_)
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Predict by the best."""
+        return self.best_.predict(Z)
+
+
+def linear_and_rbf(parts: Parts) -> GaussianProcess:
+    kinds = cycle((RBF, NearlyLinear))
+    twice = {(name, kind): part for name, part in parts.items() for kind in ("rbf", "linear")}
+    return GaussianProcess(twice, kernel=lambda **options: next(kinds)(**options))
+
+
+def with_product(parts: Parts) -> GaussianProcess:
+    """RBF kernels multiply to one of all their inputs side by side."""
+    return GaussianProcess({**parts, "product": slice(None)})
+
+
+def rational_quadratic(parts: Parts) -> MostLikely:
+    return MostLikely(
+        [GaussianProcess(parts, kernel=partial(RationalQuadratic, alpha)) for alpha in (0.5, 1, 2)]
+    )
+
+
+def centred(regressor: Any) -> TransformedTargetRegressor:
+    """With the training mean taken off the responses first."""
+    return TransformedTargetRegressor(
+        regressor, transformer=StandardScaler(with_std=False), check_inverse=False
+    )
+
+
+def tuned(model: Any, choices: Mapping[str, Sequence[Any]]) -> GridSearchCV:
+    """The best of all combinations by mean Pearson over inner folds of the training part."""
+
+    def score(fitted: Any, Z: np.ndarray, Y: np.ndarray) -> float:
+        return float(np.nanmean(pearson(fitted.predict(Z), Y)))
+
+    return GridSearchCV(model, choices, scoring=score, cv=KFold(3, shuffle=True, random_state=0))
+
+
+def low_rank(parts: Parts) -> GridSearchCV:
+    model = TransformedTargetRegressor(
+        GaussianProcess(parts, noise="shared"),
+        transformer=PCA(svd_solver="full"),
+        check_inverse=False,
+    )
+    return tuned(model, {"transformer__n_components": [5, 10, 20, 40, 80]})
+
+
+def kernel_ridge(parts: Parts) -> GridSearchCV:
+    choices = {"regressor__alpha": 10 ** np.arange(-1.5, 1.1, 0.5)}
+    # Rows have a mean squared length of 1 in each source.
+    choices["regressor__gamma"] = 2.0 ** np.arange(-3, 4) / len(parts)
+    return tuned(centred(KernelRidge(kernel="rbf")), choices)
+
+
+def neighbours(parts: Parts) -> GridSearchCV:
+    choices = {
+        "n_neighbors": [1, 2, 3, 5, 8, 12, 20, 30],
+        "metric": ["euclidean", "cosine"],
+        "weights": ["uniform", "distance"],
+    }
+    return tuned(KNeighborsRegressor(), choices)
+
+
+def components(number: int, problem: Problem) -> tuple[np.ndarray, Parts]:
+    inputs, joined = problem.inputs(number)
+    return inputs, joined.parts
+
+
+def of_raw_vectors(problem: Problem) -> tuple[np.ndarray, Parts]:
+    """Principal components of the vectors as they are, in units of their mean squared length."""
+    columns, parts = [], {}
+    for name, vectors in problem.vectors.items():
+        scores = PCA(50, svd_solver="full").fit_transform(vectors.astype(np.float64))
+        columns.append(scores / np.sqrt(np.square(scores).sum(axis=1).mean()))
+        parts[name] = slice(50 * len(parts), 50 * len(columns))
+    return np.hstack(columns), parts
+
+
+FIFTY = partial(components, 50)
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A model, made from the columns of each source, and the inputs it gets.
+
+    With `joins`, it differs from another one in how it joins sources only.
+    """
+
+    name: str
+    build: Callable[[Parts], Any]
+    inputs: Callable[[Problem], tuple[np.ndarray, Parts]] = FIFTY
+    joins: bool = False
+
+
+def registered(model: str) -> Callable[[Parts], Any]:
+    return lambda parts: MODELS[model].build(0, parts)
+
+
+def gp(**options: Any) -> Callable[[Parts], GaussianProcess]:
+    return lambda parts: GaussianProcess(parts, **options)
+
+
+GP = Alternative("gp", registered("gp"))
+ALTERNATIVES = (
+    Alternative("the paper's model (gp-paper)", registered("gp-paper")),
+    Alternative("a kernel a source, one noise for all genes", gp(noise="shared"), joins=True),
+    Alternative("one noise, leading principal components of responses, number tuned", low_rank),
+    Alternative("Matérn 3/2", gp(kernel=Matern32)),
+    Alternative("Matérn 1/2", gp(kernel=Matern12)),
+    Alternative("rational quadratic, alpha by likelihood", rational_quadratic),
+    Alternative("linear + RBF", linear_and_rbf),
+    Alternative("a product of all kernels added to their sum", with_product, joins=True),
+    Alternative("kernel ridge, penalty and width tuned", kernel_ridge),
+    Alternative("ridge, penalty tuned", lambda parts: RidgeCV(np.geomspace(1e-2, 1e3, 16))),
+    Alternative("kNN, k, distance and weights tuned", neighbours),
+    Alternative("gp on vectors of any length", GP.build, of_raw_vectors),
+    *(
+        Alternative(f"gp on {number} components a source", GP.build, partial(components, number))
+        for number in (25, 100, 256)
+    ),
+)
+
+
+def scores(experiment: Experiment, alternative: Alternative) -> pd.DataFrame:
+    """Columns fold and value, a row a held-out perturbation: Pearson over the selected genes."""
+    inputs, parts = alternative.inputs(experiment.problem)
+    response = experiment.problem.screen.response
+    found = []
+    for fold in range(experiment.settings.folds):
+        part = experiment.split(experiment.largest_training_size, fold)
+        columns = experiment.columns(part.pool)
+        model = alternative.build(parts).fit(inputs[part.train], response[part.train][:, columns])
+        predicted = model.predict(inputs[part.test])
+        values = pearson(predicted, response[part.test][:, columns])
+        found.append(pd.DataFrame({"fold": fold, "value": values}, index=part.test))
+    return pd.concat(found)
+
+
+def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[float, float, float]:
+    """Mean paired difference (theirs - ours), its standard error over perturbations, over folds."""
+    difference = theirs["value"] - ours["value"]
+    folds = difference.groupby(theirs["fold"]).mean()
+    return float(difference.mean()), float(difference.sem()), float(folds.sem())
+
+
+def verdict(comparisons: Sequence[tuple[float, float, float]]) -> str:
+    """Keep what beats the gp by more than its standard error on every line."""
+    return "keep" if all(mean > max(errors) for mean, *errors in comparisons) else "drop"
+
+
+def table(experiments: Sequence[Experiment], progress: Callable[[str], None]) -> list[list[str]]:
+    """A header, the gp, and a row an alternative."""
+    lines = [experiment.problem.screen.line for experiment in experiments]
+    header = ["model", *(text for line in lines for text in (line, "difference")), "verdict"]
+    ours = [scores(experiment, GP) for experiment in experiments]
+    body = [[GP.name, *(text for s in ours for text in (f"{s['value'].mean():.4f}", "")), ""]]
+    several = len(experiments[0].problem.embeddings) > 1
+    for alternative in ALTERNATIVES:
+        progress(alternative.name)
+        if alternative.joins and not several:
+            continue
+        theirs = [scores(experiment, alternative) for experiment in experiments]
+        compared = [compare(a, b) for a, b in zip(ours, theirs, strict=True)]
+        cells = [
+            text
+            for found, (mean, error, over_folds) in zip(theirs, compared, strict=True)
+            for text in (
+                f"{found['value'].mean():.4f}",
+                f"{mean:+.4f} ± {error:.4f} ({over_folds:.4f})",
+            )
+        ]
+        body.append([alternative.name, *cells, verdict(compared)])
+    return [header, *body]
+
+
+@click.command()
+def main() -> None:
+    """Print a table for text alone and one for all sources together."""
+    data = read()
+    problems = [data.problem(line, "+".join(data.embeddings)) for line in data.screens]
+    click.echo(
+        f"From `{COMMAND}`: Pearson over all genes, mean over"
+        f" {len(problems[0].screen.perturbations):,} perturbations that have every source, held out"
+        " once each. Difference to the gp: mean ± standard error over perturbations (over folds)."
+        " Kept is what gains more than both errors on every line."
+    )
+    for sources in (["text"], list(data.embeddings)):
+        experiments = [Experiment(problem.only(*sources)) for problem in problems]
+        with tqdm(total=len(ALTERNATIVES), leave=False) as bar:
+
+            def progress(name: str, bar: tqdm = bar) -> None:
+                bar.set_description(name)
+                bar.update()
+
+            header, *body = table(experiments, progress)
+        click.echo(f"\n{' + '.join(sources)}:\n")
+        for line in markdown([header, ["---"] * len(header), *body]):
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The harness that judges alternatives to the Gaussian process, on small data."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from scipy.stats import ttest_rel
+from small import embedding, screen
+
+from benchmarks import alternatives
+from benchmarks.alternatives import ALTERNATIVES, GP, Alternative
+from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.metrics import pearson
+from llmpert.problem import Problem
+
+EXPERIMENT = Experiment(
+    Problem.align(screen(), [embedding(), embedding("sequence", seed=2)]), Settings(features=20)
+)
+
+
+def test_the_reference_is_scored_as_in_every_evaluation():
+    found = alternatives.scores(EXPERIMENT, GP)
+    for fold, part in found.groupby("fold"):
+        kept = EXPERIMENT.scores("gp", EXPERIMENT.largest_training_size, fold)
+        rows = EXPERIMENT.problem.screen.perturbations[part.index]
+        assert rows.tolist() == kept["perturbation"].tolist()
+        # Kept predictions are single precision.
+        np.testing.assert_allclose(part["value"], kept["pearson_all"], atol=1e-5)
+
+
+def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on():
+    response = EXPERIMENT.problem.screen.response
+    seen = []
+
+    class Spy:
+        def fit(self, Z, Y):
+            seen.append(Y)
+            return self
+
+        def predict(self, Z):
+            return np.tile(seen[-1].mean(axis=0), (len(Z), 1))
+
+    found = alternatives.scores(EXPERIMENT, Alternative("spy", lambda parts: Spy()))
+    assert sorted(found.index) == list(range(len(response)))
+    for fold, Y in enumerate(seen):
+        part = EXPERIMENT.split(EXPERIMENT.largest_training_size, fold)
+        columns = EXPERIMENT.columns(part.pool)
+        np.testing.assert_array_equal(Y, response[part.train][:, columns])
+        assert not set(part.train) & set(part.test)
+        expected = pearson(np.tile(Y.mean(axis=0), (8, 1)), response[part.test][:, columns])
+        np.testing.assert_array_equal(found["value"][found["fold"] == fold], expected)
+
+
+@pytest.mark.parametrize("kernel", [alternatives.Matern12, alternatives.Matern32])
+def test_kernels_on_distances_equal_gpytorchs(kernel):
+    import torch
+
+    points = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3)))
+    made = kernel(nu={"Matern12": 0.5, "Matern32": 1.5}[kernel.__name__]).double()
+    made.lengthscale = 0.7
+    expected = made(points).to_dense().detach()
+    torch.testing.assert_close(made.at(torch.cdist(points, points)).detach(), expected)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2])
+def test_the_rational_quadratic_on_distances_equals_gpytorchs(alpha):
+    import torch
+
+    points = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3)))
+    made = alternatives.RationalQuadratic(alpha).double()
+    made.lengthscale = 0.7
+    expected = made(points).to_dense().detach()
+    torch.testing.assert_close(made.at(torch.cdist(points, points)).detach(), expected)
+
+
+def test_comparisons_are_paired():
+    rng = np.random.default_rng(0)
+    ours = pd.DataFrame({"fold": np.repeat(range(5), 8), "value": rng.normal(size=40)})
+    theirs = ours.assign(value=ours["value"] + rng.normal(0.2, 0.1, size=40))
+    mean, error, over_folds = alternatives.compare(ours, theirs)
+    assert mean / error == pytest.approx(ttest_rel(theirs["value"], ours["value"]).statistic)
+    by_fold = (theirs["value"] - ours["value"]).to_numpy().reshape(5, 8).mean(axis=1)
+    assert over_folds == pytest.approx(by_fold.std(ddof=1) / np.sqrt(5))
+
+
+def test_only_a_gain_beyond_both_errors_on_every_line_is_kept():
+    assert alternatives.verdict([(0.02, 0.01, 0.01), (0.03, 0.01, 0.02)]) == "keep"
+    assert alternatives.verdict([(0.02, 0.01, 0.01), (0.03, 0.01, 0.04)]) == "drop"
+    assert alternatives.verdict([(0.02, 0.01, 0.01), (-0.03, 0.01, 0.02)]) == "drop"
+
+
+def test_a_table_has_a_row_for_each_alternative(monkeypatch):
+    few = [a for a in ALTERNATIVES if a.name.startswith(("ridge", "linear", "a product"))]
+    few.append(Alternative("gp again", GP.build, partial(alternatives.components, 50)))
+    monkeypatch.setattr(alternatives, "ALTERNATIVES", few)
+    header, reference, *body = alternatives.table([EXPERIMENT], lambda name: None)
+    assert header == ["model", "LineA", "difference", "verdict"]
+    assert {len(row) for row in (reference, *body)} == {4}
+    assert [row[0] for row in body] == [a.name for a in few]
+    assert body[-1][1:] == [reference[1], "+0.0000 ± 0.0000 (0.0000)", "drop"]
+
+
+def test_it_says_what_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setenv("LLMPERT_REAL_DATA", str(tmp_path))
+    done = CliRunner().invoke(alternatives.main)
+    assert done.exit_code == 1
+    assert "LLMPERT_REAL_DATA" in done.output
