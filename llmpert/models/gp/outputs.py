@@ -36,7 +36,8 @@ class Outputs(Protocol):
         """Posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Errors (output minus prediction) of training perturbations and their variances."""
+        """Errors (output minus prediction) of training perturbations, and the signal's variance
+        given the others."""
 
 
 class SharedNoise:
@@ -89,7 +90,9 @@ class ComponentNoise:
         centred: torch.Tensor,
         gram: torch.Tensor,
     ) -> None:
-        axes = _principal_axes(centred, gram)
+        # Where noise differs between perturbations, axes are those of equally noisy responses.
+        deviation = noise.sqrt()[:, None]
+        axes = _principal_axes(centred / deviation, gram / deviation / deviation.T)
         scores = centred @ axes
         rotated = spectrum.rotate(scores)
         signal, level = _signal_and_level(spectrum, rotated)
@@ -100,7 +103,6 @@ class ComponentNoise:
         self._inverses = spectrum.inverses(self._level)
         self._weights = self._rotated * self._inverses
         self._rest = centred - scores[:, kept] @ self._axes.T
-        self._relative_noise = noise
         self._rest_noise = (self._rest.square() / noise[:, None]).mean(dim=0)
         squares = self._axes.square()
         self.signal = squares @ self._signal
@@ -118,10 +120,9 @@ class ComponentNoise:
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Outputs`."""
         errors, variance = self._spectrum.leave_one_out(self._rotated, self._level)
-        rest = self._relative_noise[rows, None] * self._rest_noise
         return (
             self._rest[rows] + errors[rows] @ self._axes.T,
-            (variance[rows] * self._signal) @ self._axes.square().T + rest,
+            (variance[rows] * self._signal) @ self._axes.square().T,
         )
 
 

@@ -22,6 +22,9 @@ from llmpert.models.gp.search import search
 from llmpert.models.gp.solver import Spectrum
 from llmpert.models.intervals import Intervals
 
+JOINT = "jointly"
+"""The name of the kernel over all sources side by side, among those of the sources."""
+
 LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
 
@@ -40,10 +43,11 @@ NOISE_MODELS: dict[str, type[SharedNoise] | type[ComponentNoise]] = {
 class GaussianProcess(RegressorMixin, BaseEstimator):
     """Multi-output Gaussian process regression with one kernel a source.
 
-    The covariance of two genes' responses is a sum of RBF kernels, one a source, each with a
-    variance and a lengthscale, found by maximising the marginal likelihood of all outputs jointly
-    (with wide priors, see `kernels`). The prior mean of each output is its training mean: far from
-    every training gene the prediction returns to the non-control mean.
+    The covariance of two genes' responses is a sum of RBF kernels: one a source, and one over all
+    sources side by side, which is a product over sources: genes respond alike where they are near
+    in every one. Each has a variance and a lengthscale, found by maximising the marginal likelihood
+    of all outputs jointly (with wide priors, see `kernels`). The prior mean of each output is its
+    training mean: far from every training gene the prediction returns to the non-control mean.
 
     With `parts=None` and `noise="shared"` it is the paper's model: one lengthscale for all inputs
     side by side, independent outputs that share signal and noise variance (Märtens et al. 2024).
@@ -61,7 +65,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     ratios_, lengthscales_:
-        Source -> its signal-to-noise ratio, and its lengthscale in units of Z.
+        Source, or "jointly" -> its kernel's signal-to-noise ratio, and lengthscale in units of Z.
     sampling_share_:
         Share of a typical perturbation's noise that falls with its number of cells; 0 where the
         numbers are unknown.
@@ -129,7 +133,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._columns = list(parts.values())
         self._inputs = self._split(Z)
 
-        distances = [_distances(z, z) for z in self._inputs]
+        distances = self._distances(self._inputs)
         self._covariance = Covariance(
             [_median(d) for d in distances],
             by_cells=bool((scarcity != 1).any()),
@@ -143,12 +147,13 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         evidence = Evidence(distances, scarcity, gram, centred @ mixtures, centred.shape[1])
         likelihood = search(evidence, self._covariance)
         with torch.no_grad():
-            noise = self._covariance.noise(scarcity)
+            self._relative_noise = noise = self._covariance.noise(scarcity)
             self._spectrum = Spectrum(self._covariance.signal(distances), noise)
             outputs = NOISE_MODELS[self.noise]
             self._outputs: Outputs = outputs(self._spectrum, noise, centred, gram)
-        self.ratios_ = dict(zip(parts, self._covariance.ratios, strict=True))
-        self.lengthscales_ = dict(zip(parts, self._covariance.lengthscales, strict=True))
+        names = [*parts, JOINT] if len(parts) > 1 else [*parts]
+        self.ratios_ = dict(zip(names, self._covariance.ratios, strict=True))
+        self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
         self.sampling_share_ = self._covariance.sampling_share
         self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
         self.signal_variance_ = (
@@ -183,11 +188,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
         with torch.no_grad():
-            cross = self._spectrum.rotate(
-                self._covariance.between(
-                    [_distances(a, b) for a, b in zip(self._inputs, self._split(Z), strict=True)]
-                )
-            )
+            distances = self._distances(self._split(Z))
+            cross = self._spectrum.rotate(self._covariance.between(distances))
             mean = self._outputs.mean(cross).numpy() * self._scale + self.mean_
             if not return_std:
                 return mean
@@ -212,20 +214,45 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         rows x D in units of Y.
         """
         check_is_fitted(self)
+        return self._leave_one_out(rows, self._relative_noise[rows, None])
+
+    def _leave_one_out(
+        self, rows: slice, noise: torch.Tensor | float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `leave_one_out`, for measurements with so much noise relative to a typical one."""
         with torch.no_grad():
             errors, variance = self._outputs.leave_one_out(rows)
-            scale = self._scale * self.inflation_
-            return errors.numpy() * self._scale, variance.sqrt().numpy() * scale
+            std = (variance + noise * self._outputs.noise).sqrt()
+            return errors.numpy() * self._scale, std.numpy() * (self._scale * self.inflation_)
 
     def _calibrate(self, size: int) -> None:
-        """Let the training perturbations' own errors set the widths of intervals."""
+        """Let the training perturbations' own errors set the widths of intervals.
+
+        Errors are held against the standard deviation that `predict` would give, which does not
+        know the number of cells: intervals are to hold for measurements like those trained on.
+        """
         self.inflation_ = 1.0
-        errors, std = self.leave_one_out(slice(None, None, -(-size // CALIBRATION_ROWS)))
-        # An output that never varies has no error and no standard deviation, and does not count.
-        vary = std > 0
-        standardised = errors[vary] / std[vary] if vary.any() else np.zeros(1)
+        rows = slice(None, None, -(-size // CALIBRATION_ROWS))
+        errors, std = self._leave_one_out(rows, 1.0)
+        # An output that never varies has no error and no standard deviation.
+        varies = std[0] > 0
+        standardised = (errors[:, varies] / std[:, varies]) if varies.any() else np.zeros((1, 1))
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
         self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
+
+    def _distances(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """From training genes to others in each source, and in all of them together."""
+        # From differences of coordinates, so that near genes stay near and not negative.
+        found = [
+            torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+            for a, b in zip(self._inputs, inputs, strict=True)
+        ]
+        if len(found) > 1:
+            joint = found[0].square()
+            for distances in found[1:]:
+                joint.addcmul_(distances, distances)
+            found.append(joint.sqrt_())
+        return found
 
     def _split(self, Z: np.ndarray) -> list[torch.Tensor]:
         """The inputs of each source."""
@@ -240,11 +267,6 @@ def _scarcity(cells: np.ndarray | None, size: int) -> torch.Tensor:
     if not ((numbers >= 1 / LARGEST) & (numbers <= LARGEST)).all():
         raise ValueError("expected a positive number of cells for every perturbation")
     return torch.from_numpy(np.median(numbers) / numbers)
-
-
-def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """From differences of coordinates, so that near genes stay near and not negative."""
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _median(distances: torch.Tensor) -> float:

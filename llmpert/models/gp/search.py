@@ -19,8 +19,8 @@ FEWEST = 150
 # A search ends with the step that promises less than this, per number in Y. Steps converge fast:
 # what remains is far less. On part of the perturbations the optimum is only a start for the next.
 TOLERANCE, ROUGH_TOLERANCE = 5e-6, 2e-5
-LONGEST_STEP = 2.0
-SHORTEST = 1e-3
+LONGEST_STEP = 1.0
+MOST_DAMPING, LEAST_DAMPING = 1e4, 0.05
 MOST_STEPS = 100
 
 
@@ -62,42 +62,39 @@ def _best_start(evidence: Evidence, covariance: Covariance) -> np.ndarray:
 def _climb(
     evidence: Evidence, covariance: Covariance, values: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, float]:
-    """Newton steps with the average information, until one that promises little."""
+    """Newton steps with the average information, damped where they fail (Marquardt 1963)."""
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
     here = Posterior(evidence, covariance, values)
+    damping = 0.0
     for _ in range(MOST_STEPS):
         gradient, information = here.gradient(), here.information()
         # Where a limit keeps a parameter from going down the gradient, the others move alone.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
-        step = np.zeros_like(values)
-        step[free] = -np.linalg.solve(information[np.ix_(free, free)], gradient[free])
-        step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), LONGEST_STEP))
-        promised = -0.5 * gradient @ step
-        there, moved = _shorten(evidence, covariance, here, values, step, promised)
-        if there is None:
+        while damping < MOST_DAMPING:
+            step = _step(gradient[free], information[np.ix_(free, free)], damping)
+            moved = values.copy()
+            moved[free] += step
+            moved = moved.clip(low, high)
+            there = Posterior(evidence, covariance, moved)
+            gained = here.loss - there.loss
+            if gained > 0:
+                break
+            damping = max(4 * damping, 0.25)
+        else:
             break
+        damping = damping / 4 if damping > LEAST_DAMPING else 0.0
         values, here = moved, there
-        if promised < tolerance:
+        if max(gained, -0.5 * gradient[free] @ step) < tolerance:
             break
     return values, here.log_likelihood
 
 
-def _shorten(
-    evidence: Evidence,
-    covariance: Covariance,
-    here: Posterior,
-    values: np.ndarray,
-    step: np.ndarray,
-    promised: float,
-) -> tuple[Posterior | None, np.ndarray]:
-    """The step, or the first of its halves, quarters, ... that lowers the loss."""
-    low, high = covariance.limits.T
-    length = 1.0
-    while length > SHORTEST:
-        moved = np.clip(values + length * step, low, high)
-        there = Posterior(evidence, covariance, moved)
-        if there.loss <= here.loss - 1e-4 * length * promised:
-            return there, moved
-        length /= 2
-    return None, values
+def _step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:
+    """Newton's step, each parameter by at most `LONGEST_STEP`.
+
+    Where a kernel is empty its lengthscale has hardly any curvature. The tolerance, added to all,
+    keeps it from wandering: what promises no gain does not move.
+    """
+    curvature = information + np.diag(damping * information.diagonal() + TOLERANCE)
+    return -np.linalg.solve(curvature, gradient).clip(-LONGEST_STEP, LONGEST_STEP)

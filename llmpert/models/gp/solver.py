@@ -72,10 +72,11 @@ class Spectrum:
 
         Returns
         -------
-        Output minus prediction, N x m, and the variance of that error, N x levels, in units of the
-        output's kernel.
+        Output minus prediction, N x m, and the variance of the signal that the other rows leave,
+        N x levels, in units of the output's kernel.
         """
         inverses = self.inverses(levels)
         precision = self._vectors.square() @ inverses
         errors = self._vectors @ (rotated * inverses) / precision
-        return self._deviation[:, None] * errors, self._deviation.square()[:, None] / precision
+        variance = (1 / precision - levels).clamp_min(0)
+        return self._deviation[:, None] * errors, self._deviation.square()[:, None] * variance
