@@ -1,0 +1,128 @@
+"""The search: against SciPy's minimiser from many starts, and data with known hyper-parameters."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from llmpert.models.gp import search as module
+from llmpert.models.gp.kernels import Covariance
+from llmpert.models.gp.likelihood import Evidence, Posterior
+from llmpert.models.gp.search import search
+
+
+def random_evidence(seed: int, size: int, sources: int, outputs: int = 12, by_cells: bool = False):
+    """Responses that follow the first source smoothly, and noise."""
+    rng = np.random.default_rng(seed)
+    z = [rng.normal(size=(size, 2)) for _ in range(sources)]
+    Y = np.sin(z[0] @ rng.normal(size=(2, outputs)))
+    cells = rng.uniform(0.3, 3, size) if by_cells else np.ones(size)
+    Y += rng.choice([0.1, 0.5, 2]) * np.sqrt(cells)[:, None] * rng.normal(size=Y.shape)
+    return evidence(z, Y, cells), Covariance([1.7] * sources, by_cells)
+
+
+def evidence(z: list[np.ndarray], Y: np.ndarray, scarcity: np.ndarray) -> Evidence:
+    Y = torch.from_numpy((Y - Y.mean(axis=0)) / Y.std())
+    distances = [torch.cdist(x, x) for x in map(torch.from_numpy, z)]
+    generator = torch.Generator().manual_seed(0)
+    mixtures = torch.randn(Y.shape[1], 32, dtype=torch.float64, generator=generator) / 32**0.5
+    return Evidence(distances, torch.from_numpy(scarcity), Y @ Y.T, Y @ mixtures, Y.shape[1])
+
+
+def placed(covariance: Covariance) -> np.ndarray:
+    pairs = np.column_stack([covariance.ratios, covariance.lengthscales]).ravel()
+    share = covariance.sampling_share
+    return np.log([*pairs, *([share / (1 - share)] if covariance.by_cells else [])])
+
+
+def starts(covariance: Covariance) -> list[np.ndarray]:
+    return [
+        covariance.values(ratio, lengthscale)
+        for ratio in module.RATIO_STARTS
+        for lengthscale in module.LENGTHSCALE_STARTS
+    ]
+
+
+@pytest.mark.parametrize("by_cells", [False, True])
+@pytest.mark.parametrize(("size", "sources"), [(2, 1), (9, 2), (40, 1), (40, 3), (80, 2)])
+@pytest.mark.parametrize("seed", range(3))
+def test_optimum_is_scipys_best_of_many(seed, size, sources, by_cells):
+    data, covariance = random_evidence(seed, size, sources, by_cells=by_cells)
+    likelihood = search(data, covariance)
+    values = placed(covariance)
+    optimum = Posterior(data, covariance, values)
+    assert optimum.log_likelihood == pytest.approx(likelihood, rel=1e-9, abs=1e-6)
+    assert all(optimum.loss <= Posterior(data, covariance, s).loss for s in starts(covariance))
+    low, high = covariance.limits.T
+    assert ((values >= low - 1e-9) & (values <= high + 1e-9)).all()
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        posterior = Posterior(data, covariance, at)
+        return posterior.loss, posterior.gradient()
+
+    others = np.random.default_rng(seed).normal(covariance.values(1, 1), 1.5, (3, len(values)))
+    best = min(
+        minimize(loss, np.clip(at, low, high), jac=True, bounds=covariance.limits).fun
+        for at in [*starts(covariance)[::2], *others, values]
+    )
+    # Per number in Y, of which there are many, or a tenth of a nat in all.
+    assert optimum.loss < best + max(2e-4, 0.1 / (size * data.outputs))
+
+
+@pytest.mark.parametrize("size", [299, 300, 700])
+def test_few_perturbations_lead_to_the_optimum_of_all(size):
+    data, covariance = random_evidence(5, size, 2, outputs=6, by_cells=True)
+    search(data, covariance)
+    values = placed(covariance)
+    optimum = Posterior(data, covariance, values)
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        posterior = Posterior(data, covariance, at)
+        return posterior.loss, posterior.gradient()
+
+    start = covariance.values(1.0, 1.0)
+    best = minimize(
+        loss,
+        start,
+        jac=True,
+        bounds=covariance.limits,
+        options={"maxiter": 40 if size < 500 else 25},
+    )
+    assert optimum.loss < best.fun + 1e-5
+    assert np.abs(optimum.gradient()).max() < 2e-3
+
+
+def test_most_steps_are_made_on_few_perturbations(monkeypatch):
+    sizes: list[int] = []
+    cholesky = torch.linalg.cholesky
+    monkeypatch.setattr(torch.linalg, "cholesky", lambda m: sizes.append(len(m)) or cholesky(m))
+    search(*random_evidence(6, 700, 1, outputs=6))
+    assert sorted(set(sizes)) == [175, 350, 700]
+    assert sizes == sorted(sizes)
+    assert sizes.count(700) <= 4
+    sizes.clear()
+    search(*random_evidence(6, 2 * module.FEWEST - 1, 1, outputs=6))
+    assert set(sizes) == {2 * module.FEWEST - 1}
+
+
+def test_finds_the_hyper_parameters_that_made_the_data():
+    rng = np.random.default_rng(7)
+    size, outputs = 320, 150
+    z = [rng.normal(size=(size, 2)), rng.normal(size=(size, 2))]
+    truth = Covariance([1.0, 1.0], by_cells=True)
+    values = np.log([3.0, 0.8, 1.0, 1.5, 1.5])
+    truth.place(values)
+    scarcity = rng.uniform(0.3, 3, size)
+    C = truth.signal([torch.cdist(x, x) for x in map(torch.from_numpy, z)])
+    C += truth.noise(torch.from_numpy(scarcity)).detach().diag()
+    Y = torch.linalg.cholesky(C).numpy() @ rng.normal(size=(size, outputs))
+    found = Covariance([1.7, 1.7], by_cells=True)
+    search(evidence(z, Y, scarcity), found)
+    np.testing.assert_allclose(placed(found), values, atol=0.2)
+
+
+def test_responses_that_never_vary_end_at_the_least_variance():
+    data, covariance = random_evidence(8, 20, 2)
+    still = Evidence(data.distances, data.scarcity, 0 * data.gram, 0 * data.probes, data.outputs)
+    assert np.isfinite(search(still, covariance))
+    assert (covariance.ratios < 1).all()
