@@ -10,7 +10,7 @@ import pandas as pd
 
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import evaluate
+from llmpert.evaluation.metrics import evaluate, top_genes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
@@ -152,11 +152,10 @@ class Experiment:
         kept = self.store.scores(key)
         if kept is not None:
             return kept
-        prediction, columns = self._fit_and_predict(model, part)
-        screen = self.problem.screen
-        spread = None if screen.spread is None else screen.spread[columns]
-        measured = screen.response[np.ix_(part.test, columns)]
-        values = evaluate(prediction.mean, measured, self.settings.top, spread)
+        prediction = self._fit_and_predict(model, part)
+        columns, chosen = self._scored_genes(part)
+        measured = self.problem.screen.response[np.ix_(part.test, columns)]
+        values = evaluate(prediction.mean, measured, self.settings.top, chosen=chosen)
         scores = pd.DataFrame({"perturbation": prediction.perturbations, **values})
         self.store.put_scores(key, scores)
         return scores
@@ -195,7 +194,7 @@ class Experiment:
         key = self.key(model, part)
         kept = self.store.prediction(key)
         if kept is None:
-            kept, _ = self._fit_and_predict(model, part)
+            kept = self._fit_and_predict(model, part)
             self.store.put_prediction(key, kept)
         return kept
 
@@ -224,10 +223,10 @@ class Experiment:
         trained_on = screen.perturbations[rows]
         return FittedModel(self.problem, fitted, spec, joined, columns, trained_on)
 
-    def _fit_and_predict(self, model: str, part: Split) -> tuple[Prediction, np.ndarray]:
+    def _fit_and_predict(self, model: str, part: Split) -> Prediction:
         spec = MODELS[model]
         screen = self.problem.screen
-        columns = self.columns(part.pool)
+        columns, _ = self._scored_genes(part)
         inputs, _ = self._inputs
         seed = int(
             np.random.SeedSequence(
@@ -235,10 +234,27 @@ class Experiment:
             ).generate_state(1)[0]
         )
         fitted = self._fit(spec, seed, part.train, columns)
-        prediction = _predict(
+        return _predict(
             fitted, spec, inputs[part.test], screen.perturbations[part.test], screen.genes[columns]
         )
-        return prediction, columns
+
+    @cached_property
+    def _scored_by_fold(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def _scored_genes(self, part: Split) -> tuple[np.ndarray, np.ndarray]:
+        """A fold's predicted genes, and which of them are each test perturbation's top DE genes.
+
+        Found once for all fits of a fold: it takes longer than to score one.
+        """
+        if part.fold not in self._scored_by_fold:
+            screen = self.problem.screen
+            columns = self.columns(part.pool)
+            spread = None if screen.spread is None else screen.spread[columns]
+            measured = screen.response[np.ix_(part.test, columns)]
+            chosen = top_genes(measured, self.settings.top, spread)
+            self._scored_by_fold[part.fold] = columns, chosen
+        return self._scored_by_fold[part.fold]
 
     def _fit(self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray) -> Any:
         inputs, joined = self._inputs

@@ -139,10 +139,19 @@ def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) 
 
 
 def evaluate(
-    predicted: np.ndarray, measured: np.ndarray, top: int = 20, spread: np.ndarray | None = None
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    top: int = 20,
+    spread: np.ndarray | None = None,
+    chosen: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """All metrics for all perturbations: name -> one value a perturbation."""
-    chosen = top_genes(measured, top, spread)
+    """All metrics for all perturbations: name -> one value a perturbation.
+
+    `chosen` are the `top_genes` where they are known already: finding them costs more than all
+    metrics.
+    """
+    if chosen is None:
+        chosen = top_genes(measured, top, spread)
     strongest = (
         np.take_along_axis(predicted, chosen, axis=1),
         np.take_along_axis(measured, chosen, axis=1),
