@@ -1,106 +1,140 @@
-"""Time and memory of the Gaussian process at the paper's size.
+"""Everything that is claimed about the Gaussian process's speed, in one run.
 
-    python -m benchmarks.gp [--runs 5]
+    python -m benchmarks.gp [--runs 5] [--quick]
 
-One fold of the simulated screen: fit with hyper-parameters to 1,419 perturbations x 2,000 genes
-with 100 inputs (50 components of two embeddings each), then mean and standard deviation of the
-fold's 355 test perturbations. It runs in a process of its own, which has only the fold in memory.
+Fit and prediction of one fold, beside the machine's matrix products, scikit-learn and GPyTorch; all
+of Figure 1 for one simulated line; one gene's prediction; time and memory as the data grow. Each
+part runs in a process of its own, which has nothing else in memory. It takes about an hour, most of
+it for the largest data and the peers; nothing else should run meanwhile.
 """
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
+import logging
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 import numpy as np
 
-from benchmarks.machine import describe, peak_memory, verdict
+from benchmarks import peers, scale
+from benchmarks.fold import Fold, measure, simulated_fold
+from benchmarks.machine import alone, describe, gemm_rate, verdict
 
-TARGET_SECONDS = 6.0
+TARGET_SECONDS = {"fold": 1.5, "figure": 120.0, "gene": 0.005}
 TARGET_BYTES = 1.5e9
+FIGURE_MODELS = ("random", "mean", "gp")
 
 
 @click.command()
 @click.option("--runs", default=5, show_default=True, help="Runs, of which the median is told.")
-@click.option("--fold", type=click.Path(path_type=Path), hidden=True)
-def main(runs: int, fold: Path | None) -> None:
-    """Measure fit and prediction of one fold."""
-    if fold is not None:
-        click.echo(json.dumps(measure(fold, runs)))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fold.npz"
-        shape = save_fold(path)
-        command = [sys.executable, "-m", "benchmarks.gp", "--runs", str(runs), "--fold", str(path)]
-        # Threads wait as in the app and on the command line.
-        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
-    measured = json.loads(done.stdout)
-    seconds = float(np.median(measured["seconds"]))
-    spread = f"{min(measured['seconds']):.2f} to {max(measured['seconds']):.2f}"
-    click.echo(f"Gaussian process, {shape}")
-    click.echo(
-        f"median of {runs} runs: {seconds:.2f} s ({spread}); target < {TARGET_SECONDS:g} s:"
-        f" {verdict(seconds, TARGET_SECONDS)}"
-    )
-    click.echo(
-        f"processor time of a run, all cores: {np.median(measured['processor']):.2f} s (where it is"
-        " much less than seconds x cores, other programs were running)"
-    )
-    click.echo(
-        f"peak memory of the process: {measured['peak'] / 1e9:.2f} GB;"
-        f" target < {TARGET_BYTES / 1e9:g} GB: {verdict(measured['peak'], TARGET_BYTES)}"
-    )
-    click.echo(
-        f"likelihood evaluations: {measured['evaluations']}; lengthscale"
-        f" {measured['lengthscale']:.3g}"
-    )
-    click.echo(f"measured on: {describe()}")
+@click.option("--quick", is_flag=True, help="Leave out peers and growing data.")
+def main(runs: int, quick: bool) -> None:
+    """Measure fit, prediction, Figure 1, peers and growth."""
+    click.echo(f"measured on: {describe()}\n")
+    fold = simulated_fold()
+    report_fold(fold, runs)
+    report_figure()
+    report_gene()
+    if not quick:
+        click.echo("\nPeers, on the first D genes of the same fold")
+        peers.report(fold, runs)
+        click.echo(
+            f"\nGrowth, on random data with {scale.SOURCES} sources of {scale.COLUMNS} inputs"
+        )
+        scale.report()
 
 
-def save_fold(path: Path) -> str:
-    """Write the simulated screen's first fold; returns its size in words."""
+def report_fold(fold: Fold, runs: int) -> None:
+    """Print time and memory of both models, and how far they are from matrix products."""
+    rates = {precision: gemm_rate(precision) for precision in ("float64", "float32")}
+    click.echo(f"Gaussian process, {fold}")
+    for model, target in (("gp", TARGET_SECONDS["fold"]), ("gp-paper", None)):
+        cost = alone(measure, model, fold, runs)
+        aim = "" if target is None else f"; target < {target:g} s: {verdict(cost.median, target)}"
+        click.echo(
+            f"{model}: median of {runs} runs {cost.median:.2f} s ({min(cost.seconds):.2f} to"
+            f" {max(cost.seconds):.2f}){aim}"
+        )
+        click.echo(
+            f"  processor time, all cores: {np.median(cost.processor):.2f} s (much less than"
+            " seconds x cores: other programs were running)"
+        )
+        click.echo(
+            f"  peak memory: {cost.peak / 1e9:.2f} GB; target < {TARGET_BYTES / 1e9:g} GB:"
+            f" {verdict(cost.peak, TARGET_BYTES)}"
+        )
+        work, ideal = cost.work, cost.work.seconds_at(rates)
+        rate = sum(work.operations.values()) / cost.median / 1e9
+        operations = ", ".join(f"{n / 1e9:.0f} GFLOP in {p}" for p, n in work.operations.items())
+        factorised = ", ".join(f"{n} of {size:,}" for size, n in sorted(work.factorised.items()))
+        click.echo(
+            f"  matrix algebra: {operations}, {rate:.0f} GFLOP/s; as matrix products at the"
+            f" machine's rate it would take {ideal:.2f} s, {ideal / cost.median:.0%} of the time"
+        )
+        click.echo(f"  likelihoods by number of perturbations: {factorised}")
+
+
+def report_figure() -> None:
+    """Print the time of Figure 1."""
+    seconds, fits = alone(figure)
+    click.echo(
+        f"Figure 1 of one simulated line, {', '.join(FIGURE_MODELS)}, {fits} fits scored from"
+        f" nothing: {seconds:.0f} s; target < {TARGET_SECONDS['figure']:g} s:"
+        f" {verdict(seconds, TARGET_SECONDS['figure'])}"
+    )
+
+
+def figure() -> tuple[float, int]:
+    """Seconds of all fits and scores behind Figure 1 of one line, and how many fits."""
+    logging.getLogger("streamlit").setLevel(logging.ERROR)
+    from llmpert.datasets import simulated_dataset
+    from llmpert.evaluation.experiment import Experiment
+    from llmpert.evaluation.grid import grid, run
+    from llmpert.evaluation.results import summarise
+    from llmpert.evaluation.store import ResultsStore
+    from llmpert.models.gp import GaussianProcess  # noqa: F401 - its import is not timed
+    from llmpert.ui.data import PAPER_SIZES, REPEATS
+
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        data = simulated_dataset()
+        line = next(iter(data.screens))
+        store = ResultsStore(Path(folder))
+        experiments = [
+            Experiment(data.problem(line, embedding), store=store)
+            for embedding in data.embedding_choices
+        ]
+        fits = grid(experiments, FIGURE_MODELS, PAPER_SIZES, REPEATS)
+        summarise(run(fits).table)
+        return time.perf_counter() - start, len(fits)
+
+
+def report_gene() -> None:
+    """Print the time of one gene's prediction."""
+    seconds = alone(gene)
+    click.echo(
+        f"one gene from a fitted model: median of {len(seconds)} genes"
+        f" {np.median(seconds) * 1e3:.1f} ms ({min(seconds) * 1e3:.1f} to"
+        f" {max(seconds) * 1e3:.1f}); target < {TARGET_SECONDS['gene'] * 1e3:g} ms:"
+        f" {verdict(float(np.median(seconds)), TARGET_SECONDS['gene'])}"
+    )
+
+
+def gene() -> list[float]:
+    """Seconds of the prediction of each of 100 genes by a model fitted to the others."""
     from llmpert.datasets import simulated_dataset
     from llmpert.evaluation.experiment import Experiment
 
     data = simulated_dataset()
     problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
-    experiment = Experiment(problem)
-    split = experiment.split(experiment.largest_training_size, fold=0)
-    inputs, _ = problem.inputs(experiment.settings.components)
-    columns = experiment.columns(split.pool)
-    response = problem.screen.response[np.ix_(split.train, columns)]
-    np.savez(path, inputs=inputs[split.train], response=response, test=inputs[split.test])
-    return (
-        f"{response.shape[0]:,} training perturbations x {response.shape[1]:,} genes,"
-        f" {inputs.shape[1]} inputs, {len(split.test):,} predictions with standard deviation"
-    )
-
-
-def measure(path: Path, runs: int) -> dict[str, object]:
-    """Wall and processor seconds of each run, and peak memory; imports are not timed."""
-    from llmpert.models.gp import GaussianProcess
-
-    fold = np.load(path)
-    inputs, response, test = fold["inputs"], fold["response"], fold["test"]
-    seconds, processor = [], []
-    for _ in range(runs):
-        start, work = time.perf_counter(), time.process_time()
-        model = GaussianProcess().fit(inputs, response)
-        model.predict(test, return_std=True)
+    genes = [str(name) for name in problem.screen.perturbations[:100]]
+    model = Experiment(problem).fit_all("gp", held_out=genes)
+    seconds = []
+    for name in genes:
+        start = time.perf_counter()
+        model.predict([name])
         seconds.append(time.perf_counter() - start)
-        processor.append(time.process_time() - work)
-    return {
-        "seconds": seconds,
-        "processor": processor,
-        "peak": peak_memory(),
-        "evaluations": model.evaluations_,
-        "lengthscale": model.lengthscale_,
-    }
+    return seconds
 
 
 if __name__ == "__main__":
