@@ -162,6 +162,15 @@ def components(number: int, problem: Problem) -> tuple[np.ndarray, Parts]:
     return inputs, joined.parts
 
 
+def weighted(number: int, problem: Problem) -> tuple[np.ndarray, Parts]:
+    """Components with their standard deviations to the power 1.5: the leading ones count more."""
+    inputs, parts = components(number, problem)
+    inputs = inputs * np.sqrt(inputs.std(axis=0))
+    for part in parts.values():
+        inputs[:, part] /= np.sqrt(np.square(inputs[:, part]).sum(axis=1).mean())
+    return inputs, parts
+
+
 def of_raw_vectors(problem: Problem) -> tuple[np.ndarray, Parts]:
     """Principal components of the vectors as they are, in units of their mean squared length."""
     columns, parts = [], {}
@@ -213,6 +222,14 @@ ALTERNATIVES = (
     *(
         Alternative(f"gp on {number} components a source", GP.build, partial(components, number))
         for number in (25, 100, 256)
+    ),
+    *(
+        Alternative(
+            f"gp on {number} components a source, leading ones weighted up",
+            GP.build,
+            partial(weighted, number),
+        )
+        for number in (50, 100, 256)
     ),
 )
 

@@ -107,3 +107,15 @@ def test_it_says_what_it_needs(monkeypatch, tmp_path):
     done = CliRunner().invoke(alternatives.main)
     assert done.exit_code == 1
     assert "LLMPERT_REAL_DATA" in done.output
+
+
+def test_weighted_components_keep_each_sources_scale():
+    problem = EXPERIMENT.problem
+    plain, parts = alternatives.components(5, problem)
+    found, same = alternatives.weighted(5, problem)
+    assert parts == same
+    for part in parts.values():
+        assert np.square(found[:, part]).sum(axis=1).mean() == pytest.approx(1)
+        weights = plain[:, part].std(axis=0) ** 1.5
+        spread = found[:, part].std(axis=0)
+        np.testing.assert_allclose(spread / spread[0], weights / weights[0])
