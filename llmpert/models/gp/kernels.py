@@ -28,7 +28,9 @@ ODDS_LIMITS = (1e-3, 1e3)
 
 # Widths of the priors, on logarithms. They are wide on purpose: a lengthscale e² times the median
 # distance, or a ratio of e⁴, costs half a nat beside a likelihood that counts N x D numbers. They
-# decide what the data leave open, such as the lengthscale of a source without signal.
+# decide what the data leave open, such as the lengthscale of a source without signal. A source is
+# taken to say nothing until the responses speak for it (`NOTICEABLE_RATIO` is the prior's centre):
+# with a lengthscale below all distances its kernel would be another name for noise.
 RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
 
 STEP = 1e-4
@@ -89,7 +91,7 @@ class Covariance(Module):
                     lengthscale_prior=_log_normal(median, LENGTHSCALE_PRIOR),
                 ),
                 outputscale_constraint=_logarithmic(),
-                outputscale_prior=_log_normal(1.0, RATIO_PRIOR),
+                outputscale_prior=_log_normal(NOTICEABLE_RATIO, RATIO_PRIOR),
             )
             for median in medians
         )

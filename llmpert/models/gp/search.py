@@ -1,6 +1,7 @@
 """The search for hyper-parameters: Newton steps, on few perturbations before all."""
 
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,10 +9,11 @@ from llmpert.models.gp.kernels import Covariance
 from llmpert.models.gp.likelihood import Evidence, Posterior
 
 # The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
-# search starts at the best of these; ratios are shared by all sources, lengthscales in median
+# search starts at the best few of these; ratios are shared by all sources, lengthscales in median
 # distances.
 RATIO_STARTS = (0.1, 10.0)
 LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
+STARTS = 3
 
 FEWEST = 150
 """Perturbations that the first, cheapest search has at least (where there are as many)."""
@@ -22,6 +24,14 @@ TOLERANCE, ROUGH_TOLERANCE = 5e-6, 2e-5
 LONGEST_STEP = 1.0
 MOST_DAMPING, LEAST_DAMPING = 1e4, 0.05
 MOST_STEPS = 100
+
+
+class Optimum(NamedTuple):
+    """Where a search ended."""
+
+    values: np.ndarray
+    loss: float
+    log_likelihood: float
 
 
 def search(evidence: Evidence, covariance: Covariance) -> float:
@@ -35,34 +45,34 @@ def search(evidence: Evidence, covariance: Covariance) -> float:
     The log marginal likelihood there, in nats.
     """
     stride = 1 << max(0, (len(evidence.gram) // FEWEST).bit_length() - 1)
-    start = _best_start(evidence.every(stride), covariance)
-    found: list[np.ndarray] = []
-    while True:
-        last = stride == 1
-        tolerance = TOLERANCE if last else ROUGH_TOLERANCE
-        values, likelihood = _climb(evidence.every(stride), covariance, start, tolerance)
-        if last:
-            covariance.place(values)
-            return likelihood
-        found.append(values)
+    part = evidence.every(stride)
+    best = min(
+        (_climb(part, covariance, start, stride) for start in _starts(part, covariance)),
+        key=lambda optimum: optimum.loss,
+    )
+    before = best.values
+    while stride > 1:
         # What doubling the perturbations changed last time, it changes about half once more.
-        start = values + (values - found[-2]) / 2 if len(found) > 1 else values
-        start = covariance.with_noticeable_ratios(start)
+        start = covariance.with_noticeable_ratios(best.values + (best.values - before) / 2)
+        before = best.values
         stride //= 2
+        best = _climb(evidence.every(stride), covariance, start, stride)
+    covariance.place(best.values)
+    return best.log_likelihood
 
 
-def _best_start(evidence: Evidence, covariance: Covariance) -> np.ndarray:
+def _starts(evidence: Evidence, covariance: Covariance) -> list[np.ndarray]:
+    """The best few of all."""
     starts = [
         covariance.values(ratio, lengthscale)
         for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
     ]
-    return min(starts, key=lambda values: Posterior(evidence, covariance, values).loss)
+    return sorted(starts, key=lambda values: Posterior(evidence, covariance, values).loss)[:STARTS]
 
 
-def _climb(
-    evidence: Evidence, covariance: Covariance, values: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, float]:
+def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray, stride: int) -> Optimum:
     """Newton steps with the average information, damped where they fail (Marquardt 1963)."""
+    tolerance = TOLERANCE if stride == 1 else ROUGH_TOLERANCE
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
     here = Posterior(evidence, covariance, values)
@@ -87,7 +97,7 @@ def _climb(
         values, here = moved, there
         if max(gained, -0.5 * gradient[free] @ step) < tolerance:
             break
-    return values, here.log_likelihood
+    return Optimum(values, here.loss, here.log_likelihood)
 
 
 def _step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:

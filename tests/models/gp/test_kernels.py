@@ -112,11 +112,11 @@ def test_slopes_agree_with_forward_derivatives_of_the_dense_matrix(size):
     assert len(placed(by_cells=False).slopes(d, scarcity, right)) == 4
 
 
-def test_prior_is_log_normal_around_medians_and_one():
+def test_prior_is_log_normal_around_medians_and_little_signal():
     expected = sum(
         norm(math.log(centre), width).logpdf(value)
         for value, centre, width in zip(
-            VALUES, [1, MEDIANS[0], 1, MEDIANS[1], 1], [4, 2, 4, 2, 2], strict=True
+            VALUES, [0.01, MEDIANS[0], 0.01, MEDIANS[1], 1], [4, 2, 4, 2, 2], strict=True
         )
     )
     density, gradient, curvature = placed().log_prior()
