@@ -15,23 +15,25 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.metrics import pearson
 from llmpert.problem import Problem
 
-EXPERIMENT = Experiment(
-    Problem.align(screen(), [embedding(), embedding("sequence", seed=2)]), Settings(features=20)
-)
+
+@pytest.fixture
+def experiment(own_home):
+    problem = Problem.align(screen(), [embedding(), embedding("sequence", seed=2)])
+    return Experiment(problem, Settings(features=20))
 
 
-def test_the_reference_is_scored_as_in_every_evaluation():
-    found = alternatives.scores(EXPERIMENT, GP)
+def test_the_reference_is_scored_as_in_every_evaluation(experiment):
+    found = alternatives.scores(experiment, GP)
     for fold, part in found.groupby("fold"):
-        kept = EXPERIMENT.scores("gp", EXPERIMENT.largest_training_size, fold)
-        rows = EXPERIMENT.problem.screen.perturbations[part.index]
+        kept = experiment.scores("gp", experiment.largest_training_size, fold)
+        rows = experiment.problem.screen.perturbations[part.index]
         assert rows.tolist() == kept["perturbation"].tolist()
         # Kept predictions are single precision.
         np.testing.assert_allclose(part["value"], kept["pearson_all"], atol=1e-5)
 
 
-def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on():
-    response = EXPERIMENT.problem.screen.response
+def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on(experiment):
+    response = experiment.problem.screen.response
     seen = []
 
     class Spy:
@@ -42,11 +44,11 @@ def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on():
         def predict(self, Z):
             return np.tile(seen[-1].mean(axis=0), (len(Z), 1))
 
-    found = alternatives.scores(EXPERIMENT, Alternative("spy", lambda parts: Spy()))
+    found = alternatives.scores(experiment, Alternative("spy", lambda parts: Spy()))
     assert sorted(found.index) == list(range(len(response)))
     for fold, Y in enumerate(seen):
-        part = EXPERIMENT.split(EXPERIMENT.largest_training_size, fold)
-        columns = EXPERIMENT.columns(part.pool)
+        part = experiment.split(experiment.largest_training_size, fold)
+        columns = experiment.columns(part.pool)
         np.testing.assert_array_equal(Y, response[part.train][:, columns])
         assert not set(part.train) & set(part.test)
         expected = pearson(np.tile(Y.mean(axis=0), (8, 1)), response[part.test][:, columns])
@@ -91,11 +93,11 @@ def test_only_a_gain_beyond_both_errors_on_every_line_is_kept():
     assert alternatives.verdict([(0.02, 0.01, 0.01), (-0.03, 0.01, 0.02)]) == "drop"
 
 
-def test_a_table_has_a_row_for_each_alternative(monkeypatch):
+def test_a_table_has_a_row_for_each_alternative(monkeypatch, experiment):
     few = [a for a in ALTERNATIVES if a.name.startswith(("ridge", "linear", "a product"))]
     few.append(Alternative("gp again", GP.build, partial(alternatives.components, 50)))
     monkeypatch.setattr(alternatives, "ALTERNATIVES", few)
-    header, reference, *body = alternatives.table([EXPERIMENT], lambda name: None)
+    header, reference, *body = alternatives.table([experiment], lambda name: None)
     assert header == ["model", "LineA", "difference", "verdict"]
     assert {len(row) for row in (reference, *body)} == {4}
     assert [row[0] for row in body] == [a.name for a in few]
@@ -109,8 +111,8 @@ def test_it_says_what_it_needs(monkeypatch, tmp_path):
     assert "LLMPERT_REAL_DATA" in done.output
 
 
-def test_weighted_components_keep_each_sources_scale():
-    problem = EXPERIMENT.problem
+def test_weighted_components_keep_each_sources_scale(experiment):
+    problem = experiment.problem
     plain, parts = alternatives.components(5, problem)
     found, same = alternatives.weighted(5, problem)
     assert parts == same
