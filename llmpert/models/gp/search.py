@@ -9,11 +9,11 @@ from llmpert.models.gp.kernels import Covariance
 from llmpert.models.gp.likelihood import Evidence, Posterior
 
 # The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
-# search starts at the best few of these; ratios are shared by all sources, lengthscales in median
+# search starts at the best two of these; ratios are shared by all sources, lengthscales in median
 # distances.
 RATIO_STARTS = (0.1, 10.0)
 LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
-STARTS = 3
+STARTS = 2
 
 FEWEST = 150
 """Perturbations that the first, cheapest search has at least (where there are as many)."""
@@ -62,7 +62,7 @@ def search(evidence: Evidence, covariance: Covariance) -> float:
 
 
 def _starts(evidence: Evidence, covariance: Covariance) -> list[np.ndarray]:
-    """The best few of all."""
+    """The best of all."""
     starts = [
         covariance.values(ratio, lengthscale)
         for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
