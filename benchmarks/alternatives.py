@@ -105,11 +105,6 @@ def linear_and_rbf(parts: Parts) -> GaussianProcess:
     return GaussianProcess(twice, kernel=lambda **options: next(kinds)(**options))
 
 
-def with_product(parts: Parts) -> GaussianProcess:
-    """RBF kernels multiply to one of all their inputs side by side."""
-    return GaussianProcess({**parts, "product": slice(None)})
-
-
 def rational_quadratic(parts: Parts) -> MostLikely:
     return MostLikely(
         [GaussianProcess(parts, kernel=partial(RationalQuadratic, alpha)) for alpha in (0.5, 1, 2)]
@@ -214,7 +209,6 @@ ALTERNATIVES = (
     Alternative("Matérn 1/2", gp(kernel=Matern12)),
     Alternative("rational quadratic, alpha by likelihood", rational_quadratic),
     Alternative("linear + RBF", linear_and_rbf),
-    Alternative("a product of all kernels added to their sum", with_product, joins=True),
     Alternative("kernel ridge, penalty and width tuned", kernel_ridge),
     Alternative("ridge, penalty tuned", lambda parts: RidgeCV(np.geomspace(1e-2, 1e3, 16))),
     Alternative("kNN, k, distance and weights tuned", neighbours),
