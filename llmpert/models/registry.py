@@ -86,6 +86,7 @@ MODELS: dict[str, ModelSpec] = {
             summary="One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
             build=lambda seed, parts: _imported("gp", "GaussianProcess")(noise="shared"),
+            version=2,
             gives_std=True,
         ),
         ModelSpec(
@@ -94,7 +95,7 @@ MODELS: dict[str, ModelSpec] = {
             summary="Smooth interpolation between training genes: one RBF kernel an embedding, and"
             " error bars that differ between genes.",
             build=lambda seed, parts: _imported("gp", "GaussianProcess")(parts),
-            version=2,
+            version=3,
             gives_std=True,
             uses_cells=True,
         ),

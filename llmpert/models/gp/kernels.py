@@ -9,6 +9,7 @@ r the noise of each perturbation relative to a typical one. A source that says n
 responses gets a ratio near 0 and costs the others nothing.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -39,6 +40,9 @@ STEP = 1e-4
 NOTICEABLE_RATIO = 1e-2
 """The ratio from which a search can tell whether a source says anything."""
 
+SILENT_RATIO = 2e-2
+"""Below it a kernel's lengthscale changes next to nothing, and a search leaves it alone."""
+
 BLOCK = 64
 """Rows of a covariance that are worked on at a time: temporaries stay in the processor's cache."""
 
@@ -53,9 +57,26 @@ class RBF(RBFKernel):
 
     def at(self, distances: torch.Tensor) -> torch.Tensor:
         """exp(-d²/2l²) of distances d."""
+        return _Gaussian.apply(distances, self.lengthscale)
+
+
+class _Gaussian(torch.autograd.Function):
+    """exp(-d²/2l²) and its gradient with respect to l, in few passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, distances: torch.Tensor, lengthscale: torch.Tensor) -> torch.Tensor:
         # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
-        reach = 100 * self.lengthscale.item()
-        return (distances.clamp_max(reach) / self.lengthscale).square().mul(-0.5).exp()
+        squares = (distances / lengthscale).clamp_max_(100)
+        squares.mul_(squares)
+        value = torch.mul(squares, -0.5).exp_()
+        ctx.save_for_backward(squares, value, lengthscale)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[None, torch.Tensor]:
+        squares, value, lengthscale = ctx.saved_tensors
+        slope = (squares.mul_(value)).mul_(grad_outputs[0]).sum()
+        return None, slope / lengthscale
 
 
 class Covariance(Module):
@@ -107,6 +128,13 @@ class Covariance(Module):
             for kernel in self.kernels
             for parameter in (kernel.raw_outputscale, kernel.base_kernel.raw_lengthscale)
         ) + ((self.raw_odds,) if by_cells else ())
+        priors = [
+            prior
+            for kernel in self.kernels
+            for prior in (kernel.outputscale_prior, kernel.base_kernel.lengthscale_prior)
+        ] + ([self.odds_prior] if by_cells else [])
+        self._centres = np.array([prior.loc.item() for prior in priors])
+        self._widths = np.array([prior.scale.item() for prior in priors])
 
     @property
     def ratios(self) -> np.ndarray:
@@ -135,6 +163,18 @@ class Covariance(Module):
         raised[ratios] = np.maximum(values[ratios], np.log(NOTICEABLE_RATIO))
         return raised
 
+    def matters(self, values: np.ndarray) -> np.ndarray:
+        """Which free parameters matter: not the lengthscale of a kernel that is all but empty."""
+        matters = np.ones(len(values), dtype=bool)
+        kernels = 2 * len(self.kernels)
+        matters[1:kernels:2] = values[0:kernels:2] > np.log(SILENT_RATIO)
+        return matters
+
+    @property
+    def longest_step(self) -> np.ndarray:
+        """How far a search may go at once in each free parameter: lengthscales bend the most."""
+        return np.array([1.0, 0.5] * len(self.kernels) + ([1.0] if self.by_cells else []))
+
     @property
     def limits(self) -> np.ndarray:
         """Lowest and highest value of each free parameter, P x 2."""
@@ -153,15 +193,10 @@ class Covariance(Module):
 
     def log_prior(self) -> tuple[float, np.ndarray, np.ndarray]:
         """Log density of the free parameters, its gradient and the curvature, -d²/dx², of each."""
-        densities = [
-            prior.log_prob(closure(owner)).sum()
-            for _, owner, prior, closure, _ in self.named_priors()
-        ]
-        density = torch.stack(densities).sum()
-        gradient = [g.sum().item() for g in torch.autograd.grad(density, self._free)]
-        widths = [RATIO_PRIOR, LENGTHSCALE_PRIOR] * len(self.kernels)
-        widths += [ODDS_PRIOR] if self.by_cells else []
-        return density.item(), np.array(gradient), 1 / np.square(widths)
+        values = np.array([parameter.item() for parameter in self._free])
+        standardised = (values - self._centres) / self._widths
+        density = -0.5 * (standardised**2 + np.log(2 * np.pi * self._widths**2)).sum()
+        return float(density), -standardised / self._widths, 1 / self._widths**2
 
     def between(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
         """K, from the distances in each source (matrices of one shape)."""
@@ -169,7 +204,7 @@ class Covariance(Module):
             kernel.outputscale * kernel.base_kernel.at(d)
             for kernel, d in zip(self.kernels, distances, strict=True)
         ]
-        return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
+        return functools.reduce(torch.add, parts)
 
     def prior_signal(self) -> float:
         """K of a gene with itself."""

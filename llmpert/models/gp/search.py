@@ -18,10 +18,13 @@ STARTS = 2
 FEWEST = 150
 """Perturbations that the first, cheapest search has at least (where there are as many)."""
 
-# A search ends with the step that promises less than this, per number in Y. Steps converge fast:
-# what remains is far less. On part of the perturbations the optimum is only a start for the next.
-TOLERANCE, ROUGH_TOLERANCE = 5e-6, 2e-5
-LONGEST_STEP = 1.0
+# A search ends with the step that gains less than this, per number in Y. Steps converge fast: what
+# remains is far less.
+TOLERANCE = 2e-5
+
+LEAST_CURVATURE = 5e-6
+"""Added to all curvatures: it holds parameters whose change would gain next to nothing."""
+
 MOST_DAMPING, LEAST_DAMPING = 1e4, 0.05
 MOST_STEPS = 100
 
@@ -46,23 +49,18 @@ def search(evidence: Evidence, covariance: Covariance) -> float:
     """
     stride = 1 << max(0, (len(evidence.gram) // FEWEST).bit_length() - 1)
     part = evidence.every(stride)
-    best = min(
-        (_climb(part, covariance, start, stride) for start in _starts(part, covariance)),
-        key=lambda optimum: optimum.loss,
-    )
-    before = best.values
+    tries = [_climb(part, covariance, start) for start in _starts(part, covariance)]
+    best = min(tries, key=lambda optimum: optimum.loss)
     while stride > 1:
-        # What doubling the perturbations changed last time, it changes about half once more.
-        start = covariance.with_noticeable_ratios(best.values + (best.values - before) / 2)
-        before = best.values
         stride //= 2
-        best = _climb(evidence.every(stride), covariance, start, stride)
+        start = covariance.with_noticeable_ratios(best.values)
+        best = _climb(evidence.every(stride), covariance, start)
     covariance.place(best.values)
     return best.log_likelihood
 
 
 def _starts(evidence: Evidence, covariance: Covariance) -> list[np.ndarray]:
-    """The best of all."""
+    """The best few of all."""
     starts = [
         covariance.values(ratio, lengthscale)
         for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
@@ -70,9 +68,8 @@ def _starts(evidence: Evidence, covariance: Covariance) -> list[np.ndarray]:
     return sorted(starts, key=lambda values: Posterior(evidence, covariance, values).loss)[:STARTS]
 
 
-def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray, stride: int) -> Optimum:
+def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray) -> Optimum:
     """Newton steps with the average information, damped where they fail (Marquardt 1963)."""
-    tolerance = TOLERANCE if stride == 1 else ROUGH_TOLERANCE
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
     here = Posterior(evidence, covariance, values)
@@ -81,8 +78,10 @@ def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray, strid
         gradient, information = here.gradient(), here.information()
         # Where a limit keeps a parameter from going down the gradient, the others move alone.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
+        free &= covariance.matters(values)
         while damping < MOST_DAMPING:
             step = _step(gradient[free], information[np.ix_(free, free)], damping)
+            step = step.clip(-covariance.longest_step[free], covariance.longest_step[free])
             moved = values.copy()
             moved[free] += step
             moved = moved.clip(low, high)
@@ -95,16 +94,11 @@ def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray, strid
             break
         damping = damping / 4 if damping > LEAST_DAMPING else 0.0
         values, here = moved, there
-        if max(gained, -0.5 * gradient[free] @ step) < tolerance:
+        if gained < TOLERANCE:
             break
     return Optimum(values, here.loss, here.log_likelihood)
 
 
 def _step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:
-    """Newton's step, each parameter by at most `LONGEST_STEP`.
-
-    Where a kernel is empty its lengthscale has hardly any curvature. The tolerance, added to all,
-    keeps it from wandering: what promises no gain does not move.
-    """
-    curvature = information + np.diag(damping * information.diagonal() + TOLERANCE)
-    return -np.linalg.solve(curvature, gradient).clip(-LONGEST_STEP, LONGEST_STEP)
+    curvature = information + np.diag(damping * information.diagonal() + LEAST_CURVATURE)
+    return -np.linalg.solve(curvature, gradient)

@@ -6,6 +6,7 @@ differ in their noise: from one eigendecomposition, a solve for any noise level 
 """
 
 import torch
+from scipy.linalg import eigh
 
 
 class Cholesky:
@@ -50,8 +51,10 @@ class Spectrum:
         self._deviation = noise.sqrt()
         whitened = signal / self._deviation
         whitened /= self._deviation[:, None]
-        values, self._vectors = torch.linalg.eigh(whitened)
-        self.values = values.clamp_min(0)
+        # SciPy's divide and conquer is a fifth faster than torch's here.
+        values, vectors = eigh(whitened.numpy(), driver="evd", overwrite_a=True, check_finite=False)
+        self._vectors = torch.from_numpy(vectors)
+        self.values = torch.from_numpy(values).clamp_min(0)
         """λ, N, ascending."""
 
     def rotate(self, rows: torch.Tensor) -> torch.Tensor:

@@ -96,7 +96,7 @@ problems = st.builds(
 
 def kernel(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """K, in units of the noise of a typical measurement."""
-    columns = {**model.parts, "jointly": slice(None)}
+    columns = {**model.parts, "+".join(model.parts): slice(None)}
     K = np.zeros((len(A), len(B)))
     for name, ratio in model.ratios_.items():
         d = cdist(A[:, columns[name]], B[:, columns[name]]) / model.lengthscales_[name]

@@ -52,7 +52,8 @@ def drawn(
 def reference(model: GaussianProcess, Z: np.ndarray, Y: np.ndarray) -> GaussianProcessRegressor:
     """scikit-learn's Gaussian process at our hyper-parameters, on centred responses."""
     noise = model.noise_variance_[0]
-    columns = {**(model.parts or {"all": slice(None)}), "jointly": slice(None)}
+    parts = model.parts or {"all": slice(None)}
+    columns = {**parts, "+".join(parts): slice(None)}
     kernel = WhiteKernel(noise)
     for name, ratio in model.ratios_.items():
         part = Columns(model.lengthscales_[name], columns[name])
@@ -212,7 +213,8 @@ def test_leave_one_out_is_a_fit_to_the_others(by_cells):
 
 def signal(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """K between genes, in units of the noise of a typical measurement."""
-    columns = {**(model.parts or {"all": slice(None)}), "jointly": slice(None)}
+    parts = model.parts or {"all": slice(None)}
+    columns = {**parts, "+".join(parts): slice(None)}
     return sum(
         ratio
         * np.exp(

@@ -44,7 +44,8 @@ def starts(covariance: Covariance) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("by_cells", [False, True])
-@pytest.mark.parametrize(("size", "sources"), [(2, 1), (9, 2), (40, 1), (40, 3), (80, 2)])
+# Among a handful of perturbations with two sources several optima are alike, and any may be found.
+@pytest.mark.parametrize(("size", "sources"), [(2, 1), (16, 2), (40, 1), (40, 3), (80, 2)])
 @pytest.mark.parametrize("seed", range(2))
 def test_optimum_is_scipys_best_of_many(seed, size, sources, by_cells):
     data, covariance = random_evidence(seed, size, sources, by_cells=by_cells)
