@@ -10,7 +10,8 @@ size = controls.choose_size(dataset)
 show.heading(
     "Model classes",
     "Does it matter how the embedding is used? The same inputs through the nearest neighbour, a"
-    " linear regression and a Gaussian process; dashed lines need no embedding at all.",
+    " linear regression, the paper's Gaussian process and this program's; dashed lines need no"
+    " embedding at all.",
     dataset,
 )
 with show.errors_as_sentences():
@@ -18,7 +19,7 @@ with show.errors_as_sentences():
 show.figure(
     model_classes(summary, line, size, list(data.METRICS.values()), dataset.simulated),
     name=f"model-classes-{line}-{size}",
-    alt=f"Accuracy of kNN, linear regression and Gaussian process in {line} by embedding,"
+    alt=f"Accuracy of kNN, linear regression and two Gaussian processes in {line} by embedding,"
     " one panel a metric.",
     numbers=summary,
     caption=show.caption(dataset, about),
