@@ -1,6 +1,6 @@
 """Build `data/simulated_results.parquet`: the scores that the pages show of the simulated data.
 
-Run from the repository's root; it takes about half an hour on one core:
+Run from the repository's root; it takes about ten minutes on two cores:
 
     python -m data.build_shipped_results                # work in the data folder (LLMPERT_HOME)
     python -m data.build_shipped_results --work DIR     # keep finished fits in DIR

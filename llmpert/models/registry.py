@@ -95,7 +95,7 @@ MODELS: dict[str, ModelSpec] = {
             summary="Smooth interpolation between training genes: one RBF kernel an embedding, and"
             " error bars that differ between genes.",
             build=lambda seed, parts: _imported("gp", "GaussianProcess")(parts),
-            version=3,
+            version=4,
             gives_std=True,
             uses_cells=True,
         ),

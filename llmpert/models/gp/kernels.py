@@ -40,6 +40,9 @@ STEP = 1e-4
 NOTICEABLE_RATIO = 1e-2
 """The ratio from which a search can tell whether a source says anything."""
 
+SMALL_RATIO, EMPTYING_STEP = 5e-2, 3.0
+"""Ratios below the first that shrink do so by a further e³ at once."""
+
 SILENT_RATIO = 2e-2
 """Below it a kernel's lengthscale changes next to nothing, and a search leaves it alone."""
 
@@ -169,6 +172,16 @@ class Covariance(Module):
         kernels = 2 * len(self.kernels)
         matters[1:kernels:2] = values[0:kernels:2] > np.log(SILENT_RATIO)
         return matters
+
+    def emptied(self, values: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """A step from `values` to `moved` that lets kernels go which are small and shrink.
+
+        Newton's step divides a ratio that is on its way to 0 by about e, time after time.
+        """
+        ratios = slice(0, 2 * len(self.kernels), 2)
+        leaving = (values[ratios] < np.log(SMALL_RATIO)) & (moved[ratios] < values[ratios] - 0.5)
+        moved[ratios] -= np.where(leaving, EMPTYING_STEP, 0.0)
+        return moved
 
     @property
     def longest_step(self) -> np.ndarray:

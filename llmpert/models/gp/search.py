@@ -15,7 +15,7 @@ RATIO_STARTS = (0.1, 10.0)
 LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
 STARTS = 2
 
-FEWEST = 150
+FEWEST = 100
 """Perturbations that the first, cheapest search has at least (where there are as many)."""
 
 # A search ends with the step that gains less than this, per number in Y. Steps converge fast: what
@@ -84,6 +84,8 @@ def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray) -> Op
             step = step.clip(-covariance.longest_step[free], covariance.longest_step[free])
             moved = values.copy()
             moved[free] += step
+            if not damping:
+                moved = covariance.emptied(values, moved)
             moved = moved.clip(low, high)
             there = Posterior(evidence, covariance, moved)
             gained = here.loss - there.loss
