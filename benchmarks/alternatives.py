@@ -101,7 +101,7 @@ class MostLikely(BaseEstimator):
 
 def linear_and_rbf(parts: Parts) -> GaussianProcess:
     kinds = cycle((RBF, NearlyLinear))
-    twice = {(name, kind): part for name, part in parts.items() for kind in ("rbf", "linear")}
+    twice = {f"{name} {kind}": part for name, part in parts.items() for kind in ("rbf", "linear")}
     return GaussianProcess(twice, kernel=lambda **options: next(kinds)(**options))
 
 
