@@ -32,7 +32,7 @@ def test_text_predicts_unseen_knockdowns(real_data, line, least, gain):
         assert scores[1].nunique() == len(problem.screen.perturbations)
 
 
-@pytest.mark.parametrize(("file", "least"), zip(SCREENS, (0.53, 0.57), strict=True))
+@pytest.mark.parametrize(("file", "least"), list(zip(SCREENS, (0.53, 0.57), strict=True)))
 def test_every_source_adds_to_the_gp_and_intervals_hold_what_they_say(real_data, file, least):
     sources = [read_embedding(real_data / path, name) for name, path in EMBEDDINGS.items()]
     problem = Problem.align(read_screen(real_data / file), sources)
