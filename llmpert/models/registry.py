@@ -86,7 +86,7 @@ MODELS: dict[str, ModelSpec] = {
             summary="One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
             build=lambda seed, parts: _imported("gp", "GaussianProcess")(noise="shared"),
-            version=2,
+            version=3,
             gives_std=True,
         ),
         ModelSpec(
