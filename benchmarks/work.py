@@ -25,7 +25,7 @@ class Work:
 
 @contextmanager
 def counted() -> Iterator[Work]:
-    """Count what torch, and the one eigensolver of SciPy that the model uses, are asked to do."""
+    """Count what torch, and SciPy's eigensolver, are asked to do."""
     import scipy.linalg
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -38,8 +38,6 @@ def counted() -> Iterator[Work]:
         aten.linalg_cholesky_ex: lambda a: len(a) ** 3 / 3,
         aten.cholesky_inverse: lambda a: 2 * len(a) ** 3 / 3,
         aten.linalg_solve_triangular: lambda a, b: len(a) ** 2 * b.shape[1],
-        # To tridiagonal form, divide and conquer, back.
-        aten._linalg_eigh: lambda a: (4 / 3 + 4 / 3 + 2) * len(a) ** 3,
         aten._cdist_forward: lambda a, b: 3 * len(a) * len(b) * a.shape[1],
     }
 
@@ -56,9 +54,14 @@ def counted() -> Iterator[Work]:
 
     def leading(matrix, **options):
         values, vectors = scipy.linalg.eigh(matrix, **options)
+        # To tridiagonal form, and back with each vector that was asked for.
         size, found = vectors.shape
         work.operations["float64"] += round(4 / 3 * size**3 + 2 * size**2 * found)
         return values, vectors
 
-    with patch("llmpert.models.gp.outputs.eigh", leading), Mode():
+    with (
+        patch("llmpert.models.gp.outputs.eigh", leading),
+        patch("llmpert.models.gp.solver.eigh", leading),
+        Mode(),
+    ):
         yield work
