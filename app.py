@@ -1,13 +1,10 @@
 """The pages of llmpert; start with `streamlit run app.py`."""
 
-import os
-
 import streamlit as st
 
-# Fits of several visitors share the cores; threads that wait by spinning for long would slow all
-# of them many times over, threads that never spin slow each. It counts only before torch is
-# imported.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+from llmpert.threads import wait_briefly
+
+wait_briefly()
 
 PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

@@ -41,45 +41,59 @@ COMMAND = "LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives"
 Parts = Mapping[str, slice]
 
 
-class Matern12(MaternKernel):
-    """Matérn 1/2 on distances."""
+class OfScaledSquares:
+    """A kernel of d²/l²: its slope along log l is that along -2 d²."""
 
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
+    at: Callable[[torch.Tensor], torch.Tensor]
+
+    def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As in `RBF`, by automatic differentiation."""
+        return torch.func.jvp(self.at, (squares,), (-2 * squares,))
+
+
+class Matern12(OfScaledSquares, MaternKernel):
+    """Matérn 1/2."""
+
+    def at(self, squares: torch.Tensor) -> torch.Tensor:
         """exp(-d/l)."""
-        return (-distances / self.lengthscale).exp()
+        return (-_root(squares) / self.lengthscale).exp()
 
 
-class Matern32(MaternKernel):
-    """Matérn 3/2 on distances."""
+class Matern32(OfScaledSquares, MaternKernel):
+    """Matérn 3/2."""
 
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
+    def at(self, squares: torch.Tensor) -> torch.Tensor:
         """(1 + √3 d/l) exp(-√3 d/l)."""
-        scaled = 3**0.5 * distances / self.lengthscale
+        scaled = 3**0.5 * _root(squares) / self.lengthscale
         return (1 + scaled) * (-scaled).exp()
 
 
-class RationalQuadratic(RQKernel):
-    """On distances, with a fixed alpha: the search moves ratios and lengthscales only."""
+class RationalQuadratic(OfScaledSquares, RQKernel):
+    """With a fixed alpha: the search moves ratios and lengthscales only."""
 
     def __init__(self, fixed: float, **options: Any) -> None:
         super().__init__(**options)
         self.initialize(alpha=fixed)
-        self.raw_alpha.requires_grad_(False)
 
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
+    def at(self, squares: torch.Tensor) -> torch.Tensor:
         """(1 + d²/2αl²)^-α."""
-        return (1 + (distances / self.lengthscale).square() / (2 * self.alpha)) ** -self.alpha
+        return (1 + squares / self.lengthscale.square() / (2 * self.alpha)) ** -self.alpha
 
 
-class NearlyLinear(RBF):
+class NearlyLinear(OfScaledSquares, RBF):
     """An RBF ten times as long as its lengthscale says.
 
     1 - d²/2l² is all that is left of it, and that is a linear kernel and a constant.
     """
 
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
+    def at(self, squares: torch.Tensor) -> torch.Tensor:
         """exp(-d²/200l²)."""
-        return super().at(distances / 10)
+        return (squares * (-0.005 / self.lengthscale.square())).exp()
+
+
+def _root(squares: torch.Tensor) -> torch.Tensor:
+    """Distances; their slope at 0 is taken for 0 instead of infinity."""
+    return squares.clamp_min(1e-300).sqrt()
 
 
 class MostLikely(BaseEstimator):

@@ -14,6 +14,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from llmpert.threads import WAITING
+
 T = TypeVar("T")
 
 
@@ -40,10 +42,10 @@ def gemm_rate(precision: str = "float64", size: int = 2000, runs: int = 9) -> fl
 def alone(function: Callable[..., T], *arguments: object) -> T:
     """What a function of a module returns in a process of its own, which has nothing else in it.
 
-    Threads wait for each other as in the app (see `app.py`).
+    Its threads wait as in the app (see `llmpert.threads`).
     """
     with (
-        patch.dict(os.environ, {"GOMP_SPINCOUNT": "10000", **os.environ}),
+        patch.dict(os.environ, {**WAITING, **os.environ}),
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
     ):
         return process.submit(function, *arguments).result()

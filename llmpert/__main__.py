@@ -19,6 +19,7 @@ from llmpert.commands.predict import predict
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
 from llmpert.errors import InputError
+from llmpert.threads import wait_briefly
 
 PROGRAM = "python -m llmpert"
 
@@ -57,9 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments:
         What follows `python -m llmpert`; those of the process where None.
     """
-    # Threads that wait by spinning for long slow a fit many times over where something else uses
-    # the cores, threads that never spin slow it always. It counts only before torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    wait_briefly()
     if not sys.warnoptions:
         # Notices of libraries to programmers would bury what is said to the user.
         warnings.simplefilter("ignore")

@@ -55,26 +55,31 @@ def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on(experiment):
         np.testing.assert_array_equal(found["value"][found["fold"] == fold], expected)
 
 
-@pytest.mark.parametrize("kernel", [alternatives.Matern12, alternatives.Matern32])
-def test_kernels_on_distances_equal_gpytorchs(kernel):
+@pytest.mark.parametrize(
+    ("kernel", "options", "stretch"),
+    [
+        (alternatives.Matern12, {"nu": 0.5}, 1),
+        (alternatives.Matern32, {"nu": 1.5}, 1),
+        (alternatives.RationalQuadratic, {"fixed": 0.5}, 1),
+        (alternatives.RationalQuadratic, {"fixed": 2}, 1),
+        (alternatives.NearlyLinear, {}, 10),
+    ],
+)
+def test_kernels_of_squared_distances_equal_gpytorchs(kernel, options, stretch):
     import torch
 
     points = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3)))
-    made = kernel(nu={"Matern12": 0.5, "Matern32": 1.5}[kernel.__name__]).double()
+    squares = torch.cdist(points, points).square()
+    made = kernel(**options).double().requires_grad_(False)
     made.lengthscale = 0.7
-    expected = made(points).to_dense().detach()
-    torch.testing.assert_close(made.at(torch.cdist(points, points)).detach(), expected)
-
-
-@pytest.mark.parametrize("alpha", [0.5, 2])
-def test_the_rational_quadratic_on_distances_equals_gpytorchs(alpha):
-    import torch
-
-    points = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3)))
-    made = alternatives.RationalQuadratic(alpha).double()
-    made.lengthscale = 0.7
-    expected = made(points).to_dense().detach()
-    torch.testing.assert_close(made.at(torch.cdist(points, points)).detach(), expected)
+    expected = made(points / stretch).to_dense()
+    torch.testing.assert_close(made.at(squares), expected)
+    value, slope = made.with_slope(squares)
+    torch.testing.assert_close(value, expected)
+    made.lengthscale = 0.7 * np.exp(1e-6)
+    above = made(points / stretch).to_dense()
+    made.lengthscale = 0.7 / np.exp(1e-6)
+    torch.testing.assert_close(slope, (above - made(points / stretch).to_dense()) / 2e-6)
 
 
 def test_comparisons_are_paired():

@@ -11,7 +11,7 @@ responses gets a ratio near 0 and costs the others nothing.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from gpytorch import Module
 from gpytorch.constraints import Positive
 from gpytorch.kernels import RBFKernel, ScaleKernel
 from gpytorch.priors import NormalPrior
+
+from llmpert.models.gp.blocks import blocks, mirrored
 
 # Search limits: ratios; lengthscales in median distances; the odds of sampling noise. Wide enough
 # never to bind on informative data, narrow enough for a Cholesky factor of any C.
@@ -34,9 +36,6 @@ ODDS_LIMITS = (1e-3, 1e3)
 # with a lengthscale below all distances its kernel would be another name for noise.
 RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
 
-STEP = 1e-4
-"""Of finite differences, in logarithms."""
-
 NOTICEABLE_RATIO = 1e-2
 """The ratio from which a search can tell whether a source says anything."""
 
@@ -46,40 +45,23 @@ SMALL_RATIO, EMPTYING_STEP = 5e-2, 3.0
 SILENT_RATIO = 2e-2
 """Below it a kernel's lengthscale changes next to nothing, and a search leaves it alone."""
 
-BLOCK = 64
-"""Rows of a covariance that are worked on at a time: temporaries stay in the processor's cache."""
-
 
 class RBF(RBFKernel):
-    """GPyTorch's RBF, evaluated on distances that are computed once.
+    """GPyTorch's RBF, evaluated on squared distances that are computed once.
 
     Its own evaluation computes them anew for every lengthscale, by a quadratic expansion that loses
     distances that are small against the largest (one outlying gene is enough), and the matrix is
     then no covariance any more.
     """
 
-    def at(self, distances: torch.Tensor) -> torch.Tensor:
-        """exp(-d²/2l²) of distances d."""
-        return _Gaussian.apply(distances, self.lengthscale)
+    def at(self, squares: torch.Tensor) -> torch.Tensor:
+        """exp(-d²/2l²) of squared distances d²."""
+        return (squares * (-0.5 / self.lengthscale.square())).exp_()
 
-
-class _Gaussian(torch.autograd.Function):
-    """exp(-d²/2l²) and its gradient with respect to l, in few passes over memory."""
-
-    @staticmethod
-    def forward(ctx: Any, distances: torch.Tensor, lengthscale: torch.Tensor) -> torch.Tensor:
-        # From 100 lengthscales on the kernel is 0, and its gradient must not be 0 x infinity.
-        squares = (distances / lengthscale).clamp_max_(100)
-        squares.mul_(squares)
-        value = torch.mul(squares, -0.5).exp_()
-        ctx.save_for_backward(squares, value, lengthscale)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[None, torch.Tensor]:
-        squares, value, lengthscale = ctx.saved_tensors
-        slope = (squares.mul_(value)).mul_(grad_outputs[0]).sum()
-        return None, slope / lengthscale
+    def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The kernel, and its derivative with respect to log l."""
+        value = self.at(squares)
+        return value, (squares * value).div_(self.lengthscale.square())
 
 
 class Covariance(Module):
@@ -96,8 +78,8 @@ class Covariance(Module):
         `1 - share + share * typical cells / cells`: one part that more cells cannot reduce and one
         that they do. The odds, share / (1 - share), are a hyper-parameter.
     kernel:
-        Class of every source's kernel: a GPyTorch kernel with a lengthscale and a method
-        `at(distances)`.
+        Class of every source's kernel: a GPyTorch kernel with a lengthscale and the methods `at`
+        and `with_slope` of `RBF`.
     """
 
     kernels: Any
@@ -125,7 +107,8 @@ class Covariance(Module):
             self.register_prior(
                 "odds_prior", _log_normal(1.0, ODDS_PRIOR), lambda module: module.raw_odds.exp()
             )
-        self.double()
+        # Derivatives are written out: see `derivatives`.
+        self.double().requires_grad_(False)
         self._free = tuple(
             parameter
             for kernel in self.kernels
@@ -200,9 +183,8 @@ class Covariance(Module):
 
     def place(self, values: np.ndarray) -> None:
         """Set the free parameters."""
-        with torch.no_grad():
-            for parameter, value in zip(self._free, values, strict=True):
-                parameter.fill_(float(value))
+        for parameter, value in zip(self._free, values, strict=True):
+            parameter.fill_(float(value))
 
     def log_prior(self) -> tuple[float, np.ndarray, np.ndarray]:
         """Log density of the free parameters, its gradient and the curvature, -d²/dx², of each."""
@@ -211,11 +193,11 @@ class Covariance(Module):
         density = -0.5 * (standardised**2 + np.log(2 * np.pi * self._widths**2)).sum()
         return float(density), -standardised / self._widths, 1 / self._widths**2
 
-    def between(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
-        """K, from the distances in each source (matrices of one shape)."""
+    def between(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
+        """K, from the squared distances in each source (matrices of one shape)."""
         parts = [
             kernel.outputscale * kernel.base_kernel.at(d)
-            for kernel, d in zip(self.kernels, distances, strict=True)
+            for kernel, d in zip(self.kernels, squares, strict=True)
         ]
         return functools.reduce(torch.add, parts)
 
@@ -229,82 +211,61 @@ class Covariance(Module):
             return torch.ones_like(scarcity)
         return 1 + self.raw_odds.sigmoid() * (scarcity - 1)
 
-    def signal(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
+    def signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """K of the training perturbations, N x N."""
-        return _symmetric(distances, self.between)
+        size = len(squares[0])
+        out = torch.empty(size, size, dtype=torch.float64)
+        for rows in blocks(size):
+            out[rows, : rows.stop] = self.between([d[rows, : rows.stop] for d in squares])
+        return mirrored(out)
 
-    def slopes(
-        self, distances: Sequence[torch.Tensor], scarcity: torch.Tensor, right: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """dC/dp B for every free parameter p and a matrix B (N x m), to about 1e-8."""
-        found = []
-        for kernel, d in zip(self.kernels, distances, strict=True):
-            ratio, raw = kernel.outputscale.item(), kernel.base_kernel.raw_lengthscale
-            above, below = (
-                ratio * (_symmetric([d], _single(kernel.base_kernel)) @ right)
-                for _ in _either_side(raw)
-            )
-            found += [(above + below) / 2, (above - below) / (2 * STEP)]
-        if self.by_cells:
-            share = self.raw_odds.sigmoid().detach()
-            found.append((share * (1 - share) * (scarcity - 1))[:, None] * right)
-        return found
-
-    def gradient(
+    def derivatives(
         self,
-        distances: Sequence[torch.Tensor],
+        squares: Sequence[torch.Tensor],
         scarcity: torch.Tensor,
         slope: Callable[[slice], torch.Tensor],
-    ) -> np.ndarray:
-        """Gradient with respect to the free parameters, from that with respect to C.
+        right: torch.Tensor,
+    ) -> tuple[np.ndarray, list[torch.Tensor]]:
+        """Derivatives with respect to the P free parameters, in one pass over the sources.
 
-        `slope(rows)` gives the rows of the symmetric N x N gradient up to the last one's diagonal
-        element, rows x rows.stop; nothing else of it is needed.
+        Parameters
+        ----------
+        squares:
+            Squared distances in each source, N x N.
+        scarcity:
+            Typical cells / cells, N.
+        slope:
+            The derivative of a function with respect to C, symmetric: `slope(rows)` gives its rows
+            up to the last one's diagonal element, rows x rows.stop; no more of it is needed.
+        right:
+            A matrix B, N x m.
+
+        Returns
+        -------
+        The function's gradient, P, and dC/dp B (N x m) for every free parameter p.
         """
-        total = np.zeros(len(self._free))
+        gradient = np.zeros(len(self._free))
+        products = [torch.zeros_like(right) for _ in self._free]
+        ratios = self.ratios
         for rows in blocks(len(scarcity)):
-            by_entry = slope(rows)
-            diagonal = by_entry[:, rows.start :].diagonal()
-            value = (self.noise(scarcity[rows]) * diagonal).sum() if self.by_cells else 0.0
-            weights = by_entry.clone()
+            weights = slope(rows)
+            if self.by_cells:
+                gradient[-1] += (scarcity[rows] - 1) @ weights[:, rows.start :].diagonal()
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
-            kernel = self.between([d[rows, : rows.stop] for d in distances])
-            value = value + (kernel * weights).sum()
-            total += [g.sum().item() for g in torch.autograd.grad(value, self._free)]
-        return total
-
-
-def _symmetric(
-    distances: Sequence[torch.Tensor], kernel: Callable[[list[torch.Tensor]], torch.Tensor]
-) -> torch.Tensor:
-    """A symmetric matrix from the blocks on and below its diagonal."""
-    size = len(distances[0])
-    out = torch.empty(size, size, dtype=torch.float64)
-    with torch.no_grad():
-        for rows in blocks(size):
-            part = out[rows, : rows.stop]
-            part.copy_(kernel([d[rows, : rows.stop] for d in distances]))
-            out[: rows.start, rows] = part[:, : rows.start].T
-    return out
-
-
-def _single(kernel: RBF) -> Callable[[list[torch.Tensor]], torch.Tensor]:
-    return lambda distances: kernel.at(distances[0])
-
-
-def _either_side(parameter: torch.Tensor) -> Iterator[None]:
-    """Move a parameter a step up, then down, then back."""
-    with torch.no_grad():
-        at = parameter.clone()
-        for step in (STEP, -STEP):
-            parameter.copy_(at + step)
-            yield
-        parameter.copy_(at)
-
-
-def blocks(size: int) -> Iterator[slice]:
-    """Consecutive rows, a moderate number at a time."""
-    return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+            for source, (kernel, d) in enumerate(zip(self.kernels, squares, strict=True)):
+                parts = kernel.base_kernel.with_slope(d[rows, : rows.stop])
+                for parameter, part in enumerate(parts, start=2 * source):
+                    gradient[parameter] += ratios[source] * torch.sum(part * weights).item()
+                    products[parameter][rows].addmm_(part, right[: rows.stop])
+                    left = part[:, : rows.start]
+                    products[parameter][: rows.start].addmm_(left.T, right[rows])
+        for parameter, product_ in enumerate(products[: 2 * len(ratios)]):
+            product_ *= ratios[parameter // 2]
+        if self.by_cells:
+            share = self.sampling_share
+            gradient[-1] *= share * (1 - share)
+            products[-1] = (share * (1 - share) * (scarcity - 1))[:, None] * right
+        return gradient, products
 
 
 def _log_normal(centre: float, width: float) -> NormalPrior:

@@ -32,8 +32,8 @@ class Evidence:
 
     Attributes
     ----------
-    distances:
-        N x N for each source.
+    squares:
+        Squared distances, N x N for each source.
     scarcity:
         Typical cells / cells of each perturbation; ones where unknown.
     gram:
@@ -44,7 +44,7 @@ class Evidence:
         D.
     """
 
-    distances: Sequence[torch.Tensor]
+    squares: Sequence[torch.Tensor]
     scarcity: torch.Tensor
     gram: torch.Tensor
     probes: torch.Tensor
@@ -55,7 +55,7 @@ class Evidence:
         if stride == 1:
             return self
         return Evidence(
-            [d[::stride, ::stride].contiguous() for d in self.distances],
+            [d[::stride, ::stride].contiguous() for d in self.squares],
             self.scarcity[::stride],
             self.gram[::stride, ::stride].contiguous(),
             self.probes[::stride],
@@ -75,7 +75,7 @@ class Posterior:
 
     Raises
     ------
-    torch.linalg.LinAlgError
+    scipy.linalg.LinAlgError
         The covariance is not positive definite to working precision.
     """
 
@@ -95,9 +95,8 @@ class Posterior:
         """Log marginal likelihood, in nats (not per number)."""
 
     def _matrix(self) -> torch.Tensor:
-        matrix = self._covariance.signal(self._evidence.distances)
-        with torch.no_grad():
-            matrix.diagonal().add_(self._covariance.noise(self._evidence.scarcity))
+        matrix = self._covariance.signal(self._evidence.squares)
+        matrix.diagonal().add_(self._covariance.noise(self._evidence.scarcity))
         return matrix
 
     @property
@@ -105,47 +104,46 @@ class Posterior:
         """Negative log density."""
         return -(self.log_likelihood + self._prior[0]) / self._numbers
 
-    def gradient(self) -> np.ndarray:
-        """Of the loss with respect to the free parameters.
+    def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient and curvature of the loss with respect to the P free parameters.
 
-        C⁻¹ S C⁻¹ is formed in float32 where noise is not much smaller than the signal: then the
-        gradient is off by some 1e-7, and the error grows with the ratio, because what C⁻¹ takes
-        away from S grows with it. The value of the loss is float64 throughout, so that steps are
-        accepted on exact grounds.
+        The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
+        the signal: then the gradient is off by some 1e-7, and the error grows with the ratio,
+        because what C⁻¹ takes away from S grows with it. The value of the loss is float64
+        throughout, so that steps are accepted on exact grounds.
+
+        The curvature is the average information tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of
+        observed and expected information (Gilmour, Thompson & Cullis 1995), with the probes' Gram
+        matrix for S: it only steers the search.
+
+        Returns
+        -------
+        Gradient, P, and a positive definite P x P matrix.
         """
         self._covariance.place(self._values)
-        size = len(self._evidence.gram)
+        gram, probes = self._evidence.gram, self._evidence.probes
         single = self._covariance.prior_signal() <= LARGEST_SINGLE_RATIO
         exact = self._solver.inverse
         inverse = exact.float() if single else exact
-        half = inverse @ self._evidence.gram.to(inverse.dtype)
+        half = inverse @ gram.to(inverse.dtype)
         half /= self._numbers * self.variance
 
         def slope(rows: slice) -> torch.Tensor:
-            misfit = (half[rows] @ inverse[:, : rows.stop]).double()
-            return 0.5 * (exact[rows, : rows.stop] / size - misfit)
+            misfit = half[rows] @ inverse[:, : rows.stop]
+            return 0.5 * (exact[rows, : rows.stop] / len(gram) - misfit)
 
-        by_likelihood = self._covariance.gradient(
-            self._evidence.distances, self._evidence.scarcity, slope
+        gradient, products = self._covariance.derivatives(
+            self._evidence.squares, self._evidence.scarcity, slope, exact @ probes
         )
-        return by_likelihood - self._prior[1] / self._numbers
-
-    def information(self) -> np.ndarray:
-        """Approximate second derivatives of the loss: average information (P x P, positive).
-
-        tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of observed and expected information (Gilmour,
-        Thompson & Cullis 1995), with the probes' Gram matrix for S: it only steers the search.
-        """
-        self._covariance.place(self._values)
-        probes = self._evidence.probes
-        weights = self._solver.inverse @ probes
-        slopes = self._covariance.slopes(self._evidence.distances, self._evidence.scarcity, weights)
         # The overall variance comes first: C itself is its derivative.
-        whitened = self._solver.whiten(torch.hstack([probes, *slopes]))
+        whitened = self._solver.whiten(torch.hstack([probes, *products]))
         whitened = torch.stack([part.ravel() for part in whitened.split(probes.shape[1], dim=1)])
         information = (whitened @ whitened.T).numpy() / (2 * self._numbers * self.variance)
         # It is always at its best and drops out.
         of_variance = information[0]
         if of_variance[0] > 0:
             information = information - np.outer(of_variance, of_variance) / of_variance[0]
-        return information[1:, 1:] + np.diag(self._prior[2] / self._numbers)
+        return (
+            gradient - self._prior[1] / self._numbers,
+            information[1:, 1:] + np.diag(self._prior[2] / self._numbers),
+        )

@@ -1,5 +1,6 @@
 """Gaussian process regression from several sources to many outputs."""
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Literal
@@ -131,9 +132,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._columns = list(parts.values())
         self._inputs = self._split(Z)
 
-        distances = self._distances(self._inputs)
+        squares = self._squares(self._inputs)
         self._covariance = Covariance(
-            [_median(d) for d in distances],
+            [_median(d) for d in squares],
             by_cells=bool((scarcity != 1).any()),
             kernel=self.kernel,
         )
@@ -143,11 +144,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ) / math.sqrt(PROBES)
         # NumPy knows that this product is symmetric and takes half as long as torch.
         gram = torch.from_numpy(deviations @ deviations.T)
-        evidence = Evidence(distances, scarcity, gram, centred @ mixtures, centred.shape[1])
+        evidence = Evidence(squares, scarcity, gram, centred @ mixtures, centred.shape[1])
         likelihood = search(evidence, self._covariance)
         with torch.no_grad():
             self._relative_noise = noise = self._covariance.noise(scarcity)
-            self._spectrum = Spectrum(self._covariance.signal(distances), noise)
+            self._spectrum = Spectrum(self._covariance.signal(squares), noise)
             outputs = NOISE_MODELS[self.noise]
             self._outputs: Outputs = outputs(self._spectrum, noise, centred, gram)
         names = [*parts, "+".join(parts)] if len(parts) > 1 else [*parts]
@@ -187,8 +188,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
         with torch.no_grad():
-            distances = self._distances(self._split(Z))
-            cross = self._spectrum.rotate(self._covariance.between(distances))
+            squares = self._squares(self._split(Z))
+            cross = self._spectrum.rotate(self._covariance.between(squares))
             mean = self._outputs.mean(cross).numpy() * self._scale + self.mean_
             if not return_std:
                 return mean
@@ -239,19 +240,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
         self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
 
-    def _distances(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """From training genes to others in each source, and in all of them together."""
+    def _squares(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Squared distances of training genes to others in each source, and in all together."""
         # From differences of coordinates, so that near genes stay near and not negative.
         found = [
-            torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+            torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
             for a, b in zip(self._inputs, inputs, strict=True)
         ]
-        if len(found) > 1:
-            joint = found[0].square()
-            for distances in found[1:]:
-                joint.addcmul_(distances, distances)
-            found.append(joint.sqrt_())
-        return found
+        return [*found, functools.reduce(torch.add, found)] if len(found) > 1 else found
 
     def _split(self, Z: np.ndarray) -> list[torch.Tensor]:
         """The inputs of each source."""
@@ -268,8 +264,8 @@ def _scarcity(cells: np.ndarray | None, size: int) -> torch.Tensor:
     return torch.from_numpy(np.median(numbers) / numbers)
 
 
-def _median(distances: torch.Tensor) -> float:
+def _median(squares: torch.Tensor) -> float:
     """Median distance between different genes, of about 200 of them; 1 where all are the same."""
-    some = distances[:: -(-len(distances) // 200)]
+    some = squares[:: -(-len(squares) // 200)]
     positive = some[some > 0]
-    return positive.median().item() if len(positive) else 1.0
+    return math.sqrt(positive.median().item()) if len(positive) else 1.0

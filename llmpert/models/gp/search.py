@@ -75,7 +75,7 @@ def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray) -> Op
     here = Posterior(evidence, covariance, values)
     damping = 0.0
     for _ in range(MOST_STEPS):
-        gradient, information = here.gradient(), here.information()
+        gradient, information = here.derivatives()
         # Where a limit keeps a parameter from going down the gradient, the others move alone.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
         free &= covariance.matters(values)

@@ -6,21 +6,34 @@ differ in their noise: from one eigendecomposition, a solve for any noise level 
 """
 
 import torch
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, eigh, lapack
+
+from llmpert.models.gp.blocks import mirrored
 
 
 class Cholesky:
     """A factorised covariance matrix C, N x N.
 
+    Parameters
+    ----------
+    covariance:
+        C, symmetric; its memory is taken over.
+
     Raises
     ------
-    torch.linalg.LinAlgError
+    LinAlgError
         C is not positive definite to working precision.
     """
 
     def __init__(self, covariance: torch.Tensor) -> None:
-        self._factor = torch.linalg.cholesky(covariance)
-        self.inverse = torch.cholesky_inverse(self._factor)
+        # SciPy's are a third faster than torch's here, and work in place. LAPACK keeps columns
+        # together, torch rows: the upper triangle of one is the lower of the other.
+        factor, failed = lapack.dpotrf(covariance.numpy().T, lower=0, overwrite_a=1, clean=0)
+        if failed:
+            raise LinAlgError("the covariance is not positive definite")
+        inverse, _ = lapack.dpotri(factor, lower=0)
+        self._factor = torch.from_numpy(factor.T)
+        self.inverse = mirrored(torch.from_numpy(inverse.T))
         """C⁻¹."""
 
     @property

@@ -1,0 +1,18 @@
+"""How idle threads of the numerical libraries wait."""
+
+import os
+
+# OpenMP (torch) and OpenBLAS (NumPy, SciPy) keep threads of their own. A thread that spins for long
+# while it waits takes the core from the other library's threads, and from another visitor's fit;
+# one that never spins wakes up late, many times a second. Both count very short spins: iterations,
+# and processor cycles as a power of two.
+WAITING = {"GOMP_SPINCOUNT": "10000", "OPENBLAS_THREAD_TIMEOUT": "16"}
+
+
+def wait_briefly() -> None:
+    """Let idle threads spin briefly, unless the environment says otherwise.
+
+    It counts only before NumPy and torch are imported.
+    """
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
