@@ -10,11 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
-from unittest.mock import patch
 
 import numpy as np
-
-from llmpert.threads import WAITING
 
 T = TypeVar("T")
 
@@ -40,14 +37,8 @@ def gemm_rate(precision: str = "float64", size: int = 2000, runs: int = 9) -> fl
 
 
 def alone(function: Callable[..., T], *arguments: object) -> T:
-    """What a function of a module returns in a process of its own, which has nothing else in it.
-
-    Its threads wait as in the app (see `llmpert.threads`).
-    """
-    with (
-        patch.dict(os.environ, {**WAITING, **os.environ}),
-        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
-    ):
+    """What a function of a module returns in a process of its own, which has nothing else in it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
 
 
