@@ -1,0 +1,1 @@
+"""Explaining predictions: what they rest on, and when to believe them."""
