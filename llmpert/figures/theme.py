@@ -27,11 +27,11 @@ MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
 
 FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
-EXPORT: dict[str, Any] = {
-    "displaylogo": False,
-    "toImageButtonOptions": {"format": "svg", "filename": "llmpert", "scale": 1},
-}
-"""Plotly configuration: the camera button saves a vector graphic."""
+EXPORT: dict[str, Any] = {"displaylogo": False}
+"""Plotly configuration of every figure."""
+
+LARGE = 1.4
+"""How much larger type and marks are in meetings."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,28 @@ def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Fi
         hoverlabel={"namelength": -1},
     )  # fmt: skip
     return figure
+
+
+def enlarged(figure: go.Figure) -> go.Figure:
+    """A copy to be read from the back of a room."""
+    large = go.Figure(figure)
+    height = max(700, figure.layout.height or 0)
+    large.update_layout(
+        height=height,
+        font={"size": round(LARGE * figure.layout.font.size)},
+        title={
+            "font": {"size": round(LARGE * figure.layout.title.font.size)},
+            "y": 1 - 12 / height,
+        },
+        margin={"t": round(LARGE * figure.layout.margin.t)},
+    )
+    for note in large.layout.annotations:
+        note.font.size = round(LARGE * (note.font.size or figure.layout.font.size))
+    for trace in large.data:
+        size = getattr(getattr(trace, "marker", None), "size", None)
+        if isinstance(size, int | float):
+            trace.marker.size = LARGE * size
+        width = getattr(getattr(trace, "line", None), "width", None)
+        if width:
+            trace.line.width = LARGE * width
+    return large

@@ -1,9 +1,9 @@
 """How pages show things: headings, figures with their exports, captions, errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,7 +11,9 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
-from llmpert.figures.theme import EXPORT
+from llmpert.ui import present
+
+SelectionMode = Literal["points", "box", "lasso"]
 
 
 @contextmanager
@@ -26,6 +28,7 @@ def errors_as_sentences() -> Iterator[None]:
 
 def heading(title: str, question: str, data: Dataset) -> None:
     """The page's title, the question it answers, and whether its data are simulated."""
+    present.controls(title)
     st.title(title)
     st.markdown(question)
     if data.simulated:
@@ -44,9 +47,15 @@ def heading(title: str, question: str, data: Dataset) -> None:
 
 
 def figure(
-    chart: go.Figure, name: str, alt: str, numbers: pd.DataFrame, caption: str, data: Dataset
-) -> None:
-    """A figure with its text alternative, vector export, numbers as CSV and caption.
+    chart: go.Figure,
+    name: str,
+    alt: str,
+    numbers: pd.DataFrame,
+    caption: str,
+    data: Dataset,
+    select: Sequence[SelectionMode] = (),
+) -> list[Any]:
+    """A figure with its text alternative, picture export, numbers as CSV and caption.
 
     Parameters
     ----------
@@ -58,10 +67,27 @@ def figure(
         What the figure draws.
     caption:
         Data and settings in words.
+    select:
+        Ways in which points can be selected, such as "points" or "lasso".
+
+    Returns
+    -------
+    The `customdata` of the selected points; empty where none is or can be selected.
     """
-    image = EXPORT["toImageButtonOptions"] | {"filename": _file_name(name, data)}
-    st.plotly_chart(chart, key=name, config=EXPORT | {"toImageButtonOptions": image}, alt=alt)
-    footer(name, numbers, f"{caption} The camera in the figure's corner saves it as SVG.", data)
+    config = present.export(_file_name(name, data))
+    if present.in_meeting():
+        present.stage(chart, name, alt, caption, config)
+        return []
+    chosen: list[Any] = []
+    if select:
+        event = st.plotly_chart(
+            chart, key=name, config=config, alt=alt, on_select="rerun", selection_mode=select
+        )
+        chosen = [point.get("customdata") for point in event.selection.points]
+    else:
+        st.plotly_chart(chart, key=name, config=config, alt=alt)
+    footer(name, numbers, f"{caption} The camera in the figure's corner saves it.", data)
+    return chosen
 
 
 def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:

@@ -17,7 +17,7 @@ def test_a_link_into_a_server_just_started_opens_inside_the_app(page, visit):
 
 @pytest.mark.parametrize("path", ["", "gene", "learning_curves", "model_classes", "table"])
 def test_every_page_shows_no_error(page, visit, path):
-    visit(f"{path}")
+    visit(path)
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
     assert page.title().endswith("· llmpert")

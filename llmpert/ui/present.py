@@ -1,0 +1,95 @@
+"""Presenting: the format of pictures, a link to the view, and one figure at a time for meetings."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from llmpert.figures.theme import EXPORT, enlarged
+
+PICTURES = {"svg": 1, "png": 3}
+"""Formats of saved figures, and how many pixels of theirs go into one on the screen."""
+
+SHARED = ("data", "line", "embedding", "size")
+"""Controls of the side bar, which a link names even where they stand at their first value."""
+
+# Over everything else, the side bar included; Streamlit's own header has 999990.
+STAGE = """<style>
+.st-key-stage {
+    position: fixed; inset: 0; z-index: 1000000; overflow: auto; padding: 1.5rem 3rem;
+    background: var(--st-background-color, white);
+}
+.st-key-stage [data-testid="stCaptionContainer"] { font-size: 1.1rem; }
+</style>"""
+
+
+def controls(page: str) -> None:
+    """Options of the side bar; called once a run, before any of the page's figures is drawn."""
+    st.session_state["figures"] = []
+    if st.session_state.get("presented") != page:
+        st.session_state["presented"], st.session_state["on_stage"] = page, 0
+    with st.sidebar.expander("Present", icon=":material/slideshow:"):
+        st.segmented_control(
+            "Pictures as",
+            list(PICTURES),
+            default="svg",
+            format_func=str.upper,
+            key="picture",
+            bind="query-params",
+            help="What the camera in a figure's corner saves. SVG stays sharp at any size and can"
+            " be edited; PNG goes everywhere.",
+        )
+        st.toggle(
+            "Meeting mode",
+            key="meeting",
+            bind="query-params",
+            help="One figure at a time in large type, and nothing else.",
+        )
+        st.caption("Link to this view")
+        st.code(link(), language=None, wrap_lines=True)
+
+
+def link() -> str:
+    """The address that reopens this view, whatever a page shows at first by then."""
+    state = {name: st.session_state[name] for name in SHARED if name in st.session_state}
+    chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
+    return f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
+
+
+def export(file_name: str) -> dict[str, Any]:
+    """Plotly's configuration: the camera saves under this name in the chosen format."""
+    picture = st.session_state.get("picture") or "svg"
+    options = {"format": picture, "scale": PICTURES.get(picture, 1), "filename": file_name}
+    return EXPORT | {"toImageButtonOptions": options}
+
+
+def in_meeting() -> bool:
+    """Whether figures are to be shown one at a time."""
+    return bool(st.session_state.get("meeting"))
+
+
+def stage(chart: go.Figure, name: str, alt: str, caption: str, config: dict[str, Any]) -> None:
+    """Show the figure over everything else if it is its turn."""
+    figures = st.session_state["figures"]
+    figures.append(name)
+    if len(figures) - 1 != st.session_state["on_stage"]:
+        return
+    st.html(STAGE)
+    with st.container(key="stage"):
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            st.button("Previous figure", on_click=_turn, args=(-1,), icon=":material/arrow_back:")
+            st.button("Next figure", on_click=_turn, args=(1,), icon=":material/arrow_forward:")
+            st.button("Leave meeting mode", on_click=_leave, icon=":material/close:")
+        st.plotly_chart(enlarged(chart), key=f"{name}-stage", config=config, alt=alt)
+        st.caption(caption)
+
+
+def _turn(step: int) -> None:
+    # The list is that of the run before, which drew all of the page's figures.
+    count = max(1, len(st.session_state["figures"]))
+    st.session_state["on_stage"] = (st.session_state["on_stage"] + step) % count
+
+
+def _leave() -> None:
+    st.session_state["meeting"] = False
