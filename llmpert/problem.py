@@ -239,6 +239,19 @@ class Problem:
             str(name): _identities(str(name), self._indices) for name in self.screen.perturbations
         }
 
+    def unseen(self) -> list[str]:
+        """Genes with a vector in every embedding that no perturbation knocks down.
+
+        As the first embedding spells them.
+        """
+        taken = set().union(*self._known_as.values())
+        return [
+            name
+            for name in map(str, self.embeddings[0].genes)
+            if all(isinstance(index.find(name), int) for index in self._indices)
+            and not _identities(name, self._indices) & taken
+        ]
+
     def suggest(self, text: str, limit: int = 12) -> list[str]:
         """Genes that can be predicted and match what somebody typed, best match first.
 

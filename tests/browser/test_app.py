@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.browser
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
 
 
 def test_a_link_into_a_server_just_started_opens_inside_the_app(page, visit):
@@ -15,7 +17,7 @@ def test_a_link_into_a_server_just_started_opens_inside_the_app(page, visit):
     page.get_by_text("Model classes by embedding: LineB").first.wait_for(timeout=60_000)
 
 
-@pytest.mark.parametrize("path", ["", "gene", "learning_curves", "model_classes", "table"])
+@pytest.mark.parametrize("path", PATHS)
 def test_every_page_shows_no_error(page, visit, path):
     visit(path)
     assert page.locator('[data-testid="stException"]').count() == 0

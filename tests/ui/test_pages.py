@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
 
-APP = str(Path(__file__).resolve().parents[2] / "app.py")
-PAGES = ["start", "gene", "learning_curves", "model_classes", "table"]
+REPOSITORY = Path(__file__).resolve().parents[2]
+APP = str(REPOSITORY / "app.py")
+PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""Which knockdowns change a gene most: measured and predicted, told apart."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from llmpert.figures.theme import MEASURED, PREDICTED, finish
+from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+
+LOOKS = {
+    HELD_OUT: ("Predicted, held out (95 % interval)", "circle"),
+    NOT_MEASURED: ("Predicted, never knocked down (95 % interval)", "circle-open"),
+}
+
+
+def effects_on(
+    strongest: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str, simulated: bool
+) -> go.Figure:
+    """Knockdowns down the side, strongest on top; effects on the gene along x.
+
+    Parameters
+    ----------
+    strongest:
+        From `llmpert.insight.effects.strongest`.
+    gene, line:
+        The measured gene, and the cells.
+    unit:
+        What one unit of the effect is.
+    ranked_by:
+        "measured" or "predicted", for the title.
+    """
+    rows = strongest.iloc[::-1]
+    figure = go.Figure()
+    for state, (label, symbol) in LOOKS.items():
+        part = rows[(rows["state"] == state) & rows["predicted"].notna()]
+        if part.empty:
+            continue
+        figure.add_scatter(
+            x=part["predicted"], y=part["perturbation"], mode="markers", name=label,
+            error_x={"type": "data", "array": part["high95"] - part["predicted"], "thickness": 1.5},
+            marker={"color": PREDICTED, "symbol": symbol, "size": 9, "line": {"width": 2}},
+            customdata=part["perturbation"],
+            hovertemplate="%{y} knockdown: predicted %{x:.3f}<extra></extra>",
+        )  # fmt: skip
+    part = rows[rows["measured"].notna()]
+    if not part.empty:
+        figure.add_scatter(
+            x=part["measured"], y=part["perturbation"], mode="markers", name="Measured",
+            marker={"color": MEASURED, "symbol": "diamond-open", "size": 9, "line": {"width": 2}},
+            customdata=part["perturbation"],
+            hovertemplate="%{y} knockdown: measured %{x:.3f}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
+    figure.update_xaxes(title_text=f"{gene}: {unit}")
+    figure.update_yaxes(
+        type="category", tickmode="linear", categoryorder="array",
+        categoryarray=list(rows["perturbation"]), title_text="Knockdown",
+    )  # fmt: skip
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return finish(
+        figure,
+        f"{len(rows)} knockdowns that change {gene} most in {line}, by {ranked_by} effect",
+        simulated,
+        height=170 + 22 * len(rows),
+    )

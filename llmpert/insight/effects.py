@@ -1,0 +1,122 @@
+"""The other direction: which knockdowns change a gene, measured and predicted."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.prediction import Prediction
+from llmpert.genes import GeneTable
+from llmpert.screens.screen import Screen
+
+HELD_OUT, NOT_MEASURED = "held out", "not measured"
+"""What is known of a knockdown: measured but not trained on, or never measured."""
+
+LEVEL = 0.95
+
+RankBy = Literal["measured", "predicted"]
+
+
+def effects(
+    gene: str, screen: Screen, held_out: Sequence[Prediction], unseen: Prediction | None = None
+) -> pd.DataFrame:
+    """Every knockdown's effect on one measured gene.
+
+    Parameters
+    ----------
+    gene:
+        One of `screen.genes`.
+    held_out:
+        Predictions of the screen's perturbations, each by a model that was not trained on it; a
+        model may predict some of the genes only.
+    unseen:
+        Predictions of genes that were not knocked down.
+
+    Returns
+    -------
+    Columns perturbation, state (`HELD_OUT` or `NOT_MEASURED`), measured, predicted, low95, high95,
+    all effects in the screen's unit; a row a perturbation of the screen, then one a gene of
+    `unseen`. Missing: not measured, or not predicted.
+
+    Raises
+    ------
+    InputError
+        The screen does not measure the gene.
+    """
+    column = np.flatnonzero(screen.genes == gene)
+    if not len(column):
+        raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
+    measured = pd.DataFrame(
+        {"state": HELD_OUT, "measured": screen.response[:, column[0]]},
+        index=pd.Index(screen.perturbations, name="perturbation"),
+    )
+    parts = [part for part in (_of_gene(p, gene) for p in held_out) if part is not None]
+    predicted = pd.concat(parts) if parts else _nothing()
+    table = measured.join(predicted)
+    more = None if unseen is None else _of_gene(unseen, gene)
+    if more is not None:
+        table = pd.concat([table, more.assign(state=NOT_MEASURED, measured=np.nan)])
+    return table.rename_axis("perturbation").reset_index()
+
+
+def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame | None:
+    """A gene's column of a prediction, by perturbation."""
+    column = np.flatnonzero(prediction.genes == gene)
+    if not len(column):
+        return None
+    mean = prediction.mean[:, column[0]]
+    width = prediction.half_width(LEVEL)
+    half = np.full_like(mean, np.nan) if width is None else width[:, column[0]]
+    return pd.DataFrame(
+        {"predicted": mean, "low95": mean - half, "high95": mean + half},
+        index=pd.Index(prediction.perturbations, name="perturbation"),
+    )
+
+
+def _nothing() -> pd.DataFrame:
+    return pd.DataFrame({"predicted": [], "low95": [], "high95": []}, dtype=np.float32)
+
+
+def strongest(table: pd.DataFrame, by: RankBy, count: int) -> pd.DataFrame:
+    """The rows of `effects` with the largest absolute effect, strongest first."""
+    order = table[by].abs().sort_values(ascending=False, kind="stable").dropna().index
+    return table.loc[order[:count]].reset_index(drop=True)
+
+
+def agreement(table: pd.DataFrame) -> float:
+    """Pearson correlation between measured and predicted effects over knockdowns.
+
+    NaN where fewer than two have both, or one of them is the same for all.
+    """
+    both = table.dropna(subset=["measured", "predicted"])
+    if len(both) < 2:
+        return float("nan")
+    return float(pearson(both["predicted"].to_numpy()[None], both["measured"].to_numpy()[None])[0])
+
+
+def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) -> str:
+    """The measured gene that somebody means, by any of its names.
+
+    Raises
+    ------
+    InputError
+        The name is unknown or ambiguous, or its gene is not measured.
+    """
+    text = typed.strip()
+    if (screen.genes == text).any():
+        return text
+    same = [g for g in screen.genes if g.upper() == text.upper()]
+    if len(same) == 1:
+        return same[0]
+    table = table or GeneTable.shipped()
+    resolution = table.resolve(text)
+    if resolution.gene is None:
+        raise InputError(f"{resolution.explain()}.")
+    known = table.resolve_all(map(str, screen.genes))
+    for name, found in known.items():
+        if found.gene is not None and found.gene.symbol == resolution.gene.symbol:
+            return name
+    raise InputError(f"{resolution.gene.symbol} is not among the genes measured here.")

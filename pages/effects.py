@@ -1,0 +1,82 @@
+"""The other direction: which knockdowns change one measured gene."""
+
+import streamlit as st
+
+from llmpert.evaluation.results import pretty
+from llmpert.figures.effects import effects_on
+from llmpert.insight.effects import agreement, effects, strongest
+from llmpert.ui import controls, show
+from llmpert.ui.effects import changing_gene, choose_measured_gene, held_out, unseen
+
+COUNTS = (10, 20, 30, 50)
+
+dataset = controls.choose_dataset()
+line = controls.choose_line(dataset)
+embedding = controls.choose_embedding(dataset)
+size = controls.choose_size(dataset)
+show.heading(
+    "What changes a gene?",
+    "Which knockdowns raise or lower the expression of one gene: as measured, and as predicted by"
+    " models that did not see the knockdown.",
+    dataset,
+)
+with show.errors_as_sentences():
+    screen = dataset.problem(line, embedding).screen
+    gene = choose_measured_gene(screen, changing_gene(screen))
+    first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
+    ranked_by = (
+        first.segmented_control(
+            "Ranked by",
+            ["measured", "predicted"],
+            default="measured",
+            key="ranked",
+            bind="query-params",
+            format_func=str.capitalize,
+            help="The absolute effect that ranks the knockdowns.",
+        )
+        or "measured"
+    )
+    count = second.select_slider(
+        "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
+    )
+    also_unseen = third.toggle(
+        "Also genes that nobody knocked down here",
+        key="unseen",
+        bind="query-params",
+        help="Adds predictions for every other gene with an embedding. They rank by their predicted"
+        " effect only.",
+    )
+    table = effects(
+        gene,
+        screen,
+        held_out(dataset, line, embedding, size),
+        unseen(dataset, line, embedding) if also_unseen else None,
+    )
+if also_unseen and ranked_by == "measured":
+    st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
+if table["predicted"].isna().all():
+    st.info(
+        f"{gene} varies too little between training knockdowns to be among the predicted genes: it"
+        " is measured here, but **not predicted**.",
+        icon=":material/info:",
+    )
+    ranked_by = "measured"
+shown = strongest(table, ranked_by, count)
+r = agreement(table)
+st.metric(
+    "Measured against predicted, over knockdowns",
+    "not defined" if r != r else f"r = {r:.2f}",
+    help=f"Pearson correlation over all knockdowns between {gene}'s measured response and the one"
+    " predicted by a model that did not train on the knockdown.",
+)
+show.figure(
+    effects_on(shown, gene, line, screen.unit, ranked_by, dataset.simulated),
+    name=f"effects-on-{gene}-{line}",
+    alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in {line},"
+    " measured and predicted.",
+    numbers=table,
+    caption=f"Gaussian process on {pretty(embedding)}, {size:,} training perturbations."
+    f" {show.caption(dataset)}",
+    data=dataset,
+)
+st.dataframe(shown, hide_index=True)
