@@ -1,4 +1,4 @@
-"""Data sets: screens and embeddings that are looked at together, built in or imported."""
+"""Data sets: screens, embeddings and gene sets that belong together, built in or imported."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
+from llmpert.gene_sets import GeneSets, joined
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
 from llmpert.simulation import simulate
@@ -28,11 +29,14 @@ class Dataset:
         Cell line -> screen; all have the same perturbations in the same order.
     embeddings:
         Source name -> embedding.
+    gene_sets:
+        Groups of genes to sum results up by, or None where there are none.
     """
 
     name: str
     screens: Mapping[str, Screen]
     embeddings: Mapping[str, Embedding]
+    gene_sets: GeneSets | None = None
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -68,9 +72,10 @@ class Dataset:
 
 
 def simulated_dataset() -> Dataset:
-    """The built-in simulated pair of screens with its embeddings."""
+    """The built-in simulated pair of screens with its embeddings; gene sets are its modules."""
     simulation = simulate()
-    return Dataset(SIMULATED, simulation.screens, simulation.embeddings)
+    modules = GeneSets.of_genes("modules", "simulated", simulation.modules)
+    return Dataset(SIMULATED, simulation.screens, simulation.embeddings, modules)
 
 
 def folder(name: str) -> Path:
@@ -114,16 +119,22 @@ def load(name: str) -> Dataset:
     return data
 
 
-def with_added(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> Dataset:
+def with_added(
+    name: str,
+    screens: Sequence[Screen],
+    embeddings: Sequence[Embedding],
+    gene_sets: Sequence[GeneSets] = (),
+) -> Dataset:
     """The data set as `add` would leave it; nothing is written.
 
     Raises
     ------
     InputError
-        The name cannot be used, a kept file cannot be read, or the screens have no perturbation in
-        common.
+        The name cannot be used, a kept file cannot be read, the screens have no perturbation in
+        common, or two collections have a gene set of the same name.
     """
     kept = folder(name)
+    collections = {collection.name: collection for collection in gene_sets}
     by_line = {screen.line: screen for screen in screens}
     sources = {embedding.name: embedding for embedding in embeddings}
     # Files are named by line and source. One that is replaced is not read: it may be damaged.
@@ -133,16 +144,29 @@ def with_added(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedd
     for path in _files(kept / "embeddings", ".parquet"):
         if path.stem not in sources:
             sources[path.stem] = load_embedding(path)
+    for path in _files(kept / "gene_sets", ".gmt"):
+        if path.stem not in collections:
+            collections[path.stem] = GeneSets.read(path)
     if len(by_line) > 1:
         in_order = [by_line[line] for line in sorted(by_line)]
         by_line = {screen.line: screen for screen in common_perturbations(*in_order)}
     # "text" leads where it is there: the source that predicts best by itself is shown first.
     order = sorted(sources, key=lambda source: (source != "text", source))
-    return Dataset(name, by_line, {source: sources[source] for source in order})
+    return Dataset(
+        name,
+        by_line,
+        {source: sources[source] for source in order},
+        joined([collections[c] for c in sorted(collections)]) if collections else None,
+    )
 
 
-def add(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> Path:
-    """Add screens and embeddings to a data set, replacing those of the same line or source.
+def add(
+    name: str,
+    screens: Sequence[Screen],
+    embeddings: Sequence[Embedding],
+    gene_sets: Sequence[GeneSets] = (),
+) -> Path:
+    """Add to a data set, replacing what is of the same line, source or collection's name.
 
     Returns
     -------
@@ -156,18 +180,21 @@ def add(name: str, screens: Sequence[Screen], embeddings: Sequence[Embedding]) -
     kept = folder(name)
     screen_files = [kept / "screens" / f"{_file_name(s.line)}.h5ad" for s in screens]
     embedding_files = [kept / "embeddings" / f"{_file_name(e.name)}.parquet" for e in embeddings]
+    set_files = [kept / "gene_sets" / f"{_file_name(c.name)}.gmt" for c in gene_sets]
     for screen, path in zip(screens, screen_files, strict=True):
         screen.save(path)
     for embedding, path in zip(embeddings, embedding_files, strict=True):
         save_embedding(embedding, path)
+    for collection, path in zip(gene_sets, set_files, strict=True):
+        collection.save(path)
     return kept
 
 
 def _file_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name) or "+" in name:
         raise InputError(
-            "Expected a cell line or embedding name of letters, digits, blank, . - and _,"
-            f" found {name!r}."
+            "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
+            f" blank, . - and _, found {name!r}."
         )
     return name
 

@@ -4,6 +4,7 @@ import small
 
 from llmpert import datasets
 from llmpert.errors import InputError
+from llmpert.gene_sets import GeneSets
 
 
 @pytest.fixture
@@ -79,3 +80,26 @@ def test_what_a_killed_import_left_behind_is_not_read(imported):
     other.mkdir(parents=True)
     (other / ".LineC.0123.partial.h5ad").write_bytes(b"half of a file")
     assert "other" not in datasets.names()
+
+
+def test_gene_sets_are_kept_with_the_data(imported):
+    assert datasets.load("mine").gene_sets is None
+    hallmark = GeneSets("hallmark.v1", "hallmark.v1.gmt", {"A": frozenset({"KD001", "KD002"})})
+    terms = GeneSets("go", "go.gmt", {"B": frozenset({"KD001"})})
+    before = datasets.stamp("mine")
+    datasets.add("mine", [], [], [hallmark, terms])
+    assert datasets.stamp("mine") > before
+    kept = datasets.load("mine").gene_sets
+    assert kept.members == {"A": {"KD001", "KD002"}, "B": {"KD001"}}
+    assert kept.source == "go.gmt; hallmark.v1.gmt"
+    datasets.add("mine", [], [], [GeneSets("go", "go.gmt", {"C": frozenset({"KD003"})})])
+    assert set(datasets.load("mine").gene_sets.members) == {"A", "C"}
+
+
+def test_the_simulated_modules_are_its_gene_sets():
+    data = datasets.simulated_dataset()
+    modules = data.gene_sets.members
+    assert len(modules) == 60
+    genes = [gene for members in modules.values() for gene in members]
+    assert sorted(genes) == sorted(data.embeddings["text"].genes)
+    assert "module 01" in modules

@@ -1,4 +1,4 @@
-"""`python -m llmpert import`: keep screens and embeddings for the pages."""
+"""`python -m llmpert import`: keep screens, embeddings and gene sets for the pages."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from llmpert.commands.reading import left_out, read_embeddings, read_screens
 if TYPE_CHECKING:
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
+    from llmpert.gene_sets import GeneSets
     from llmpert.screens import Screen
 
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.embeddings(required=False)
 @click.option(
+    "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
+    help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
+)  # fmt: skip
+@click.option(
     "--line", "lines", metavar="NAME", multiple=True,
     help="Cell line of each --screen. Default: what the file says, or the start of its name.",
 )  # fmt: skip
@@ -33,31 +38,39 @@ def import_data(
     name: str,
     screens: Sequence[Path],
     embeddings: Sequence[tuple[str, Path]],
+    gene_sets: Sequence[Path],
     lines: Sequence[str],
     unit: str | None,
 ) -> None:
-    """Add screens and embeddings to a data set of the pages.
+    """Add screens, embeddings and gene sets to a data set of the pages.
 
-    Replaces those of the same cell line or embedding name. Says how each file was understood, and
-    which perturbations have no vector and why. If any file cannot be used, nothing is added.
+    Replaces those of the same cell line, embedding name or GMT file name. Says how each file was
+    understood, and which perturbations have no vector and why. If any file cannot be used, nothing
+    is added.
 
     \b
     Example:
       python -m llmpert import --name replogle --screen k562.h5ad --screen rpe1.h5ad \\
           --embedding text=genept.pickle --embedding sequence=per-protein.h5
     """
-    if not screens and not embeddings:
-        raise click.UsageError("Expected at least one --screen or --embedding, found none.")
+    if not screens and not embeddings and not gene_sets:
+        raise click.UsageError(
+            "Expected at least one --screen, --embedding or --gene-sets, found none."
+        )
 
     from llmpert import datasets
+    from llmpert.gene_sets import GeneSets
 
     datasets.folder(name)  # a name that cannot be used is told before files are read
     new_screens = list(read_screens(screens, lines, unit).values())
     new_embeddings = read_embeddings(embeddings)
-    data = datasets.with_added(name, new_screens, new_embeddings)
+    new_sets = [GeneSets.read(path) for path in gene_sets]
+    data = datasets.with_added(name, new_screens, new_embeddings, new_sets)
     # Coverage fails where screens and embeddings share nothing, before anything is written.
-    report = [*_understood(new_screens, new_embeddings), *_coverage(data)]
-    folder = datasets.add(name, new_screens, new_embeddings)
+    report = [
+        *_understood(new_screens, new_embeddings), *_coverage(data), *_grouped(data, new_sets),
+    ]  # fmt: skip
+    folder = datasets.add(name, new_screens, new_embeddings, new_sets)
     for line in report:
         click.echo(line)
     click.echo(f"Data set {name} is in {folder}.")
@@ -101,3 +114,15 @@ def _coverage(data: "Dataset") -> Iterable[str]:
         yield f"{found:,} of {total:,} perturbations have a vector in {problem.embedding_name}"
         if len(part) == 1:
             yield from (f"  {sentence}" for sentence in left_out(problem.left_out))
+
+
+def _grouped(data: "Dataset", collections: Iterable["GeneSets"]) -> Iterable[str]:
+    """How many sets each collection has, and how many of them know genes of the screens."""
+    for collection in collections:
+        said = f"{collection.name}: {len(collection.members):,} gene sets"
+        if data.screens:
+            screen = next(iter(data.screens.values()))
+            perturbed = len(collection.within(screen.perturbations).members)
+            measured = len(collection.within(screen.genes).members)
+            said += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
+        yield said

@@ -1,0 +1,134 @@
+"""Gene sets: named groups of genes, such as GO terms, pathways or modules."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmpert.errors import InputError
+from llmpert.files import existing, parsing
+from llmpert.genes import GeneTable
+from llmpert.storage import atomic_path
+
+
+@dataclass(frozen=True)
+class GeneSets:
+    """A collection of gene sets.
+
+    Attributes
+    ----------
+    name:
+        Of the collection, such as "hallmark".
+    source:
+        Where it is from, for captions.
+    members:
+        Set name -> its genes, at least one each, as the source spells them.
+    """
+
+    name: str
+    source: str
+    members: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of_genes(cls, name: str, source: str, group: Mapping[str, str]) -> "GeneSets":
+        """The groups of a partition, given as gene -> its group; groups in the order of names."""
+        members: dict[str, set[str]] = {label: set() for label in sorted(set(group.values()))}
+        for gene, label in group.items():
+            members[label].add(gene)
+        return cls(name, source, {label: frozenset(genes) for label, genes in members.items()})
+
+    @classmethod
+    def read(cls, path: str | Path) -> "GeneSets":
+        """Read a GMT file: a line a set, tab-separated: its name, a description, its genes.
+
+        The collection is named after the file. Blank lines, blank genes and sets without genes are
+        left out, descriptions are not kept.
+
+        Raises
+        ------
+        InputError
+            The file is missing or not GMT, a set's name is empty or repeated, or no set has a gene.
+        """
+        path = existing(path)
+        expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
+        members: dict[str, frozenset[str]] = {}
+        with parsing(path, expected):
+            lines = path.read_text("utf-8-sig").splitlines()
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            fields = [field.strip() for field in line.split("\t")]
+            if len(fields) < 3:
+                found = f"{len(fields)} column(s) on line {number}"
+                raise InputError.of_file(path, expected, found)
+            name, genes = fields[0], frozenset(fields[2:]) - {""}
+            if not name:
+                raise InputError.of_file(path, "a name for every set", f"none on line {number}")
+            if name in members:
+                raise InputError.of_file(
+                    path, "every set once", f"{name} a second time on line {number}"
+                )
+            if genes:
+                members[name] = genes
+        if not members:
+            raise InputError.of_file(path, expected, "no set with a gene")
+        return cls(path.name.removesuffix(".gmt"), path.name, members)
+
+    def save(self, path: str | Path) -> None:
+        """Write as GMT, sets and genes in order; a file is replaced only by a complete one."""
+        with atomic_path(path) as temporary:
+            lines = ("\t".join([n, "", *sorted(g)]) + "\n" for n, g in self.members.items())
+            temporary.write_text("".join(lines), "utf-8")
+
+    def within(self, names: Iterable[str], table: GeneTable | None = None) -> "GeneSets":
+        """The sets' members among these names, as the names spell them.
+
+        A member is taken as it is where a name is spelt the same; otherwise the two meet where they
+        mean the same gene. Sets without a member among the names are left out.
+
+        Parameters
+        ----------
+        table:
+            Tells which names mean the same gene; by default the one that comes with llmpert.
+        """
+        table = table or GeneTable.shipped()
+        exact = {str(name) for name in names}
+        by_gene: dict[str, str] = {}
+        for name, resolution in table.resolve_all(sorted(exact)).items():
+            if resolution.gene is not None:
+                symbol = resolution.gene.symbol
+                # The current symbol wins over an alias of the same gene.
+                if symbol not in by_gene or name == symbol:
+                    by_gene[symbol] = name
+        spelt: dict[str, str] = {}
+        for member in set().union(*self.members.values()):
+            gene = None if member in exact else table.resolve(member).gene
+            found = member if member in exact else by_gene.get(gene.symbol) if gene else None
+            if found is not None:
+                spelt[member] = found
+        cut = {
+            label: frozenset(spelt[gene] for gene in genes if gene in spelt)
+            for label, genes in self.members.items()
+        }
+        return replace(self, members={label: genes for label, genes in cut.items() if genes})
+
+
+def joined(collections: Sequence[GeneSets]) -> GeneSets:
+    """Several collections as one.
+
+    Raises
+    ------
+    InputError
+        Two have a set of the same name.
+    """
+    members: dict[str, frozenset[str]] = {}
+    for collection in collections:
+        repeated = members.keys() & collection.members.keys()
+        if repeated:
+            raise InputError(
+                f"Expected every gene set in one collection only, found {min(repeated)} in"
+                f" {collection.name} and in another one."
+            )
+        members |= collection.members
+    return GeneSets(
+        " + ".join(c.name for c in collections), "; ".join(c.source for c in collections), members
+    )

@@ -1,0 +1,60 @@
+"""Which gene sets are over-represented in a list of genes."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from llmpert.gene_sets import GeneSets
+
+COLUMNS = ("set", "overlap", "size", "expected", "fold", "p", "q", "genes")
+
+
+def enrichment(
+    chosen: Iterable[str],
+    background: Iterable[str],
+    sets: GeneSets,
+    smallest: int = 3,
+    largest: int = 500,
+) -> pd.DataFrame:
+    """Test every gene set for more of the chosen genes than a draw from the background gives.
+
+    The one-sided hypergeometric test (Fisher's exact test), with false discovery rates over all
+    sets tested (Benjamini & Hochberg 1995).
+
+    Parameters
+    ----------
+    chosen:
+        The genes of interest. Those that are not in the background are not counted.
+    background:
+        All genes that could have been chosen.
+    sets:
+        With genes spelt as in the background (`GeneSets.within`).
+    smallest, largest:
+        Sets with fewer or more genes of the background are not tested.
+
+    Returns
+    -------
+    A row a tested set, smallest p first: `set`; `overlap`, its chosen genes; `size`, its genes in
+    the background; `expected`, the overlap of a random draw; `fold`, overlap / expected (missing
+    where no gene was chosen); `p`; `q`, the false discovery rate; `genes`, the overlapping ones in
+    order, separated by blanks.
+    """
+    everything = {str(gene) for gene in background}
+    drawn = {str(gene) for gene in chosen} & everything
+    rows = []
+    for name, members in sets.members.items():
+        here = members & everything
+        if smallest <= len(here) <= largest:
+            found = here & drawn
+            rows.append((name, len(found), len(here), " ".join(sorted(found))))
+    table = pd.DataFrame(rows, columns=["set", "overlap", "size", "genes"])
+    overlap, size = table["overlap"].to_numpy(np.int64), table["size"].to_numpy(np.int64)
+    table["expected"] = size * len(drawn) / max(len(everything), 1)
+    table["fold"] = (overlap / table["expected"]).where(table["expected"] > 0)
+    tail = stats.hypergeom.sf(overlap - 1, len(everything), size, len(drawn))
+    table["p"] = np.clip(tail, 0, 1)  # a sum of probabilities can exceed 1 by rounding
+    table["q"] = stats.false_discovery_control(table["p"]) if len(table) else []
+    order = table.sort_values(["p", "fold", "set"], ascending=[True, False, True], kind="stable")
+    return order.reset_index(drop=True)[list(COLUMNS)]
