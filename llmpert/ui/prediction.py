@@ -11,6 +11,7 @@ from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.metrics import evaluate, registry, top_genes
 from llmpert.evaluation.prediction import Prediction
+from llmpert.models.registry import MODELS
 from llmpert.ui import data as shared
 
 
@@ -42,8 +43,10 @@ class GenePrediction:
     cells: float | None
 
 
-def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> GenePrediction:
-    """The Gaussian process's prediction for a gene.
+def predict(
+    data: Dataset, line: str, embedding: str, size: int, gene: str, model: str = "gp"
+) -> GenePrediction:
+    """A model's prediction for a gene.
 
     A gene of the screen is predicted by the fold that does not train on it, at the chosen training
     size; any other by a model trained on all perturbations.
@@ -53,13 +56,13 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
     row = np.flatnonzero(screen.perturbations == gene)
     if not len(row):
         stamp = datasets.stamp(data.name)
-        model = shared.fitted(data.name, stamp, line, embedding, "gp")
+        fitted = shared.fitted(data.name, stamp, line, embedding, model)
         trained_on = len(screen.perturbations)
-        return GenePrediction(model.predict([gene]), None, None, {}, trained_on, None)
-    prediction = experiment.kept_held_out("gp", size, gene)
+        return GenePrediction(fitted.predict([gene]), None, None, {}, trained_on, None)
+    prediction = experiment.kept_held_out(model, size, gene)
     if prediction is None:
-        with _progress():
-            prediction = experiment.held_out("gp", size, gene)
+        with _progress(MODELS[model].label):
+            prediction = experiment.held_out(model, size, gene)
     columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]
@@ -77,9 +80,9 @@ def predict(data: Dataset, line: str, embedding: str, size: int, gene: str) -> G
 
 
 @contextmanager
-def _progress() -> Iterator[None]:
+def _progress(label: str) -> Iterator[None]:
     """A progress bar around a fit that takes seconds."""
-    text = "Fit 1 of 1 · the Gaussian process that does not train on this gene"
+    text = f"Fit 1 of 1 · {label}, not trained on this gene"
     bar = st.progress(0.0, text=text)
     with st.spinner("Fitting …", show_time=True):
         yield
