@@ -1,0 +1,133 @@
+"""Two predictions on common axes: gene against gene, and gene by gene."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from llmpert.figures.theme import MEASURED, finish
+from llmpert.insight.compare import correlation
+
+A, B = ("#2b83ba", "circle"), ("#8e4fa8", "square")
+"""Colour and marker of the two sides."""
+
+MARKED, NAMED = 20, 5
+"""How many of the largest disagreements stand out, and how many of them are named."""
+
+What = Literal["predicted", "measured"]
+
+
+def one_against_the_other(
+    table: pd.DataFrame,
+    labels: tuple[str, str],
+    units: tuple[str, str],
+    what: What,
+    simulated: bool,
+) -> go.Figure:
+    """Every common gene: side A along x, side B along y, on equal axes.
+
+    Parameters
+    ----------
+    table:
+        From `llmpert.insight.compare.compare`, largest disagreement first.
+    labels, units:
+        Of side A and side B.
+    what:
+        Whether to draw the predictions or the measurements.
+    """
+    x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
+    drawn = table.dropna(subset=[x, y])
+    marked = np.arange(len(drawn)) < MARKED
+    figure = go.Figure()
+    if len(drawn):
+        values = drawn[[x, y]].to_numpy()
+        margin = 0.04 * float(values.max() - values.min()) or 0.5
+        ends = [float(values.min()) - margin, float(values.max()) + margin]
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
+            line={"color": "#888888", "dash": "dot", "width": 1},
+        )  # fmt: skip
+        figure.update_xaxes(range=ends)
+        figure.update_yaxes(range=ends)
+    for chosen, name, color, symbol, size in (
+        (~marked, "Other genes", "#8a939b", "circle", 4),
+        (marked, f"{marked.sum()} largest predicted disagreements", "#d95f02", "diamond", 8),
+    ):
+        points = drawn[chosen]
+        named = [gene if at < NAMED else "" for at, gene in enumerate(points["gene"])]
+        figure.add_scatter(
+            x=points[x], y=points[y], name=name,
+            mode="markers+text" if symbol == "diamond" else "markers",
+            marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
+            text=named, textposition="top center", customdata=points["gene"],
+            hovertemplate=f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
+            "<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text=f"{labels[0]}, {what} ({units[0]})", constrain="domain")
+    figure.update_yaxes(
+        title_text=f"{labels[1]}, {what} ({units[1]})", scaleanchor="x", constrain="domain"
+    )
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    r = correlation(drawn, x, y)
+    said = f"r = {r:.2f}" if np.isfinite(r) else "correlation not defined"
+    return finish(
+        figure, f"{what.capitalize()}: {said} over {len(drawn):,} genes", simulated, height=540
+    )
+
+
+def gene_by_gene(
+    table: pd.DataFrame,
+    labels: tuple[str, str],
+    units: tuple[str, str],
+    title: str,
+    one_measurement: bool,
+    simulated: bool,
+) -> go.Figure:
+    """Both predictions of each gene on one axis, with 95 % intervals where there are any.
+
+    Parameters
+    ----------
+    table:
+        Rows of `llmpert.insight.compare.compare`, drawn from top to bottom.
+    one_measurement:
+        Whether both sides predict the same measurement, which is then drawn once.
+    """
+    at = np.arange(len(table))[::-1]
+    figure = go.Figure()
+    sides = (("a", labels[0], A, 0.17), ("b", labels[1], B, -0.17))
+    for side, label, (color, symbol), offset in sides:
+        bars = None
+        if table[f"low95_{side}"].notna().any():
+            bars = {
+                "type": "data", "array": table[f"high95_{side}"] - table[side],
+                "thickness": 1.5, "width": 0,
+            }  # fmt: skip
+        figure.add_scatter(
+            x=table[side], y=at + offset, error_x=bars, mode="markers",
+            name=f"{label}, predicted" + (" (95 % interval)" if bars else ""),
+            marker={"color": color, "symbol": symbol, "size": 8}, customdata=table["gene"],
+            hovertemplate=f"%{{customdata}}, {label}: predicted %{{x:.3f}}<extra></extra>",
+        )  # fmt: skip
+    for side, label, (color, _), offset in sides:
+        values = table[f"measured_{side}"]
+        if values.isna().all() or (one_measurement and side == "b"):
+            continue
+        figure.add_scatter(
+            x=values, y=at + (0 if one_measurement else offset), mode="markers",
+            name="Measured" if one_measurement else f"{label}, measured",
+            marker={
+                "color": MEASURED if one_measurement else color,
+                "symbol": "diamond-open", "size": 9, "line": {"width": 2},
+            },
+            customdata=table["gene"],
+            hovertemplate=f"%{{customdata}}{'' if one_measurement else f', {label}'}:"
+            " measured %{x:.3f}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
+    figure.update_xaxes(title_text=" / ".join(dict.fromkeys(units)))
+    figure.update_yaxes(
+        tickvals=at, ticktext=table["gene"], range=[-0.7, len(table) - 0.3], showgrid=False
+    )
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return finish(figure, title, simulated, height=170 + 28 * len(table))

@@ -1,0 +1,108 @@
+"""Two predictions on common ground: the genes of both, and where they disagree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.prediction import Prediction
+from llmpert.screens.screen import Screen
+
+LEVEL = 0.95
+"""Probability that an interval holds a new measurement."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of two predictions that are compared.
+
+    Attributes
+    ----------
+    label:
+        What tells it from the other side.
+    prediction:
+        Of one perturbation.
+    measured:
+        Its measured response at the prediction's genes, or None where it was not measured.
+    unit:
+        Of the response.
+    """
+
+    label: str
+    prediction: Prediction
+    measured: np.ndarray | None
+    unit: str
+
+
+def compare(a: Side, b: Side) -> pd.DataFrame:
+    """Both predictions for every gene that both predict, the largest disagreement first.
+
+    Disagreement is |a − b| / √(sd_a² + sd_b²) where both sides give standard deviations: the
+    difference in standard deviations of the difference between two new measurements whose errors
+    are independent. Else it is |a − b|.
+
+    Returns
+    -------
+    Columns gene; a, sd_a, low95_a, high95_a, measured_a; the same of b; difference (a − b),
+    disagreement. What a side does not know is missing.
+
+    Raises
+    ------
+    InputError
+        No gene is predicted by both.
+    """
+    table = _columns(a, "a").join(_columns(b, "b"), how="inner")
+    if table.empty:
+        raise InputError(
+            f"{a.label} and {b.label} have no predicted gene in common, so there is nothing to"
+            " compare."
+        )
+    table["difference"] = table["a"] - table["b"]
+    size = table["difference"].abs()
+    table["disagreement"] = (
+        size / np.hypot(table["sd_a"], table["sd_b"]) if in_deviations(a, b) else size
+    )
+    return table.sort_values("disagreement", ascending=False, kind="stable").reset_index()
+
+
+def in_deviations(a: Side, b: Side) -> bool:
+    """Whether disagreement is in standard deviations: both sides give them."""
+    return a.prediction.std is not None and b.prediction.std is not None
+
+
+def _columns(side: Side, name: str) -> pd.DataFrame:
+    table = side.prediction.table().set_index("gene").drop(columns="perturbation")
+    table = table.rename(columns={"mean": ""}).add_suffix(f"_{name}").astype(np.float64)
+    table[f"measured_{name}"] = np.nan if side.measured is None else side.measured
+    return table.rename(columns={f"_{name}": name})
+
+
+def correlation(table: pd.DataFrame, x: str, y: str) -> float:
+    """Pearson correlation of two columns over the genes that have both.
+
+    NaN where fewer than two have, or one of the columns is the same for all.
+    """
+    both = table[[x, y]].dropna().to_numpy(np.float64)
+    return float(pearson(both[:, :1].T, both[:, 1:].T)[0]) if len(both) > 1 else float("nan")
+
+
+def strongest(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The genes with the largest |prediction| on either side, strongest first."""
+    strength = table[["a", "b"]].abs().max(axis=1)
+    order = strength.sort_values(ascending=False, kind="stable").index
+    return table.loc[order[:count]].reset_index(drop=True)
+
+
+def most_alike(screen: Screen, perturbation: str) -> str:
+    """The other perturbation whose measured response correlates best with this one's.
+
+    The first other one where no correlation is defined.
+    """
+    response = screen.response
+    at = int(np.flatnonzero(screen.perturbations == perturbation)[0])
+    alike = pearson(response, np.broadcast_to(response[at], response.shape))
+    alike[at] = -np.inf
+    alike = np.where(np.isnan(alike), -2, alike)
+    return str(screen.perturbations[int(np.argmax(alike))])

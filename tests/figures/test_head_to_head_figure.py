@@ -1,0 +1,72 @@
+import pandas as pd
+import pytest
+
+from llmpert.evaluation.metrics import registry
+from llmpert.figures.head_to_head import LOOKS, head_to_head, title
+from llmpert.insight.head_to_head import OURS, RIVAL, TIE, UNDEFINED, Tally
+
+METRICS = registry()
+TABLE = pd.DataFrame(
+    {
+        "perturbation": ["A", "B", "C", "D", "E"],
+        "effect": [5.0, 4.0, 3.0, 2.0, 1.0],
+        "ours": [0.9, 0.8, 0.1, 0.4, 0.3],
+        "rival": [0.1, 0.2, 0.5, 0.4, float("nan")],
+        "difference": [0.8, 0.6, -0.4, 0.0, float("nan")],
+        "winner": [OURS, OURS, RIVAL, TIE, UNDEFINED],
+    }
+)
+
+
+def figure(table=TABLE, metric="pearson_top20", simulated=False):
+    return head_to_head(table, "GP", "Linear", METRICS[metric], "Δ z", simulated)
+
+
+def test_every_defined_perturbation_is_one_dot_under_its_winner():
+    _, ours, rival, tie = figure().data
+    assert list(ours.customdata) == ["A", "B"]
+    assert list(ours.x) == [0.1, 0.2]
+    assert list(ours.y) == [0.9, 0.8]
+    assert list(rival.customdata) == ["C"]
+    assert list(tie.customdata) == ["D"]
+    assert ours.name == "GP wins (2)"
+    assert "Linear: %{x:.3f}" in ours.hovertemplate
+    assert list(ours.text) == ["5", "4"]
+    assert "Δ z" in ours.hovertemplate
+
+
+def test_winners_differ_in_colour_and_shape():
+    looks = [(trace.marker.color, trace.marker.symbol) for trace in figure().data[1:]]
+    assert looks == [LOOKS[OURS], LOOKS[RIVAL], LOOKS[TIE]]
+    assert len({color for color, _ in looks}) == len({symbol for _, symbol in looks}) == 3
+
+
+def test_axes_are_equal_named_and_hold_all_points():
+    drawn = figure()
+    assert drawn.layout.xaxis.range == drawn.layout.yaxis.range
+    low, high = drawn.layout.xaxis.range
+    assert low < 0.1 < 0.9 < high
+    assert drawn.layout.yaxis.scaleanchor == "x"
+    assert drawn.layout.xaxis.title.text == "Linear: Pearson, top 20 DE genes"
+    assert drawn.layout.yaxis.title.text.startswith("GP: Pearson, top 20 DE genes")
+    diagonal = drawn.data[0]
+    assert tuple(diagonal.x) == tuple(diagonal.y) == tuple(drawn.layout.xaxis.range)
+
+
+def test_the_title_says_who_wins_how_many_and_what_is_simulated():
+    assert figure().layout.title.text == "GP wins for 50 % of 4 perturbations"
+    assert "SIMULATED DATA" in figure(simulated=True).to_json()
+    assert title(Tally(656, 225, 6, 3), "Gaussian process") == (
+        "Gaussian process wins for 74 % of 887 perturbations"
+    )
+
+
+@pytest.mark.parametrize(("metric", "said"), [("mae_all", "lower"), ("pearson_all", "higher")])
+def test_the_axis_says_what_is_better(metric, said):
+    assert f"({said} is better)" in figure(metric=metric).layout.yaxis.title.text
+
+
+def test_nothing_to_compare_is_said():
+    drawn = figure(TABLE.tail(1))
+    assert drawn.layout.title.text == "GP: nothing to compare"
+    assert not drawn.data

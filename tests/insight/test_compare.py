@@ -1,0 +1,101 @@
+"""Two predictions, against values worked by hand and SciPy."""
+
+import numpy as np
+import pytest
+import small
+from scipy.stats import pearsonr
+
+from llmpert.errors import InputError
+from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.compare import (
+    Side,
+    compare,
+    correlation,
+    in_deviations,
+    most_alike,
+    strongest,
+)
+from llmpert.models.intervals import LEVELS, Intervals
+
+INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))  # 2.85 standard deviations at 95 %
+
+
+def side(label, genes, mean, std=None, measured=None):
+    row = np.array([mean], dtype=np.float32)
+    deviation = None if std is None else np.array([std], dtype=np.float32)
+    prediction = Prediction(
+        np.array([label], dtype=object), np.array(genes, dtype=object), row, deviation,
+        None if std is None else INTERVALS,
+    )  # fmt: skip
+    measured = None if measured is None else np.array(measured)
+    return Side(label, prediction, measured, "Δ")
+
+
+A = side("X", ["g1", "g2", "g3"], [1.0, 0.0, 2.0], [0.3, 0.3, 0.3], [9.0, 8.0, 7.0])
+B = side("Y", ["g3", "g4", "g1"], [1.0, 5.0, 2.0], [0.4, 0.4, 1.2])
+
+
+def test_common_genes_are_matched_by_name_and_ranked_by_deviations():
+    table = compare(A, B)
+    assert list(table["gene"]) == ["g3", "g1"]
+    assert list(table["a"]) == [2.0, 1.0]
+    assert list(table["b"]) == [1.0, 2.0]
+    assert list(table["difference"]) == [1.0, -1.0]
+    # 0.3 and 0.4 make 0.5; the uncertain gene comes last although its difference is as large.
+    np.testing.assert_allclose(table["disagreement"], [1 / 0.5, 1 / np.hypot(0.3, 1.2)], rtol=1e-6)
+    np.testing.assert_allclose(table["high95_b"], [1 + 2.85 * 0.4, 2 + 2.85 * 1.2], rtol=1e-6)
+    assert list(table["measured_a"]) == [7.0, 9.0]
+    assert table["measured_b"].isna().all()
+    assert in_deviations(A, B)
+
+
+def test_without_deviations_on_one_side_disagreement_is_the_difference():
+    plain = side("Y", ["g1", "g2", "g3"], [1.5, -4.0, 2.0])
+    table = compare(A, plain)
+    assert not in_deviations(A, plain)
+    assert list(table["gene"]) == ["g2", "g1", "g3"]
+    assert list(table["disagreement"]) == [4.0, 0.5, 0.0]
+    assert table["sd_b"].isna().all()
+    assert table["low95_b"].isna().all()
+    assert table["sd_a"].notna().all()
+
+
+def test_nothing_in_common_is_said():
+    with pytest.raises(InputError, match="X and Y have no predicted gene in common"):
+        compare(A, side("Y", ["g9"], [1.0]))
+
+
+def test_strongest_looks_at_both_sides():
+    other = side("Y", ["g1", "g2", "g3"], [0.0, -3.0, 0.0])
+    assert list(strongest(compare(A, other), 2)["gene"]) == ["g2", "g3"]
+
+
+def test_correlation_is_over_genes_that_have_both():
+    rng = np.random.default_rng(0)
+    genes = small.names("g", 12)
+    a = side("X", genes, rng.normal(size=12), measured=rng.normal(size=12))
+    b = side("Y", genes, rng.normal(size=12))
+    table = compare(a, b)
+    assert correlation(table, "a", "b") == pytest.approx(pearsonr(table["a"], table["b"])[0])
+    assert np.isnan(correlation(table, "a", "measured_b"))
+    some = table.assign(b=table["b"].where(table.index < 7))
+    expected = pearsonr(table["a"][:7], table["b"][:7])[0]
+    assert correlation(some, "a", "b") == pytest.approx(expected)
+
+
+def test_the_most_alike_perturbation_has_the_largest_correlation():
+    screen = small.screen(perturbations=9, genes=20)
+    for at, name in enumerate(screen.perturbations):
+        r = np.corrcoef(screen.response)[at]
+        r[at] = -2
+        assert most_alike(screen, name) == screen.perturbations[np.argmax(r)]
+
+
+def test_a_constant_response_still_has_somebody_beside_it():
+    screen = small.screen(perturbations=3, genes=5)
+    screen = type(screen)(
+        line="L", response=np.zeros((3, 5)), perturbations=screen.perturbations,
+        genes=screen.genes, unit="Δ", provenance={"source": "made for a test"},
+    )  # fmt: skip
+    assert most_alike(screen, "KD000") == "KD001"
+    assert most_alike(screen, "KD001") == "KD000"

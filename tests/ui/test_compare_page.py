@@ -1,0 +1,123 @@
+"""The page Compare without a browser."""
+
+from pathlib import Path
+
+import pytest
+import small
+from streamlit.testing.v1 import AppTest
+
+from llmpert import datasets
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+PAGE = "pages/compare.py"
+
+
+def start(lines=("LineA", "LineB"), sources=("text", "sequence")):
+    import streamlit as st
+
+    st.cache_resource.clear()
+    datasets.add(
+        "mine",
+        [small.screen(line, seed=seed) for seed, line in enumerate(lines)],
+        [small.embedding(source, seed=seed + 5) for seed, source in enumerate(sources)],
+    )
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+@pytest.fixture
+def app():
+    return start()
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning, *app.info]
+    return "\n".join(block.value for block in blocks)
+
+
+def disagreement(app: AppTest):
+    return app.dataframe[-1].value
+
+
+def test_the_first_view_compares_two_different_genes(app):
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    one, other = (app.text_input(key=key).value for key in ("gene", "other_gene"))
+    assert one != other
+    assert f"{one} against {other}" in shown(app)
+    table = disagreement(app)
+    assert list(table.columns) == [
+        "gene", one, other, "difference", "disagreement", f"{one}, measured", f"{other}, measured",
+    ]  # fmt: skip
+    assert table["disagreement"].is_monotonic_decreasing
+    assert "√(sd_A² + sd_B²)" in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        ("Lines", "LineA against LineB"),
+        ("Models", "Gaussian process against Gaussian process (paper)"),
+        ("Embeddings", "text against sequence"),
+    ],
+)
+def test_what_differs_is_followed(app, differs, said):
+    app.query_params["differs"] = differs
+    app.query_params["gene"] = "KD007"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert said in shown(app)
+    assert "KD007 knockdown in LineA" in shown(app)
+    same = "Both sides predict the same measurement" in shown(app)
+    assert same == (differs != "Lines")
+
+
+def test_a_model_without_deviations_is_compared_by_the_plain_difference(app):
+    app.query_params["differs"] = "Models"
+    app.query_params["other_model"] = "Linear regression"
+    app.switch_page(PAGE).run()
+    assert "Gaussian process against Linear regression" in shown(app)
+    assert "at least one of the two models gives no standard deviation" in shown(app)
+    table = disagreement(app)
+    assert (table["disagreement"] == table["difference"].abs()).all()
+
+
+def test_a_gene_that_was_not_measured_is_said_to_be(app):
+    app.query_params["other_gene"] = "KD044"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert "**Not measured**: KD044 in LineA" in shown(app)
+    assert "KD044, measured" not in disagreement(app).columns
+    assert list(app.table[0].value.iloc[1, 1:]) == ["not measured"] * 4
+
+
+def test_a_gene_against_itself_is_said(app):
+    app.query_params["gene"] = "KD003"
+    app.query_params["other_gene"] = "KD003"
+    app.switch_page(PAGE).run()
+    assert "Both sides are the same" in shown(app)
+
+
+def test_an_unknown_second_gene_gets_suggestions_of_its_own(app):
+    app.query_params["gene"] = "KD003"
+    app.query_params["other_gene"] = "KD01"
+    app.switch_page(PAGE).run()
+    assert "KD01" in app.warning[0].value
+    button = next(b for b in app.button if b.label == "KD011")
+    button.click().run()
+    assert "KD003 against KD011" in shown(app)
+
+
+def test_only_what_there_are_two_of_is_offered():
+    app = start(lines=["LineA"], sources=["text"])
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert "These data have no two lines or embeddings to compare." in shown(app)
+
+
+def test_nonsense_in_the_address_does_no_harm(app):
+    app.query_params["differs"] = "planets"
+    app.query_params["model"] = "GPT-9"
+    app.query_params["order"] = "%00"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert not app.error

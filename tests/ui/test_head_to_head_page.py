@@ -1,0 +1,108 @@
+"""The page Head to head without a browser."""
+
+from pathlib import Path
+
+import pytest
+import small
+from streamlit.testing.v1 import AppTest
+
+from llmpert import datasets
+from llmpert.gene_sets import GeneSets
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+PAGE = "pages/head_to_head.py"
+SETS = GeneSets(
+    "pathways", "made for a test",
+    {"first": frozenset(small.names("KD", 20)), "tiny": frozenset({"KD001"})},
+)  # fmt: skip
+
+
+def start(gene_sets=()):
+    import streamlit as st
+
+    st.cache_resource.clear()
+    datasets.add(
+        "mine",
+        [small.screen("LineA"), small.screen("LineB", seed=3)],
+        [small.embedding("text"), small.embedding("sequence", seed=4)],
+        gene_sets,
+    )
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+@pytest.fixture
+def app():
+    return start()
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning, *app.info]
+    return "\n".join(block.value for block in blocks)
+
+
+def test_the_first_view_sets_the_joined_gaussian_process_against_a_rival(app):
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="ours").value == "Gaussian process, text + sequence"
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+    table = app.dataframe[0].value
+    assert list(table.columns) == [
+        "perturbation", "Gaussian process", "Linear regression", "difference", "effect size",
+    ]  # fmt: skip
+    assert len(table) == 20  # the strongest half of 40
+    assert table["effect size"].is_monotonic_decreasing
+    assert "**Gaussian process** wins" in shown(app)
+    assert "No gene sets are loaded for these data." in shown(app)
+
+
+def test_the_share_and_the_metric_are_followed(app):
+    app.query_params["strongest"] = "100"
+    app.query_params["metric"] = "MAE, all genes"
+    app.switch_page(PAGE).run()
+    assert len(app.dataframe[0].value) == 40
+    assert app.selectbox(key="metric").value == "mae_all"
+
+
+def test_models_without_embedding_are_offered_once(app):
+    app.switch_page(PAGE).run()
+    options = app.selectbox(key="rival").options
+    assert options.count("Non-control mean") == 1
+    app.selectbox(key="rival").select("Non-control mean").run()
+    assert not app.exception
+    assert "Non-control mean" in app.dataframe[0].value.columns
+
+
+def test_two_embeddings_of_one_model_are_told_apart(app):
+    app.query_params["rival"] = "Gaussian process, text"
+    app.switch_page(PAGE).run()
+    assert "Gaussian process, text" in app.dataframe[0].value.columns
+    assert "Gaussian process, text + sequence" in app.dataframe[0].value.columns
+
+
+def test_a_method_against_itself_is_said(app):
+    app.query_params["rival"] = "Gaussian process, text + sequence"
+    app.switch_page(PAGE).run()
+    assert "Both sides are the same method" in shown(app)
+    assert not app.exception
+
+
+def test_nonsense_in_the_address_does_no_harm(app):
+    app.query_params["ours"] = "GPT-9"
+    app.query_params["metric"] = "../.."
+    app.query_params["strongest"] = "-7"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="ours").value == "Gaussian process, text + sequence"
+
+
+def test_gene_sets_are_tested_where_there_are_any():
+    app = start([SETS])
+    app.query_params["strongest"] = "100"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    by_set = app.dataframe[1].value
+    assert list(by_set["gene set"]) == ["first"]
+    assert by_set["perturbations"].iloc[0] == 20
+    assert "Of **1** gene sets" in shown(app)
+    assert "pathways (pathways.gmt)" in shown(app)
