@@ -10,14 +10,8 @@ Streamlit has finished its script. Last, the scripts of all pages by themselves.
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from unittest.mock import patch
 
 import click
@@ -26,11 +20,11 @@ from playwright.sync_api import Error, Page, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.machine import describe
+from benchmarks.server import REPOSITORY, served
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "chrome")
 FINISHED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-PAGES = ("start", "gene", "learning_curves", "model_classes", "table")
+PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
 LIMIT = 180_000
 """Milliseconds to wait for a page."""
 
@@ -49,9 +43,9 @@ def main(runs: int) -> None:
         )
         for _ in range(runs):
             began = time.perf_counter()
-            with served() as address:
+            with served() as server:
                 page = browser.new_page()
-                open_when_ready(page, address)
+                open_when_ready(page, server.address)
                 shown(page, "llmpert")
                 start.append(time.perf_counter() - began)
                 first.append(visit(page, "Gene", figure=True))
@@ -89,27 +83,6 @@ def reruns() -> list[float]:
                 app.run()
                 seconds.append(time.perf_counter() - began)
     return seconds
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The program as users start it, on a free port and with an empty data folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as home:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "llmpert", "serve", "--port", str(port)],
-            cwd=REPOSITORY,
-            env={**os.environ, "LLMPERT_HOME": home},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
 
 
 def open_when_ready(page: Page, address: str) -> None:

@@ -49,24 +49,22 @@ def effects(
     column = np.flatnonzero(screen.genes == gene)
     if not len(column):
         raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
-    measured = pd.DataFrame(
-        {"state": HELD_OUT, "measured": screen.response[:, column[0]]},
-        index=pd.Index(screen.perturbations, name="perturbation"),
-    )
-    parts = [part for part in (_of_gene(p, gene) for p in held_out) if part is not None]
-    predicted = pd.concat(parts) if parts else _nothing()
-    table = measured.join(predicted)
-    more = None if unseen is None else _of_gene(unseen, gene)
-    if more is not None:
-        table = pd.concat([table, more.assign(state=NOT_MEASURED, measured=np.nan)])
+    measured = pd.Series(screen.response[:, column[0]], index=screen.perturbations)
+    parts = [_of_gene(prediction, gene) for prediction in held_out]
+    others = _nothing() if unseen is None else _of_gene(unseen, gene)
+    known = measured.index.append(others.index)
+    predicted = pd.concat([part for part in (*parts, others) if len(part)] or [others])
+    table = predicted.reindex(known)
+    table.insert(0, "measured", measured.reindex(known))
+    table.insert(0, "state", np.where(known.isin(measured.index), HELD_OUT, NOT_MEASURED))
     return table.rename_axis("perturbation").reset_index()
 
 
-def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame | None:
-    """A gene's column of a prediction, by perturbation."""
+def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
+    """A gene's column of a prediction, by perturbation; no rows where it is not predicted."""
     column = np.flatnonzero(prediction.genes == gene)
     if not len(column):
-        return None
+        return _nothing()
     mean = prediction.mean[:, column[0]]
     width = prediction.half_width(LEVEL)
     half = np.full_like(mean, np.nan) if width is None else width[:, column[0]]

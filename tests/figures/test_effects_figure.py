@@ -1,0 +1,38 @@
+import numpy as np
+import pandas as pd
+
+from llmpert.figures.effects import effects_on
+from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+
+ROWS = pd.DataFrame(
+    {
+        "perturbation": ["A", "B", "C"],
+        "state": [HELD_OUT, NOT_MEASURED, HELD_OUT],
+        "measured": [-2.0, np.nan, 0.5],
+        "predicted": [-1.5, 1.0, np.nan],
+        "low95": [-2.5, 0.25, np.nan],
+        "high95": [-0.5, 1.75, np.nan],
+    }
+)
+
+
+def test_measured_held_out_and_never_measured_are_told_apart():
+    figure = effects_on(ROWS, "Y", "K562", "Δ z-score", "predicted", simulated=True)
+    held_out, never, measured = figure.data
+    assert (list(held_out.y), list(held_out.x)) == (["A"], [-1.5])
+    assert list(held_out.error_x.array) == [1.0]
+    assert (list(never.y), list(never.x)) == (["B"], [1.0])
+    assert dict(zip(measured.y, measured.x, strict=True)) == {"A": -2.0, "C": 0.5}
+    symbols = [trace.marker.symbol for trace in figure.data]
+    assert len(set(symbols)) == 3
+    assert list(figure.layout.yaxis.categoryarray) == ["C", "B", "A"]  # drawn upwards
+    assert figure.layout.xaxis.title.text == "Y: Δ z-score"
+    assert "3 knockdowns that change Y most in K562, by predicted effect" in figure.to_json()
+    assert "SIMULATED DATA" in figure.layout.title.text
+
+
+def test_without_predictions_only_measurements_are_drawn():
+    part = ROWS.iloc[[2]]
+    figure = effects_on(part, "Y", "K562", "Δ", "measured", simulated=False)
+    assert [trace.name for trace in figure.data] == ["Measured"]
+    assert "SIMULATED" not in figure.layout.title.text
