@@ -195,11 +195,14 @@ class Covariance(Module):
 
     def between(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """K, from the squared distances in each source (matrices of one shape)."""
-        parts = [
+        return functools.reduce(torch.add, self.parts(squares))
+
+    def parts(self, squares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What each kernel adds to K, from the squared distances in each source."""
+        return [
             kernel.outputscale * kernel.base_kernel.at(d)
             for kernel, d in zip(self.kernels, squares, strict=True)
         ]
-        return functools.reduce(torch.add, parts)
 
     def prior_signal(self) -> float:
         """K of a gene with itself."""

@@ -32,6 +32,13 @@ class Outputs(Protocol):
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """Posterior mean of M other genes, M x D."""
 
+    def weights(self, directions: torch.Tensor) -> torch.Tensor:
+        """What each training perturbation weighs in the posterior mean along directions (D x m).
+
+        N x m: the transpose of another gene's covariances with the training perturbations, times
+        these weights, is its posterior mean times the directions.
+        """
+
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """Posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
 
@@ -60,6 +67,10 @@ class SharedNoise:
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """See `Outputs`."""
         return cross.T @ self._weights
+
+    def weights(self, directions: torch.Tensor) -> torch.Tensor:
+        """See `Outputs`."""
+        return self._spectrum.weights(self._weights @ directions)
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """See `Outputs`."""
@@ -111,6 +122,10 @@ class ComponentNoise:
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """See `Outputs`."""
         return (cross.T @ self._weights) @ self._axes.T
+
+    def weights(self, directions: torch.Tensor) -> torch.Tensor:
+        """See `Outputs`."""
+        return self._spectrum.weights(self._weights @ (self._axes.T @ directions))
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """See `Outputs`."""

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from llmpert.models.gp.contributions import Contributions
 from llmpert.models.gp.kernels import RBF, Covariance
 from llmpert.models.gp.likelihood import Evidence
 from llmpert.models.gp.outputs import ComponentNoise, Outputs, SharedNoise
@@ -196,6 +197,58 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             variance = self._outputs.variance(cross, self._covariance.prior_signal())
             std = (variance + self._outputs.noise).sqrt().numpy()
         return mean, std * (self._scale * self.inflation_)
+
+    def contributions(self, z: np.ndarray) -> Contributions:
+        """What each training perturbation adds to one gene's prediction, through each kernel.
+
+        Exact: the prediction is the training mean plus a sum over training perturbations and
+        kernels, and each term is projected onto the sum.
+
+        Parameters
+        ----------
+        z:
+            The gene's input, K.
+
+        Raises
+        ------
+        ValueError
+            z is not a row of finite numbers with as many columns as in training.
+        """
+        check_is_fitted(self)
+        Z = validate_data(self, np.asarray(z)[None], reset=False, dtype=np.float64, copy=True)
+        with torch.no_grad():
+            parts = self._covariance.parts(self._squares(self._split(Z)))
+            kernel = torch.hstack(parts).T
+            departure = self._outputs.mean(self._spectrum.rotate(kernel.sum(dim=0)[:, None]))
+            projected = kernel * self._outputs.weights(departure.T)[:, 0]
+            # Where the prediction is the mean itself there is nothing to share: 0 / 0.
+            shares = projected / departure.square().sum()
+        return Contributions(
+            tuple(self.ratios_), kernel.numpy(), self._covariance.prior_signal(), shares.numpy()
+        )
+
+    def similarity(self, Z: np.ndarray) -> np.ndarray:
+        """How alike the model takes the responses of M genes and of the training genes to be.
+
+        Parameters
+        ----------
+        Z:
+            Inputs, M x K.
+
+        Returns
+        -------
+        Prior correlation of the responses without noise, M x N, between 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        check_is_fitted(self)
+        Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
+        with torch.no_grad():
+            kernel = self._covariance.between(self._squares(self._split(Z)))
+            return (kernel / self._covariance.prior_signal()).T.numpy()
 
     def leave_one_out(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Predict training perturbations, each from all others, without refitting.

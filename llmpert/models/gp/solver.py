@@ -74,6 +74,10 @@ class Spectrum:
         """Uᵀ R^-½ B for B (N x m): outputs, or the covariance of N training with m other genes."""
         return self._vectors.T @ (rows / self._deviation[:, None])
 
+    def weights(self, rotated: torch.Tensor) -> torch.Tensor:
+        """R^-½ U B for rotated B (N x m): what weighs covariances as B weighs rotated ones."""
+        return (self._vectors @ rotated) / self._deviation[:, None]
+
     def inverses(self, levels: torch.Tensor) -> torch.Tensor:
         """1 / (λ + level), N x levels."""
         return 1 / (self.values[:, None] + levels)
