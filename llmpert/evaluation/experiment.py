@@ -75,16 +75,31 @@ class FittedModel:
         InputError
             No gene, or one that is unknown, ambiguous, or has no vector in one of the embeddings.
         """
+        return self.predict_inputs(self.inputs(genes), np.array(list(genes), dtype=object))
+
+    def inputs(self, genes: Sequence[str]) -> np.ndarray:
+        """The model's inputs for these genes, genes x components.
+
+        Raises
+        ------
+        InputError
+            As `predict`.
+        """
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
         found = [self.problem.find(gene) for gene in genes]
         vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
-        return _predict(
-            self.model,
-            self.spec,
-            self.joined.transform(vectors),
-            np.array(list(genes), dtype=object),
-            self.problem.screen.genes[self.columns],
+        return self.joined.transform(vectors)
+
+    def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
+        """Predict for inputs that are there already, a row a name."""
+        genes = self.problem.screen.genes[self.columns]
+        if not self.spec.gives_std:
+            mean = self.model.predict(inputs)
+            return Prediction(names, genes, mean.astype(np.float32), None)
+        mean, std = self.model.predict(inputs, return_std=True)
+        return Prediction(
+            names, genes, mean.astype(np.float32), std.astype(np.float32), self.model.intervals_
         )
 
 
@@ -188,13 +203,21 @@ class Experiment:
         tests = cross_validation(names.tolist(), self.settings.folds, self.settings.seed)
         return next(fold for fold, test in enumerate(tests) if row[0] in test)
 
-    def fold_prediction(self, model: str, train_size: int, fold: int) -> Prediction:
-        """Predictions for all test perturbations of a fold, fitted now if not kept."""
+    def fold_prediction(
+        self, model: str, train_size: int, fold: int, fitted: FittedModel | None = None
+    ) -> Prediction:
+        """Predictions for all test perturbations of a fold, fitted now if not kept.
+
+        Parameters
+        ----------
+        fitted:
+            What `fit_fold` gives for the same fold, where it is at hand: saves a fit.
+        """
         part = self.split(train_size, fold)
         key = self.key(model, part)
         kept = self.store.prediction(key)
         if kept is None:
-            kept = self._fit_and_predict(model, part)
+            kept = self._fit_and_predict(model, part, fitted)
             self.store.put_prediction(key, kept)
         return kept
 
@@ -216,27 +239,27 @@ class Experiment:
             raise InputError(
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
             )
-        _, joined = self._inputs
-        columns = self.columns(rows)
-        spec = MODELS[model]
-        fitted = self._fit(spec, self.settings.seed, rows, columns)
-        trained_on = screen.perturbations[rows]
-        return FittedModel(self.problem, fitted, spec, joined, columns, trained_on)
+        return self._fit(MODELS[model], self.settings.seed, rows, self.columns(rows))
 
-    def _fit_and_predict(self, model: str, part: Split) -> Prediction:
-        spec = MODELS[model]
-        screen = self.problem.screen
-        columns, _ = self._scored_genes(part)
+    def fit_fold(self, model: str, train_size: int, fold: int) -> FittedModel:
+        """The fitted model behind `fold_prediction`; it is not kept."""
+        return self._fit_part(model, self.split(train_size, fold))
+
+    def _fit_and_predict(
+        self, model: str, part: Split, fitted: FittedModel | None = None
+    ) -> Prediction:
+        fitted = fitted or self._fit_part(model, part)
         inputs, _ = self._inputs
-        seed = int(
-            np.random.SeedSequence(
-                [self.settings.seed, part.fold, part.repeat, len(part.train)]
-            ).generate_state(1)[0]
+        return fitted.predict_inputs(
+            inputs[part.test], self.problem.screen.perturbations[part.test]
         )
-        fitted = self._fit(spec, seed, part.train, columns)
-        return _predict(
-            fitted, spec, inputs[part.test], screen.perturbations[part.test], screen.genes[columns]
-        )
+
+    def _fit_part(self, model: str, part: Split) -> FittedModel:
+        columns, _ = self._scored_genes(part)
+        seed = np.random.SeedSequence(
+            [self.settings.seed, part.fold, part.repeat, len(part.train)]
+        ).generate_state(1)[0]
+        return self._fit(MODELS[model], int(seed), part.train, columns)
 
     @cached_property
     def _scored_by_fold(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -256,22 +279,14 @@ class Experiment:
             self._scored_by_fold[part.fold] = columns, chosen
         return self._scored_by_fold[part.fold]
 
-    def _fit(self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray) -> Any:
+    def _fit(
+        self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray
+    ) -> FittedModel:
         inputs, joined = self._inputs
         screen = self.problem.screen
         model = spec.build(seed, joined.parts)
         response = screen.response[rows][:, columns]
-        if spec.uses_cells and screen.cells is not None:
-            return model.fit(inputs[rows], response, cells=screen.cells[rows])
-        return model.fit(inputs[rows], response)
-
-
-def _predict(
-    model: Any, spec: ModelSpec, inputs: np.ndarray, perturbations: np.ndarray, genes: np.ndarray
-) -> Prediction:
-    if not spec.gives_std:
-        return Prediction(perturbations, genes, model.predict(inputs).astype(np.float32), None)
-    mean, std = model.predict(inputs, return_std=True)
-    return Prediction(
-        perturbations, genes, mean.astype(np.float32), std.astype(np.float32), model.intervals_
-    )
+        known = screen.cells if spec.uses_cells else None
+        cells = {} if known is None else {"cells": known[rows]}
+        fitted = model.fit(inputs[rows], response, **cells)
+        return FittedModel(self.problem, fitted, spec, joined, columns, screen.perturbations[rows])
