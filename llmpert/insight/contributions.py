@@ -1,0 +1,122 @@
+"""Which training knockdowns a Gaussian process's prediction rests on, and through which source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from llmpert.evaluation.experiment import FittedModel
+from llmpert.evaluation.prediction import Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What the prediction of one gene rests on.
+
+    Attributes
+    ----------
+    gene:
+        The gene.
+    shares:
+        Each training perturbation's share (rows) in the prediction's departure from the training
+        mean, through each source (columns); "text+sequence" is the kernel over both together. All
+        shares sum to 1; a negative one pulls away. Missing where the prediction is the mean.
+    similarity:
+        Of each training perturbation to the gene as the model sees it: prior correlation of their
+        responses, 0 to 1.
+    departure:
+        Root mean square over genes of prediction minus training mean, in the screen's unit.
+    """
+
+    gene: str
+    shares: pd.DataFrame
+    similarity: pd.Series
+    departure: float
+
+    @property
+    def totals(self) -> pd.Series:
+        """Each training perturbation's share over all sources."""
+        return self.shares.sum(axis=1, skipna=False)
+
+    @property
+    def by_source(self) -> pd.Series:
+        """Each source's share over all training perturbations."""
+        return self.shares.sum(axis=0, skipna=False)
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is anything to share: not where the prediction is the mean."""
+        return bool(self.shares.notna().all(axis=None))
+
+    def strongest(self, count: int) -> list[str]:
+        """The training perturbations of the largest absolute share, strongest first."""
+        order = self.totals.abs().sort_values(ascending=False, kind="stable")
+        return list(order.index[:count]) if self.defined else []
+
+    def table(self) -> pd.DataFrame:
+        """Columns perturbation, similarity, share and one a source; largest |share| first."""
+        table = self.shares.add_prefix("share through ")
+        table.insert(0, "share", self.totals)
+        table.insert(0, "similarity", self.similarity)
+        order = table["share"].abs().sort_values(ascending=False, kind="stable").index
+        return table.loc[order].rename_axis("perturbation").reset_index()
+
+
+def basis(fitted: FittedModel, gene: str) -> Basis:
+    """What a fitted Gaussian process's prediction of one gene rests on.
+
+    Raises
+    ------
+    InputError
+        As `FittedModel.predict`.
+    """
+    z = fitted.inputs([gene])
+    found = fitted.model.contributions(z[0])
+    # A model of one part for all sources calls it "all".
+    joint = fitted.problem.embedding_name
+    sources = [joint if source == "all" else source for source in found.sources]
+    names = pd.Index(fitted.trained_on, name="perturbation")
+    moved = fitted.model.predict(z)[0] - fitted.model.mean_
+    return Basis(
+        gene,
+        pd.DataFrame(found.shares.T, index=names, columns=sources),
+        pd.Series(found.similarity, index=names, name="similarity"),
+        float(np.sqrt(np.mean(np.square(moved)))),
+    )
+
+
+def neighbourhood(
+    fitted: FittedModel,
+    basis: Basis,
+    prediction: Prediction,
+    measured: np.ndarray | None,
+    knockdowns: int,
+    genes: int,
+) -> pd.DataFrame:
+    """A gene's response above those that its prediction rests on.
+
+    Parameters
+    ----------
+    prediction, measured:
+        Of the gene, at the genes that `fitted` predicts; None where it was not measured.
+    knockdowns, genes:
+        How many of the strongest training knockdowns, and of the strongest predicted genes.
+
+    Returns
+    -------
+    Label of the row x gene, strongest predicted gene first, in the screen's unit: the prediction,
+    the measurement, the mean of all training knockdowns (the prediction is a departure from it),
+    and the measured responses of the training knockdowns that contribute most.
+    """
+    order = np.argsort(-np.abs(prediction.mean[0]), kind="stable")[:genes]
+    rows = {f"{basis.gene}, predicted": prediction.mean[0, order]}
+    if measured is not None:
+        rows[f"{basis.gene}, measured"] = measured[order]
+    rows["mean of training knockdowns"] = fitted.model.mean_[order]
+    screen = fitted.problem.screen
+    strongest = basis.strongest(knockdowns)
+    if strongest:
+        near = screen.select(strongest, list(prediction.genes[order]))
+        for name, response in zip(strongest, near.response, strict=True):
+            rows[f"{name} ({100 * basis.totals[name]:+.0f} %)"] = response
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(prediction.genes[order]))

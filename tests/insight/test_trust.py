@@ -1,0 +1,170 @@
+"""Signs of trust: against brute force on a small fit, and the rules of the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import small
+from scipy.stats import pearsonr, spearmanr
+
+from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.insight.trust import ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
+from llmpert.problem import Problem
+
+SETTINGS = Settings(folds=2, features=25, top=5, components=6)
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    sources = [small.embedding("text", 130), small.embedding("sequence", 130, seed=4)]
+    return Experiment(Problem.align(small.screen(perturbations=120), sources), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def held_out(experiment) -> list[str]:
+    return list(experiment.problem.screen.perturbations[experiment.split(60, 0).test])
+
+
+@pytest.fixture(scope="module")
+def yardstick(experiment, held_out) -> Yardstick:
+    return Yardstick.of(experiment.fit_fold("gp", 60, 0), held_out)
+
+
+def test_accuracy_is_that_of_held_out_predictions(experiment, yardstick, held_out):
+    scores = experiment.scores("gp", 60, 0).set_index("perturbation")["pearson_all"]
+    np.testing.assert_allclose(yardstick.accuracy[held_out], scores[held_out], atol=1e-4)
+
+
+def test_left_out_accuracy_compares_with_the_analytic_leave_one_out(experiment, yardstick):
+    fitted = yardstick.fitted
+    screen = experiment.problem.screen
+    measured = screen.select(fitted.trained_on, screen.genes[fitted.columns]).response
+    errors, _ = fitted.model.leave_one_out()
+    for row in (0, 17, 59):
+        expected = pearsonr(measured[row] - errors[row], measured[row]).statistic
+        assert yardstick.left_out.iloc[row] == pytest.approx(expected, abs=1e-6)
+
+
+def test_signs_are_what_they_say(yardstick, held_out):
+    fitted, gene = yardstick.fitted, held_out[3]
+    signs = yardstick.signs.loc[gene]
+    z, trained = fitted.inputs([gene])[0], fitted.inputs(fitted.trained_on)
+    for source, columns in fitted.joined.parts.items():
+        distances = np.sort(np.linalg.norm(trained[:, columns] - z[columns], axis=1))
+        assert signs[f"distance {source}"] == pytest.approx(distances[:NEAREST].mean())
+    prediction = fitted.predict([gene])
+    assert signs["width"] == pytest.approx(prediction.half_width(0.95).mean(), rel=1e-5)
+    moved = prediction.mean[0] - fitted.model.mean_
+    assert signs["departure"] == pytest.approx(np.sqrt(np.mean(moved**2)), rel=1e-5)
+    near = yardstick.neighbours(gene)
+    assert len(near) == NEIGHBOURS
+    assert signs["neighbours"] == pytest.approx(near["accuracy"].mean())
+    similarity = fitted.model.similarity(z[None])[0]
+    assert near["similarity"].tolist() == sorted(similarity, reverse=True)[:NEIGHBOURS]
+    first = near.iloc[0]
+    assert first["accuracy"] == yardstick.left_out[first["perturbation"]]
+
+
+def test_a_gene_outside_the_screen_has_signs_too(yardstick):
+    signs = yardstick.signs_of_gene("KD125")
+    assert "KD125" not in yardstick.signs.index
+    assert np.isfinite(signs).all()
+    assert yardstick.judge("KD125").gene == "KD125"
+
+
+def test_correlations_are_spearmans_over_held_out_perturbations(yardstick):
+    for name, values in yardstick.signs.items():
+        expected = spearmanr(values, yardstick.accuracy).statistic
+        assert yardstick.correlations[name] == pytest.approx(expected)
+    limit = 2 / np.sqrt(59)
+    for sign in yardstick.kinds:
+        counts = sign.better * yardstick.correlations[sign.name] > limit
+        assert (sign in yardstick.counting) == counts
+
+
+def made(accuracy: np.ndarray, **signs: np.ndarray) -> Yardstick:
+    """A yardstick of given signs; those not given are noise."""
+    names = small.names("P", len(accuracy))
+    rng = np.random.default_rng(0)
+    columns = ("distance text", "width", "departure", "neighbours")
+    table = {name: signs.get(name, rng.permutation(len(accuracy))) for name in columns}
+
+    class Joined:
+        parts = {"text": slice(None)}  # noqa: RUF012
+
+    class Fitted:
+        joined = Joined()
+
+    return Yardstick(
+        Fitted(), pd.Series(dtype=float), pd.DataFrame(table, index=names, dtype=float),
+        pd.Series(accuracy, index=names),
+    )  # fmt: skip
+
+
+ACCURACY = np.linspace(0, 0.6, 90)
+
+
+def test_a_sign_that_tells_sorts_genes_into_thirds():
+    yardstick = made(ACCURACY, neighbours=ACCURACY + 1)
+    assert "neighbours" in [sign.name for sign in yardstick.counting]
+    yardstick.__dict__["counting"] = [s for s in yardstick.kinds if s.name == "neighbours"]
+    for gene, third, standing in (
+        ("P080", "upper", "more"), ("P045", "middle", "average"), ("P005", "lower", "less")
+    ):  # fmt: skip
+        verdict = yardstick.judge(gene)
+        assert (verdict.third, verdict.standing) == (third, standing)
+        assert gene not in verdict.accuracy.index  # its own measurement is not used
+        assert gene not in verdict.alike.index
+        assert 29 <= len(verdict.alike) <= 31
+    words = yardstick.judge("P080").sentence()
+    assert words.startswith("**More than most**")
+    assert "predicted well (median r = 0.50" in words
+    assert yardstick.judge("P005").sentence().startswith("**Less than most**")
+
+
+def test_a_sign_in_the_wrong_direction_is_not_used():
+    yardstick = made(ACCURACY, neighbours=-ACCURACY, width=ACCURACY)
+    assert not {"neighbours", "width"} & {sign.name for sign in yardstick.counting}
+    words = yardstick.judge("P003").words()
+    assert words.loc["Width of its intervals", "Does it tell good from bad?"].startswith("no")
+
+
+def test_where_nothing_tells_the_average_is_given():
+    yardstick = made(ACCURACY)
+    yardstick.__dict__["counting"] = []
+    verdict = yardstick.judge("P001")
+    assert verdict.third is None
+    assert verdict.standing == "average"
+    assert "About as much as any other prediction" in verdict.sentence()
+    assert "all 89 held-out knockdowns were predicted moderately well" in verdict.sentence()
+
+
+def test_few_held_out_perturbations_judge_nothing():
+    yardstick = made(np.linspace(0, 1, ENOUGH - 1), neighbours=np.linspace(0, 1, ENOUGH - 1))
+    assert yardstick.correlations.isna().all()
+    assert yardstick.counting == []
+    words = yardstick.judge("P001").words()["Does it tell good from bad?"]
+    assert words.str.contains("too few").all()
+
+
+def test_the_outer_third_is_only_praised_where_accuracy_bears_it_out():
+    everyone = pd.Series(np.linspace(0.1, 0.4, 40))
+
+    def standing(alike: list[float], third: str) -> str:
+        return Verdict("X", pd.DataFrame(), everyone, pd.Series(alike), third).standing
+
+    worse = [0.1, 0.11, 0.12, 0.1, 0.11]
+    assert standing(worse, "upper") == "average"
+    assert standing(worse, "lower") == "less"
+    assert standing([0.4, 0.39, 0.4], "upper") == "more"
+    # Within the errors of a median there is nothing to say.
+    assert standing([0.1, 0.4, 0.2, 0.3, 0.2], "lower") == "average"
+    nothing = pd.Series([np.nan, np.nan])
+    assert "Nothing to go by" in Verdict("X", pd.DataFrame(), nothing, nothing, None).sentence()
+
+
+def test_percentiles_count_the_others():
+    yardstick = made(ACCURACY, width=np.arange(90.0))
+    row = yardstick.judge("P045").signs.loc["width"]
+    assert row["value"] == 45
+    assert row["percentile"] == pytest.approx(100 * 45 / 89)
+    assert row["typical"] == 44
