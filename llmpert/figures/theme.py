@@ -25,6 +25,8 @@ BASELINE_COLORS = {"mean": "#6c757d", "random": "#9aa0a6"}
 BASELINE_SYMBOLS = {"mean": "line-ew-open", "random": "x"}
 MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
+DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
+"""From lowered to raised, blue to orange, equally light at both ends."""
 
 FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
 EXPORT: dict[str, Any] = {"displaylogo": False}

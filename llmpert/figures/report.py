@@ -1,0 +1,112 @@
+"""A report as one HTML file that opens offline: figures stay interactive, nothing is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from llmpert.figures.theme import EXPORT, MARK
+
+CONFIG = EXPORT | {"responsive": True, "toImageButtonOptions": {"format": "svg"}}
+STYLE = f"""
+body {{ font-family: "Source Sans Pro", Helvetica, Arial, sans-serif; color: #1b1f24;
+  background: #fff; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; line-height: 1.45; }}
+h1 {{ margin-bottom: .2rem; }}
+h2 {{ margin-top: 2.2rem; border-top: 1px solid #d0d7de; padding-top: 1rem; }}
+.mark {{ color: {MARK}; font-weight: bold; letter-spacing: .04em; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-size: .9rem; }}
+th, td {{ border-bottom: 1px solid #d0d7de; padding: .25rem .7rem; text-align: left; }}
+footer {{ margin-top: 2.5rem; color: #57606a; font-size: .9rem; }}
+@media print {{ h2 {{ break-before: auto; }} figure {{ break-inside: avoid; }} }}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of a report.
+
+    Attributes
+    ----------
+    title:
+        Its heading.
+    text:
+        Paragraphs, as plain text.
+    figures:
+        Figure and its text alternative.
+    table:
+        Numbers, or None; its index is shown where it has a name.
+    """
+
+    title: str
+    text: Sequence[str] = ()
+    figures: Sequence[tuple[go.Figure, str]] = ()
+    table: pd.DataFrame | None = None
+
+
+def report(
+    title: str, facts: Sequence[str], sections: Sequence[Section], caption: str, simulated: bool
+) -> str:
+    """One HTML document.
+
+    Everything that comes from data is escaped: names of genes and files are text, never markup.
+
+    Parameters
+    ----------
+    title:
+        Its heading.
+    facts:
+        What stands below the heading, a line each.
+    caption:
+        Data, model, fingerprint and date, for the foot.
+    simulated:
+        Whether to mark it as simulated, below the heading and at the foot.
+    """
+    mark = '<p class="mark">SIMULATED DATA</p>' if simulated else ""
+    number = 0
+    body: list[str] = []
+    for section in sections:
+        body.append(f"<section><h2>{escape(section.title)}</h2>")
+        body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
+        for figure, alt in section.figures:
+            number += 1
+            body.append(_figure(figure, alt, number))
+        if section.table is not None:
+            body.append(_table(section.table))
+        body.append("</section>")
+    heading = "".join(f"<p>{escape(fact)}</p>" for fact in facts)
+    script = f"<script>{get_plotlyjs()}</script>" if number else ""
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{script}</head><body>"
+        f"<h1>{escape(title)}</h1>{mark}{heading}{''.join(body)}"
+        f"<footer>{mark}<p>{escape(caption)}</p></footer></body></html>"
+    )
+
+
+def _figure(figure: go.Figure, alt: str, number: int) -> str:
+    plain = go.Figure(figure).update_layout(template="plotly_white")
+    # Plotly's JSON has <, > and / escaped, so that no name can end the script.
+    drawn = plain.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=f"figure-{number}",
+        config=CONFIG,
+    )
+    return f'<figure aria-label="{escape(alt)}">{drawn}</figure>'
+
+
+def _table(table: pd.DataFrame) -> str:
+    words = table.to_html(
+        index=table.index.name is not None,
+        index_names=False,
+        escape=True,
+        border=0,
+        na_rep="–",
+        float_format=lambda value: f"{value:.3g}",
+    )
+    return f'<div class="scroll">{words}</div>'

@@ -1,0 +1,78 @@
+"""A volcano of one prediction: how large each gene's response, and how sure the model is of it."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.figures.theme import MEASURED, PREDICTED, finish
+
+INTERVAL = 0.95
+"""Probability that an interval holds a new measurement."""
+
+NAMED = 10
+"""How many genes are named in the figure."""
+
+
+def volcano(
+    prediction: Prediction, measured: np.ndarray | None, unit: str, simulated: bool
+) -> go.Figure:
+    """Every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
+
+    Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
+    The genes with the largest |z| are named.
+
+    Parameters
+    ----------
+    prediction:
+        Of one perturbation, with standard deviations.
+    measured:
+        Its measured response at the prediction's genes, for the hover text, or None.
+    unit:
+        What one unit of the response is.
+
+    Raises
+    ------
+    ValueError
+        The prediction has no standard deviation.
+    """
+    half_width = prediction.half_width(INTERVAL)
+    if prediction.std is None or half_width is None:
+        raise ValueError("a volcano needs standard deviations")
+    mean, std = prediction.mean[0], prediction.std[0]
+    # A gene that never varies has no deviation and no response.
+    z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
+    sure = np.abs(mean) > half_width[0]
+    figure = go.Figure()
+    for chosen, label, color, symbol, size in (
+        (~sure, "95 % interval includes 0", "#8a939b", "circle", 4),
+        (sure & (mean < 0), "Lowered: interval below 0", PREDICTED, "triangle-down", 9),
+        (sure & (mean > 0), "Raised: interval above 0", MEASURED, "triangle-up", 9),
+    ):
+        if not chosen.any():
+            continue
+        known = "" if measured is None else "<br>measured %{customdata[1]:.3f}"
+        extra = z if measured is None else np.column_stack([z, measured])
+        figure.add_scatter(
+            x=mean[chosen], y=np.abs(z[chosen]), mode="markers", name=f"{label} ({chosen.sum():,})",
+            marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
+            text=prediction.genes[chosen], customdata=extra.reshape(len(z), -1)[chosen],
+            hovertemplate="%{text}<br>predicted %{x:.3f}, z = %{customdata[0]:.2f}"
+            f"{known}<extra></extra>",
+        )  # fmt: skip
+    named = np.argsort(-np.abs(z), kind="stable")[:NAMED]
+    named = named[np.abs(z[named]) > 0]
+    figure.add_scatter(
+        x=mean[named], y=np.abs(z[named]), mode="text", text=prediction.genes[named],
+        textposition="top center", textfont={"size": 11}, cliponaxis=False,
+        hoverinfo="skip", showlegend=False, name="names",
+    )  # fmt: skip
+    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
+    figure.update_xaxes(title_text=f"Predicted ({unit})")
+    figure.update_yaxes(title_text="|z| = |predicted Δ| / standard deviation", rangemode="tozero")
+    figure.update_layout(legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0})
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]} knockdown: size and certainty",
+        simulated,
+        height=520,
+    )

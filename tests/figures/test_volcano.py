@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.figures.volcano import volcano
+from llmpert.models.intervals import LEVELS, Intervals
+
+GENES = np.array(["A", "B", "C", "D", "E"], dtype=object)
+MEAN = np.array([[0.1, -2.0, 1.0, 0.0, 0.0]], dtype=np.float32)
+STD = np.array([[0.5, 0.5, 0.25, 0.5, 0.0]], dtype=np.float32)
+INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
+
+
+def prediction(std=STD):
+    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std, INTERVALS)
+
+
+def test_every_gene_is_drawn_once_by_size_and_certainty():
+    figure = volcano(prediction(), None, "Δ z-score", simulated=True)
+    unsure, lowered, raised, names = figure.data
+    assert sorted(unsure.text) == ["A", "D", "E"]
+    assert list(lowered.text) == ["B"]
+    assert list(raised.text) == ["C"]
+    assert (lowered.x[0], lowered.y[0]) == (-2.0, 4.0)
+    assert (raised.x[0], raised.y[0]) == (1.0, 4.0)
+    assert dict(zip(unsure.text, unsure.y, strict=True))["E"] == 0  # no deviation, no response
+    # Genes that stand out differ by shape as well as by colour; those that respond are named.
+    assert lowered.marker.symbol != raised.marker.symbol
+    assert set(names.text) == {"A", "B", "C"}
+    assert figure.layout.xaxis.title.text == "Predicted (Δ z-score)"
+    assert "SIMULATED DATA" in figure.layout.title.text
+
+
+def test_the_measurement_is_told_where_there_is_one():
+    figure = volcano(prediction(), np.arange(5.0), "Δ", simulated=False)
+    trace = next(trace for trace in figure.data if "Raised" in trace.name)
+    assert list(trace.customdata[0]) == [4.0, 2.0]
+    assert "measured" in trace.hovertemplate
+    assert "SIMULATED" not in figure.layout.title.text
+
+
+def test_without_deviations_there_is_no_volcano():
+    with pytest.raises(ValueError, match="standard deviations"):
+        volcano(prediction(std=None), None, "Δ", simulated=False)
