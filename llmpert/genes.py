@@ -24,6 +24,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -55,6 +56,27 @@ class Gene:
     ensembl: tuple[str, ...] = ()
     uniprot: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    def links(self) -> dict[str, str]:
+        """Pages about the gene elsewhere: name of the site -> address.
+
+        A site that goes by an id which the gene does not have is left out.
+        """
+        symbol = quote(self.symbol, safe="")
+        found = {}
+        if self.entrez:
+            found["NCBI Gene"] = f"https://www.ncbi.nlm.nih.gov/gene/{self.entrez}"
+        if self.uniprot:
+            # By symbol: accessions here do not say which one is the reviewed entry.
+            query = quote(f"(gene_exact:{self.symbol}) AND (organism_id:9606) AND (reviewed:true)")
+            found["UniProt"] = f"https://www.uniprot.org/uniprotkb?query={query}"
+        if self.ensembl:
+            found["Ensembl"] = f"https://www.ensembl.org/id/{self.ensembl[0]}"
+        found["DepMap"] = f"https://depmap.org/portal/gene/{symbol}"
+        if self.uniprot:
+            address = "https://string-db.org/cgi/network"
+            found["STRING"] = f"{address}?identifiers={symbol}&species=9606"
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.genes import GeneTable
+from llmpert.genes import GeneTable, Resolution
 from llmpert.screens.screen import Screen
 from llmpert.storage import fingerprint
 
@@ -213,6 +213,10 @@ class Problem:
             embedding.name: embedding.vectors[[row]]
             for embedding, row in zip(self.embeddings, self._rows_of(gene), strict=True)
         }
+
+    def resolve(self, name: str) -> Resolution:
+        """What the gene table takes a name to mean; invented symbols are unknown to it."""
+        return self._indices[0].table.resolve(name)
 
     def perturbation(self, gene: str) -> str | None:
         """The perturbation that knocks down this gene, however it is spelt; None if there is none.

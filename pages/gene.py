@@ -1,14 +1,26 @@
-"""One gene: its predicted response, and the measured one where there is one."""
+"""One gene: its predicted response, whether to believe it, and what it rests on."""
 
 import streamlit as st
 
 from llmpert.evaluation.results import pretty
+from llmpert.figures.contributions import contributions
 from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
-from llmpert.ui import controls, data, show
-from llmpert.ui.genes import choose_gene
+from llmpert.figures.neighbourhood import neighbourhood
+from llmpert.figures.report import Section
+from llmpert.figures.volcano import volcano
+from llmpert.insight import contributions as insight
+from llmpert.insight.enrichment import enrichment
+from llmpert.insight.strongest import strongest_genes
+from llmpert.ui import controls, data, explained, gene_report, show
+from llmpert.ui.gene_sets import sets_of
+from llmpert.ui.genes import choose_gene, understood
 from llmpert.ui.prediction import predict, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
+KNOCKDOWNS, HEATMAP_GENES = 12, 30
+TOP_GENES = (25, 50, 100, 200)
+DIRECTIONS = ("both", "raised", "lowered")
+SIGNIFICANT = 0.05
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -22,11 +34,247 @@ show.heading(
 )
 with show.errors_as_sentences():
     problem = data.experiment(dataset.name, line, embedding).problem
-    gene = choose_gene(problem, strong_perturbation(dataset, line, embedding))
+    default = strong_perturbation(dataset, line, embedding)
+    gene = choose_gene(problem, default, data=dataset)
+    understood(problem, gene)
     shown = predict(dataset, line, embedding, size, gene)
+unit = problem.screen.unit
+settings = f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"
+caption = show.caption(dataset)
 
-st.subheader(f"{gene} knockdown in {line}")
-facts = [f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"]
+
+def response() -> Section:
+    """Ranked genes, and prediction against measurement."""
+    count = st.columns([1, 2])[0].select_slider(
+        "Genes shown", GENES_SHOWN, value=20, key="shown", bind="query-params"
+    )
+    table = shown.prediction.table()
+    if shown.measured is not None:
+        table["measured"] = shown.measured
+    left, right = st.columns([3, 2])
+    ranked = ranked_genes(shown.prediction, shown.measured, unit, count, dataset.simulated)
+    ranked_alt = (
+        f"The {count} genes with the strongest predicted response to knocking down {gene} in"
+        f" {line}, with 95 % intervals and measurements."
+    )
+    figures = [(ranked, ranked_alt)]
+    with left:
+        show.figure(
+            ranked,
+            name=f"{gene}-{line}-genes",
+            alt=ranked_alt,
+            numbers=table,
+            caption="Intervals are for a new measurement, noise included; their widths come from"
+            f" how far off training knockdowns were when predicted from the others. {caption}",
+            data=dataset,
+        )
+    with right:
+        if shown.measured is None:
+            st.info(
+                f"There is no measurement of {gene} to compare with. *Should I believe it?* below"
+                " says how good predictions like this one are.",
+                icon=":material/info:",
+            )
+        else:
+            scatter = predicted_against_measured(
+                shown.prediction, shown.measured, shown.top, unit,
+                shown.scores["pearson_all"], dataset.simulated,
+            )  # fmt: skip
+            alt = (
+                "Scatter of predicted against measured response of every gene to knocking down"
+                f" {gene} in {line}."
+            )
+            figures.append((scatter, alt))
+            show.figure(
+                scatter,
+                name=f"{gene}-{line}-scatter",
+                alt=alt,
+                numbers=table,
+                caption=caption,
+                data=dataset,
+            )
+    strongest = table.loc[table["mean"].abs().sort_values(ascending=False).index[:count]]
+    return Section("Predicted response", figures=figures, table=strongest)
+
+
+def belief() -> Section:
+    """Whether to believe the prediction."""
+    st.header("Should I believe it?", divider="gray")
+    yardstick = explained.yardstick(dataset, line, embedding, size, gene)
+    verdict = yardstick.judge(gene)
+    st.markdown(verdict.sentence())
+    left, right = st.columns([3, 2])
+    with left:
+        st.table(verdict.words())
+    near = yardstick.neighbours(gene)
+    with right:
+        st.markdown(f"**The {len(near)} measured knockdowns most like it** to the model")
+        st.dataframe(
+            near,
+            hide_index=True,
+            height=38 + 35 * min(len(near), 6),
+            column_config={
+                "perturbation": st.column_config.TextColumn("Knockdown"),
+                "similarity": st.column_config.NumberColumn(
+                    "Similarity",
+                    format="%.2f",
+                    help="Correlation that the model expects between the two responses before"
+                    " seeing any: 1 is the same gene, 0 is unrelated.",
+                ),
+                "accuracy": st.column_config.NumberColumn(
+                    "Accuracy (r)",
+                    format="%.2f",
+                    help="Pearson correlation over all genes between its measured response and the"
+                    " one predicted from all other training knockdowns.",
+                ),
+            },
+        )
+        st.caption(
+            f"Their mean accuracy: r = {near['accuracy'].mean():.2f};"
+            f" all training knockdowns: {yardstick.left_out.mean():.2f}."
+        )
+    with st.expander("How this is judged"):
+        st.markdown(explained.how_judged(yardstick, gene))
+    return Section(
+        "Should I believe it?", [verdict.sentence().replace("**", "")], table=verdict.words()
+    )
+
+
+def foundation() -> Section:
+    """Which training knockdowns the prediction rests on."""
+    st.header("What it rests on", divider="gray")
+    fitted = explained.model_behind(dataset, line, embedding, size, gene)
+    basis = insight.basis(fitted, gene)
+    if not basis.defined:
+        words = (
+            f"The prediction for {gene} is the mean of all training knockdowns: nothing that was"
+            " learnt applies to it."
+        )
+        st.info(words, icon=":material/info:")
+        return Section("What it rests on", [words])
+    sources = "; ".join(
+        f"{pretty(source)} {100 * share:.0f} %" for source, share in basis.by_source.items()
+    )
+    words = (
+        "The prediction is the mean of all training knockdowns plus a weighted sum of their"
+        f" responses. Shares are exact and sum to 100 %. By source: {sources}."
+    )
+    st.markdown(
+        words,
+        help="The share of a knockdown: how far its own term moves the prediction from the mean"
+        " towards where it ends. Negative shares pull away. The source over all embeddings"
+        " together counts genes that are near in every one of them.",
+    )
+    rows = insight.neighbourhood(
+        fitted, basis, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
+    )
+    bars = contributions(basis, KNOCKDOWNS, dataset.simulated)
+    heatmap = neighbourhood(rows, gene, unit, dataset.simulated)
+    bars_alt = f"Bars: share of each training knockdown in the prediction for {gene}, by source."
+    heatmap_alt = (
+        f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
+        f" the {KNOCKDOWNS} training knockdowns that contribute most."
+    )
+    left, right = st.columns([2, 3])
+    with left:
+        show.figure(
+            bars,
+            name=f"{gene}-{line}-rests-on",
+            alt=bars_alt,
+            numbers=basis.table(),
+            caption=f"{settings}. {caption}",
+            data=dataset,
+        )
+    with right:
+        show.figure(
+            heatmap,
+            name=f"{gene}-{line}-neighbourhood",
+            alt=heatmap_alt,
+            numbers=rows.rename_axis("row").reset_index(),
+            caption=f"The {len(rows.columns)} strongest predicted genes; in brackets the share in"
+            f" the prediction. {caption}",
+            data=dataset,
+        )
+    return Section(
+        "What it rests on",
+        [words],
+        [(bars, bars_alt), (heatmap, heatmap_alt)],
+        basis.table().head(KNOCKDOWNS),
+    )
+
+
+def every_gene() -> Section:
+    """A volcano of all genes, and what the strongest have in common."""
+    st.header("All genes, and what the strongest share", divider="gray")
+    left, right = st.columns(2)
+    chart = volcano(shown.prediction, shown.measured, unit, dataset.simulated)
+    alt = f"Volcano of every gene's predicted response to knocking down {gene} in {line}."
+    with left:
+        show.figure(
+            chart,
+            name=f"{gene}-{line}-volcano",
+            alt=alt,
+            numbers=shown.prediction.table(),
+            caption="z is the predicted response divided by its standard deviation, that of a new"
+            f" measurement. {settings}. {caption}",
+            data=dataset,
+        )
+    with right:
+        text, table = enriched()
+    return Section("All genes, and what the strongest share", text, [(chart, alt)], table)
+
+
+def enriched():
+    """Gene sets over-represented among the strongest predicted genes: words and table."""
+    st.markdown(
+        "**Gene sets among the strongest predicted genes**",
+        help="One-sided hypergeometric test against all predicted genes; q is the false discovery"
+        " rate over all sets tested (Benjamini & Hochberg).",
+    )
+    sets = sets_of(dataset, line, "genes")
+    if sets is None:
+        words = (
+            "This data set has no gene sets. Import some: `python -m llmpert import --name"
+            f" {dataset.name} --gene-sets sets.gmt`."
+        )
+        st.info(words, icon=":material/info:")
+        return [words], None
+    first, second = st.columns(2)
+    count = first.select_slider("Genes", TOP_GENES, value=50, key="top", bind="query-params")
+    direction = second.segmented_control(
+        "Direction",
+        DIRECTIONS,
+        default="both",
+        format_func=str.capitalize,
+        key="direction",
+        bind="query-params",
+    )
+    chosen = strongest_genes(shown.prediction, count, direction or "both")
+    table = enrichment(chosen, shown.prediction.genes, sets)
+    found = int((table["q"] < SIGNIFICANT).sum())
+    words = (
+        f"{found} of {len(table):,} gene sets of {sets.name} stand out (q < {SIGNIFICANT}) among"
+        f" the {len(chosen):,} genes with the strongest predicted response"
+        f"{'' if direction in (None, 'both') else f' that are {direction}'}."
+    )
+    st.markdown(words)
+    st.dataframe(
+        table.head(20),
+        hide_index=True,
+        column_config={
+            "expected": st.column_config.NumberColumn(format="%.1f"),
+            "fold": st.column_config.NumberColumn(format="%.1f"),
+            "p": st.column_config.NumberColumn(format="%.1e"),
+            "q": st.column_config.NumberColumn(format="%.1e"),
+        },
+    )
+    show.footer(f"{gene}-{line}-enrichment", table, f"{sets.source}. {caption}", dataset)
+    return [words], table.head(20)
+
+
+left, right = st.columns([5, 1], vertical_alignment="bottom")
+left.subheader(f"{gene} knockdown in {line}")
+facts = [settings]
 if shown.measured is None:
     facts.append(f"**not measured**: {gene} was not knocked down in this screen")
 else:
@@ -41,48 +289,14 @@ if shown.scores:
         metric = data.METRICS[name]
         text = "not defined" if value != value else f"{value:.3f}"
         column.metric(metric.label, text, help=f"{metric.definition} {metric.edge_cases}")
-
-count = st.columns([1, 2])[0].select_slider(
-    "Genes shown", GENES_SHOWN, value=20, key="shown", bind="query-params"
-)
-unit = problem.screen.unit
-caption = show.caption(dataset)
-table = shown.prediction.table()
-if shown.measured is not None:
-    table["measured"] = shown.measured
-left, right = st.columns([3, 2])
-with left:
-    show.figure(
-        ranked_genes(shown.prediction, shown.measured, unit, count, dataset.simulated),
-        name=f"{gene}-{line}-genes",
-        alt=f"The {count} genes with the strongest predicted response to knocking down {gene} in"
-        f" {line}, with 95 % intervals and measurements.",
-        numbers=table,
-        caption="Intervals are for a new measurement, noise included; their widths come from how"
-        f" far off training knockdowns were when predicted from the others. {caption}",
-        data=dataset,
-    )
+        facts.append(f"{metric.label}: {text}")
+with show.errors_as_sentences():
+    sections = [response(), belief(), foundation(), every_gene()]
 with right:
-    if shown.measured is None:
-        st.info(
-            f"There is no measurement of {gene} to compare with. The learning curves say how good"
-            " predictions for unseen knockdowns are on average.",
-            icon=":material/info:",
-        )
-    else:
-        show.figure(
-            predicted_against_measured(
-                shown.prediction,
-                shown.measured,
-                shown.top,
-                unit,
-                shown.scores["pearson_all"],
-                dataset.simulated,
-            ),
-            name=f"{gene}-{line}-scatter",
-            alt=f"Scatter of predicted against measured response of every gene to knocking down"
-            f" {gene} in {line}.",
-            numbers=table,
-            caption=caption,
-            data=dataset,
-        )
+    gene_report.offer(
+        f"{gene} knockdown in {line}",
+        [fact.replace("**", "") for fact in facts],
+        sections,
+        f"{settings}. {caption}",
+        dataset,
+    )

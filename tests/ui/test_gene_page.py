@@ -1,0 +1,135 @@
+"""The gene's page without a browser, on small data sets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small
+from streamlit.testing.v1 import AppTest
+
+from llmpert import datasets
+from llmpert.embeddings import Embedding
+from llmpert.gene_sets import GeneSets
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+
+
+def open_app() -> AppTest:
+    import streamlit as st
+
+    st.cache_resource.clear()
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+@pytest.fixture
+def app():
+    datasets.add(
+        "mine",
+        [small.screen("LineA", perturbations=110)],
+        [small.embedding("text", 120), small.embedding("sequence", 120, seed=4)],
+    )
+    return open_app()
+
+
+@pytest.fixture
+def named():
+    """Real genes, of which one has no sequence embedding."""
+    symbols = ["SEPTIN9", "TP53", "MED12", "GATA1", "KLF1", "MYC", "BRD4", "EZH2"]
+    screen = small.screen("LineA", perturbations=6)
+    rng = np.random.default_rng(0)
+
+    def embedding(name: str, genes: list[str]) -> Embedding:
+        return Embedding(name, genes, rng.normal(size=(len(genes), 5)), {"source": "test"})
+
+    datasets.add(
+        "named",
+        [type(screen)("LineA", screen.response, symbols[:6], screen.genes, screen.unit)],
+        [embedding("text", symbols), embedding("sequence", symbols[:7])],
+    )
+    return open_app()
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.warning]
+    return "\n".join(block.value for block in [*blocks, *app.info])
+
+
+def visit(app: AppTest, **query: str) -> str:
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page("pages/gene.py").run()
+    assert not app.exception
+    assert not app.error
+    return shown(app)
+
+
+def test_a_held_out_gene_is_judged_and_explained(app):
+    text = visit(app, gene="KD007", embedding="text+sequence")
+    assert "Should I believe it?" in text
+    assert "held-out knockdowns" in text
+    assert "median r = " in text
+    assert "What it rests on" in text
+    assert "text + sequence" in text
+    assert "sum to 100 %" in text
+    assert len(app.table[0].value) == 5  # two distances, width, departure, neighbours
+    near = app.dataframe[0].value
+    assert len(near) == 10
+    assert "KD007" not in set(near["perturbation"])
+    assert "not in the table of human genes" in text
+    assert "https://" not in text
+
+
+def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
+    text = visit(app, gene="KD115")
+    assert "**not measured**" in text
+    assert "median r = " in text
+    assert "KD115 itself was not measured" in text
+    assert "What it rests on" in text
+
+
+def test_without_gene_sets_it_says_how_to_get_them(app):
+    assert "This data set has no gene sets" in visit(app)
+
+
+def test_gene_sets_are_tested(app):
+    sets = GeneSets("toy", "made", {"odd": frozenset(small.names("OUT", 30)[1::2])})
+    datasets.add("mine", [], [], [sets])
+    text = visit(app, gene="KD007")
+    assert "of 1 gene sets of toy stand out" in text
+    assert "7 genes with the strongest predicted response" in text  # a quarter of thirty
+
+
+def test_an_alias_is_understood_and_links_lead_out(named):
+    text = visit(named, gene="SEPT9")
+    assert "SEPTIN9 knockdown in LineA" in text
+    assert "SEPT9 is an alias of SEPTIN9. **SEPTIN9**: septin 9" in text
+    assert "(https://www.ncbi.nlm.nih.gov/gene/10801)" in text
+
+
+@pytest.mark.parametrize("typed", ["ENSG00000141510", "P04637", "tumor protein p53", "Tp53"])
+def test_any_name_finds_the_gene(named, typed):
+    assert "TP53 knockdown in LineA" in visit(named, gene=typed)
+
+
+def test_a_gene_without_an_embedding_is_said_to_have_none_and_predicted_from_another(named):
+    text = visit(named, gene="EZH2", embedding="text+sequence")
+    assert "**No embedding**: EZH2 has no sequence embedding" in text
+    assert not named.subheader
+    assert [b.label for b in named.button] == ["Predict it from text"]
+    named.button[0].click().run()
+    assert not named.exception
+    assert "EZH2 knockdown in LineA" in shown(named)
+    assert "Gaussian process on text," in shown(named)
+
+
+def test_an_empty_box_asks_for_a_gene(app):
+    visit(app, gene="KD007")
+    app.text_input(key="gene").set_value("").run()
+    assert not app.exception
+    assert "Type a gene" in shown(app)
+    assert not app.subheader
+
+
+def test_nonsense_in_the_address_does_no_harm(app):
+    text = visit(app, gene="KD007", shown="-3", top="x", direction="sideways")
+    assert "What it rests on" in text
