@@ -8,6 +8,7 @@ from llmpert.ui import controls, show
 from llmpert.ui.compare import (
     GENES,
     LINES,
+    beyond_chance,
     choose_model,
     choose_views,
     make,
@@ -118,8 +119,8 @@ with left:
             drawn,
             labels,
             units,
-            f"{a.label} and {b.label}: {len(drawn)} genes with the"
-            f" {ORDERS[0] if by_response else ORDERS[1]}",
+            f"{len(drawn)} genes with the {ORDERS[0] if by_response else ORDERS[1]}:"
+            f"<br>{a.label} and {b.label}",
             one_measurement,
             dataset.simulated,
         ),
@@ -133,6 +134,8 @@ with left:
 with right:
     st.subheader("Where they disagree")
     st.markdown(f"Disagreement is {meaning}.")
+    if scaled:
+        st.markdown(beyond_chance(table))
     st.dataframe(
         named(table, labels),
         hide_index=True,

@@ -85,7 +85,7 @@ scope = "all perturbations" if percent == 100 else f"the {percent} % with the la
 caption = show.caption(dataset, about)
 sides = "-".join(f"{method.model}-{method.embedding}" for method in (ours, rival))
 name = f"{sides}-{metric.name}-{line}-{size}-{percent}"
-figure_place, table_place = st.columns([3, 2])
+figure_place, table_place = st.columns([4, 3])
 with figure_place:
     selected = show.figure(
         head_to_head(table, our_name, rival_name, metric, unit, dataset.simulated),
@@ -99,20 +99,24 @@ with figure_place:
         select=["points"],
     )
 with table_place:
-    st.subheader(f"{our_name} against {rival_name}")
     st.markdown(in_words(tally, our_name, rival_name))
     st.dataframe(
         named[["perturbation", our_name, rival_name, "difference", "effect size"]],
         hide_index=True,
         height=480,
         column_config={
+            "perturbation": st.column_config.TextColumn(width=95),
             "difference": st.column_config.NumberColumn(
-                format="%+.3f", help=f"{our_name} minus {rival_name}."
+                width="small", format="%+.3f", help=f"{our_name} minus {rival_name}."
             ),
-            our_name: st.column_config.NumberColumn(format="%.3f", help=ours.label),
-            rival_name: st.column_config.NumberColumn(format="%.3f", help=rival.label),
+            our_name: st.column_config.NumberColumn(width="small", format="%.3f", help=ours.label),
+            rival_name: st.column_config.NumberColumn(
+                width="small", format="%.3f", help=rival.label
+            ),
             "effect size": st.column_config.NumberColumn(
-                format="%.3g", help=f"Root mean square of the measured response, in {unit}."
+                width="small",
+                format="%.3g",
+                help=f"Root mean square of the measured response, in {unit}.",
             ),
         },
     )
@@ -135,9 +139,9 @@ clear = won[won["fdr"] <= FDR]
 st.markdown(
     f"Of **{len(won):,}** gene sets with at least {SMALLEST_SET} of these perturbations, {our_name}"
     f" wins **{(clear['winner'] == OURS).sum():,}** and {rival_name}"
-    f" **{(clear['winner'] == RIVAL).sum():,}** at a false discovery rate of {FDR:.0%}. The test"
-    " asks whether the two differ within the set, not whether the set differs from others:"
-    f" {our_name} wins {tally.share:.0%} over all."
+    f" **{(clear['winner'] == RIVAL).sum():,}** at a false discovery rate of {round(100 * FDR)} %."
+    " The test asks whether the two differ within the set, not whether the set differs from others:"
+    f" {our_name} wins {round(100 * tally.share)} % over all."
 )
 by_set = won.set_axis(
     [

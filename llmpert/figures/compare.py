@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from llmpert.figures.equal_axes import LEGEND_BELOW, equal_axes
 from llmpert.figures.theme import MEASURED, finish
 from llmpert.insight.compare import correlation
 
@@ -40,22 +41,21 @@ def one_against_the_other(
     drawn = table.dropna(subset=[x, y])
     marked = np.arange(len(drawn)) < MARKED
     figure = go.Figure()
-    if len(drawn):
-        values = drawn[[x, y]].to_numpy()
-        margin = 0.04 * float(values.max() - values.min()) or 0.5
-        ends = [float(values.min()) - margin, float(values.max()) + margin]
-        figure.add_scatter(
-            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
-            line={"color": "#888888", "dash": "dot", "width": 1},
-        )  # fmt: skip
-        figure.update_xaxes(range=ends)
-        figure.update_yaxes(range=ends)
+    equal_axes(
+        figure,
+        drawn[[x, y]].to_numpy(),
+        f"{labels[0]}, {what}<br>{units[0]}",
+        f"{labels[1]}, {what}<br>{units[1]}",
+    )
     for chosen, name, color, symbol, size in (
         (~marked, "Other genes", "#8a939b", "circle", 4),
         (marked, f"{marked.sum()} largest predicted disagreements", "#d95f02", "diamond", 8),
     ):
         points = drawn[chosen]
-        named = [gene if at < NAMED else "" for at, gene in enumerate(points["gene"])]
+        # Measured values crowd together too much for names beside them.
+        named = points["gene"].where(
+            (np.arange(len(points)) < NAMED) & (what == "predicted"), other=""
+        )
         figure.add_scatter(
             x=points[x], y=points[y], name=name,
             mode="markers+text" if symbol == "diamond" else "markers",
@@ -64,11 +64,6 @@ def one_against_the_other(
             hovertemplate=f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
             "<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text=f"{labels[0]}, {what} ({units[0]})", constrain="domain")
-    figure.update_yaxes(
-        title_text=f"{labels[1]}, {what} ({units[1]})", scaleanchor="x", constrain="domain"
-    )
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     r = correlation(drawn, x, y)
     said = f"r = {r:.2f}" if np.isfinite(r) else "correlation not defined"
     return finish(
@@ -129,5 +124,5 @@ def gene_by_gene(
     figure.update_yaxes(
         tickvals=at, ticktext=table["gene"], range=[-0.7, len(table) - 0.3], showgrid=False
     )
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    figure.update_layout(legend=LEGEND_BELOW)
     return finish(figure, title, simulated, height=170 + 28 * len(table))

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.evaluation.metrics import Metric
+from llmpert.figures.equal_axes import equal_axes
 from llmpert.figures.theme import finish
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
 
@@ -36,19 +37,15 @@ def head_to_head(
     -------
     A figure whose points carry the perturbation as `customdata`.
     """
-    tally = Tally.of(table)
-    figure = go.Figure()
+    better = "higher" if metric.best == "max" else "lower"
     drawn = table.dropna(subset=["ours", "rival"])
-    if not drawn.empty:
-        values = drawn[["ours", "rival"]].to_numpy()
-        margin = 0.04 * float(values.max() - values.min()) or 0.5
-        ends = [float(values.min()) - margin, float(values.max()) + margin]
-        figure.add_scatter(
-            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
-            line={"color": "#888888", "dash": "dot", "width": 1},
-        )  # fmt: skip
-        figure.update_xaxes(range=ends)
-        figure.update_yaxes(range=ends)
+    figure = go.Figure()
+    equal_axes(
+        figure,
+        drawn[["ours", "rival"]].to_numpy(),
+        f"{rival}<br>{metric.label}",
+        f"{ours}<br>{metric.label} ({better} is better)",
+    )
     for who, label in ((OURS, f"{ours} wins"), (RIVAL, f"{rival} wins"), (TIE, "Tie")):
         points = drawn[drawn["winner"] == who]
         if points.empty:
@@ -62,20 +59,12 @@ def head_to_head(
             hovertemplate=f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})<extra></extra>",
         )  # fmt: skip
-    better = "higher" if metric.best == "max" else "lower"
-    figure.update_xaxes(title_text=f"{rival}: {metric.label}", constrain="domain")
-    figure.update_yaxes(
-        title_text=f"{ours}: {metric.label} ({better} is better)",
-        scaleanchor="x", constrain="domain",
-    )  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
-    return finish(figure, title(tally, ours), simulated, height=640)
+    return finish(figure, title(Tally.of(table), ours), simulated, height=640)
 
 
 def title(tally: Tally, ours: str) -> str:
     """The share that ours wins, in words."""
     if not tally.compared:
         return f"{ours}: nothing to compare"
-    return f"{ours} wins for {tally.share:.0%} of {tally.compared:,} perturbations".replace(
-        "%", " %"
-    )
+    share = round(100 * tally.share)
+    return f"{ours} wins<br>for {share} % of {tally.compared:,} perturbations"

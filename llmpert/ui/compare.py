@@ -17,6 +17,9 @@ from llmpert.ui.prediction import GenePrediction, predict, strong_perturbation
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 
+TWO_SIDED = 1.96
+"""Standard deviations that a normal difference exceeds with probability 0.05."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -156,6 +159,20 @@ def scores(sides: Sequence[tuple[Side, GenePrediction]]) -> list[dict[str, str]]
         | {metric.label: _said(made.scores.get(name)) for name, metric in shared.METRICS.items()}
         for side, made in sides
     ]
+
+
+def beyond_chance(table: pd.DataFrame) -> str:
+    """Whether the predictions contradict each other, given how sure they are."""
+    count = int((table["disagreement"] > TWO_SIDED).sum())
+    if not count:
+        return (
+            f"No gene reaches {TWO_SIDED}: given how sure the models are of single measurements,"
+            " the two predictions do not contradict each other anywhere."
+        )
+    return (
+        f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone would do in"
+        " one of 20."
+    )
 
 
 def named(table: pd.DataFrame, labels: tuple[str, str]) -> pd.DataFrame:

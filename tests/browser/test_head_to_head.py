@@ -40,4 +40,4 @@ def test_a_dot_leads_to_its_gene_and_back(page, visit):
 def test_a_link_reopens_a_view(page, visit):
     visit("head_to_head?rival=Non-control+mean&metric=MAE%2C+all+genes&strongest=100")
     page.get_by_text("of 40 perturbations").first.wait_for(timeout=60_000)
-    page.get_by_text("Non-control mean: MAE, all genes").first.wait_for(timeout=60_000)
+    page.get_by_text("MAE, all genes (lower is better)").first.wait_for(timeout=60_000)

@@ -28,13 +28,17 @@ def test_the_scatter_shows_every_gene_once_on_equal_axes(what):
     assert f"{what.capitalize()}: r = {r:.2f} over 30 genes" in figure.layout.title.text
     assert "SIMULATED DATA" in figure.layout.title.text
     assert figure.layout.xaxis.range == figure.layout.yaxis.range == tuple(diagonal.x)
-    assert figure.layout.xaxis.title.text == f"KD1, {what} (Δ z)"
-    assert figure.layout.yaxis.title.text == f"KD2, {what} (Δ z)"
+    assert figure.layout.xaxis.title.text == f"KD1, {what}<br>Δ z"
+    assert figure.layout.yaxis.title.text == f"KD2, {what}<br>Δ z"
 
 
 def test_the_largest_disagreements_are_named():
-    marked = one_against_the_other(TABLE, LABELS, UNITS, "predicted", simulated=False).data[2]
-    assert list(marked.text)[:6] == [*GENES[:5], ""]
+    predicted, measured = (
+        one_against_the_other(TABLE, LABELS, UNITS, what, simulated=False).data[2]
+        for what in ("predicted", "measured")
+    )
+    assert list(predicted.text)[:6] == [*GENES[:5], ""]
+    assert not any(measured.text)
 
 
 def test_a_correlation_that_is_not_defined_is_said():

@@ -47,17 +47,17 @@ def test_axes_are_equal_named_and_hold_all_points():
     low, high = drawn.layout.xaxis.range
     assert low < 0.1 < 0.9 < high
     assert drawn.layout.yaxis.scaleanchor == "x"
-    assert drawn.layout.xaxis.title.text == "Linear: Pearson, top 20 DE genes"
-    assert drawn.layout.yaxis.title.text.startswith("GP: Pearson, top 20 DE genes")
+    assert drawn.layout.xaxis.title.text == "Linear<br>Pearson, top 20 DE genes"
+    assert drawn.layout.yaxis.title.text.startswith("GP<br>Pearson, top 20 DE genes")
     diagonal = drawn.data[0]
     assert tuple(diagonal.x) == tuple(diagonal.y) == tuple(drawn.layout.xaxis.range)
 
 
 def test_the_title_says_who_wins_how_many_and_what_is_simulated():
-    assert figure().layout.title.text == "GP wins for 50 % of 4 perturbations"
+    assert figure().layout.title.text == "GP wins<br>for 50 % of 4 perturbations"
     assert "SIMULATED DATA" in figure(simulated=True).to_json()
     assert title(Tally(656, 225, 6, 3), "Gaussian process") == (
-        "Gaussian process wins for 74 % of 887 perturbations"
+        "Gaussian process wins<br>for 74 % of 887 perturbations"
     )
 
 
