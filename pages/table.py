@@ -19,7 +19,7 @@ with show.errors_as_sentences():
     summary, about = data.summary(dataset, [line], list(MODELS), [size])
 table = table1(summary, line, size, list(data.METRICS.values()))
 st.subheader(f"{line}, {size:,} training perturbations")
-st.table(table)
+st.dataframe(table, height="content")
 if dataset.simulated:
     st.caption(
         "The simulation was tuned to come close to the published values in its K562-like line:"

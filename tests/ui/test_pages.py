@@ -82,7 +82,7 @@ def test_controls_change_what_is_shown(app):
 
 def test_a_finished_fit_is_not_made_again(app, monkeypatch):
     app.switch_page("pages/table.py").run()
-    first = app.table[0].value
+    first = app.dataframe[0].value
 
     from llmpert.evaluation.experiment import Experiment
 
@@ -96,7 +96,7 @@ def test_a_finished_fit_is_not_made_again(app, monkeypatch):
     again = AppTest.from_file(APP, default_timeout=120)
     again.switch_page("pages/table.py").run()
     assert not again.exception
-    assert again.table[0].value.equals(first)
+    assert again.dataframe[0].value.equals(first)
 
 
 def test_nonsense_in_the_address_does_no_harm(app):
