@@ -11,6 +11,7 @@ PAGES = [
     st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
     st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+    st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:"),
     st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
     st.Page("pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"),
     st.Page("pages/model_classes.py", title="Model classes", icon=":material/category:"),

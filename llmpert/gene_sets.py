@@ -111,6 +111,15 @@ class GeneSets:
         }
         return replace(self, members={label: genes for label, genes in cut.items() if genes})
 
+    def most_populated(self, count: int, at_most: int) -> list[str]:
+        """Names of the sets with most genes, most first; those above `at_most` come last."""
+        size = {label: len(genes) for label, genes in self.members.items()}
+        return sorted(size, key=lambda label: (size[label] > at_most, -size[label], label))[:count]
+
+    def first_of(self, labels: Sequence[str]) -> dict[str, str]:
+        """Gene -> the first of these sets that it is in, for all genes that are in one."""
+        return {gene: label for label in reversed(labels) for gene in self.members[label]}
+
 
 def joined(collections: Sequence[GeneSets]) -> GeneSets:
     """Several collections as one.

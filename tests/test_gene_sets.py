@@ -101,3 +101,16 @@ def test_collections_are_joined_unless_they_disagree():
     assert both.members == {"A": {"G1"}, "B": {"G1", "G2"}}
     with pytest.raises(InputError, match="found A in"):
         joined([one, two, GeneSets("three", "3.gmt", {"A": frozenset({"G9"})})])
+
+
+def test_the_most_populated_sets_but_none_that_is_nearly_everything():
+    members = {"all": "ABCDEF", "big": "ABC", "also big": "CDE", "small": "F"}
+    sets = GeneSets("x", "y", {label: frozenset(genes) for label, genes in members.items()})
+    assert sets.most_populated(3, at_most=4) == ["also big", "big", "small"]
+    assert sets.most_populated(9, at_most=4) == ["also big", "big", "small", "all"]
+
+
+def test_a_gene_of_several_sets_is_in_the_first_one_asked_for():
+    sets = GeneSets("x", "y", {"one": frozenset("AB"), "two": frozenset("BC")})
+    assert sets.first_of(["two", "one"]) == {"A": "one", "B": "two", "C": "two"}
+    assert sets.first_of([]) == {}

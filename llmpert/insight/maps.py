@@ -1,0 +1,130 @@
+"""Maps: perturbations in two dimensions, near each other where their vectors point alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from llmpert.storage import atomic_path, fingerprint
+
+VERSION = 1
+"""Raised whenever the same vectors give another map, so that kept ones are not used."""
+
+COMPONENTS = 50
+"""Principal components that UMAP starts from: as many as the models see."""
+
+NEIGHBOURS = 15
+"""How many nearest neighbours UMAP keeps near: its own default."""
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Places of N perturbations.
+
+    Attributes
+    ----------
+    points:
+        N x 2.
+    axes:
+        What the two axes are.
+    """
+
+    points: np.ndarray
+    axes: tuple[str, str]
+
+    def save(self, path: Path) -> None:
+        """Write as `.npz`; a file is replaced only by a complete one."""
+        with atomic_path(path) as temporary:
+            np.savez(temporary, points=self.points, axes=np.array(self.axes, dtype=str))
+
+    @classmethod
+    def load(cls, path: Path) -> "Map":
+        """Read back what `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            points, (first, second) = arrays["points"], arrays["axes"].tolist()
+        if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+            raise ValueError(f"{path} holds no map")
+        return cls(points, (first, second))
+
+
+def pca(vectors: np.ndarray) -> Map:
+    """The first two principal components of the vectors' directions.
+
+    Vectors (N x dimensions) are scaled to length 1 first, as for the models (see
+    `llmpert.embeddings.pca.PrincipalComponents`). Of responses a map then shows which genes
+    respond, not how strongly.
+
+    Raises
+    ------
+    InputError
+        All vectors are equal.
+    """
+    points, shares = _components(vectors, 2)
+    # Vectors that differ in one direction only have no second component.
+    missing = 2 - points.shape[1]
+    first, second = np.pad(shares, (0, missing))
+    return Map(
+        np.pad(points, ((0, 0), (0, missing))),
+        (f"PC 1 ({first:.1%} of variance)", f"PC 2 ({second:.1%} of variance)"),
+    )
+
+
+def umap(vectors: np.ndarray) -> Map:
+    """UMAP (McInnes, Healy & Melville 2018) of the vectors' first 50 principal components.
+
+    Its axes have no unit, and distances between far groups no meaning. The same vectors give the
+    same map on one machine.
+
+    Raises
+    ------
+    InputError
+        All vectors are equal.
+    """
+    # It compiles itself on import, which takes seconds.
+    from umap import UMAP
+
+    inputs, _ = _components(vectors, COMPONENTS)
+    neighbours = min(NEIGHBOURS, len(inputs) - 1)
+    # The spectral start needs more points than the graph's neighbourhoods; so do trees.
+    start = "spectral" if len(inputs) > NEIGHBOURS else "random"
+    reducer = UMAP(n_neighbors=neighbours, init=start, random_state=0, n_jobs=1)
+    return Map(np.asarray(reducer.fit_transform(inputs), dtype=np.float64), ("UMAP 1", "UMAP 2"))
+
+
+METHODS: dict[str, Callable[[np.ndarray], Map]] = {"PCA": pca, "UMAP": umap}
+"""Ways to make a map, by the name people know them by."""
+
+_LIBRARIES = {"PCA": "scikit-learn", "UMAP": "umap-learn"}
+
+
+def kept(method: str, vectors: np.ndarray, folder: Path) -> Map:
+    """A map by one of `METHODS`, read from `folder` where it was made before, else made and kept.
+
+    Kept under a fingerprint of the vectors, the method and its library's version. A file that
+    cannot be read is made again.
+
+    Raises
+    ------
+    InputError
+        All vectors are equal.
+    """
+    key = fingerprint(VERSION, method, version(_LIBRARIES[method]), np.asarray(vectors))
+    path = folder / f"{key}.npz"
+    try:
+        return Map.load(path)
+    except Exception:
+        # Missing, or damaged in whatever way: it can always be made again.
+        made = METHODS[method](vectors)
+        made.save(path)
+        return made
+
+
+def _components(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The leading principal components of the directions, and their shares of the variance."""
+    # It brings scikit-learn, which a map that was kept does not need.
+    from llmpert.embeddings.pca import PrincipalComponents
+
+    found = PrincipalComponents(count).fit(vectors)
+    return found.transform(vectors), found.explained_variance_ratio_

@@ -1,0 +1,124 @@
+"""The explorer without a browser, on a small data set."""
+
+import json
+from pathlib import Path
+
+import pytest
+import small
+from streamlit.testing.v1 import AppTest
+
+from llmpert import datasets
+from llmpert.gene_sets import GeneSets
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+PAGE = "pages/explorer.py"
+
+
+@pytest.fixture
+def app():
+    import streamlit as st
+
+    st.cache_resource.clear()
+    first, second = small.names("KD", 40)[:12], small.names("KD", 40)[12:20]
+    datasets.add(
+        "mine",
+        [small.screen("LineA"), small.screen("LineB", seed=3)],
+        [small.embedding("text"), small.embedding("sequence", seed=4)],
+        [GeneSets("made", "made.gmt", {"ones": frozenset(first), "twos": frozenset(second)})],
+    )
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.header, *app.markdown, *app.caption, *app.warning, *app.info]
+    return "\n".join(block.value for block in blocks)
+
+
+def figures(app: AppTest) -> list[str]:
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return [json.dumps(spec, ensure_ascii=False) for spec in specs]
+
+
+def test_the_first_view_has_a_map_neighbours_and_pairs(app):
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    first, second, third = figures(app)
+    assert "PCA of text embeddings: 40 knockdowns in LineA" in first
+    assert "ones (12)" in first
+    assert "Do the nearest neighbours of" in second
+    assert "sequence: Spearman" in third
+    assert "None yet." in shown(app)
+
+
+@pytest.mark.parametrize("of", ["text", "sequence", "measured responses"])
+@pytest.mark.parametrize("colour", ["gene set", "effect size", "similarity to the gene"])
+def test_every_map_in_every_colour(app, of, colour):
+    app.query_params["of"], app.query_params["colour"] = of, colour
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert not app.error
+    measure = "Pearson r" if of == "measured responses" else "Cosine similarity"
+    expected = {
+        "gene set": "twos (8)",
+        "effect size": "Effect size (Δ expression)",
+        "similarity to the gene": f"{measure} to KD",
+    }
+    assert expected[colour] in figures(app)[0]
+
+
+def test_accuracy_that_is_not_known_is_made_when_asked_for(app):
+    app.query_params["colour"] = "held-out accuracy"
+    app.switch_page(PAGE).run()
+    assert "not yet evaluated" in shown(app)
+    assert "No value (40)" in figures(app)[0]
+    app.button(key="evaluate").click().run()
+    assert not app.exception
+    assert "not yet evaluated" not in shown(app)
+    assert "No value" not in figures(app)[0]
+    assert "Held-out Pearson, all genes" in figures(app)[0]
+
+
+def test_a_gene_outside_the_screen_has_neighbours_but_no_measurement(app):
+    app.query_params["gene"] = "KD043"
+    app.query_params["of"] = "measured responses"
+    app.query_params["colour"] = "similarity to the gene"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert "KD043 was not knocked down in this screen, so it is not on the map." in shown(app)
+    assert "KD043 is **not measured**: it has no response to be similar to." in shown(app)
+    assert "KD043 is **not measured**, so nobody can say" in shown(app)
+    near = app.dataframe[0].value
+    assert len(near) == 10
+    assert near["response"].isna().all()
+
+
+def test_the_kernel_is_a_measure_of_its_own(app):
+    app.query_params["gene"] = "KD007"
+    app.switch_page(PAGE).run()
+    assert [tab.label for tab in app.tabs] == ["text", "sequence"]
+    app.toggle(key="kernel").set_value(True).run()
+    assert not app.exception
+    assert [tab.label for tab in app.tabs] == ["text", "sequence", "Gaussian process"]
+    near = app.dataframe[2].value
+    assert "KD007" not in set(near["gene"])
+    assert near["similarity"].between(0, 1).all()
+    assert "Gaussian process" in figures(app)[1]
+
+
+def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
+    datasets.add("plain", [small.screen()], [small.embedding()])
+    app.query_params["data"], app.query_params["colour"] = "plain", "gene set"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    offered = app.selectbox(key="colour").options
+    assert offered == ["effect size", "held-out accuracy", "similarity to the gene"]
+    assert "Effect size (Δ expression)" in figures(app)[0]
+
+
+def test_nonsense_in_the_address_does_no_harm(app):
+    app.query_params["of"], app.query_params["method"] = "../..", "t-SNE"
+    app.query_params["colour"], app.query_params["sets"] = "-1", "nobody"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert not app.error
+    assert len(figures(app)) == 3
