@@ -122,7 +122,7 @@ with table_place:
     )
     st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
 if selected:
-    open_gene(dataset, line, size, ours.embedding, str(selected[0]))
+    open_gene(dataset, ours.embedding, str(selected[0]))
 
 st.header("Which functions win where?")
 if dataset.gene_sets is None:

@@ -86,12 +86,13 @@ def in_words(tally: Tally, ours: str, rival: str) -> str:
     return f"{words}."
 
 
-def open_gene(data: Dataset, line: str, size: int, embedding: str, gene: str) -> None:
-    """Go to the page of a gene, with the data, line, size and embedding looked at here."""
+def open_gene(data: Dataset, embedding: str, gene: str) -> None:
+    """Go to the page of a gene, predicted from this embedding, or from all where it is none."""
     if embedding == NO_EMBEDDING:
         embedding = data.embedding_choices[-1]
-    # What the address says wins, but not where it is a control's first value: an earlier choice,
-    # which the session still has, would.
-    st.session_state["gene"], st.session_state["embedding"] = gene, embedding
-    address = {"data": data.name, "line": line, "size": str(size)}
-    st.switch_page("pages/gene.py", query_params={**address, "embedding": embedding, "gene": gene})
+    # The controls of the side bar keep their values from page to page. What the address says wins
+    # over an earlier choice, which the session still has, but not where it is a control's first
+    # value: both are set.
+    view = {"gene": gene, "embedding": embedding}
+    st.session_state.update(view)
+    st.switch_page("pages/gene.py", query_params=view)

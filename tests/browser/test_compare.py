@@ -20,4 +20,6 @@ def test_a_link_reopens_a_view(page, visit):
     page.get_by_role("heading", name="Gaussian process against Linear regression").wait_for(
         timeout=60_000
     )
+    # One scatter and the genes: both sides predict the same measurement.
+    page.locator(".js-plotly-plot").nth(1).wait_for(timeout=60_000)
     assert page.locator(".js-plotly-plot").count() == 2

@@ -17,7 +17,7 @@ def click_dot(page, at: int) -> str:
     box = dots(page).nth(at).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator(".hoverlayer .hovertext").wait_for(timeout=10_000)
-    name = page.locator(".hoverlayer .hovertext text.nums tspan").first.inner_text()
+    name = page.locator(".hoverlayer .hovertext text.nums tspan").first.text_content() or ""
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     return name
 
