@@ -96,25 +96,29 @@ def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Fi
 
 
 def enlarged(figure: go.Figure) -> go.Figure:
-    """A copy to be read from the back of a room."""
+    """A copy to be read from the back of a room: type and marks larger, and at least 700 high."""
     large = go.Figure(figure)
-    height = max(700, figure.layout.height or 0)
+    size = round(LARGE * figure.layout.font.size)
+    height = max(700, round(1.2 * figure.layout.height))
     large.update_layout(
         height=height,
-        font={"size": round(LARGE * figure.layout.font.size)},
+        font={"size": size},
         title={
             "font": {"size": round(LARGE * figure.layout.title.font.size)},
-            "y": 1 - 12 / height,
+            "y": 1 - 20 / height,
         },
-        margin={"t": round(LARGE * figure.layout.margin.t)},
+        legend={"font": {"size": size}},
+        margin={"t": round(1.3 * figure.layout.margin.t)},
     )
+    # A page's own theme sets the sizes of axes, which only their own settings outrank.
+    large.update_xaxes(tickfont={"size": size}, title={"font": {"size": size}})
+    large.update_yaxes(tickfont={"size": size}, title={"font": {"size": size}})
     for note in large.layout.annotations:
         note.font.size = round(LARGE * (note.font.size or figure.layout.font.size))
     for trace in large.data:
-        size = getattr(getattr(trace, "marker", None), "size", None)
-        if isinstance(size, int | float):
-            trace.marker.size = LARGE * size
-        width = getattr(getattr(trace, "line", None), "width", None)
-        if width:
-            trace.line.width = LARGE * width
+        marker, line = getattr(trace, "marker", None), getattr(trace, "line", None)
+        if isinstance(getattr(marker, "size", None), int | float):
+            marker.size = LARGE * marker.size
+        if getattr(line, "width", None):
+            line.width = LARGE * line.width
     return large

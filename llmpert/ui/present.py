@@ -8,7 +8,7 @@ import streamlit as st
 
 from llmpert.figures.theme import EXPORT, enlarged
 
-PICTURES = {"svg": 1, "png": 3}
+PICTURES = {"SVG": 1, "PNG": 3}
 """Formats of saved figures, and how many pixels of theirs go into one on the screen."""
 
 SHARED = ("data", "line", "embedding", "size")
@@ -33,8 +33,7 @@ def controls(page: str) -> None:
         st.segmented_control(
             "Pictures as",
             list(PICTURES),
-            default="svg",
-            format_func=str.upper,
+            default="SVG",
             key="picture",
             bind="query-params",
             help="What the camera in a figure's corner saves. SVG stays sharp at any size and can"
@@ -59,8 +58,8 @@ def link() -> str:
 
 def export(file_name: str) -> dict[str, Any]:
     """Plotly's configuration: the camera saves under this name in the chosen format."""
-    picture = st.session_state.get("picture") or "svg"
-    options = {"format": picture, "scale": PICTURES.get(picture, 1), "filename": file_name}
+    picture = st.session_state.get("picture") or "SVG"
+    options = {"format": picture.lower(), "scale": PICTURES[picture], "filename": file_name}
     return EXPORT | {"toImageButtonOptions": options}
 
 
