@@ -116,9 +116,9 @@ def enlarged(figure: go.Figure) -> go.Figure:
     for note in large.layout.annotations:
         note.font.size = round(LARGE * (note.font.size or figure.layout.font.size))
     for trace in large.data:
-        marker, line = getattr(trace, "marker", None), getattr(trace, "line", None)
-        if isinstance(getattr(marker, "size", None), int | float):
-            marker.size = LARGE * marker.size
-        if getattr(line, "width", None):
-            line.width = LARGE * line.width
+        for part, size_of in (("marker", "size"), ("line", "width")):
+            look = getattr(trace, part, None)
+            value = getattr(look, size_of, None)
+            if isinstance(value, int | float):
+                trace.update({part: {size_of: LARGE * value}})
     return large

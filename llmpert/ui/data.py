@@ -1,6 +1,7 @@
 """What all visitors share: loaded data sets, experiments, finished summaries, fitted models."""
 
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -40,7 +41,14 @@ def experiment(name: str, line: str, embedding: str) -> Experiment:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _experiment(name: str, stamp: float, line: str, embedding: str) -> Experiment:
     pack = shipped() / "simulated_results.parquet" if name == SIMULATED else None
-    return Experiment(load(name).problem(line, embedding), store=_store(pack))
+    problem = load(name).problem(line, embedding)
+    return Experiment(problem, store=_store(pack), turn=_turn())
+
+
+@st.cache_resource(show_spinner=False)
+def _turn() -> AbstractContextManager[bool]:
+    """Held by the one fit that runs: those of other visitors wait for the cores."""
+    return Lock()
 
 
 @st.cache_resource(show_spinner=False)
