@@ -51,7 +51,10 @@ def response() -> Section:
     table = shown.prediction.table()
     if shown.measured is not None:
         table["measured"] = shown.measured
-    left, right = st.columns([3, 2])
+    if shown.measured is None:
+        left = right = st.container()
+    else:
+        left, right = st.columns([3, 2])
     ranked = ranked_genes(shown.prediction, shown.measured, unit, count, dataset.simulated)
     ranked_alt = (
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"

@@ -48,17 +48,17 @@ def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
             "<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "color": "#888888"})
-    figure.update_xaxes(title_text="Share of the prediction (%; negative: pulls away)")
+    figure.update_xaxes(title_text="Share of the prediction (%)<br>negative: pulls away")
     figure.update_yaxes(
         type="category", tickmode="linear", categoryorder="array", categoryarray=rows[::-1],
         title_text="Training knockdown",
     )  # fmt: skip
     figure.update_layout(
-        barmode="relative", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}
+        barmode="relative", legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0}
     )
     return finish(
         figure,
         f"What the prediction for {basis.gene} rests on",
         simulated,
-        height=180 + 24 * len(rows),
+        height=260 + 24 * len(rows),
     )

@@ -98,7 +98,7 @@ def predicted_against_measured(
         x=[low, high], y=[low, high], mode="lines", name="Equal", hoverinfo="skip",
         line={"color": "#888888", "dash": "dot", "width": 1},
     )  # fmt: skip
-    figure.update_xaxes(title_text=f"Predicted ({unit})")
+    figure.update_xaxes(title_text=f"Predicted<br>({unit})")
     figure.update_yaxes(title_text="Measured")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     said = f"r = {correlation:.2f}" if np.isfinite(correlation) else "correlation not defined"

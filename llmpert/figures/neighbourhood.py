@@ -30,15 +30,18 @@ def neighbourhood(rows: pd.DataFrame, gene: str, unit: str, simulated: bool) -> 
         go.Heatmap(
             z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING, zmid=0, zmin=-limit,
             zmax=limit, xgap=1, ygap=1,
-            colorbar={"title": {"text": unit, "side": "right"}, "thickness": 12},
+            colorbar={"thickness": 12},
             hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(type="category", tickmode="linear", tickangle=-60, title_text="Gene")
+    # Names that find no room are left out by Plotly; each is told on hovering.
+    figure.update_xaxes(
+        type="category", tickangle=-90, tickfont={"size": 10}, title_text=f"Colour:<br>{unit}"
+    )
     figure.update_yaxes(type="category", tickmode="linear", autorange="reversed")
     return finish(
         figure,
-        f"{gene} and the knockdowns its prediction rests on",
+        f"{gene} beside what it rests on",
         simulated,
-        height=250 + 24 * len(labels),
+        height=290 + 24 * len(labels),
     )

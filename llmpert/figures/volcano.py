@@ -9,8 +9,8 @@ from llmpert.figures.theme import MEASURED, PREDICTED, finish
 INTERVAL = 0.95
 """Probability that an interval holds a new measurement."""
 
-NAMED = 10
-"""How many genes are named in the figure."""
+NAMED = 8
+"""At most so many genes are named in the figure."""
 
 
 def volcano(
@@ -19,7 +19,7 @@ def volcano(
     """Every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
 
     Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
-    The genes with the largest |z| are named.
+    Those with the largest |z| are named, as far as there is room.
 
     Parameters
     ----------
@@ -59,20 +59,31 @@ def volcano(
             hovertemplate="%{text}<br>predicted %{x:.3f}, z = %{customdata[0]:.2f}"
             f"{known}<extra></extra>",
         )  # fmt: skip
-    named = np.argsort(-np.abs(z), kind="stable")[:NAMED]
-    named = named[np.abs(z[named]) > 0]
+    named = _apart(mean, np.abs(z))
     figure.add_scatter(
         x=mean[named], y=np.abs(z[named]), mode="text", text=prediction.genes[named],
         textposition="top center", textfont={"size": 11}, cliponaxis=False,
         hoverinfo="skip", showlegend=False, name="names",
     )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=f"Predicted ({unit})")
+    figure.update_xaxes(title_text=f"Predicted<br>({unit})")
     figure.update_yaxes(title_text="|z| = |predicted Δ| / standard deviation", rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0})
+    figure.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0})
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown: size and certainty",
         simulated,
         height=520,
     )
+
+
+def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The genes to name: highest first, leaving out those whose name would cover another one."""
+    named: list[int] = []
+    width, height = 0.3 * np.ptp(x), 0.05 * y.max()
+    for gene in np.argsort(-y, kind="stable"):
+        if len(named) == NAMED or not y[gene] > 0:
+            break
+        if all(abs(x[gene] - x[n]) > width or abs(y[gene] - y[n]) > height for n in named):
+            named.append(int(gene))
+    return np.array(named, dtype=int)

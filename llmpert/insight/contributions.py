@@ -112,7 +112,7 @@ def neighbourhood(
     rows = {f"{basis.gene}, predicted": prediction.mean[0, order]}
     if measured is not None:
         rows[f"{basis.gene}, measured"] = measured[order]
-    rows["mean of training knockdowns"] = fitted.model.mean_[order]
+    rows["training mean"] = fitted.model.mean_[order]
     screen = fitted.problem.screen
     strongest = basis.strongest(knockdowns)
     if strongest:

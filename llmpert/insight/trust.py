@@ -278,15 +278,15 @@ class Verdict:
         """
         rows = {}
         for row in self.signs.to_dict("records"):
+            # Blanks that do not break keep numbers whole in a narrow table.
+            found = f"ρ\u00a0=\u00a0{row['correlation']:+.2f}".replace("-", "−")
             if np.isnan(row["correlation"]):
                 tells = "cannot be said: too few held-out knockdowns"
-            elif row["counts"]:
-                tells = f"yes, used (ρ = {row['correlation']:+.2f})"
             else:
-                tells = f"no, not used (ρ = {row['correlation']:+.2f})"
+                tells = f"{'yes, used' if row['counts'] else 'no, not used'} ({found})"
             rows[row["sign"]] = (
                 f"{row['value']:.3g} (usually {row['typical']:.3g})",
-                f"more than {row['percentile']:.0f} % of them",
+                f"more than {row['percentile']:.0f}\u00a0% of them",
                 tells,
             )
         columns = ["This gene", "Among held-out knockdowns", "Does it tell good from bad?"]

@@ -94,17 +94,17 @@ def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> Non
     """A caption, and beside it the numbers as CSV, marked where they are simulated."""
     if data.simulated:
         numbers = numbers.assign(data="simulated")
-    left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(caption)
-    right.download_button(
-        "Numbers (CSV)",
-        numbers.to_csv(index=False).encode(),
-        file_name=f"{_file_name(name, data)}.csv",
-        mime="text/csv",
-        on_click="ignore",
-        width="stretch",
-        key=f"{name}-csv",
-    )
+    # A row rather than columns, so that the button keeps its words in a narrow place.
+    with st.container(horizontal=True):
+        st.caption(caption, width="stretch")
+        st.download_button(
+            "Numbers (CSV)",
+            numbers.to_csv(index=False).encode(),
+            file_name=f"{_file_name(name, data)}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key=f"{name}-csv",
+        )
 
 
 def _file_name(name: str, data: Dataset) -> str:

@@ -20,7 +20,7 @@ def test_the_heatmap_shows_every_row_around_zero():
     assert heatmap.zmin == -heatmap.zmax
     assert heatmap.zmax < 100  # one extreme value does not pale the others
     assert [color for _, color in heatmap.colorscale] == list(DIVERGING)
-    assert heatmap.colorbar.title.text == "Δ z-score"
+    assert figure.layout.xaxis.title.text == "Colour:<br>Δ z-score"
     assert "SIMULATED DATA" in figure.layout.title.text
 
 

@@ -27,7 +27,7 @@ def test_every_gene_is_drawn_once_by_size_and_certainty():
     # Genes that stand out differ by shape as well as by colour; those that respond are named.
     assert lowered.marker.symbol != raised.marker.symbol
     assert set(names.text) == {"A", "B", "C"}
-    assert figure.layout.xaxis.title.text == "Predicted (Δ z-score)"
+    assert figure.layout.xaxis.title.text == "Predicted<br>(Δ z-score)"
     assert "SIMULATED DATA" in figure.layout.title.text
 
 
@@ -42,3 +42,12 @@ def test_the_measurement_is_told_where_there_is_one():
 def test_without_deviations_there_is_no_volcano():
     with pytest.raises(ValueError, match="standard deviations"):
         volcano(prediction(std=None), None, "Δ", simulated=False)
+
+
+def test_names_do_not_cover_each_other():
+    many = Prediction(
+        np.array(["X"], dtype=object), np.array(list("ABCD"), dtype=object),
+        np.array([[1.0, 0.99, -1.0, 0.5]]), np.array([[0.1, 0.1, 0.1, 0.2]]), INTERVALS,
+    )  # fmt: skip
+    names = volcano(many, None, "Δ", simulated=False).data[-1]
+    assert list(names.text) == ["A", "C", "D"]

@@ -79,7 +79,7 @@ def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experime
     order = np.argsort(-np.abs(prediction.mean[0]))[:5]
     assert list(rows.columns) == list(prediction.genes[order])
     assert list(rows.index[:3]) == [
-        f"{gene}, predicted", f"{gene}, measured", "mean of training knockdowns",
+        f"{gene}, predicted", f"{gene}, measured", "training mean",
     ]  # fmt: skip
     np.testing.assert_array_equal(rows.iloc[0], prediction.mean[0, order])
     np.testing.assert_array_equal(rows.iloc[1], measured[order])
