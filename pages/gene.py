@@ -9,18 +9,13 @@ from llmpert.figures.neighbourhood import neighbourhood
 from llmpert.figures.report import Section
 from llmpert.figures.volcano import volcano
 from llmpert.insight import contributions as insight
-from llmpert.insight.enrichment import enrichment
-from llmpert.insight.strongest import strongest_genes
 from llmpert.ui import controls, data, explained, gene_report, show
-from llmpert.ui.gene_sets import sets_of
+from llmpert.ui.enriched import enriched
 from llmpert.ui.genes import choose_gene, understood
 from llmpert.ui.prediction import predict, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
 KNOCKDOWNS, HEATMAP_GENES = 12, 30
-TOP_GENES = (25, 50, 100, 200)
-DIRECTIONS = ("both", "raised", "lowered")
-SIGNIFICANT = 0.05
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -137,7 +132,7 @@ def belief() -> Section:
             f" all training knockdowns: {yardstick.left_out.mean():.2f}."
         )
     with st.expander("How this is judged"):
-        st.markdown(explained.how_judged(yardstick, gene))
+        st.markdown(explained.how_judged(yardstick, verdict))
     return Section(
         "Should I believe it?", [verdict.sentence().replace("**", "")], table=verdict.words()
     )
@@ -223,56 +218,8 @@ def every_gene() -> Section:
             data=dataset,
         )
     with right:
-        text, table = enriched()
+        text, table = enriched(dataset, line, gene, shown.prediction, caption)
     return Section("All genes, and what the strongest share", text, [(chart, alt)], table)
-
-
-def enriched():
-    """Gene sets over-represented among the strongest predicted genes: words and table."""
-    st.markdown(
-        "**Gene sets among the strongest predicted genes**",
-        help="One-sided hypergeometric test against all predicted genes; q is the false discovery"
-        " rate over all sets tested (Benjamini & Hochberg).",
-    )
-    sets = sets_of(dataset, line, "genes")
-    if sets is None:
-        words = (
-            "This data set has no gene sets. Import some: `python -m llmpert import --name"
-            f" {dataset.name} --gene-sets sets.gmt`."
-        )
-        st.info(words, icon=":material/info:")
-        return [words], None
-    first, second = st.columns(2)
-    count = first.select_slider("Genes", TOP_GENES, value=50, key="top", bind="query-params")
-    direction = second.segmented_control(
-        "Direction",
-        DIRECTIONS,
-        default="both",
-        format_func=str.capitalize,
-        key="direction",
-        bind="query-params",
-    )
-    chosen = strongest_genes(shown.prediction, count, direction or "both")
-    table = enrichment(chosen, shown.prediction.genes, sets)
-    found = int((table["q"] < SIGNIFICANT).sum())
-    words = (
-        f"{found} of {len(table):,} gene sets of {sets.name} stand out (q < {SIGNIFICANT}) among"
-        f" the {len(chosen):,} genes with the strongest predicted response"
-        f"{'' if direction in (None, 'both') else f' that are {direction}'}."
-    )
-    st.markdown(words)
-    st.dataframe(
-        table.head(20),
-        hide_index=True,
-        column_config={
-            "expected": st.column_config.NumberColumn(format="%.1f"),
-            "fold": st.column_config.NumberColumn(format="%.1f"),
-            "p": st.column_config.NumberColumn(format="%.1e"),
-            "q": st.column_config.NumberColumn(format="%.1e"),
-        },
-    )
-    show.footer(f"{gene}-{line}-enrichment", table, f"{sets.source}. {caption}", dataset)
-    return [words], table.head(20)
 
 
 left, right = st.columns([5, 1], vertical_alignment="bottom")

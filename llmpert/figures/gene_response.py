@@ -89,8 +89,9 @@ def predicted_against_measured(
         figure.add_scatter(
             x=mean[chosen], y=measured[chosen], mode="markers", name=label,
             marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
-            text=prediction.genes[chosen],
-            hovertemplate="%{text}<br>predicted %{x:.3f}, measured %{y:.3f}<extra></extra>",
+            text=prediction.genes[chosen], customdata=(mean - measured)[chosen],
+            hovertemplate="%{text}<br>predicted %{x:.3f}, measured %{y:.3f}"
+            "<br>off by %{customdata:+.3f}<extra></extra>",
         )  # fmt: skip
     low = float(min(mean.min(), measured.min()))
     high = float(max(mean.max(), measured.max()))

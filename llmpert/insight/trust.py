@@ -6,7 +6,7 @@ not go with accuracy there is shown and not used.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -157,6 +157,13 @@ class Yardstick:
             }
         )
 
+    def _without(self, gene: str) -> "Yardstick":
+        """The same without one of the held-out perturbations."""
+        if gene not in self.signs.index:
+            return self
+        signs, accuracy = self.signs.drop(index=gene), self.accuracy.drop(index=gene)
+        return replace(self, signs=signs, accuracy=accuracy)
+
     def judge(self, gene: str) -> "Verdict":
         """What the signs of one gene say; its own measurement is not used.
 
@@ -165,27 +172,25 @@ class Yardstick:
         InputError
             As `FittedModel.predict`.
         """
-        others = self.signs.drop(index=gene, errors="ignore")
-        accuracy = self.accuracy.drop(index=gene, errors="ignore")
-        own = self.signs_of_gene(gene)
-        below = {sign.name: _below(own[sign.name], others[sign.name]) for sign in self.kinds}
+        others, own = self._without(gene), self.signs_of_gene(gene)
+        below = {sign.name: _below(own[sign.name], others.signs[sign.name]) for sign in self.kinds}
         table = pd.DataFrame(
             {
                 "sign": [sign.label for sign in self.kinds],
                 "value": [own[sign.name] for sign in self.kinds],
-                "typical": [others[sign.name].median() for sign in self.kinds],
+                "typical": [others.signs[sign.name].median() for sign in self.kinds],
                 "percentile": [100 * below[sign.name] for sign in self.kinds],
-                "correlation": [self.correlations[sign.name] for sign in self.kinds],
-                "counts": [sign in self.counting for sign in self.kinds],
+                "correlation": [others.correlations[sign.name] for sign in self.kinds],
+                "counts": [sign in others.counting for sign in self.kinds],
             },
             index=[sign.name for sign in self.kinds],
         )
-        if not self.counting:
+        accuracy = others.accuracy
+        if not others.counting:
             return Verdict(gene, table, accuracy, accuracy, None)
-        ranks = others.rank(pct=True)
-        better = pd.Series({sign.name: sign.better for sign in self.counting})
-        standing = (ranks[better.index] * better).sum(axis=1)
-        mine = sum(sign.better * below[sign.name] for sign in self.counting)
+        weights = others.correlations[[sign.name for sign in others.counting]]
+        standing = (others.signs.rank(pct=True)[weights.index] * weights).sum(axis=1)
+        mine = float(sum(weight * below[name] for name, weight in weights.items()))
         low, high = standing.quantile([1 / 3, 2 / 3])
         third: Third = "lower" if mine < low else "upper" if mine > high else "middle"
         within = {
@@ -210,8 +215,8 @@ class Verdict:
     accuracy:
         Of all held-out perturbations but the gene itself.
     alike:
-        Of those whose signs are like the gene's: in the same third, by the mean rank over signs
-        that count. All of them where no sign counts.
+        Of those whose signs are like the gene's: in the same third, by the sum of ranks of the
+        signs that count, each times its correlation with accuracy. All where no sign counts.
     third:
         Which third; None where no sign counts.
     """
@@ -281,7 +286,7 @@ class Verdict:
             # Blanks that do not break keep numbers whole in a narrow table.
             found = f"ρ\u00a0=\u00a0{row['correlation']:+.2f}".replace("-", "−")
             if np.isnan(row["correlation"]):
-                tells = "cannot be said: too few held-out knockdowns"
+                tells = "cannot be said: too few to tell, or the same for all"
             else:
                 tells = f"{'yes, used' if row['counts'] else 'no, not used'} ({found})"
             rows[row["sign"]] = (

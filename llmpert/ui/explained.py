@@ -1,24 +1,23 @@
 """What a prediction rests on and how far to trust it; fitted models are shared by all visitors."""
 
-import numpy as np
 import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.experiment import FittedModel
-from llmpert.insight.trust import BANDS, ENOUGH, NEAREST, NEIGHBOURS, Yardstick
+from llmpert.insight.trust import BANDS, ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
 from llmpert.ui import data as shared
 
 MODEL = "gp"
 
 
 def fold_model(data: Dataset, line: str, embedding: str, size: int, fold: int) -> FittedModel:
-    """The Gaussian process that does not train on one fold."""
+    """The Gaussian process that does not train on one fold; fitting takes seconds."""
     return _fold_model(data.name, datasets.stamp(data.name), line, embedding, size, fold)
 
 
 # One of the simulated screens takes about 100 MB.
-@st.cache_resource(max_entries=8, show_spinner="Fitting the model that does not train on it …")
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _fold_model(
     name: str, stamp: float, line: str, embedding: str, size: int, fold: int
 ) -> FittedModel:
@@ -62,13 +61,13 @@ def _yardstick(
     return Yardstick.of(fitted, list(experiment.problem.screen.perturbations[test]))
 
 
-def how_judged(yardstick: Yardstick, gene: str) -> str:
+def how_judged(yardstick: Yardstick, verdict: Verdict) -> str:
     """How the verdict comes about, in Markdown, with what was found for these data."""
-    tested, trained = int(yardstick.accuracy.notna().sum()), len(yardstick.fitted.trained_on)
+    gene, signs = verdict.gene, verdict.signs.dropna(subset="correlation")
+    tested, trained = int(verdict.accuracy.notna().sum()), len(yardstick.fitted.trained_on)
     found = "; ".join(
-        f"{sign.label.lower()} ρ = {yardstick.correlations[sign.name]:+.2f}"
-        for sign in yardstick.kinds
-        if np.isfinite(yardstick.correlations[sign.name])
+        f"{label.lower()} ρ = {correlation:+.2f}"
+        for label, correlation in zip(signs["sign"], signs["correlation"], strict=True)
     )
     whether = (
         f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
@@ -87,7 +86,8 @@ def how_judged(yardstick: Yardstick, gene: str) -> str:
         f" ({tested:,} {which}; {trained:,} trained on), by Spearman's correlation ρ. A sign is"
         " used if it goes the right way by more than two standard errors, else it is shown only."
         f" {whether}\n\n"
-        "A gene's mean rank over the used signs puts it into the lower, middle or upper third; the"
+        "A gene's ranks in the used signs, each times its ρ, put it into the lower, middle or upper"
+        " third; the"
         " verdict gives the accuracy of the held-out knockdowns in that third, without the gene's"
         " own measurement. *More* or *less than most* is said in the outer thirds, where their"
         " median differs from that of all by more than two standard errors. Words for the median"

@@ -13,6 +13,7 @@ from llmpert.evaluation.metrics import evaluate, registry, top_genes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.models.registry import MODELS
 from llmpert.ui import data as shared
+from llmpert.ui import explained
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,12 @@ def predict(
         return GenePrediction(fitted.predict([gene]), None, None, {}, trained_on, None)
     prediction = experiment.kept_held_out(model, size, gene)
     if prediction is None:
+        fold = experiment.fold_of(gene)
         with _progress(MODELS[model].label):
-            prediction = experiment.held_out(model, size, gene)
+            # The model that explains the prediction is the one that makes it: one fit for both.
+            own = model == explained.MODEL
+            at_hand = explained.fold_model(data, line, embedding, size, fold) if own else None
+            prediction = experiment.fold_prediction(model, size, fold, at_hand).row(gene)
     columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]

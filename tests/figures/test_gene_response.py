@@ -45,5 +45,6 @@ def test_scatter_shows_every_gene_once(correlation, said):
     assert sorted([*others.text, *top.text]) == ["A", "B", "C", "D"]
     assert set(top.text) == {"B", "C"}
     assert dict(zip(top.text, top.y, strict=True)) == {"B": -1.0, "C": 3.0}
+    assert dict(zip(top.text, top.customdata, strict=True)) == {"B": -1.0, "C": -2.0}  # errors
     assert said in figure.layout.title.text
     assert "SIMULATED DATA" in figure.to_json()

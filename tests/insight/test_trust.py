@@ -82,11 +82,10 @@ def test_correlations_are_spearmans_over_held_out_perturbations(yardstick):
 
 
 def made(accuracy: np.ndarray, **signs: np.ndarray) -> Yardstick:
-    """A yardstick of given signs; those not given are noise."""
+    """A yardstick of given signs; those not given are the same for all."""
     names = small.names("P", len(accuracy))
-    rng = np.random.default_rng(0)
     columns = ("distance text", "width", "departure", "neighbours")
-    table = {name: signs.get(name, rng.permutation(len(accuracy))) for name in columns}
+    table = {name: signs.get(name, np.zeros(len(accuracy))) for name in columns}
 
     class Joined:
         parts = {"text": slice(None)}  # noqa: RUF012
@@ -105,8 +104,7 @@ ACCURACY = np.linspace(0, 0.6, 90)
 
 def test_a_sign_that_tells_sorts_genes_into_thirds():
     yardstick = made(ACCURACY, neighbours=ACCURACY + 1)
-    assert "neighbours" in [sign.name for sign in yardstick.counting]
-    yardstick.__dict__["counting"] = [s for s in yardstick.kinds if s.name == "neighbours"]
+    assert [sign.name for sign in yardstick.counting] == ["neighbours"]
     for gene, third, standing in (
         ("P080", "upper", "more"), ("P045", "middle", "average"), ("P005", "lower", "less")
     ):  # fmt: skip
@@ -128,9 +126,36 @@ def test_a_sign_in_the_wrong_direction_is_not_used():
     assert words.loc["Width of its intervals", "Does it tell good from bad?"].startswith("no")
 
 
+def test_signs_weigh_what_they_tell():
+    # The weaker sign would place the gene low, the stronger one high.
+    rng = np.random.default_rng(1)
+    vague = ACCURACY + 0.3 * rng.normal(size=90)
+    vague[85] = -1
+    yardstick = made(ACCURACY, neighbours=ACCURACY, departure=vague)
+    verdict = yardstick.judge("P085")
+    weights = {s.name: yardstick.correlations[s.name] for s in yardstick.counting}
+    assert weights["neighbours"] > weights["departure"] > 0
+    ranks = {name: np.delete(yardstick.signs[name].rank().to_numpy(), 85) for name in weights}
+    standing = sum(weights[name] * ranks[name] for name in weights)
+    at = sum(w * (yardstick.signs[n] < yardstick.signs.loc["P085", n]).sum()
+             for n, w in weights.items())  # fmt: skip
+    expected = "upper" if at > np.quantile(standing, 2 / 3) else "middle"
+    assert verdict.third == expected
+
+
+def test_the_genes_own_measurement_changes_nothing():
+    rng = np.random.default_rng(2)
+    signs = {"neighbours": ACCURACY + 0.2 * rng.normal(size=90)}
+    other = ACCURACY.copy()
+    other[40] = -1
+    one, two = (made(accuracy, **signs).judge("P040") for accuracy in (ACCURACY, other))
+    assert one.sentence() == two.sentence()
+    assert one.words().equals(two.words())
+
+
 def test_where_nothing_tells_the_average_is_given():
     yardstick = made(ACCURACY)
-    yardstick.__dict__["counting"] = []
+    assert yardstick.counting == []
     verdict = yardstick.judge("P001")
     assert verdict.third is None
     assert verdict.standing == "average"
@@ -143,7 +168,7 @@ def test_few_held_out_perturbations_judge_nothing():
     assert yardstick.correlations.isna().all()
     assert yardstick.counting == []
     words = yardstick.judge("P001").words()["Does it tell good from bad?"]
-    assert words.str.contains("too few").all()
+    assert words.str.contains("cannot be said: too few").all()
 
 
 def test_the_outer_third_is_only_praised_where_accuracy_bears_it_out():

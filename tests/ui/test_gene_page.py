@@ -87,6 +87,23 @@ def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
     assert "What it rests on" in text
 
 
+def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):
+    from llmpert.models.gp import GaussianProcess
+
+    made = []
+    fit = GaussianProcess.fit
+
+    def counted(self, *arguments, **keywords):
+        made.append(len(arguments[0]))
+        return fit(self, *arguments, **keywords)
+
+    monkeypatch.setattr(GaussianProcess, "fit", counted)
+    visit(app, gene="KD007")
+    assert made == [88]
+    app.text_input(key="gene").set_value("KD007 ").run()
+    assert made == [88]
+
+
 def test_without_gene_sets_it_says_how_to_get_them(app):
     assert "This data set has no gene sets" in visit(app)
 
