@@ -76,12 +76,13 @@ similarity = explorer.similarity_to(problem, of, gene)
 if similarity is not None:
     table[f"similarity to {gene}"] = similarity
 
+names = explorer.selection(screen.perturbations)
 points = pd.DataFrame({"gene": table["gene"], "x": drawn.points[:, 0], "y": drawn.points[:, 1]})
 points["note"] = table["effect size"].map("effect size {:.3g}".format)
 if "gene sets" in table:
     points["note"] += "<br>" + table["gene sets"].replace("", "in no gene set")
-place = "measured responses" if of == explorer.RESPONSES else f"{of} embeddings"
-title = f"{method} of {place}: {len(points):,} knockdowns in {line}"
+place = of if of == explorer.RESPONSES else f"{of} embeddings"
+title = f"{method} of {place}, {line}"
 values = {
     explorer.BY_EFFECT: ("effect size", f"Effect size ({screen.unit})"),
     explorer.BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
@@ -94,11 +95,11 @@ values = {
 if colour == explorer.BY_SET and sets is not None:
     groups = explorer.choose_sets(sets, len(points), len(SOURCE_COLORS))
     points["group"] = points["gene"].map(sets.first_of(groups)).fillna("")
-    chart = map_by_group(points, drawn.axes, groups, title, gene, dataset.simulated)
+    chart = map_by_group(points, drawn.axes, groups, title, gene, names, dataset.simulated)
 else:
     column, label = values[colour]
     points["value"] = table[column] if column in table else float("nan")
-    chart = map_by_value(points, drawn.axes, label, title, gene, dataset.simulated)
+    chart = map_by_value(points, drawn.axes, label, title, gene, names, dataset.simulated)
     if colour == explorer.BY_SIMILARITY and similarity is None:
         st.info(f"{gene} is **not measured**: it has no response to be similar to.")
 if not measured:
@@ -108,26 +109,28 @@ if not measured:
     )
 caption = show.caption(dataset)
 how = (
-    "Vectors are scaled to length 1 before the map is made"
+    f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is made"
     + ("" if of != explorer.RESPONSES else ", so that strength plays no part")
     + "."
 )
 selected = show.figure(
     chart,
     name=f"map-{of}-{method}-{line}",
-    alt=f"{title}, a dot a knockdown, coloured by {colour}.",
+    alt=f"{title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
     numbers=points.drop(columns="note").merge(table, on="gene"),
     caption=f"{how} {caption}",
     data=dataset,
     select=["points", "lasso", "box"],
 )
-names = list(dict.fromkeys(str(name) for name in selected if name in set(table["gene"])))
+if selected:
+    names = list(dict.fromkeys(map(str, selected)))
+    explorer.select(names)
 
 st.header("Selected knockdowns")
 if not names:
     st.markdown(
         "None yet. Click a dot on the map, or choose the lasso or box above the map's upper right"
-        " corner and draw around some; double-click on the map lets them go."
+        " corner and draw around some."
     )
 else:
     chosen_rows = table[table["gene"].isin(names)].reset_index(drop=True)
@@ -148,6 +151,7 @@ else:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     one = row.selectbox("One of them", list(chosen_rows["gene"]), key="one", width=260)
     one = one if one in names else names[0]
+    row.button("Let go of all", on_click=explorer.select, args=([],), key="let-go")
     row.button("Choose it here", on_click=explorer.choose_here, args=(one,), key="choose-here")
     if row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene"):
         open_gene(dataset, line, size, embedding, one)
@@ -206,7 +210,8 @@ if measured and by_measure["response"].notna().any():
         alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
         f" {explorer.NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
         numbers=by_measure,
-        caption="Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
+        caption=f"A mark a neighbour ({explorer.NEAREST} by each measure), a line at their mean."
+        " Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
         f" percentile. {caption}",
         data=dataset,
     )

@@ -26,6 +26,7 @@ def map_by_value(
     value: str,
     title: str,
     chosen: str | None,
+    selected: Sequence[str],
     simulated: bool,
 ) -> go.Figure:
     """Every perturbation at its place, coloured by a number; those without one are grey crosses.
@@ -40,6 +41,8 @@ def map_by_value(
         What the number is, with its unit.
     chosen:
         The gene to point out, or None.
+    selected:
+        Perturbations that stand out, the others being faint; none of them means all alike.
 
     Returns
     -------
@@ -56,11 +59,16 @@ def map_by_value(
         low, high = np.percentile(known["value"], (2, 98))
         look = {
             "color": known["value"], "colorscale": SCALE, "cmin": low, "cmax": high, "size": 7,
-            "colorbar": {"title": {"text": value, "side": "right"}, "thickness": 14},
+            # Below the map: on a narrow screen it would take half the width beside it.
+            "colorbar": {
+                "title": {"text": value, "side": "top"}, "orientation": "h", "thickness": 14,
+                "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top",
+            },
             "line": OUTLINE,
         }  # fmt: skip
         _add(figure, known, "Perturbations", look, len(points), showlegend=bool(len(unknown)))
-    return _finished(figure, points, axes, title, chosen, simulated)
+    figure.update_layout(legend={"y": 1, "yanchor": "bottom"})
+    return _finished(figure, points, axes, title, chosen, selected, simulated)
 
 
 def map_by_group(
@@ -69,6 +77,7 @@ def map_by_group(
     groups: Sequence[str],
     title: str,
     chosen: str | None,
+    selected: Sequence[str],
     simulated: bool,
 ) -> go.Figure:
     """Every perturbation at its place, in the colour and shape of its group; the rest are grey.
@@ -79,7 +88,7 @@ def map_by_group(
         Columns gene, x, y, group ("" for the rest) and note (for the hover).
     groups:
         In the order in which colours and shapes are given out.
-    axes, title, chosen, simulated:
+    axes, title, chosen, selected, simulated:
         As for `map_by_value`.
     """
     figure = go.Figure()
@@ -96,7 +105,8 @@ def map_by_group(
             "line": OUTLINE,
         }
         _add(figure, members, f"{group} ({len(members):,})", look, len(points))
-    return _finished(figure, points, axes, title, chosen, simulated)
+    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})
+    return _finished(figure, points, axes, title, chosen, selected, simulated)
 
 
 def _add(
@@ -119,8 +129,12 @@ def _finished(
     axes: tuple[str, str],
     title: str,
     chosen: str | None,
+    selected: Sequence[str],
     simulated: bool,
 ) -> go.Figure:
+    if selected:
+        for trace in figure.data:
+            trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata, list(selected)))
     here = points[points["gene"] == chosen]
     if len(here):
         figure.add_scatter(
@@ -135,7 +149,5 @@ def _finished(
         )  # fmt: skip
     figure.update_xaxes(title_text=axes[0], zeroline=False)
     figure.update_yaxes(title_text=axes[1], zeroline=False)
-    figure.update_layout(
-        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0, "itemsizing": "constant"}
-    )
+    figure.update_layout(legend={"orientation": "h", "x": 0, "itemsizing": "constant"})
     return finish(figure, title, simulated, height=HEIGHT)

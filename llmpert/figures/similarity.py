@@ -31,7 +31,7 @@ def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.F
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=[f"{source}: {said(c.spearman)}" for source, c in found.items()],
+        subplot_titles=[f"{source}<br>{said(c.spearman)}" for source, c in found.items()],
         shared_yaxes="all",
         horizontal_spacing=0.05,
         vertical_spacing=0.32 / rows,
@@ -55,13 +55,13 @@ def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.F
             "<extra></extra>",
             **place,
         )  # fmt: skip
-        figure.update_xaxes(title_text=f"Cosine similarity, {source}", **place)
+        figure.update_xaxes(title_text="Cosine similarity", **place)
         figure.update_yaxes(title_text=RESPONSES if place["col"] == 1 else None, **place)
     return finish(
         figure,
-        "Similarity of responses by similarity of embeddings, all pairs",
+        "Responses by embeddings, all pairs",
         simulated,
-        height=130 + 330 * rows,
+        height=150 + 340 * rows,
     )
 
 
@@ -116,7 +116,7 @@ def neighbour_agreement(
     )
     return finish(
         figure,
-        f"Do the nearest neighbours of {gene} respond alike? (line: their mean)",
+        f"Do {gene}'s neighbours respond alike?",
         simulated,
         height=190 + 60 * (len(found) + 1),
     )

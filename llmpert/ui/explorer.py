@@ -35,6 +35,10 @@ BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
 MODEL = "gp"
 KERNEL = "Gaussian process"
 NEAREST = 10
+SELECTED = "selected"
+MOST_IN_ADDRESS = 100
+"""So many selected perturbations go into the address: browsers cut very long ones."""
+
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
 
@@ -207,3 +211,26 @@ def gene_address(data: Dataset, line: str, gene: str) -> str:
 def choose_here(gene: str) -> None:
     """Make a gene the page's chosen one."""
     st.session_state["gene"] = gene
+
+
+def selection(perturbations: np.ndarray) -> list[str]:
+    """The selected perturbations: this session's, at first those that the address has.
+
+    A chart forgets what was selected in it whenever it is drawn with anything else than before.
+    """
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = st.query_params.get(SELECTED, "").split(",")
+    known = set(perturbations)
+    return [name for name in st.session_state[_KEY] if name in known]
+
+
+def select(names: Sequence[str]) -> None:
+    """Make these the selected perturbations, in the address too where they are not too many."""
+    st.session_state[_KEY] = list(names)
+    if 0 < len(names) <= MOST_IN_ADDRESS:
+        st.query_params[SELECTED] = ",".join(names)
+    else:
+        st.query_params.pop(SELECTED, None)
+
+
+_KEY = "explorer-selected"

@@ -23,12 +23,12 @@ def titles(figure):
 def test_a_panel_a_source_with_its_correlation_and_spread():
     found = {"text": Closeness(BINS, 0.314, 120), "sequence": Closeness(BINS, float("nan"), 120)}
     figure = closeness_by_source(found, simulated=True)
-    assert titles(figure) == ["text: Spearman ρ = 0.31", "sequence: Spearman ρ not defined"]
+    assert titles(figure) == ["text<br>Spearman ρ = 0.31", "sequence<br>Spearman ρ not defined"]
     band, line = figure.data[:2]
     np.testing.assert_allclose(line.x, [0.1, 0.5])
     np.testing.assert_allclose(line.y, [0.0, 0.3])
     np.testing.assert_allclose(band.y, [0.2, 0.6, 0.1, -0.2])
-    assert figure.layout.xaxis.title.text == "Cosine similarity, text"
+    assert figure.layout.xaxis.title.text == "Cosine similarity"
     assert figure.layout.yaxis.title.text == "Pearson r between responses"
     assert "SIMULATED DATA" in figure.layout.title.text
 

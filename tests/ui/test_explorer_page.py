@@ -43,10 +43,10 @@ def test_the_first_view_has_a_map_neighbours_and_pairs(app):
     app.switch_page(PAGE).run()
     assert not app.exception
     first, second, third = figures(app)
-    assert "PCA of text embeddings: 40 knockdowns in LineA" in first
+    assert "PCA of text embeddings, LineA" in first
     assert "ones (12)" in first
-    assert "Do the nearest neighbours of" in second
-    assert "sequence: Spearman" in third
+    assert "neighbours respond alike?" in second
+    assert "sequence<br>Spearman" in third
     assert "None yet." in shown(app)
 
 
@@ -122,3 +122,28 @@ def test_nonsense_in_the_address_does_no_harm(app):
     assert not app.exception
     assert not app.error
     assert len(figures(app)) == 3
+
+
+def test_a_selection_in_the_address_is_listed_with_what_it_shares(app):
+    members = [*small.names("KD", 5), "KD020", "NOBODY"]
+    app.query_params["selected"] = ",".join(members)
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    rows = app.dataframe[0].value
+    assert list(rows["gene"]) == members[:-1]
+    assert rows["gene sets"].tolist() == ["ones"] * 5 + [""]
+    assert "6 of 40 knockdowns selected" in shown(app)
+    sets = app.dataframe[1].value
+    assert (sets["set"][0], sets["overlap"][0], sets["size"][0]) == ("ones", 5, 12)
+    app.button(key="let-go").click().run()
+    assert "None yet." in shown(app)
+
+
+def test_a_selected_knockdown_can_be_chosen(app):
+    app.query_params["selected"] = "KD003,KD020"
+    app.switch_page(PAGE).run()
+    app.selectbox(key="one").select("KD020").run()
+    app.button(key="choose-here").click().run()
+    assert not app.exception
+    assert "Nearest to KD020" in shown(app)
+    assert len(app.dataframe[0].value) == 2
