@@ -197,7 +197,7 @@ def foundation() -> Section:
         "What it rests on",
         [words],
         [(bars, bars_alt), (heatmap, heatmap_alt)],
-        basis.table().head(KNOCKDOWNS),
+        basis.table().head(KNOCKDOWNS).round(3),
     )
 
 
@@ -245,7 +245,7 @@ with show.errors_as_sentences():
 with right:
     gene_report.offer(
         f"{gene} knockdown in {line}",
-        [fact.replace("**", "") for fact in facts],
+        [" · ".join(facts).replace("**", "")],
         sections,
         f"{settings}. {caption}",
         dataset,

@@ -190,7 +190,7 @@ class Yardstick:
             return Verdict(gene, table, accuracy, accuracy, None)
         weights = others.correlations[[sign.name for sign in others.counting]]
         standing = (others.signs.rank(pct=True)[weights.index] * weights).sum(axis=1)
-        mine = float(sum(weight * below[name] for name, weight in weights.items()))
+        mine = float(sum(weight * below[str(name)] for name, weight in weights.items()))
         low, high = standing.quantile([1 / 3, 2 / 3])
         third: Third = "lower" if mine < low else "upper" if mine > high else "middle"
         within = {

@@ -93,7 +93,7 @@ def how_judged(yardstick: Yardstick, verdict: Verdict) -> str:
         " median differs from that of all by more than two standard errors. Words for the median"
         f" correlation: {words}, below {BANDS[-1][1]}.\n\n"
         f"Distance: mean over the {NEAREST} nearest training genes in the source's principal"
-        " components. Width: mean width of the 95 % intervals, over 2. Departure: root mean square"
+        " components. Width: mean half-width of the 95 % intervals. Departure: root mean square"
         " of prediction minus the mean response of training knockdowns. Accuracy of the"
         f" {NEIGHBOURS} knockdowns most like it: each predicted from all others by the same model"
         " (leave-one-out)."
