@@ -1,0 +1,41 @@
+"""Explanations on real screens: known biology, and a verdict that bears out."""
+
+import pandas as pd
+import pytest
+
+from llmpert.embeddings import read_embedding
+from llmpert.evaluation.experiment import Experiment
+from llmpert.insight.contributions import basis
+from llmpert.insight.trust import Yardstick
+from llmpert.problem import Problem
+from llmpert.screens import read_screen
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def experiments(real_data) -> dict[str, Experiment]:
+    text = read_embedding(real_data / "embeddings/text_genept_minilm.pickle", "text")
+    screens = [read_screen(real_data / f"{line}_rank_response.h5ad") for line in ("k562", "rpe1")]
+    return {screen.line: Experiment(Problem.align(screen, [text])) for screen in screens}
+
+
+@pytest.mark.parametrize("gene", ["MED12", "MED19"])
+def test_a_mediator_subunit_rests_on_other_mediator_subunits(experiments, gene):
+    found = basis(experiments["K562"].fit_all("gp", held_out=[gene]), gene)
+    strongest = found.strongest(5)
+    assert gene not in strongest
+    assert sum(name.startswith("MED") for name in strongest) >= 3
+    assert found.totals.sum() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("line", ["K562", "RPE1"])
+def test_predictions_to_believe_more_are_better(experiments, line):
+    one = experiments[line]
+    size, names = one.largest_training_size, one.problem.screen.perturbations
+    yardstick = Yardstick.of(one.fit_fold("gp", size, 0), list(names[one.split(size, 0).test]))
+    assert yardstick.correlations["departure"] > 0.3
+    assert {"distance text", "neighbours"} <= {sign.name for sign in yardstick.counting}
+    judged = pd.Series({gene: yardstick.judge(gene).standing for gene in yardstick.signs.index})
+    median = yardstick.accuracy.groupby(judged).median()
+    assert median["more"] > median["less"] + 0.15
