@@ -206,13 +206,14 @@ def every_gene() -> Section:
     st.header("All genes, and what the strongest share", divider="gray")
     left, right = st.columns(2)
     chart = volcano(shown.prediction, shown.measured, unit, dataset.simulated)
+    numbers = shown.prediction.table().assign(z=lambda table: table["mean"] / table["sd"])
     alt = f"Volcano of every gene's predicted response to knocking down {gene} in {line}."
     with left:
         show.figure(
             chart,
             name=f"{gene}-{line}-volcano",
             alt=alt,
-            numbers=shown.prediction.table(),
+            numbers=numbers,
             caption="z is the predicted response divided by its standard deviation, that of a new"
             f" measurement. {settings}. {caption}",
             data=dataset,

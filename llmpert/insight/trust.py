@@ -178,7 +178,7 @@ class Yardstick:
             {
                 "sign": [sign.label for sign in self.kinds],
                 "value": [own[sign.name] for sign in self.kinds],
-                "typical": [others.signs[sign.name].median() for sign in self.kinds],
+                "typical": [others.signs[sign.name].dropna().median() for sign in self.kinds],
                 "percentile": [100 * below[sign.name] for sign in self.kinds],
                 "correlation": [others.correlations[sign.name] for sign in self.kinds],
                 "counts": [sign in others.counting for sign in self.kinds],
@@ -251,9 +251,7 @@ class Verdict:
         """
         known = self.alike.dropna()
         if known.empty:
-            return (
-                "**Nothing to go by**: no held-out knockdown of this screen has a defined accuracy."
-            )
+            return "**Nothing to go by**: no other held-out knockdown has a defined accuracy."
         middle = round(known.median(), 2)  # the word fits the number shown
         word = next(word for lowest, word in BANDS if middle >= lowest)
         low, high = known.quantile([0.25, 0.75])
@@ -289,6 +287,9 @@ class Verdict:
                 tells = "cannot be said: too few to tell, or the same for all"
             else:
                 tells = f"{'yes, used' if row['counts'] else 'no, not used'} ({found})"
+            if np.isnan(row["value"]):
+                rows[row["sign"]] = ("not defined", "–", tells)
+                continue
             rows[row["sign"]] = (
                 f"{row['value']:.3g} (usually {row['typical']:.3g})",
                 f"more than {row['percentile']:.0f}\u00a0% of them",

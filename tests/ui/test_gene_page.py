@@ -1,5 +1,6 @@
 """The gene's page without a browser, on small data sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,24 @@ def test_an_empty_box_asks_for_a_gene(app):
     assert not app.exception
     assert "Type a gene" in shown(app)
     assert not app.subheader
+
+
+@pytest.mark.parametrize("perturbations", [5, 12])
+def test_responses_that_never_vary_are_said_to_teach_nothing(perturbations):
+    screen = small.screen("LineA", perturbations=perturbations)
+    flat = replace(screen, response=np.ones_like(screen.response))
+    datasets.add("flat", [flat], [small.embedding("text")])
+    text = visit(open_app(), gene="KD001")
+    assert "Nothing to go by" in text
+    assert "nothing that was learnt applies to it" in text
+
+
+def test_a_handful_of_perturbations_is_enough_to_show_something():
+    datasets.add("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
+    app = open_app()
+    text = visit(app, gene="KD001")
+    assert "Nothing to go by" in text  # the fold holds out this gene alone
+    assert app.table[0].value.iloc[:, -1].str.contains("too few").all()
 
 
 def test_nonsense_in_the_address_does_no_harm(app):
