@@ -98,6 +98,8 @@ with figure_place:
         data=dataset,
         select=["points"],
     )
+    if selected:
+        open_gene(dataset, line, size, ours.embedding, str(selected[0]))
 with table_place:
     st.markdown(in_words(tally, our_name, rival_name))
     st.dataframe(
@@ -121,8 +123,6 @@ with table_place:
         },
     )
     st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
-if selected:
-    open_gene(dataset, ours.embedding, str(selected[0]))
 
 st.header("Which functions win where?")
 if dataset.gene_sets is None:

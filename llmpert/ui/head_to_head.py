@@ -1,7 +1,9 @@
 """What the page Head to head shares between visitors, and the way from a dot to its gene."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -86,13 +88,26 @@ def in_words(tally: Tally, ours: str, rival: str) -> str:
     return f"{words}."
 
 
-def open_gene(data: Dataset, embedding: str, gene: str) -> None:
-    """Go to the page of a gene, predicted from this embedding, or from all where it is none."""
+def open_gene(data: Dataset, line: str, size: int, embedding: str, gene: str) -> None:
+    """Go to the page of a gene, with the data, line, size and embedding looked at here.
+
+    By a link that follows itself, and can be clicked where scripts are blocked. After Streamlit's
+    own ways to another page, the browser's way back leads to addresses that lack the line.
+    """
     if embedding == NO_EMBEDDING:
         embedding = data.embedding_choices[-1]
-    # The controls of the side bar keep their values from page to page. What the address says wins
-    # over an earlier choice, which the session still has, but not where it is a control's first
-    # value: both are set.
-    view = {"gene": gene, "embedding": embedding}
-    st.session_state.update(view)
-    st.switch_page("pages/gene.py", query_params=view)
+    chosen = {"data": data.name, "line": line, "size": size, "embedding": embedding}
+    first = {
+        "data": datasets.names()[0],
+        "line": next(iter(data.screens)),
+        "size": shared.training_sizes(data)[-1],
+        "embedding": data.embedding_choices[0],
+    }
+    # Controls take their first value out of the address, each in a step of the browser's history.
+    view = {name: value for name, value in chosen.items() if value != first[name]}
+    address = f"gene?{urlencode(view | {'gene': gene})}"
+    st.html(
+        f'<a id="open-gene" href="{escape(address)}">Open {escape(gene)}</a>'
+        "<script>document.getElementById('open-gene').click()</script>",
+        unsafe_allow_javascript=True,
+    )
