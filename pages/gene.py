@@ -11,11 +11,11 @@ from llmpert.figures.volcano import volcano
 from llmpert.insight import contributions as insight
 from llmpert.ui import controls, data, explained, gene_report, show
 from llmpert.ui.enriched import enriched
-from llmpert.ui.genes import choose_gene, understood
+from llmpert.ui.genes import choose_gene, offer, understood
 from llmpert.ui.prediction import predict, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
-KNOCKDOWNS, HEATMAP_GENES = 12, 30
+KNOCKDOWNS, HEATMAP_GENES, OFFERED = 12, 30, 6
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -163,6 +163,7 @@ def foundation() -> Section:
         " towards where it ends. Negative shares pull away. The source over all embeddings"
         " together counts genes that are near in every one of them.",
     )
+    offer(basis.strongest(OFFERED), "Open one of them:")
     rows = insight.neighbourhood(
         fitted, basis, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )

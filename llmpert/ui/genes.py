@@ -1,5 +1,7 @@
 """Choosing a gene by whatever name one has for it."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from llmpert.datasets import Dataset
@@ -72,6 +74,14 @@ def understood(problem: Problem, gene: str) -> None:
         named += f" (this screen says {gene})"
     links = " · ".join(f"[{site}]({address})" for site, address in known.gene.links().items())
     st.markdown(f"{named} · {links}")
+
+
+def offer(genes: Sequence[str], words: str, key: str = "gene") -> None:
+    """A row of buttons that open genes on this page."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(words, width="content")
+        for gene in genes:
+            st.button(gene, on_click=_take, args=(key, gene), key=f"open-{gene}", type="tertiary")
 
 
 def _explain(

@@ -80,6 +80,14 @@ def test_a_held_out_gene_is_judged_and_explained(app):
     assert "https://" not in text
 
 
+def test_a_click_leads_to_a_knockdown_that_contributes(app):
+    visit(app, gene="KD007")
+    first = next(button for button in app.button if button.key.startswith("open-"))
+    first.click().run()
+    assert not app.exception
+    assert f"{first.label} knockdown in LineA" in shown(app)
+
+
 def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
     text = visit(app, gene="KD115")
     assert "**not measured**" in text
