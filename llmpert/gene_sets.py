@@ -116,9 +116,10 @@ class GeneSets:
         size = {label: len(genes) for label, genes in self.members.items()}
         return sorted(size, key=lambda label: (size[label] > at_most, -size[label], label))[:count]
 
-    def first_of(self, labels: Sequence[str]) -> dict[str, str]:
-        """Gene -> the first of these sets that it is in, for all genes that are in one."""
-        return {gene: label for label in reversed(labels) for gene in self.members[label]}
+    def smallest_of(self, labels: Sequence[str]) -> dict[str, str]:
+        """Gene -> the smallest of these sets that it is in, for all genes that are in one."""
+        largest_first = sorted(labels, key=lambda label: -len(self.members[label]))
+        return {gene: label for label in largest_first for gene in self.members[label]}
 
 
 def joined(collections: Sequence[GeneSets]) -> GeneSets:

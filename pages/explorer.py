@@ -7,13 +7,13 @@ from llmpert.evaluation.results import pretty
 from llmpert.figures.map import map_by_group, map_by_value
 from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
 from llmpert.figures.theme import SOURCE_COLORS
-from llmpert.insight.enrichment import enrichment
 from llmpert.insight.maps import METHODS
 from llmpert.ui import controls, explorer, show
 from llmpert.ui.gene_sets import sets_of
 from llmpert.ui.genes import choose_gene
 from llmpert.ui.head_to_head import open_gene
 from llmpert.ui.prediction import strong_perturbation
+from llmpert.ui.selected import FEWEST_TESTED, list_selected, list_shared, select, selection
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -28,7 +28,9 @@ show.heading(
 with show.errors_as_sentences():
     problem = explorer.problem_of(dataset, line)
     sets = sets_of(dataset, line, "perturbations")
+    table = explorer.facts(dataset, line, sets)
 screen = problem.screen
+offered, missing = explorer.colours(table, sets)
 first, second, third, fourth = st.columns([2, 1, 1, 1])
 with second:
     views = [*problem.vectors, explorer.RESPONSES]
@@ -45,13 +47,15 @@ with fourth:
     colour = explorer.choose(
         "Colour by",
         "colour",
-        explorer.colours(screen, sets),
+        offered,
         f"Effect size: root mean square of the measured response. Held-out accuracy: Pearson, all"
         f" genes, of the Gaussian process on {pretty(embedding)} with {size:,} training"
         " perturbations (side bar).",
     )
 with first, show.errors_as_sentences():
     gene = choose_gene(problem, strong_perturbation(dataset, line, dataset.embedding_choices[-1]))
+if missing:
+    st.caption(missing)
 measured = gene in screen.perturbations
 
 with show.errors_as_sentences():
@@ -69,18 +73,15 @@ with show.errors_as_sentences():
             args=(dataset, line, embedding, size),
             key="evaluate",
         )
-table = explorer.facts(dataset, line, sets)
 if accuracy is not None:
     table["held-out Pearson"] = accuracy.reindex(table["gene"]).to_numpy()
 similarity = explorer.similarity_to(problem, of, gene)
 if similarity is not None:
     table[f"similarity to {gene}"] = similarity
 
-names = explorer.selection(screen.perturbations)
-points = pd.DataFrame({"gene": table["gene"], "x": drawn.points[:, 0], "y": drawn.points[:, 1]})
-points["note"] = table["effect size"].map("effect size {:.3g}".format)
-if "gene sets" in table:
-    points["note"] += "<br>" + table["gene sets"].replace("", "in no gene set")
+names = selection(screen.perturbations)
+points = explorer.placed(table, drawn)
+key = f"{of}-{method}-{line}"
 place = of if of == explorer.RESPONSES else f"{of} embeddings"
 title = f"{method} of {place}, {line}"
 values = {
@@ -94,7 +95,7 @@ values = {
 }
 if colour == explorer.BY_SET and sets is not None:
     groups = explorer.choose_sets(sets, len(points), len(SOURCE_COLORS))
-    points["group"] = points["gene"].map(sets.first_of(groups)).fillna("")
+    points["group"] = points["gene"].map(sets.smallest_of(groups)).fillna("")
     chart = map_by_group(points, drawn.axes, groups, title, gene, names, dataset.simulated)
 else:
     column, label = values[colour]
@@ -115,7 +116,7 @@ how = (
 )
 selected = show.figure(
     chart,
-    name=f"map-{of}-{method}-{line}",
+    name=f"map-{key}",
     alt=f"{title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
     numbers=points.drop(columns="note").merge(table, on="gene"),
     caption=f"{how} {caption}",
@@ -124,7 +125,7 @@ selected = show.figure(
 )
 if selected:
     names = list(dict.fromkeys(map(str, selected)))
-    explorer.select(names)
+    select(names)
 
 st.header("Selected knockdowns")
 if not names:
@@ -133,63 +134,11 @@ if not names:
         " corner and draw around some."
     )
 else:
-    chosen_rows = table[table["gene"].isin(names)].reset_index(drop=True)
-    st.dataframe(
-        chosen_rows.assign(
-            page=[explorer.gene_address(dataset, line, g) for g in chosen_rows.gene]
-        ),
-        hide_index=True,
-        height="auto" if len(names) < 8 else 320,
-        column_config={
-            "page": st.column_config.LinkColumn("Gene page", display_text="open"),
-            "effect size": st.column_config.NumberColumn(format="%.3g", help=f"In {screen.unit}."),
-            "cells": st.column_config.NumberColumn(format="%d"),
-            "held-out Pearson": st.column_config.NumberColumn(format="%.3f"),
-            f"similarity to {gene}": st.column_config.NumberColumn(format="%.3f"),
-        },
-    )
-    row = st.container(horizontal=True, vertical_alignment="bottom")
-    one = row.selectbox("One of them", list(chosen_rows["gene"]), key="one", width=260)
-    one = one if one in names else names[0]
-    row.button("Let go of all", on_click=explorer.select, args=([],), key="let-go")
-    row.button("Choose it here", on_click=explorer.choose_here, args=(one,), key="choose-here")
-    if row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene"):
+    one = list_selected(dataset, line, table, names, key, caption)
+    if one is not None:
         open_gene(dataset, line, size, embedding, one)
-    show.footer(
-        f"selected-{of}-{method}-{line}",
-        chosen_rows,
-        f"{len(names):,} of {len(table):,} knockdowns selected. {caption}",
-        dataset,
-    )
-    if sets is not None and len(names) >= 3:
-        shared_sets = enrichment(names, table["gene"], sets)
-        shared_sets = shared_sets[shared_sets["overlap"] > 0].reset_index(drop=True)
-        st.subheader("What do they share?")
-        if shared_sets.empty:
-            st.markdown("No gene set of 3 to 500 of these knockdowns holds any of them.")
-        else:
-            st.dataframe(
-                shared_sets.head(20),
-                hide_index=True,
-                column_config={
-                    "size": st.column_config.NumberColumn(help="Knockdowns here that are in it."),
-                    "expected": st.column_config.NumberColumn(format="%.2f"),
-                    "fold": st.column_config.NumberColumn(format="%.2f"),
-                    "p": st.column_config.NumberColumn(format="%.1e"),
-                    "q": st.column_config.NumberColumn(
-                        format="%.1e", help="False discovery rate over all sets tested."
-                    ),
-                },
-            )
-            show.footer(
-                f"shared-{of}-{method}-{line}",
-                shared_sets,
-                f"Gene sets with more of the selected knockdowns than a random draw from all"
-                f" {len(table):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
-                f" {sets.name} ({sets.source}). A selection from a map of these same data is no"
-                f" independent test. {caption}",
-                dataset,
-            )
+    if sets is not None and len(names) >= FEWEST_TESTED:
+        list_shared(dataset, table["gene"], names, sets, key, caption)
 
 st.header(f"Nearest to {gene}")
 ask_kernel = st.toggle(

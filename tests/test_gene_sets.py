@@ -110,7 +110,8 @@ def test_the_most_populated_sets_but_none_that_is_nearly_everything():
     assert sets.most_populated(9, at_most=4) == ["also big", "big", "small", "all"]
 
 
-def test_a_gene_of_several_sets_is_in_the_first_one_asked_for():
-    sets = GeneSets("x", "y", {"one": frozenset("AB"), "two": frozenset("BC")})
-    assert sets.first_of(["two", "one"]) == {"A": "one", "B": "two", "C": "two"}
-    assert sets.first_of([]) == {}
+def test_a_gene_of_several_sets_is_in_the_smallest_one_asked_for():
+    members = {"one": frozenset("ABD"), "two": frozenset("BC"), "three": frozenset("A")}
+    sets = GeneSets("x", "y", members)
+    assert sets.smallest_of(["one", "two"]) == {"A": "one", "B": "two", "C": "two", "D": "one"}
+    assert sets.smallest_of([]) == {}

@@ -105,7 +105,7 @@ def map_by_group(
             "line": OUTLINE,
         }
         _add(figure, members, f"{group} ({len(members):,})", look, len(points))
-    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})
+    figure.update_layout(legend={"y": -0.14, "yanchor": "top"})
     return _finished(figure, points, axes, title, chosen, selected, simulated)
 
 

@@ -26,7 +26,7 @@ def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.F
     -------
     A figure whose bands reach from the 10th to the 90th percentile of the pairs in a bin.
     """
-    columns = min(len(found), 2 if len(found) <= 4 else 3)
+    columns = min(len(found), 2)
     rows = -(-len(found) // columns)
     figure = make_subplots(
         rows=rows,
@@ -36,6 +36,7 @@ def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.F
         horizontal_spacing=0.05,
         vertical_spacing=0.32 / rows,
     )
+    figure.update_annotations(font={"size": 13})
     for at, (source, closeness) in enumerate(found.items()):
         place = {"row": at // columns + 1, "col": at % columns + 1}
         bins, color = closeness.bins, SOURCE_COLORS[at % len(SOURCE_COLORS)]

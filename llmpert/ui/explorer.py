@@ -1,7 +1,6 @@
 """What the explorer shares between visitors: maps, similarities, facts about perturbations."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,6 @@ from llmpert.insight.similarity import (
     neighbours,
 )
 from llmpert.problem import Problem
-from llmpert.screens.screen import Screen
 from llmpert.storage import home
 from llmpert.ui import data as shared
 
@@ -35,10 +33,6 @@ BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
 MODEL = "gp"
 KERNEL = "Gaussian process"
 NEAREST = 10
-SELECTED = "selected"
-MOST_IN_ADDRESS = 100
-"""So many selected perturbations go into the address: browsers cut very long ones."""
-
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
 
@@ -60,16 +54,32 @@ def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
         max_selections=most,
         key="sets",
         bind="query-params",
-        help="Type to search. A knockdown that is in several of them has the colour of the first.",
+        help="Type to search. A knockdown that is in several has the colour of the smallest.",
     )
     return [name for name in chosen if name in sets.members][:most]
 
 
-def colours(screen: Screen, sets: GeneSets | None) -> list[str]:
-    """What a map of these data can be coloured by: not what nobody knows."""
-    known = {BY_SET: sets is not None and bool(sets.members), BY_CELLS: screen.cells is not None}
-    every = (BY_SET, BY_EFFECT, BY_ACCURACY, BY_CELLS, BY_SIMILARITY)
-    return [colour for colour in every if known.get(colour, True)]
+def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]:
+    """What a map of these perturbations can be coloured by, and why not by the rest, in words.
+
+    Parameters
+    ----------
+    table:
+        From `facts`.
+    """
+    missing = {}
+    if sets is None:
+        missing[BY_SET] = "none were imported (`python -m llmpert import --gene-sets FILE.gmt`)"
+    elif not sets.members:
+        missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
+    effect = table["effect size"]
+    if np.ptp(effect) <= 1e-3 * effect.max():
+        missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
+    if "cells" not in table:
+        missing[BY_CELLS] = "the screen does not tell"
+    every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
+    said = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
+    return [c for c in every if c not in missing], f"Not to colour by: {said}." if said else ""
 
 
 def problem_of(data: Dataset, line: str) -> Problem:
@@ -114,6 +124,16 @@ def facts(data: Dataset, line: str, sets: GeneSets | None) -> pd.DataFrame:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else ""
     return ", ".join(names[:NAMED_SETS]) + more
+
+
+def placed(table: pd.DataFrame, drawn: maps.Map) -> pd.DataFrame:
+    """A map's points for figures: gene, x, y and what to say of each."""
+    note = table["effect size"].map("effect size {:.3g}".format)
+    if "gene sets" in table:
+        note += "<br>" + table["gene sets"].replace("", "in no gene set")
+    return pd.DataFrame(
+        {"gene": table["gene"], "x": drawn.points[:, 0], "y": drawn.points[:, 1], "note": note}
+    )
 
 
 def accuracy(data: Dataset, line: str, embedding: str, size: int) -> pd.Series | None:
@@ -201,36 +221,3 @@ def nearest(
         for measure, similarity in by_measure.items()
         if similarity is not None
     }
-
-
-def gene_address(data: Dataset, line: str, gene: str) -> str:
-    """The address of a gene's page, for tables."""
-    return "gene?" + urlencode({"data": data.name, "line": line, "gene": gene})
-
-
-def choose_here(gene: str) -> None:
-    """Make a gene the page's chosen one."""
-    st.session_state["gene"] = gene
-
-
-def selection(perturbations: np.ndarray) -> list[str]:
-    """The selected perturbations: this session's, at first those that the address has.
-
-    A chart forgets what was selected in it whenever it is drawn with anything else than before.
-    """
-    if _KEY not in st.session_state:
-        st.session_state[_KEY] = st.query_params.get(SELECTED, "").split(",")
-    known = set(perturbations)
-    return [name for name in st.session_state[_KEY] if name in known]
-
-
-def select(names: Sequence[str]) -> None:
-    """Make these the selected perturbations, in the address too where they are not too many."""
-    st.session_state[_KEY] = list(names)
-    if 0 < len(names) <= MOST_IN_ADDRESS:
-        st.query_params[SELECTED] = ",".join(names)
-    else:
-        st.query_params.pop(SELECTED, None)
-
-
-_KEY = "explorer-selected"

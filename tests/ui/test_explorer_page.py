@@ -1,8 +1,10 @@
 """The explorer without a browser, on a small data set."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import small
 from streamlit.testing.v1 import AppTest
@@ -111,8 +113,21 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
     app.switch_page(PAGE).run()
     assert not app.exception
     offered = app.selectbox(key="colour").options
-    assert offered == ["effect size", "held-out accuracy", "similarity to the gene"]
+    assert offered == ["effect size", "similarity to the gene", "held-out accuracy"]
     assert "Effect size (Δ expression)" in figures(app)[0]
+    assert "gene set (none were imported" in shown(app)
+    assert "number of cells (the screen does not tell)" in shown(app)
+
+
+def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):
+    screen = small.screen()
+    ranks = np.argsort(np.argsort(screen.response, axis=1), axis=1)
+    datasets.add("ranked", [replace(screen, response=ranks)], [small.embedding()])
+    app.query_params["data"] = "ranked"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="colour").options[0] == "similarity to the gene"
+    assert "effect size (the same for all knockdowns, as in ranked responses)" in shown(app)
 
 
 def test_nonsense_in_the_address_does_no_harm(app):
