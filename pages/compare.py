@@ -141,6 +141,11 @@ with right:
         hide_index=True,
         height=520,
         column_config={
+            label: st.column_config.NumberColumn(format="%.3f")
+            for side in labels
+            for label in (side, f"{side}, measured")
+        }
+        | {
             "difference": st.column_config.NumberColumn(format="%+.3f", help="A minus B."),
             "disagreement": st.column_config.NumberColumn(format="%.2f", help=f"{meaning}."),
         },

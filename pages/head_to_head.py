@@ -12,17 +12,16 @@ from llmpert.insight.head_to_head import (
     default_pair,
     methods,
     pairs,
-    sets_won,
     short_labels,
 )
 from llmpert.ui import controls, data, show
 from llmpert.ui.head_to_head import (
+    by_gene_set,
     choose_method,
     effects,
     in_words,
     open_gene,
     results,
-    sets_of_perturbations,
 )
 
 FDR = 0.05
@@ -81,7 +80,8 @@ named = table.drop(columns="winner").set_axis(
 )
 named["winner"] = table["winner"].replace({OURS: our_name, RIVAL: rival_name})
 compared = f"{ours.label} against {rival.label} in {line}, {size:,} training perturbations"
-scope = "all perturbations" if percent == 100 else f"the {percent} % with the largest effect size"
+everything = len(table) == values["perturbation"].nunique()
+scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
 caption = show.caption(dataset, about)
 sides = "-".join(f"{method.model}-{method.embedding}" for method in (ours, rival))
 name = f"{sides}-{metric.name}-{line}-{size}-{percent}"
@@ -102,6 +102,12 @@ with figure_place:
         open_gene(dataset, line, size, ours.embedding, str(selected[0]))
 with table_place:
     st.markdown(in_words(tally, our_name, rival_name))
+    if everything and percent < 100:
+        st.info(
+            "All perturbations are shown: so many have the same effect size that no"
+            f" {percent} % of them are the strongest.",
+            icon=":material/info:",
+        )
     st.dataframe(
         named[["perturbation", our_name, rival_name, "difference", "effect size"]],
         hide_index=True,
@@ -128,7 +134,7 @@ st.header("Which functions win where?")
 if dataset.gene_sets is None:
     st.info("No gene sets are loaded for these data.", icon=":material/info:")
     st.stop()
-won = sets_won(table, sets_of_perturbations(dataset, line), metric)
+won = by_gene_set(dataset, line, table, metric.name)
 if won.empty:
     st.info(
         f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test.",
@@ -156,8 +162,8 @@ st.dataframe(
     height=320,
     column_config={
         "median difference": st.column_config.NumberColumn(format="%+.3f"),
-        "p": st.column_config.NumberColumn(format="%.1e"),
-        "false discovery rate": st.column_config.NumberColumn(format="%.1e"),
+        "p": st.column_config.NumberColumn(format="%.2g"),
+        "false discovery rate": st.column_config.NumberColumn(format="%.2g"),
     },
 )
 show.footer(

@@ -13,7 +13,10 @@ from llmpert.insight.compare import correlation
 A, B = ("#2b83ba", "circle"), ("#8e4fa8", "square")
 """Colour and marker of the two sides."""
 
-MARKED, NAMED = 20, 5
+AROUND = ("top center", "bottom center", "middle right", "middle left", "top right")
+"""Where the names of the largest disagreements stand, so that neighbours' names do not meet."""
+
+MARKED, NAMED = 20, len(AROUND)
 """How many of the largest disagreements stand out, and how many of them are named."""
 
 What = Literal["predicted", "measured"]
@@ -60,7 +63,7 @@ def one_against_the_other(
             x=points[x], y=points[y], name=name,
             mode="markers+text" if symbol == "diamond" else "markers",
             marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
-            text=named, textposition="top center", customdata=points["gene"],
+            text=named, textposition=AROUND[: len(points)], customdata=points["gene"],
             hovertemplate=f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
             "<extra></extra>",
         )  # fmt: skip

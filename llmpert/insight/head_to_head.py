@@ -23,6 +23,9 @@ RIVALS = ("gears", "linear")
 SMALLEST_SET = 6
 """Differences that a gene set needs: with fewer no outcome of the signed-rank test has p < 0.05."""
 
+SAME_EFFECT = 1e-5
+"""Effect sizes this close, relative to each other, are equal: in ranked responses many are."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -100,7 +103,8 @@ def pairs(
     effect:
         Effect size by perturbation.
     share:
-        Keep this share of the perturbations, the ones with the largest effect, at least one.
+        Keep this share of the perturbations, the ones with the largest effect, at least one, and
+        any others whose effect equals the smallest of theirs.
 
     Returns
     -------
@@ -122,7 +126,8 @@ def pairs(
     )
     table = table.rename_axis("perturbation").reset_index()
     table = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
-    return table.head(max(1, ceil(share * len(table))))
+    smallest = table["effect"].iloc[max(1, ceil(share * len(table))) - 1]
+    return table[table["effect"] >= smallest * (1 - SAME_EFFECT)]
 
 
 @dataclass(frozen=True)

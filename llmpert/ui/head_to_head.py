@@ -12,7 +12,7 @@ from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.results import NO_EMBEDDING
-from llmpert.insight.head_to_head import Method, Tally, effect_size
+from llmpert.insight.head_to_head import Method, Tally, effect_size, sets_won
 from llmpert.ui import data as shared
 
 
@@ -62,9 +62,16 @@ def _effects(name: str, stamp: float, line: str) -> pd.Series:
     return effect_size(shared.load(name).screens[line])
 
 
-def sets_of_perturbations(data: Dataset, line: str) -> Mapping[str, frozenset[str]]:
-    """Gene set -> its members among a line's perturbations; empty where there are no gene sets."""
-    return _sets(data.name, datasets.stamp(data.name), line)
+def by_gene_set(data: Dataset, line: str, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Who wins which gene sets in a table of `pairs`; empty where there are none to test."""
+    return _by_gene_set(data.name, datasets.stamp(data.name), line, table, metric)
+
+
+@st.cache_data(max_entries=64, show_spinner="Testing gene sets …")
+def _by_gene_set(
+    name: str, stamp: float, line: str, table: pd.DataFrame, metric: str
+) -> pd.DataFrame:
+    return sets_won(table, _sets(name, stamp, line), shared.METRICS[metric])
 
 
 @st.cache_resource(max_entries=16, show_spinner="Finding the genes of gene sets …")

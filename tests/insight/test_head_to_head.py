@@ -90,6 +90,12 @@ def test_the_strongest_share_is_kept_and_counts_add_up(count, share, seed):
     assert tally.compared + tally.undefined == len(table)
 
 
+def test_perturbations_as_strong_as_the_weakest_one_kept_are_kept_too():
+    sizes = effect(3, 1, 2, 2 * (1 + 1e-7), 2, 1.9)
+    table = pairs(results([1.0] * 6, [0.0] * 6), GP, LINEAR, PEARSON, sizes, 1 / 3)
+    assert set(table["perturbation"]) == {"KD000", "KD002", "KD003", "KD004"}
+
+
 def test_effect_size_is_the_root_mean_square():
     screen = small.screen(perturbations=3, genes=5)
     found = effect_size(screen)
