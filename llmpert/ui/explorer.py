@@ -69,7 +69,7 @@ def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]
     """
     missing = {}
     if sets is None:
-        missing[BY_SET] = "none were imported (`python -m llmpert import --gene-sets FILE.gmt`)"
+        missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
     elif not sets.members:
         missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
     effect = table["effect size"]
