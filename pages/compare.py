@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from llmpert.figures.compare import gene_by_gene, one_against_the_other
+from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
 from llmpert.insight.compare import compare, in_deviations, strongest
 from llmpert.ui import controls, show
 from llmpert.ui.compare import (
@@ -65,9 +65,14 @@ with left:
     )
 with right:
     if one_measurement and both_measured:
-        st.info(
-            "Both sides predict the same measurement: the genes below show it beside them.",
-            icon=":material/info:",
+        show.figure(
+            both_against_measured(table, labels, units[0], dataset.simulated),
+            name=f"compare-against-measured-{name}",
+            alt=f"Scatter of the responses of every gene to knocking down {one.gene}, as {a.label}"
+            f" and {b.label} predict them (across) and as measured (up).",
+            numbers=table,
+            caption=f"{what} {caption}",
+            data=dataset,
         )
     elif both_measured:
         show.figure(
@@ -137,13 +142,13 @@ with right:
     if scaled:
         st.markdown(beyond_chance(table))
     st.dataframe(
-        named(table, labels),
+        named(table, labels, one_measurement),
         hide_index=True,
         height=520,
         column_config={
             label: st.column_config.NumberColumn(format="%.3f")
             for side in labels
-            for label in (side, f"{side}, measured")
+            for label in (side, f"{side}, measured", "measured")
         }
         | {
             "difference": st.column_config.NumberColumn(format="%+.3f", help="A minus B."),

@@ -74,6 +74,34 @@ def one_against_the_other(
     )
 
 
+def both_against_measured(
+    table: pd.DataFrame, labels: tuple[str, str], unit: str, simulated: bool
+) -> go.Figure:
+    """Both predictions of one measurement along x, the measurement along y, on equal axes.
+
+    Parameters
+    ----------
+    table:
+        From `llmpert.insight.compare.compare`, of sides that predict the same measurement.
+    """
+    figure = go.Figure()
+    drawn = table[["a", "b", "measured_a"]].to_numpy()
+    equal_axes(figure, drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
+    said = []
+    for side, label, (color, symbol) in (("a", labels[0], A), ("b", labels[1], B)):
+        figure.add_scatter(
+            x=table[side], y=table["measured_a"], mode="markers", name=label,
+            marker={"color": color, "symbol": symbol, "size": 4, "opacity": 0.5},
+            customdata=table["gene"],
+            hovertemplate=f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}"
+            "<extra></extra>",
+        )  # fmt: skip
+        r = correlation(table, side, "measured_a")
+        said.append(f"{label}: " + (f"r = {r:.2f}" if np.isfinite(r) else "r not defined"))
+    title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(said)}"
+    return finish(figure, title, simulated, height=540)
+
+
 def gene_by_gene(
     table: pd.DataFrame,
     labels: tuple[str, str],

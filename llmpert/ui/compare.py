@@ -91,12 +91,12 @@ def choose_views(
     strong = strong_perturbation(data, line, embedding)
     left, right = st.columns(2)
     with left:
-        gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene")
+        gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
     a = View(gene, line, model, embedding)
     with right:
         if differs == GENES:
             like = _alike(data.name, datasets.stamp(data.name), line, embedding, strong)
-            return a, replace(a, gene=choose_gene(problem, like, "Gene B", "other_gene"))
+            return a, replace(a, gene=choose_gene(problem, like, "Gene B", "other_gene", data))
         if differs == LINES:
             lines = [other for other in data.screens if other != line]
             return a, replace(a, line=_choose(f"{line} against", "other_line", lines, lines[0]))
@@ -175,11 +175,13 @@ def beyond_chance(table: pd.DataFrame) -> str:
     )
 
 
-def named(table: pd.DataFrame, labels: tuple[str, str]) -> pd.DataFrame:
+def named(table: pd.DataFrame, labels: tuple[str, str], one_measurement: bool) -> pd.DataFrame:
     """The columns of a comparison that people read, under the sides' names."""
     columns = {"gene": "gene", "a": labels[0], "b": labels[1]}
     columns |= {"difference": "difference", "disagreement": "disagreement"}
     measured = {"measured_a": f"{labels[0]}, measured", "measured_b": f"{labels[1]}, measured"}
+    if one_measurement:
+        measured = {"measured_a": "measured"}
     columns |= {column: name for column, name in measured.items() if table[column].notna().any()}
     return table[list(columns)].rename(columns=columns)
 

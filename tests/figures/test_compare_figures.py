@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.compare import MARKED, A, B, gene_by_gene, one_against_the_other
+from llmpert.figures.compare import (
+    MARKED,
+    A,
+    B,
+    both_against_measured,
+    gene_by_gene,
+    one_against_the_other,
+)
 
 GENES = [f"g{number:02d}" for number in range(30)]
 RNG = np.random.default_rng(3)
@@ -44,6 +51,22 @@ def test_the_largest_disagreements_are_named():
 def test_a_correlation_that_is_not_defined_is_said():
     figure = one_against_the_other(TABLE.assign(b=1.0), LABELS, UNITS, "predicted", simulated=False)
     assert "correlation not defined" in figure.layout.title.text
+
+
+def test_both_predictions_are_drawn_against_their_measurement():
+    figure = both_against_measured(TABLE, LABELS, "Δ z", simulated=True)
+    diagonal, a, b = figure.data
+    for trace, column in ((a, "a"), (b, "b")):
+        np.testing.assert_array_equal(trace.x, TABLE[column])
+        np.testing.assert_array_equal(trace.y, TABLE["measured_a"])
+        assert list(trace.customdata) == GENES
+        r = np.corrcoef(TABLE[column], TABLE["measured_a"])[0, 1]
+        assert f"{trace.name}: r = {r:.2f}" in figure.layout.title.text
+    assert a.marker.symbol != b.marker.symbol
+    assert figure.layout.xaxis.range == figure.layout.yaxis.range == tuple(diagonal.x)
+    assert "SIMULATED DATA" in figure.layout.title.text
+    constant = both_against_measured(TABLE.assign(b=1.0), LABELS, "Δ z", simulated=False)
+    assert "KD2: r not defined" in constant.layout.title.text
 
 
 def rows(figure):
