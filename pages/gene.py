@@ -35,7 +35,10 @@ with show.errors_as_sentences():
     shown = predict(dataset, line, embedding, size, gene)
 unit = problem.screen.unit
 settings = f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"
-caption = show.caption(dataset)
+caption = (
+    f"Gaussian process ({pretty(embedding)}; {shown.trained_on:,} training perturbations)."
+    f" {show.caption(dataset)}"
+)
 
 
 def response() -> Section:
@@ -181,7 +184,7 @@ def foundation() -> Section:
             name=f"{gene}-{line}-rests-on",
             alt=bars_alt,
             numbers=basis.table(),
-            caption=f"{settings}. {caption}",
+            caption=caption,
             data=dataset,
         )
     with right:
@@ -216,7 +219,7 @@ def every_gene() -> Section:
             alt=alt,
             numbers=numbers,
             caption="z is the predicted response divided by its standard deviation, that of a new"
-            f" measurement. {settings}. {caption}",
+            f" measurement. {caption}",
             data=dataset,
         )
     with right:
@@ -249,6 +252,6 @@ with right:
         f"{gene} knockdown in {line}",
         [" · ".join(facts).replace("**", "")],
         sections,
-        f"{settings}. {caption}",
+        caption,
         dataset,
     )
