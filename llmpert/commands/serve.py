@@ -21,5 +21,7 @@ def serve(port: int) -> None:
     """
     app = Path(__file__).resolve().parents[2] / "app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
+    # Else each of the server's many threads keeps what it freed for itself (glibc).
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     # Streamlit takes this process's place, so that signals reach it.
     os.execv(sys.executable, command)
