@@ -7,13 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.figures.equal_axes import LEGEND_BELOW, equal_axes
-from llmpert.figures.theme import MEASURED, finish
+from llmpert.figures.theme import MEASURED, SOURCE_COLORS, finish
 from llmpert.insight.compare import correlation
 
-A, B = ("#2b83ba", "circle"), ("#8e4fa8", "square")
+A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
 """Colour and marker of the two sides."""
 
-AROUND = ("top center", "bottom center", "middle right", "middle left", "top right")
+AROUND = ("top center", "bottom center", "middle right")
 """Where the names of the largest disagreements stand, so that neighbours' names do not meet."""
 
 MARKED, NAMED = 20, len(AROUND)
@@ -52,7 +52,7 @@ def one_against_the_other(
     )
     for chosen, name, color, symbol, size in (
         (~marked, "Other genes", "#8a939b", "circle", 4),
-        (marked, f"{marked.sum()} largest predicted disagreements", "#d95f02", "diamond", 8),
+        (marked, f"{marked.sum()} largest predicted disagreements", SOURCE_COLORS[1], "diamond", 8),
     ):
         points = drawn[chosen]
         # Measured values crowd together too much for names beside them.
@@ -153,7 +153,11 @@ def gene_by_gene(
     figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
     figure.update_xaxes(title_text=" / ".join(dict.fromkeys(units)))
     figure.update_yaxes(
-        tickvals=at, ticktext=table["gene"], range=[-0.7, len(table) - 0.3], showgrid=False
+        tickvals=at,
+        ticktext=table["gene"],
+        range=[-0.7, len(table) - 0.3],
+        showgrid=False,
+        zeroline=False,
     )
     figure.update_layout(legend=LEGEND_BELOW)
     return finish(figure, title, simulated, height=170 + 28 * len(table))

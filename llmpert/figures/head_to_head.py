@@ -5,10 +5,14 @@ import plotly.graph_objects as go
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.figures.equal_axes import equal_axes
-from llmpert.figures.theme import finish
+from llmpert.figures.theme import BASELINE_COLORS, SOURCE_COLORS, finish
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
 
-LOOKS = {OURS: ("#2b83ba", "circle"), RIVAL: ("#e08214", "diamond"), TIE: ("#6c757d", "x")}
+LOOKS = {
+    OURS: (SOURCE_COLORS[0], "circle"),
+    RIVAL: (SOURCE_COLORS[1], "diamond"),
+    TIE: (BASELINE_COLORS["mean"], "x"),
+}
 """Blue and orange by winner; the shape says the same."""
 
 
