@@ -106,3 +106,28 @@ def test_gene_sets_are_tested_where_there_are_any():
     assert by_set["perturbations"].iloc[0] == 20
     assert "Of **1** gene sets" in shown(app)
     assert "pathways (pathways.gmt)" in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("asked", "address"),
+    [
+        ({}, "gene?embedding=text%2Bsequence&amp;gene=KD%3C7%3E"),
+        (
+            {"line": "LineB", "ours": "Linear regression, text"},
+            "gene?line=LineB&amp;gene=KD%3C7%3E",
+        ),
+        ({"ours": "Non-control mean"}, "gene?embedding=text%2Bsequence&amp;gene=KD%3C7%3E"),
+    ],
+)
+def test_a_chosen_dot_opens_its_gene_with_the_view_it_was_chosen_in(
+    app, monkeypatch, asked, address
+):
+    from llmpert.ui import show
+
+    monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD<7>"])
+    app.query_params.update(asked)
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    (link,) = (e.proto.body for e in app.get("html"))
+    assert f'href="{address}"' in link
+    assert "Open KD&lt;7&gt;" in link
