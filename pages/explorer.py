@@ -85,7 +85,7 @@ key = f"{of}-{method}-{line}"
 place = of if of == explorer.RESPONSES else f"{of} embeddings"
 title = f"{method} of {place}, {line}"
 values = {
-    explorer.BY_EFFECT: ("effect size", f"Effect size ({screen.unit})"),
+    explorer.BY_EFFECT: ("effect size", f"Effect size<br>({screen.unit})"),
     explorer.BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
     explorer.BY_CELLS: ("cells", "Cells"),
     explorer.BY_SIMILARITY: (

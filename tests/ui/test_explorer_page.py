@@ -62,7 +62,7 @@ def test_every_map_in_every_colour(app, of, colour):
     measure = "Pearson r" if of == "measured responses" else "Cosine similarity"
     expected = {
         "gene set": "twos (8)",
-        "effect size": "Effect size (Δ expression)",
+        "effect size": "Effect size<br>(Δ expression)",
         "similarity to the gene": f"{measure} to KD",
     }
     assert expected[colour] in figures(app)[0]
@@ -114,7 +114,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
     assert not app.exception
     offered = app.selectbox(key="colour").options
     assert offered == ["effect size", "similarity to the gene", "held-out accuracy"]
-    assert "Effect size (Δ expression)" in figures(app)[0]
+    assert "Effect size<br>(Δ expression)" in figures(app)[0]
     assert "gene set (none were imported" in shown(app)
     assert "number of cells (the screen does not tell)" in shown(app)
 
