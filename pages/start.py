@@ -4,6 +4,35 @@ import streamlit as st
 
 from llmpert.ui import controls, show
 
+CARDS = (
+    (
+        "Look up a gene",
+        "Its predicted response, how sure the model is, whether to believe it, and the measurement"
+        " beside it.",
+        (
+            ("gene", "Open a gene", "genetics"),
+            ("effects", "What changes a gene?", "swap_vert"),
+            ("compare", "Compare two predictions", "compare_arrows"),
+            ("explorer", "Explore the embeddings", "explore"),
+        ),
+    ),
+    (
+        "How good are predictions?",
+        "Accuracy on held-out knockdowns as the training set grows, in every cell line.",
+        (("learning_curves", "See learning curves", "show_chart"),),
+    ),
+    (
+        "Which model, which embedding?",
+        "Neighbours, linear regression and Gaussian processes compared, in numbers and knockdown by"
+        " knockdown.",
+        (
+            ("head_to_head", "Head to head", "scatter_plot"),
+            ("model_classes", "Compare models", "category"),
+            ("table", "See Table 1", "table"),
+        ),
+    ),
+)
+
 dataset = controls.choose_dataset()
 show.heading(
     "llmpert",
@@ -12,22 +41,13 @@ show.heading(
     " the evidence for when to believe them.",
     dataset,
 )
-first, second, third = st.columns(3)
-with first.container(border=True, height="stretch"):
-    st.subheader("Look up a gene")
-    st.markdown("Its predicted response, how sure the model is, and the measurement beside it.")
-    st.page_link("pages/gene.py", label="Open a gene", icon=":material/genetics:")
-with second.container(border=True, height="stretch"):
-    st.subheader("How good are predictions?")
-    st.markdown("Accuracy on held-out knockdowns as the training set grows, in every cell line.")
-    st.page_link(
-        "pages/learning_curves.py", label="See learning curves", icon=":material/show_chart:"
-    )
-with third.container(border=True, height="stretch"):
-    st.subheader("Which model, which embedding?")
-    st.markdown("Neighbours, linear regression and Gaussian processes compared, in numbers.")
-    st.page_link("pages/model_classes.py", label="Compare models", icon=":material/category:")
-    st.page_link("pages/table.py", label="See Table 1", icon=":material/table:")
+columns = st.columns(len(CARDS))
+for column, (title, words, links) in zip(columns, CARDS, strict=True):
+    with column.container(border=True, height="stretch"):
+        st.subheader(title)
+        st.markdown(words)
+        for path, label, icon in links:
+            st.page_link(f"pages/{path}.py", label=label, icon=f":material/{icon}:")
 
 st.header("Data loaded")
 st.dataframe(
@@ -60,6 +80,12 @@ st.dataframe(
     ],
     hide_index=True,
 )
+sets = dataset.gene_sets
+st.markdown(
+    "No gene sets are loaded: pages cannot say what genes have in common."
+    if sets is None
+    else f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source})."
+)
 with show.errors_as_sentences():
     line = next(iter(dataset.screens))
     problem = dataset.problem(line, dataset.embedding_choices[-1])
@@ -76,11 +102,12 @@ if problem.left_out:
 with st.expander("Use your own screens"):
     st.markdown(
         "Stop the program, import files of differences to control (`.h5ad`, CSV, Parquet) with"
-        " embeddings, and start it again:"
+        " embeddings and, if you like, gene sets (GMT), and start it again:"
     )
     st.code(
         "python -m llmpert import --name my-screen --screen responses.h5ad"
-        " --embedding text=genept.pickle --embedding sequence=per-protein.h5\n"
+        " --embedding text=genept.pickle --embedding sequence=per-protein.h5"
+        " --gene-sets go.gmt\n"
         "python -m llmpert serve",
         language="bash",
     )
