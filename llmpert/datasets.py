@@ -1,4 +1,4 @@
-"""Data sets: screens, embeddings and gene sets that belong together, built in or imported."""
+"""Data sets: screens, embeddings and what else belongs to them, built in or imported."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.published import Published
+from llmpert.files import some
 from llmpert.gene_sets import GeneSets, joined
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
@@ -31,12 +33,16 @@ class Dataset:
         Source name -> embedding.
     gene_sets:
         Groups of genes to sum results up by, or None where there are none.
+    published:
+        Cell line -> results of methods that were run elsewhere, on perturbations as their source
+        spells them; lines without any are not there.
     """
 
     name: str
     screens: Mapping[str, Screen]
     embeddings: Mapping[str, Embedding]
     gene_sets: GeneSets | None = None
+    published: Mapping[str, Published] = field(default_factory=dict)
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -124,6 +130,7 @@ def with_added(
     screens: Sequence[Screen],
     embeddings: Sequence[Embedding],
     gene_sets: Sequence[GeneSets] = (),
+    published: Sequence[Published] = (),
 ) -> Dataset:
     """The data set as `add` would leave it; nothing is written.
 
@@ -131,12 +138,14 @@ def with_added(
     ------
     InputError
         The name cannot be used, a kept file cannot be read, the screens have no perturbation in
-        common, or two collections have a gene set of the same name.
+        common, two collections have a gene set of the same name, or added published results are of
+        no screen's line or share no perturbation with it.
     """
     kept = folder(name)
     collections = {collection.name: collection for collection in gene_sets}
     by_line = {screen.line: screen for screen in screens}
     sources = {embedding.name: embedding for embedding in embeddings}
+    others = {results.line: results for results in published}
     # Files are named by line and source. One that is replaced is not read: it may be damaged.
     for path in _files(kept / "screens", ".h5ad"):
         if path.stem not in by_line:
@@ -147,9 +156,14 @@ def with_added(
     for path in _files(kept / "gene_sets", ".gmt"):
         if path.stem not in collections:
             collections[path.stem] = GeneSets.read(path)
+    for path in _files(kept / "published", ".parquet"):
+        if path.stem not in others:
+            others[path.stem] = Published.load(path)
     if len(by_line) > 1:
         in_order = [by_line[line] for line in sorted(by_line)]
         by_line = {screen.line: screen for screen in common_perturbations(*in_order)}
+    for results in published:
+        _check_shared(results, by_line)
     # "text" leads where it is there: the source that predicts best by itself is shown first.
     order = sorted(sources, key=lambda source: (source != "text", source))
     return Dataset(
@@ -157,7 +171,22 @@ def with_added(
         by_line,
         {source: sources[source] for source in order},
         joined([collections[c] for c in sorted(collections)]) if collections else None,
+        others,
     )
+
+
+def _check_shared(results: Published, screens: Mapping[str, Screen]) -> None:
+    """Published results are about some perturbations of one of the screens, or it is told."""
+    screen = screens.get(results.line)
+    if screen is None:
+        expected = f"results of a cell line with a screen ({', '.join(screens) or 'there is none'})"
+        raise InputError.of_file(results.source, expected, results.line)
+    if not results.within(screen.perturbations).perturbations:
+        raise InputError.of_file(
+            results.source,
+            f"results of some perturbations of {screen.line} ({some(screen.perturbations)})",
+            f"only others ({some(results.perturbations)})",
+        )
 
 
 def add(
@@ -165,6 +194,7 @@ def add(
     screens: Sequence[Screen],
     embeddings: Sequence[Embedding],
     gene_sets: Sequence[GeneSets] = (),
+    published: Sequence[Published] = (),
 ) -> Path:
     """Add to a data set, replacing what is of the same line, source or collection's name.
 
@@ -181,12 +211,15 @@ def add(
     screen_files = [kept / "screens" / f"{_file_name(s.line)}.h5ad" for s in screens]
     embedding_files = [kept / "embeddings" / f"{_file_name(e.name)}.parquet" for e in embeddings]
     set_files = [kept / "gene_sets" / f"{_file_name(c.name)}.gmt" for c in gene_sets]
+    published_files = [kept / "published" / f"{_file_name(p.line)}.parquet" for p in published]
     for screen, path in zip(screens, screen_files, strict=True):
         screen.save(path)
     for embedding, path in zip(embeddings, embedding_files, strict=True):
         save_embedding(embedding, path)
     for collection, path in zip(gene_sets, set_files, strict=True):
         collection.save(path)
+    for results, path in zip(published, published_files, strict=True):
+        results.save(path)
     return kept
 
 

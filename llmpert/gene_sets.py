@@ -91,20 +91,7 @@ class GeneSets:
             Tells which names mean the same gene; by default the one that comes with llmpert.
         """
         table = table or GeneTable.shipped()
-        exact = {str(name) for name in names}
-        by_gene: dict[str, str] = {}
-        for name, resolution in table.resolve_all(sorted(exact)).items():
-            if resolution.gene is not None:
-                symbol = resolution.gene.symbol
-                # The current symbol wins over an alias of the same gene.
-                if symbol not in by_gene or name == symbol:
-                    by_gene[symbol] = name
-        spelt: dict[str, str] = {}
-        for member in set().union(*self.members.values()):
-            gene = None if member in exact else table.resolve(member).gene
-            found = member if member in exact else by_gene.get(gene.symbol) if gene else None
-            if found is not None:
-                spelt[member] = found
+        spelt = table.spelt_as(set().union(*self.members.values()), names)
         cut = {
             label: frozenset(spelt[gene] for gene in genes if gene in spelt)
             for label, genes in self.members.items()

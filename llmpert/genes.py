@@ -272,6 +272,28 @@ class GeneTable:
         """A resolution for every distinct name, by the name as given, in the order given."""
         return {name: self.resolve(name) for name in dict.fromkeys(names)}
 
+    def spelt_as(self, given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+        """How `names` spell the given names; those that they do not have are left out.
+
+        A given name is taken as it is where a name is spelt the same; otherwise the two meet where
+        they mean the same gene.
+        """
+        exact = {str(name) for name in names}
+        by_gene: dict[str, str] = {}
+        for name, resolution in self.resolve_all(sorted(exact)).items():
+            if resolution.gene is not None:
+                symbol = resolution.gene.symbol
+                # The current symbol wins over an alias of the same gene.
+                if symbol not in by_gene or name == symbol:
+                    by_gene[symbol] = name
+        spelt: dict[str, str] = {}
+        for name in dict.fromkeys(given):
+            gene = None if name in exact else self.resolve(name).gene
+            found = name if name in exact else by_gene.get(gene.symbol) if gene else None
+            if found is not None:
+                spelt[name] = found
+        return spelt
+
     def search(self, text: str, limit: int = 20) -> list[Gene]:
         """Genes for a search box, best match first, in any case.
 

@@ -9,10 +9,13 @@ from llmpert.insight.head_to_head import (
     SMALLEST_SET,
     TIE,
     Tally,
+    common_metrics,
     default_pair,
     methods,
     pairs,
+    published_methods,
     short_labels,
+    strongest,
 )
 from llmpert.ui import controls, data, show
 from llmpert.ui.head_to_head import (
@@ -21,6 +24,8 @@ from llmpert.ui.head_to_head import (
     effects,
     in_words,
     open_gene,
+    origin,
+    published,
     results,
 )
 
@@ -35,7 +40,8 @@ show.heading(
     " has the higher value. Click a dot to open its gene.",
     dataset,
 )
-offered = methods(dataset.embedding_choices)
+others = published(dataset, line)
+offered = methods(dataset.embedding_choices) + published_methods(others)
 with show.errors_as_sentences():
     first, second = default_pair(offered)
 top = st.columns(2)
@@ -46,16 +52,24 @@ with top[1]:
 if ours == rival:
     st.info("Both sides are the same method: choose two different ones.", icon=":material/info:")
     st.stop()
+metrics = common_metrics(ours, rival, others)
+if not metrics:
+    st.info(f"No metric is known of both {ours.label} and {rival.label}.", icon=":material/info:")
+    st.stop()
 left, right = st.columns(2)
 with left:
     chosen = st.selectbox(
         "Metric",
-        list(data.METRICS),
+        metrics,
         format_func=lambda name: data.METRICS[name].label,
         key="metric",
         bind="query-params",
-        help="\n\n".join(f"**{m.label}**: {m.definition}" for m in data.METRICS.values()),
+        help="\n\n".join(
+            f"**{data.METRICS[m].label}**: {data.METRICS[m].definition}" for m in metrics
+        ),
     )
+    if len(metrics) < len(data.METRICS):
+        st.caption("Only metrics that both methods have are offered.")
 with right:
     percent = st.slider(
         "Strongest perturbations, %",
@@ -68,10 +82,11 @@ with right:
         help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
         " by effect size: the root mean square of the measured response over all genes.",
     )
-metric = data.METRICS.get(chosen, next(iter(data.METRICS.values())))
+metric = data.METRICS[chosen if chosen in metrics else metrics[0]]
 with show.errors_as_sentences():
     values, about = results(dataset, line, size, [ours, rival])
-    table = pairs(values, ours, rival, metric, effects(dataset, line), percent / 100)
+    both = pairs(values, ours, rival, metric, effects(dataset, line))
+table = strongest(both, percent / 100)
 our_name, rival_name = short_labels(ours, rival)
 tally = Tally.of(table)
 unit = dataset.screens[line].unit
@@ -79,12 +94,20 @@ named = table.drop(columns="winner").set_axis(
     ["perturbation", "effect size", our_name, rival_name, "difference"], axis=1
 )
 named["winner"] = table["winner"].replace({OURS: our_name, RIVAL: rival_name})
-compared = f"{ours.label} against {rival.label} in {line}, {size:,} training perturbations"
-everything = len(table) == values["perturbation"].nunique()
+compared = f"{ours.label} against {rival.label} in {line}"
+if about:
+    compared += f", {size:,} training perturbations"
+everything = len(table) == len(both)
 scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
-caption = show.caption(dataset, about)
-sides = "-".join(f"{method.model}-{method.embedding}" for method in (ours, rival))
-name = f"{sides}-{metric.name}-{line}-{size}-{percent}"
+source = origin(dataset, line, ours, rival)
+caption = f"{source} {show.caption(dataset, about)}".strip()
+name = f"{ours.slug}-{rival.slug}-{metric.name}-{line}-{size}-{percent}"
+if source:
+    st.info(
+        f"{source} Compared on the **{len(both):,}** perturbations of the screen's"
+        f" {len(dataset.screens[line].perturbations):,} that both were tested on.",
+        icon=":material/menu_book:",
+    )
 figure_place, table_place = st.columns([4, 3])
 with figure_place:
     selected = show.figure(

@@ -1,4 +1,4 @@
-"""`python -m llmpert import`: keep screens, embeddings and gene sets for the pages."""
+"""`python -m llmpert import`: keep screens, embeddings and more for the pages."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from llmpert.commands.reading import left_out, read_embeddings, read_screens
 if TYPE_CHECKING:
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
+    from llmpert.evaluation.published import Published
     from llmpert.gene_sets import GeneSets
     from llmpert.screens import Screen
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
 )  # fmt: skip
+@options.published
 @click.option(
     "--line", "lines", metavar="NAME", multiple=True,
     help="Cell line of each --screen. Default: what the file says, or the start of its name.",
@@ -39,10 +41,11 @@ def import_data(
     screens: Sequence[Path],
     embeddings: Sequence[tuple[str, Path]],
     gene_sets: Sequence[Path],
+    published: Sequence[tuple[str, Path]],
     lines: Sequence[str],
     unit: str | None,
 ) -> None:
-    """Add screens, embeddings and gene sets to a data set of the pages.
+    """Add screens, embeddings, gene sets and published results to a data set of the pages.
 
     Replaces those of the same cell line, embedding name or GMT file name. Says how each file was
     understood, and which perturbations have no vector and why. If any file cannot be used, nothing
@@ -53,24 +56,27 @@ def import_data(
       python -m llmpert import --name replogle --screen k562.h5ad --screen rpe1.h5ad \\
           --embedding text=genept.pickle --embedding sequence=per-protein.h5
     """
-    if not screens and not embeddings and not gene_sets:
+    if not (screens or embeddings or gene_sets or published):
         raise click.UsageError(
-            "Expected at least one --screen, --embedding or --gene-sets, found none."
+            "Expected at least one --screen, --embedding, --gene-sets or --published, found none."
         )
 
     from llmpert import datasets
+    from llmpert.evaluation.published import Published
     from llmpert.gene_sets import GeneSets
 
     datasets.folder(name)  # a name that cannot be used is told before files are read
     new_screens = list(read_screens(screens, lines, unit).values())
     new_embeddings = read_embeddings(embeddings)
     new_sets = [GeneSets.read(path) for path in gene_sets]
-    data = datasets.with_added(name, new_screens, new_embeddings, new_sets)
+    new_published = [Published.read(path, line) for line, path in published]
+    data = datasets.with_added(name, new_screens, new_embeddings, new_sets, new_published)
     # Coverage fails where screens and embeddings share nothing, before anything is written.
     report = [
         *_understood(new_screens, new_embeddings), *_coverage(data), *_grouped(data, new_sets),
+        *_compared(data, new_published),
     ]  # fmt: skip
-    folder = datasets.add(name, new_screens, new_embeddings, new_sets)
+    folder = datasets.add(name, new_screens, new_embeddings, new_sets, new_published)
     for line in report:
         click.echo(line)
     click.echo(f"Data set {name} is in {folder}.")
@@ -126,3 +132,20 @@ def _grouped(data: "Dataset", collections: Iterable["GeneSets"]) -> Iterable[str
             measured = len(collection.within(screen.genes).members)
             said += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
         yield said
+
+
+def _compared(data: "Dataset", published: Iterable["Published"]) -> Iterable[str]:
+    """What published results hold, and which of their perturbations the screen does not have."""
+    from llmpert.files import some
+
+    for results in published:
+        table, screen = results.table, data.screens[results.line]
+        spelt = results.spelt_among(screen.perturbations)
+        yield (
+            f"{results.line}: published {', '.join(table['metric'].unique())} of"
+            f" {', '.join(results.methods)}, {len(results.perturbations):,} perturbations,"
+            f" {len(spelt):,} of them in the screen"
+        )
+        others = [name for name in results.perturbations if name not in spelt]
+        if others:
+            yield f"  {len(others):,} not in the screen: {some(others)}"

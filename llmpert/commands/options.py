@@ -19,6 +19,9 @@ class NamedFile(click.ParamType):
 
     name = "NAME=FILE"
 
+    def __init__(self, example: str) -> None:
+        self.example = example
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, Path]:
@@ -30,7 +33,7 @@ class NamedFile(click.ParamType):
         if not name or not file or "+" in name or name == "none":
             self.fail(
                 "expected NAME=FILE with a name without '+' and other than 'none', such as"
-                f" text=genept.pickle, found {value!r}.",
+                f" {self.example}, found {value!r}.",
                 param,
                 ctx,
             )
@@ -52,12 +55,19 @@ def _different_names(
 def embeddings(required: bool) -> Callable:
     """`--embedding NAME=FILE`, one or more, with different names."""
     return click.option(
-        "--embedding", "embeddings", type=NamedFile(), multiple=True, required=required,
-        callback=_different_names,
+        "--embedding", "embeddings", type=NamedFile("text=genept.pickle"), multiple=True,
+        required=required, callback=_different_names,
         help="A source of gene vectors and what to call it: GenePT pickle, UniProt HDF5, Parquet,"
              " CSV or NPZ. Several are joined into one input.",
     )  # fmt: skip
 
+
+published = click.option(
+    "--published", type=NamedFile("K562=gears.csv.gz"), multiple=True, metavar="LINE=FILE",
+    callback=_different_names,
+    help="Results that other methods reached elsewhere on a cell line, by perturbation: a table"
+         " (CSV, Parquet) of perturbation, method, metric and value, or as published by Scouter.",
+)  # fmt: skip
 
 genes = click.option(
     "--genes", type=FILE, metavar="FILE",

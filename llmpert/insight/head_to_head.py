@@ -1,5 +1,6 @@
 """Two methods against each other, one perturbation at a time (the paper's Figure 3)."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -9,7 +10,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control, rankdata, wilcoxon
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import Metric
+from llmpert.evaluation.metrics import Metric, registry
 from llmpert.evaluation.results import NO_EMBEDDING, pretty
 from llmpert.models.registry import MODELS
 from llmpert.screens.screen import Screen
@@ -17,8 +18,8 @@ from llmpert.screens.screen import Screen
 OURS, RIVAL, TIE, UNDEFINED = "ours", "rival", "tie", "not defined"
 """Who wins a perturbation: nobody where the values are equal, or one of them is not defined."""
 
-RIVALS = ("gears", "linear")
-"""Models that `gp` is compared with at first, by preference."""
+RIVAL_MODEL = "linear"
+"""The model that `gp` is compared with at first."""
 
 SMALLEST_SET = 6
 """Differences that a gene set needs: with fewer no outcome of the signed-rank test has p < 0.05."""
@@ -29,16 +30,34 @@ SAME_EFFECT = 1e-5
 
 @dataclass(frozen=True)
 class Method:
-    """A model on an embedding; `NO_EMBEDDING` for a model that uses none."""
+    """A model on an embedding; `NO_EMBEDDING` for a model that uses none.
+
+    A model that the registry does not have was run elsewhere.
+    """
 
     model: str
-    embedding: str
+    embedding: str = NO_EMBEDDING
+
+    @property
+    def published(self) -> bool:
+        """Whether its results were imported (`llmpert.evaluation.published`), not computed here."""
+        return self.model not in MODELS
+
+    @property
+    def model_label(self) -> str:
+        """The model for people: "Gaussian process", "GEARS (published)"."""
+        return self.model if self.published else MODELS[self.model].label
 
     @property
     def label(self) -> str:
         """For people: "Gaussian process, text + sequence"."""
-        model = MODELS[self.model].label
-        return model if self.embedding == NO_EMBEDDING else f"{model}, {pretty(self.embedding)}"
+        without = self.embedding == NO_EMBEDDING
+        return self.model_label if without else f"{self.model_label}, {pretty(self.embedding)}"
+
+    @property
+    def slug(self) -> str:
+        """For file names: "gp-text+sequence"."""
+        return re.sub(r"[^\w+.]+", "-", f"{self.model}-{self.embedding}")
 
 
 def methods(embeddings: Sequence[str]) -> list[Method]:
@@ -50,10 +69,32 @@ def methods(embeddings: Sequence[str]) -> list[Method]:
     ]
 
 
-def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
-    """Ours and its rival for a first view: `gp` on the last embedding, and the first of `RIVALS`.
+def published_methods(results: pd.DataFrame) -> list[Method]:
+    """The methods of published results (`Published.results`), in their order."""
+    return [Method(model) for model in results["model"].unique()]
 
-    A rival that uses an embedding has the same one.
+
+def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[str]:
+    """Metrics of the registry that both methods have.
+
+    Parameters
+    ----------
+    results:
+        Published ones (`Published.results`); methods computed here have every metric.
+    """
+    metrics = list(registry())
+    for method in (ours, rival):
+        if method.published:
+            mine = results[results["model"] == method.model]
+            metrics = [name for name in metrics if name in set(mine["metric"])]
+    return metrics
+
+
+def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
+    """Ours and its rival for a first view: `gp` on the last embedding, and `RIVAL_MODEL`.
+
+    A rival that uses an embedding has the same one. No published method is among them where two
+    others are: comparing one with a method computed here needs an explanation.
 
     Raises
     ------
@@ -62,20 +103,16 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     """
     if len(offered) < 2:
         raise InputError(f"Expected at least two methods to compare, found {len(offered)}.")
+    offered = sorted(offered, key=lambda method: method.published)
     ours = next((m for m in reversed(offered) if m.model == "gp"), offered[-1])
-    preferred = [
-        method
-        for model in RIVALS
-        for method in offered
-        if method.model == model and method.embedding in (ours.embedding, NO_EMBEDDING)
-    ]
+    preferred = [m for m in offered if m == Method(RIVAL_MODEL, ours.embedding)]
     return ours, next(m for m in [*preferred, *offered] if m != ours)
 
 
 def short_labels(ours: Method, rival: Method) -> tuple[str, str]:
     """Names that tell two methods apart and say no more: the models', or the embeddings' too."""
     if ours.model != rival.model:
-        return MODELS[ours.model].label, MODELS[rival.model].label
+        return ours.model_label, rival.model_label
     return ours.label, rival.label
 
 
@@ -91,25 +128,26 @@ def pairs(
     rival: Method,
     metric: Metric,
     effect: pd.Series,
-    share: float = 1.0,
 ) -> pd.DataFrame:
-    """Both methods' values for each of the strongest perturbations.
+    """Both methods' values for each perturbation that both were tested on.
 
     Parameters
     ----------
     results:
         Tidy results (`llmpert.evaluation.results.COLUMNS`) of one line and training size, in which
-        both methods have one value a perturbation.
+        a method has one value a perturbation.
     effect:
         Effect size by perturbation.
-    share:
-        Keep this share of the perturbations, the ones with the largest effect, at least one, and
-        any others whose effect equals the smallest of theirs.
 
     Returns
     -------
     Columns perturbation, effect, ours, rival, difference (ours minus rival), winner (`OURS`,
     `RIVAL`, `TIE` or `UNDEFINED`); strongest effect first.
+
+    Raises
+    ------
+    InputError
+        No perturbation has a value of both.
     """
     values = results[results["metric"] == metric.name]
 
@@ -117,7 +155,12 @@ def pairs(
         mine = values[(values["model"] == method.model) & (values["embedding"] == method.embedding)]
         return pd.Series(mine["value"].to_numpy(np.float64), mine["perturbation"].astype(object))
 
-    table = pd.DataFrame({"ours": of(ours), "rival": of(rival)})
+    table = pd.concat({"ours": of(ours), "rival": of(rival)}, axis=1, join="inner")
+    if table.empty:
+        raise InputError(
+            f"Expected perturbations that {ours.label} and {rival.label} were both tested on,"
+            " found none."
+        )
     table.insert(0, "effect", effect.reindex(table.index))
     table["difference"] = table["ours"] - table["rival"]
     ahead = table["difference"] if metric.best == "max" else -table["difference"]
@@ -125,7 +168,14 @@ def pairs(
         [ahead > 0, ahead < 0, ahead == 0], [OURS, RIVAL, TIE], default=UNDEFINED
     )
     table = table.rename_axis("perturbation").reset_index()
-    table = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+    return table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def strongest(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """This share of the perturbations in a table of `pairs`, those with the largest effect.
+
+    At least one, and any others whose effect equals the smallest of theirs.
+    """
     smallest = table["effect"].iloc[max(1, ceil(share * len(table))) - 1]
     return table[table["effect"] >= smallest * (1 - SAME_EFFECT)]
 

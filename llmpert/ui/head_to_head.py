@@ -11,6 +11,7 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.published import ROWS
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.insight.head_to_head import Method, Tally, effect_size, sets_won
 from llmpert.ui import data as shared
@@ -25,23 +26,42 @@ def choose_method(label: str, key: str, offered: list[Method], default: Method) 
         index=list(by_label.values()).index(default),
         key=key,
         bind="query-params",
-        help="A model and the embedding that it knows the genes by.",
+        help="A model and the embedding that it knows the genes by; or a method that was run"
+        " elsewhere, by its imported results: *(published)*.",
     )
     return by_label.get(chosen, default)
+
+
+def published(data: Dataset, line: str) -> pd.DataFrame:
+    """Published results on the perturbations of a line's screen; empty where there are none."""
+    return _published(data.name, datasets.stamp(data.name), line)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Finding the genes of published results …")
+def _published(name: str, stamp: float, line: str) -> pd.DataFrame:
+    data = shared.load(name)
+    if line not in data.published:
+        return pd.DataFrame(columns=list(ROWS))
+    return data.published[line].within(data.screens[line].perturbations).results()
 
 
 def results(
     data: Dataset, line: str, size: int, methods: list[Method]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Tidy results of these methods over all folds, and what they are about.
+    """Tidy results of these methods over all folds, and what those computed here are about.
 
     Fits that were never made are made now, under a progress bar, and kept.
     """
     fits = []
     for method in methods:
+        if method.published:
+            continue
         without = method.embedding == NO_EMBEDDING
         source = data.embedding_choices[-1] if without else method.embedding
         fits += grid([shared.experiment(data.name, line, source)], [method.model], [size])
+    others = published(data, line)
+    if not fits:
+        return others, {}
     bar = st.progress(0.0, text="Looking up finished fits …")
 
     def progress(done: int, total: int, label: str) -> None:
@@ -49,7 +69,9 @@ def results(
 
     found = run(fits, progress)
     bar.empty()
-    return found.table, found.about
+    if others.empty:
+        return found.table, found.about
+    return pd.concat([found.table, others], ignore_index=True), found.about
 
 
 def effects(data: Dataset, line: str) -> pd.Series:
@@ -80,6 +102,27 @@ def _sets(name: str, stamp: float, line: str) -> Mapping[str, frozenset[str]]:
     if data.gene_sets is None:
         return {}
     return data.gene_sets.within(data.screens[line].perturbations).members
+
+
+def origin(data: Dataset, line: str, ours: Method, rival: Method) -> str:
+    """Where published values come from and what they can be compared with; "" without any."""
+    names = [method.model_label for method in (ours, rival) if method.published]
+    if not names:
+        return ""
+    words = (
+        f"{' and '.join(names)}: values from {data.published[line].source}, means over the splits"
+        " in which a perturbation was tested. "
+    )
+    if len(names) == 2:
+        return (
+            f"{words}Two published methods are like with like: they share preprocessing and DE"
+            " genes, though not always the splits."
+        )
+    return (
+        f"{words}They come from other preprocessing, other training sets and other DE genes of the"
+        " same screen than what is computed here, so this comparison is not like with like; one of"
+        " two published methods is."
+    )
 
 
 def in_words(tally: Tally, ours: str, rival: str) -> str:

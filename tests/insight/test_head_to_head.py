@@ -21,12 +21,15 @@ from llmpert.insight.head_to_head import (
     UNDEFINED,
     Method,
     Tally,
+    common_metrics,
     default_pair,
     effect_size,
     methods,
     pairs,
+    published_methods,
     sets_won,
     short_labels,
+    strongest,
 )
 from llmpert.models import MODELS
 from llmpert.problem import Problem
@@ -83,7 +86,9 @@ def test_the_strongest_share_is_kept_and_counts_add_up(count, share, seed):
     rng = np.random.default_rng(seed)
     sizes = effect(*rng.permutation(count))
     values = rng.choice([0.1, 0.2, np.nan], size=(2, count))
-    table = pairs(results(*values), GP, LINEAR, PEARSON, sizes, share)
+    everything = pairs(results(*values), GP, LINEAR, PEARSON, sizes)
+    assert len(everything) == count
+    table = strongest(everything, share)
     assert len(table) == max(1, np.ceil(share * count))
     assert set(table["effect"]) == set(range(count - len(table), count))
     tally = Tally.of(table)
@@ -92,7 +97,8 @@ def test_the_strongest_share_is_kept_and_counts_add_up(count, share, seed):
 
 def test_perturbations_as_strong_as_the_weakest_one_kept_are_kept_too():
     sizes = effect(3, 1, 2, 2 * (1 + 1e-7), 2, 1.9)
-    table = pairs(results([1.0] * 6, [0.0] * 6), GP, LINEAR, PEARSON, sizes, 1 / 3)
+    everything = pairs(results([1.0] * 6, [0.0] * 6), GP, LINEAR, PEARSON, sizes)
+    table = strongest(everything, 1 / 3)
     assert set(table["perturbation"]) == {"KD000", "KD002", "KD003", "KD004"}
 
 
@@ -111,9 +117,52 @@ def test_every_model_is_offered_and_ours_meets_linear():
     assert default_pair(methods(["text"])) == (Method("gp", "text"), Method("linear", "text"))
 
 
-def test_gears_is_the_rival_where_it_is_there():
-    gears = Method("gears", NO_EMBEDDING)
-    assert default_pair([gears, *methods(["text"])]) == (Method("gp", "text"), gears)
+PUBLISHED = pd.DataFrame(
+    [
+        ("GEARS (published)", NO_EMBEDDING, "KD001", "pearson_top20", 0.4),
+        ("GEARS (published)", NO_EMBEDDING, "KD002", "pearson_top20", 0.3),
+        ("GEARS (published)", NO_EMBEDDING, "KD002", "mae_all", 0.1),
+        ("Scouter (published)", NO_EMBEDDING, "KD002", "pearson_top20", 0.5),
+        ("Scouter (published)", NO_EMBEDDING, "KD009", "pearson_top20", 0.7),
+        ("other (published)", NO_EMBEDDING, "KD001", "mae_all", 0.2),
+    ],
+    columns=["model", "embedding", "perturbation", "metric", "value"],
+)
+GEARS, SCOUTER, OTHER = published_methods(PUBLISHED)
+
+
+def test_published_methods_are_offered_but_none_at_first():
+    assert [m.label for m in (GEARS, SCOUTER)] == ["GEARS (published)", "Scouter (published)"]
+    assert GEARS.published
+    assert not any(m.published for m in methods(["text"]))
+    expected = (Method("gp", "text"), Method("linear", "text"))
+    assert default_pair([*methods(["text"]), GEARS]) == expected
+    assert default_pair([GEARS, *methods(["text"])]) == expected
+    assert default_pair([GEARS, SCOUTER]) == (SCOUTER, GEARS)
+    assert short_labels(GP, GEARS) == (MODELS["gp"].label, "GEARS (published)")
+
+
+def test_names_of_files_hold_nothing_odd():
+    assert GP.slug == "gp-text+sequence"
+    assert Method("a/b: c (published)").slug == "a-b-c-published-none"
+
+
+def test_only_metrics_of_both_sides_are_common():
+    assert common_metrics(GP, LINEAR, PUBLISHED) == list(METRICS)
+    assert common_metrics(GP, GEARS, PUBLISHED) == ["pearson_top20", "mae_all"]
+    assert common_metrics(GEARS, SCOUTER, PUBLISHED) == ["pearson_top20"]
+    assert common_metrics(SCOUTER, OTHER, PUBLISHED) == []
+
+
+def test_only_perturbations_of_both_sides_are_compared():
+    found = pd.concat([results([0.5] * 3, [0.2] * 3), PUBLISHED])
+    table = pairs(found, GP, GEARS, PEARSON, effect(1, 2, 3)).set_index("perturbation")
+    assert list(table.index) == ["KD002", "KD001"]
+    assert list(table["rival"]) == [0.3, 0.4]
+    table = pairs(found, SCOUTER, GEARS, PEARSON, effect(*range(10)))
+    assert list(table["perturbation"]) == ["KD002"]
+    with pytest.raises(InputError, match=r"Scouter \(published\) and other \(published\)"):
+        pairs(found, SCOUTER, OTHER, PEARSON, effect(1))
 
 
 def test_one_method_has_no_rival():

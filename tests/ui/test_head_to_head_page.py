@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import small
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
+from llmpert.evaluation.published import Published
 from llmpert.gene_sets import GeneSets
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
@@ -17,7 +19,24 @@ SETS = GeneSets(
 )  # fmt: skip
 
 
-def start(gene_sets=()):
+GEARS, SCOUTER, ERRORS = (f"{name} (published)" for name in ("GEARS", "Scouter", "errors"))
+
+
+def elsewhere() -> Published:
+    """Scouter beats GEARS on KD000 to KD011 (twelve of twenty), and KD012 is a tie."""
+    names = small.names("KD", 20)
+    gears = [("GEARS", name, "pearson_top20", 0.5) for name in [*names, "ELSEWHERE"]]
+    scouter = [
+        ("Scouter", name, "pearson_top20", 0.9 if n < 12 else 0.5 if n == 12 else 0.1)
+        for n, name in enumerate(names)
+    ]
+    errors = [("errors", names[0], "mae_all", 0.1)]
+    columns = ["method", "perturbation", "metric", "value"]
+    rows = pd.DataFrame([*gears, *scouter, *errors], columns=columns)
+    return Published("LineA", "peers.csv.gz", rows[["perturbation", "method", "metric", "value"]])
+
+
+def start(gene_sets=(), published=()):
     import streamlit as st
 
     st.cache_resource.clear()
@@ -26,6 +45,7 @@ def start(gene_sets=()):
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
         gene_sets,
+        published,
     )
     return AppTest.from_file(APP, default_timeout=120)
 
@@ -131,3 +151,73 @@ def test_a_chosen_dot_opens_its_gene_with_the_view_it_was_chosen_in(
     (link,) = (e.proto.body for e in app.get("html"))
     assert f'href="{address}"' in link
     assert "Open KD&lt;7&gt;" in link
+
+
+def test_nothing_published_is_shown_at_first_and_in_another_line_none_is_offered():
+    app = start(published=[elsewhere()])
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="ours").value == "Gaussian process, text + sequence"
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+    assert app.selectbox(key="rival").options[-3:] == [GEARS, SCOUTER, ERRORS]
+    assert len(app.selectbox(key="metric").options) == 4
+    assert "peers.csv.gz" not in shown(app)
+    app = start(published=[elsewhere()])
+    app.query_params["line"] = "LineB"
+    app.query_params["rival"] = GEARS
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+    assert not any("published" in option for option in app.selectbox(key="rival").options)
+
+
+def test_two_published_methods_meet_where_both_have_values():
+    app = start(published=[elsewhere()])
+    app.query_params.update({"ours": SCOUTER, "rival": GEARS, "strongest": "100"})
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    said = shown(app)
+    assert f"**{SCOUTER}** wins 12, **{GEARS}** wins 7, 1 is a tie" in said
+    assert "**20** perturbations of the screen's 40" in said
+    assert "Two published methods are like with like" in said
+    assert "training perturbations;" not in said
+    assert app.selectbox(key="metric").options == ["Pearson, top 20 DE genes"]
+    assert "Only metrics that both methods have are offered." in said
+    figure = app.get("plotly_chart")[0].proto.spec
+    assert "for 60 % of 20 perturbations" in figure
+
+
+def test_a_published_method_against_a_computed_one_is_not_like_with_like():
+    app = start(published=[elsewhere()])
+    app.query_params["metric"] = "MAE, all genes"
+    app.switch_page(PAGE).run()
+    assert app.selectbox(key="metric").value == "mae_all"
+    app.selectbox(key="rival").select(GEARS).run()
+    assert not app.exception
+    # The metric chosen before is one that GEARS does not have.
+    assert app.selectbox(key="metric").value == "pearson_top20"
+    table = app.dataframe[0].value
+    assert set(table["perturbation"]) <= set(small.names("KD", 20))
+    assert (table[GEARS] == 0.5).all()
+    assert shown(app).count("is not like with like") == 2  # above the figure and in its caption
+    assert "training perturbations;" in shown(app)
+
+
+def test_methods_without_a_metric_in_common_are_said():
+    app = start(published=[elsewhere()])
+    app.query_params.update({"ours": GEARS, "rival": ERRORS})
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert f"No metric is known of both {GEARS} and {ERRORS}." in shown(app)
+
+
+def test_a_dot_of_a_published_method_opens_its_gene(monkeypatch):
+    from llmpert.ui import show
+
+    app = start(published=[elsewhere()])
+    monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD001"])
+    app.query_params.update({"ours": GEARS, "rival": SCOUTER})
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    (link,) = (e.proto.body for e in app.get("html"))
+    assert 'href="gene?embedding=text%2Bsequence&amp;gene=KD001"' in link
