@@ -35,8 +35,14 @@ shown = [
     for model, embedding in summary[["model", "embedding"]].itertuples(index=False)
     if model in DRAWN_AT_FIRST
 ]
+chart = show.drawn(
+    lambda: learning_curves(summary, list(dataset.screens), metrics, shown, dataset.simulated),
+    "learning curves",
+    data.identity(dataset),
+    tuple(metric.name for metric in metrics),
+)
 show.figure(
-    learning_curves(summary, list(dataset.screens), metrics, shown, dataset.simulated),
+    chart,
     name=f"learning-curves-{dataset.name}",
     alt="Line charts of prediction accuracy against the number of training perturbations, one row"
     f" of panels for each of {', '.join(dataset.screens)}, one column a metric.",

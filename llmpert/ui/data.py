@@ -33,6 +33,11 @@ def _load(name: str, stamp: float) -> Dataset:
     return datasets.load(name)
 
 
+def identity(data: Dataset) -> tuple[str, float]:
+    """What tells a data set from all others and from itself with other files."""
+    return data.name, datasets.stamp(data.name)
+
+
 def experiment(name: str, line: str, embedding: str) -> Experiment:
     """The experiment of one line and embedding, shared by all visitors."""
     return _experiment(name, datasets.stamp(name), line, embedding)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from llmpert import datasets
@@ -68,7 +69,7 @@ def predict(
             own = model == explained.MODEL
             at_hand = explained.fold_model(data, line, embedding, size, fold) if own else None
             prediction = experiment.fold_prediction(model, size, fold, at_hand).row(gene)
-    columns = np.flatnonzero(np.isin(screen.genes, prediction.genes))
+    columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]
     top = registry()["pearson_top20"].top or 0

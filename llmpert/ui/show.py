@@ -1,6 +1,6 @@
 """How pages show things: headings, figures with their exports, captions, errors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal
@@ -90,6 +90,18 @@ def figure(
     return chosen
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def drawn(_draw: Callable[[], go.Figure], *depends_on: Hashable) -> go.Figure:
+    """A figure that takes long to draw, drawn once for all visitors.
+
+    Parameters
+    ----------
+    depends_on:
+        All that the figure depends on.
+    """
+    return _draw()
+
+
 def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:
     """A caption, and beside it the numbers as CSV, marked where they are simulated."""
     if data.simulated:
@@ -99,7 +111,7 @@ def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> Non
         st.caption(caption, width="stretch")
         st.download_button(
             "Numbers (CSV)",
-            numbers.to_csv(index=False).encode(),
+            lambda: numbers.to_csv(index=False).encode(),
             file_name=f"{_file_name(name, data)}.csv",
             mime="text/csv",
             on_click="ignore",
