@@ -23,6 +23,7 @@ from llmpert.ui.head_to_head import (
     choose_method,
     effects,
     in_words,
+    not_like_with_like,
     open_gene,
     origin,
     published,
@@ -111,7 +112,15 @@ if source:
 figure_place, table_place = st.columns([4, 3])
 with figure_place:
     selected = show.figure(
-        head_to_head(table, our_name, rival_name, metric, unit, dataset.simulated),
+        head_to_head(
+            table,
+            our_name,
+            rival_name,
+            metric,
+            unit,
+            dataset.simulated,
+            not_like_with_like(ours, rival),
+        ),
         name=f"head-to-head-{name}",
         alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot for"
         f" each of {tally.compared:,} held-out perturbations in {line}:"

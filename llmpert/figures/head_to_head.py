@@ -23,6 +23,7 @@ def head_to_head(
     metric: Metric,
     unit: str,
     simulated: bool,
+    note: str = "",
 ) -> go.Figure:
     """The rival's value of each perturbation along x, ours along y, on equal axes.
 
@@ -36,6 +37,8 @@ def head_to_head(
         What to call them.
     unit:
         Of the effect size.
+    note:
+        What must not be lost when the figure is exported, as a line of its title.
 
     Returns
     -------
@@ -63,7 +66,10 @@ def head_to_head(
             hovertemplate=f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})<extra></extra>",
         )  # fmt: skip
-    return finish(figure, title(Tally.of(table), ours), simulated, height=640)
+    words = title(Tally.of(table), ours)
+    if note:
+        words += f'<br><span style="font-size:12px">{note}</span>'
+    return finish(figure, words, simulated, height=640)
 
 
 def title(tally: Tally, ours: str) -> str:

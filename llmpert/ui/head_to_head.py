@@ -104,14 +104,21 @@ def _sets(name: str, stamp: float, line: str) -> Mapping[str, frozenset[str]]:
     return data.gene_sets.within(data.screens[line].perturbations).members
 
 
+def not_like_with_like(ours: Method, rival: Method) -> str:
+    """A note for figures that set a published method beside one computed here; else ""."""
+    if ours.published == rival.published:
+        return ""
+    return "Not like with like: other preprocessing and training"
+
+
 def origin(data: Dataset, line: str, ours: Method, rival: Method) -> str:
     """Where published values come from and what they can be compared with; "" without any."""
     names = [method.model_label for method in (ours, rival) if method.published]
     if not names:
         return ""
     words = (
-        f"{' and '.join(names)}: values from {data.published[line].source}, means over the splits"
-        " in which a perturbation was tested. "
+        f"{' and '.join(names)}: values from {data.published[line].source}; where a perturbation"
+        " was tested in several splits, their mean. "
     )
     if len(names) == 2:
         return (

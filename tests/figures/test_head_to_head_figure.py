@@ -66,6 +66,13 @@ def test_the_axis_says_what_is_better(metric, said):
     assert f"({said} is better)" in figure(metric=metric).layout.yaxis.title.text
 
 
+def test_a_note_is_part_of_the_title_that_exports_keep():
+    noted = head_to_head(TABLE, "GP", "GEARS", METRICS["mae_all"], "Δ z", False, "Other data")
+    text = noted.layout.title.text
+    assert text.startswith("GP wins<br>for 50 % of 4 perturbations<br>")
+    assert text.endswith(">Other data</span>")
+
+
 def test_nothing_to_compare_is_said():
     drawn = figure(TABLE.tail(1))
     assert drawn.layout.title.text == "GP: nothing to compare"

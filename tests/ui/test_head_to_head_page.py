@@ -185,6 +185,7 @@ def test_two_published_methods_meet_where_both_have_values():
     assert "Only metrics that both methods have are offered." in said
     figure = app.get("plotly_chart")[0].proto.spec
     assert "for 60 % of 20 perturbations" in figure
+    assert "Not like with like" not in figure
 
 
 def test_a_published_method_against_a_computed_one_is_not_like_with_like():
@@ -201,6 +202,7 @@ def test_a_published_method_against_a_computed_one_is_not_like_with_like():
     assert (table[GEARS] == 0.5).all()
     assert shown(app).count("is not like with like") == 2  # above the figure and in its caption
     assert "training perturbations;" in shown(app)
+    assert "Not like with like" in app.get("plotly_chart")[0].proto.spec
 
 
 def test_methods_without_a_metric_in_common_are_said():
