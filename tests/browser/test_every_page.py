@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.browser
-PAGES = Path(__file__).resolve().parents[2] / "pages"
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES, PICTURES = REPOSITORY / "pages", REPOSITORY / "pictures"
 PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
 SERIOUS = ("serious", "critical")
 
@@ -44,6 +45,9 @@ def test_a_page_shows_no_error_and_is_accessible(page, visit, path, scheme):
     page.on("pageerror", lambda error: said.append(str(error)))
     visit(path)
     page.wait_for_timeout(500)
+    # To be looked at: `pictures/` is made anew by every run and not kept in the repository.
+    width = page.viewport_size["width"]
+    page.screenshot(path=PICTURES / f"{path or 'start'}-{width}-{scheme}.png", full_page=True)
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
     assert not said
