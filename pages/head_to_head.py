@@ -17,10 +17,11 @@ from llmpert.insight.head_to_head import (
     short_labels,
     strongest,
 )
-from llmpert.ui import controls, data, show
+from llmpert.ui import controls, show
 from llmpert.ui.head_to_head import (
     by_gene_set,
     choose_method,
+    choose_metric,
     effects,
     in_words,
     not_like_with_like,
@@ -59,18 +60,7 @@ if not metrics:
     st.stop()
 left, right = st.columns(2)
 with left:
-    chosen = st.selectbox(
-        "Metric",
-        metrics,
-        format_func=lambda name: data.METRICS[name].label,
-        key="metric",
-        bind="query-params",
-        help="\n\n".join(
-            f"**{data.METRICS[m].label}**: {data.METRICS[m].definition}" for m in metrics
-        ),
-    )
-    if len(metrics) < len(data.METRICS):
-        st.caption("Only metrics that both methods have are offered.")
+    metric = choose_metric(metrics)
 with right:
     percent = st.slider(
         "Strongest perturbations, %",
@@ -83,7 +73,6 @@ with right:
         help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
         " by effect size: the root mean square of the measured response over all genes.",
     )
-metric = data.METRICS[chosen if chosen in metrics else metrics[0]]
 with show.errors_as_sentences():
     values, about = results(dataset, line, size, [ours, rival])
     both = pairs(values, ours, rival, metric, effects(dataset, line))

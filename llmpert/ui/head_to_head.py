@@ -11,6 +11,7 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.published import ROWS
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.insight.head_to_head import Method, Tally, effect_size, sets_won
@@ -30,6 +31,25 @@ def choose_method(label: str, key: str, offered: list[Method], default: Method) 
         " elsewhere, by its imported results: *(published)*.",
     )
     return by_label.get(chosen, default)
+
+
+def choose_metric(names: list[str]) -> Metric:
+    """One of these metrics; if they are not all there are, it is said."""
+    known = shared.METRICS
+    # The methods chosen since may not have it. Without this the address would keep naming it.
+    if st.session_state.get("metric", names[0]) not in names:
+        st.session_state["metric"] = names[0]
+    chosen = st.selectbox(
+        "Metric",
+        names,
+        format_func=lambda name: known[name].label,
+        key="metric",
+        bind="query-params",
+        help="\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names),
+    )
+    if len(names) < len(known):
+        st.caption("Only metrics that both methods have are offered.")
+    return known[chosen if chosen in names else names[0]]
 
 
 def published(data: Dataset, line: str) -> pd.DataFrame:

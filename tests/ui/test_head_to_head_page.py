@@ -197,6 +197,7 @@ def test_a_published_method_against_a_computed_one_is_not_like_with_like():
     assert not app.exception
     # The metric chosen before is one that GEARS does not have.
     assert app.selectbox(key="metric").value == "pearson_top20"
+    assert "metric" not in app.query_params
     table = app.dataframe[0].value
     assert set(table["perturbation"]) <= set(small.names("KD", 20))
     assert (table[GEARS] == 0.5).all()
