@@ -1,6 +1,6 @@
 """What the page Head to head shares between visitors, and the way from a dot to its gene."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -21,10 +21,12 @@ from llmpert.ui import data as shared
 def choose_method(label: str, key: str, offered: list[Method], default: Method) -> Method:
     """One of the methods; the address names it by its label."""
     by_label = {method.label: method for method in offered}
+    # Streamlit wants one default, and `_settle` has just given one.
+    index = 0 if _settle(key, by_label, default.label) else list(by_label).index(default.label)
     chosen = st.selectbox(
         label,
         list(by_label),
-        index=list(by_label.values()).index(default),
+        index=index,
         key=key,
         bind="query-params",
         help="A model and the embedding that it knows the genes by; or a method that was run"
@@ -36,9 +38,7 @@ def choose_method(label: str, key: str, offered: list[Method], default: Method) 
 def choose_metric(names: list[str]) -> Metric:
     """One of these metrics; if they are not all there are, it is said."""
     known = shared.METRICS
-    # The methods chosen since may not have it. Without this the address would keep naming it.
-    if st.session_state.get("metric", names[0]) not in names:
-        st.session_state["metric"] = names[0]
+    _settle("metric", names, names[0])
     chosen = st.selectbox(
         "Metric",
         names,
@@ -50,6 +50,17 @@ def choose_metric(names: list[str]) -> Metric:
     if len(names) < len(known):
         st.caption("Only metrics that both methods have are offered.")
     return known[chosen if chosen in names else names[0]]
+
+
+def _settle(key: str, offered: Collection[str], default: str) -> bool:
+    """Whether a control's value, no longer on offer, had to be replaced by the default.
+
+    Streamlit would show the default but leave the old value in the address.
+    """
+    gone = st.session_state.get(key, default) not in offered
+    if gone:
+        st.session_state[key] = default
+    return gone
 
 
 def published(data: Dataset, line: str) -> pd.DataFrame:

@@ -171,6 +171,20 @@ def test_nothing_published_is_shown_at_first_and_in_another_line_none_is_offered
     assert not any("published" in option for option in app.selectbox(key="rival").options)
 
 
+def test_a_line_without_the_published_method_goes_back_to_the_first_view():
+    app = start(published=[elsewhere()])
+    app.query_params["rival"] = GEARS
+    app.switch_page(PAGE).run()
+    assert app.selectbox(key="rival").value == GEARS
+    app.selectbox(key="line").select("LineB").run()
+    assert not app.exception
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+    assert app.query_params["rival"] == "Linear regression, text + sequence"
+    assert "default value" not in shown(app)  # Streamlit's warning of two defaults
+    app.selectbox(key="line").select("LineA").run()
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+
+
 def test_two_published_methods_meet_where_both_have_values():
     app = start(published=[elsewhere()])
     app.query_params.update({"ours": SCOUTER, "rival": GEARS, "strongest": "100"})
