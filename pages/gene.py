@@ -227,7 +227,7 @@ def every_gene() -> Section:
     return Section("All genes, and what the strongest share", text, [(chart, alt)], table)
 
 
-left, right = st.columns([5, 1], vertical_alignment="bottom")
+left, right = st.columns([3, 1], vertical_alignment="bottom")
 left.subheader(f"{gene} knockdown in {line}")
 facts = [settings]
 if shown.measured is None:

@@ -98,8 +98,10 @@ def _progress(label: str) -> Iterator[None]:
 def strong_perturbation(data: Dataset, line: str, embedding: str) -> str:
     """A perturbation with a strong response, for a page's first view.
 
-    Stronger than nineteen in twenty by root mean square: enough to see, and no outlier.
+    Stronger than nineteen in twenty by root mean square, counted in standard errors where the
+    numbers of cells are known: enough to see, no outlier, and no mere noise of a few cells.
     """
     screen = shared.experiment(data.name, line, embedding).problem.screen
-    order = np.argsort(np.square(screen.response).sum(axis=1), kind="stable")
+    cells = 1.0 if screen.cells is None else screen.cells
+    order = np.argsort(np.square(screen.response).sum(axis=1) * cells, kind="stable")
     return str(screen.perturbations[order[int(0.95 * (len(order) - 1))]])
