@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import small
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
@@ -192,6 +192,7 @@ ROWS = st.lists(
 ).filter(lambda rows: any(row[3] == row[3] for row in rows))
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_any_table_is_averaged_by_perturbation_method_and_metric(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("any")
