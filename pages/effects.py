@@ -52,6 +52,7 @@ with show.errors_as_sentences():
         held_out(dataset, line, embedding, size),
         unseen(dataset, line, embedding) if also_unseen else None,
     )
+show.name_tab(f"What changes {gene} in {line}?")
 if also_unseen and ranked_by == "measured":
     st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
 if table["predicted"].isna().all():

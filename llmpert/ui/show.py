@@ -46,6 +46,11 @@ def heading(title: str, question: str, data: Dataset) -> None:
         )
 
 
+def name_tab(what: str) -> None:
+    """Let the browser's tab, and so its history and bookmarks, say what the page shows."""
+    st.set_page_config(page_title=f"{what} · llmpert")
+
+
 def figure(
     chart: go.Figure,
     name: str,

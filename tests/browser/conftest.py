@@ -7,17 +7,33 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pytest
 import small
 
 from llmpert import datasets
+from llmpert.embeddings import Embedding
+from llmpert.genes import GeneTable
+from llmpert.screens import Screen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+T = TypeVar("T", Screen, Embedding)
+
+
+def named(data: T, count: int) -> T:
+    """The same with symbols of real genes, SEPTIN9 first."""
+    symbols = ["SEPTIN9", *(gene.symbol for gene in GeneTable.shipped() if gene.uniprot)]
+    names = np.array(list(dict.fromkeys(symbols))[:count], dtype=object)
+    return replace(data, **{"perturbations" if isinstance(data, Screen) else "genes": names})
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +49,7 @@ def address(tmp_path_factory):
             [small.screen("LineA"), small.screen("LineB", seed=3)],
             [small.embedding("text"), small.embedding("sequence", seed=4)],
         )
+        datasets.add("named", [named(small.screen(), 40)], [named(small.embedding(), 45)])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

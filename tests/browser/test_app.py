@@ -28,6 +28,7 @@ def test_every_page_shows_no_error(page, visit, path):
 def test_a_link_reopens_a_view(page, visit):
     visit("gene?gene=KD007&line=LineB&embedding=text%2Bsequence&size=32")
     page.get_by_role("heading", name="KD007 knockdown in LineB").wait_for(timeout=60_000)
+    page.wait_for_function("document.title == 'KD007 in LineB · llmpert'", timeout=20_000)
     assert (
         page.get_by_text("Gaussian process on text + sequence, 32 training perturbations").count()
         == 1
