@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Tests factorise small matrices: threads gain nothing there and wait for each other where cores are
 # shared. It counts only before torch and NumPy are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes is the machine's matter: a busy one must fail no test.
+settings.register_profile("llmpert", deadline=None)
+settings.load_profile("llmpert")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
