@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from llmpert.figures.equal_axes import LEGEND_BELOW
 from llmpert.figures.theme import MEASURED, PREDICTED, finish
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 
@@ -50,15 +51,15 @@ def effects_on(
             hovertemplate="%{y} knockdown: measured %{x:.3f}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=f"{gene}: {unit}")
+    figure.update_xaxes(title_text=f"{gene}<br>({unit})")
     figure.update_yaxes(
         type="category", tickmode="linear", categoryorder="array",
         categoryarray=list(rows["perturbation"]), title_text="Knockdown",
     )  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    figure.update_layout(legend=LEGEND_BELOW)
     return finish(
         figure,
-        f"{len(rows)} knockdowns that change {gene} most in {line}, by {ranked_by} effect",
+        f"{len(rows)} knockdowns that change {gene} most<br>in {line}, by {ranked_by} effect",
         simulated,
-        height=170 + 22 * len(rows),
+        height=250 + 22 * len(rows),
     )

@@ -26,8 +26,9 @@ def test_measured_held_out_and_never_measured_are_told_apart():
     symbols = [trace.marker.symbol for trace in figure.data]
     assert len(set(symbols)) == 3
     assert list(figure.layout.yaxis.categoryarray) == ["C", "B", "A"]  # drawn upwards
-    assert figure.layout.xaxis.title.text == "Y: Δ z-score"
-    assert "3 knockdowns that change Y most in K562, by predicted effect" in figure.to_json()
+    assert figure.layout.xaxis.title.text == "Y<br>(Δ z-score)"
+    title = figure.layout.title.text
+    assert title.startswith("3 knockdowns that change Y most<br>in K562, by predicted effect")
     assert "SIMULATED DATA" in figure.layout.title.text
 
 
