@@ -1,6 +1,7 @@
 """What all visitors share: loaded data sets, experiments, finished summaries, fitted models."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
@@ -12,9 +13,9 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import SIMULATED, Dataset
 from llmpert.evaluation.experiment import Experiment, FittedModel
-from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
-from llmpert.evaluation.results import summarise
+from llmpert.evaluation.results import Results, summarise
 from llmpert.evaluation.store import ResultsStore
 from llmpert.storage import shipped
 
@@ -110,22 +111,28 @@ def summary(
         for line in lines
         for embedding in data.embedding_choices
     ]
-    bar = st.progress(0.0, text="Looking up finished fits …")
-
-    def progress(done: int, total: int, label: str) -> None:
-        bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
-
     # At the largest size every repeat would be the same training set, give or take one.
     largest = min(e.largest_training_size for e in experiments)
     below = [size for size in sizes if size < largest]
     fits = grid(experiments, models, below, REPEATS) if below else []
     if len(below) < len(sizes):
         fits += grid(experiments, models, [largest], 1)
-    results = run(fits, progress)
-    bar.empty()
+    results = made(fits)
     entry = (summarise(results.table), results.about)
     with finished.lock:
         finished.kept[key] = entry
         while len(finished.kept) > 32:
             finished.kept.popitem(last=False)
     return entry
+
+
+def made(fits: Sequence[Fit]) -> Results:
+    """Results of fits, under a progress bar while those are made that never were."""
+    bar = st.progress(0.0, text="Looking up finished fits …")
+
+    def progress(done: int, total: int, label: str) -> None:
+        bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
+
+    results = run(fits, progress)
+    bar.empty()
+    return results

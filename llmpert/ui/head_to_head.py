@@ -1,6 +1,6 @@
 """What the page Head to head shares between visitors, and the way from a dot to its gene."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -10,12 +10,13 @@ import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import Dataset
-from llmpert.evaluation.grid import grid, run
+from llmpert.evaluation.grid import grid
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.published import ROWS
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.insight.head_to_head import Method, Tally, effect_size, sets_won
 from llmpert.ui import data as shared
+from llmpert.ui.gene_sets import sets_of
 
 
 def choose_method(label: str, key: str, offered: list[Method], default: Method) -> Method:
@@ -93,13 +94,7 @@ def results(
     others = published(data, line)
     if not fits:
         return others, {}
-    bar = st.progress(0.0, text="Looking up finished fits …")
-
-    def progress(done: int, total: int, label: str) -> None:
-        bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
-
-    found = run(fits, progress)
-    bar.empty()
+    found = shared.made(fits)
     if others.empty:
         return found.table, found.about
     return pd.concat([found.table, others], ignore_index=True), found.about
@@ -124,15 +119,8 @@ def by_gene_set(data: Dataset, line: str, table: pd.DataFrame, metric: str) -> p
 def _by_gene_set(
     name: str, stamp: float, line: str, table: pd.DataFrame, metric: str
 ) -> pd.DataFrame:
-    return sets_won(table, _sets(name, stamp, line), shared.METRICS[metric])
-
-
-@st.cache_resource(max_entries=16, show_spinner="Finding the genes of gene sets …")
-def _sets(name: str, stamp: float, line: str) -> Mapping[str, frozenset[str]]:
-    data = shared.load(name)
-    if data.gene_sets is None:
-        return {}
-    return data.gene_sets.within(data.screens[line].perturbations).members
+    sets = sets_of(shared.load(name), line, "perturbations")
+    return sets_won(table, {} if sets is None else sets.members, shared.METRICS[metric])
 
 
 def not_like_with_like(ours: Method, rival: Method) -> str:
