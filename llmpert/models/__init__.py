@@ -1,3 +1,3 @@
-from llmpert.models.registry import MODELS, ModelSpec
+from llmpert.models.registry import MODELS, ModelSpec, label
 
-__all__ = ["MODELS", "ModelSpec"]
+__all__ = ["MODELS", "ModelSpec", "label"]

@@ -101,3 +101,12 @@ MODELS: dict[str, ModelSpec] = {
         ),
     )
 }
+
+
+def label(model: str) -> str:
+    """What a model of a table of results is called in figures and tables.
+
+    The registry's label; a method that was run elsewhere ("GEARS", "GEARS (published)") is called
+    by its name.
+    """
+    return MODELS[model].label if model in MODELS else model

@@ -11,7 +11,7 @@ from llmpert.models.linear import Linear
 from llmpert.models.mean import NonControlMean
 from llmpert.models.neighbours import Neighbours
 from llmpert.models.random import RandomPerturbation
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import MODELS, label
 
 
 def data(seed: int = 0, size: int = 20, inputs: int = 4, outputs: int = 6, genes: int = 9):
@@ -156,3 +156,11 @@ def test_the_registry_says_what_a_model_does(name):
 def test_labels_tell_models_apart():
     assert len({spec.label for spec in MODELS.values()}) == len(MODELS)
     assert list(MODELS) == ["random", "mean", "knn", "linear", "gp-paper", "gp"]
+
+
+def test_a_method_run_elsewhere_is_called_by_its_name():
+    assert label("gp") == MODELS["gp"].label
+    assert [label(name) for name in ("GEARS", "GEARS (published)")] == [
+        "GEARS",
+        "GEARS (published)",
+    ]
