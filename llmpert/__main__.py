@@ -14,6 +14,7 @@ import click
 
 from llmpert import __version__
 from llmpert.commands.evaluate import evaluate
+from llmpert.commands.gears import gears
 from llmpert.commands.import_data import import_data
 from llmpert.commands.predict import predict
 from llmpert.commands.serve import serve
@@ -46,7 +47,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (evaluate, predict, simulate, import_data, serve):
+for command in (evaluate, predict, simulate, import_data, gears, serve):
     program.add_command(command)
 
 

@@ -17,8 +17,12 @@ from llmpert.errors import InputError
     required=True,
     help="Folder to write to; made if needed.",
 )
+@click.option(
+    "--cells", "per_perturbation", type=click.IntRange(min=1), metavar="N",
+    help="Also write single cells, N of each perturbation, and the ontology that gears needs.",
+)  # fmt: skip
 @options.seed
-def simulate(folder: Path, seed: int) -> None:
+def simulate(folder: Path, per_perturbation: int | None, seed: int) -> None:
     """Write the simulated screens (.h5ad) and embeddings (.parquet).
 
     The genes are invented. The files are read by evaluate, predict and import like any others, and
@@ -33,7 +37,9 @@ def simulate(folder: Path, seed: int) -> None:
         raise InputError(f"{folder} cannot be written: {reason}.")
 
     from llmpert.embeddings import save_embedding
+    from llmpert.simulation import gene_ontology, single_cells
     from llmpert.simulation import simulate as run
+    from llmpert.storage import atomic_path
 
     simulation = run(seed)
     for line, screen in simulation.screens.items():
@@ -46,3 +52,15 @@ def simulate(folder: Path, seed: int) -> None:
         save_embedding(embedding, path)
         rows, columns = embedding.vectors.shape
         click.echo(f"{path}: {rows:,} genes x {columns:,} dimensions")
+    if per_perturbation is None:
+        return
+    path = folder / "ontology.gmt"
+    terms = gene_ontology(simulation)
+    terms.save(path)
+    click.echo(f"{path}: {len(terms.members):,} terms")
+    for line in simulation.screens:
+        path = folder / f"{line}-cells.h5ad"
+        cells = single_cells(simulation, line, per_perturbation)
+        with atomic_path(path) as temporary:
+            cells.write_h5ad(temporary, compression="gzip")
+        click.echo(f"{path}: {cells.n_obs:,} cells x {cells.n_vars:,} genes")

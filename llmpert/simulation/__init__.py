@@ -13,7 +13,9 @@ With the default recipe the cross-validated scores of random perturbation, mean 
 processes on the first line come out near Märtens et al. 2024, Table 1 (K562).
 """
 
+from llmpert.simulation.cells import single_cells
 from llmpert.simulation.generate import UNIT, Simulation, simulate
+from llmpert.simulation.ontology import gene_ontology
 from llmpert.simulation.recipe import BUILT_IN, RECIPE_VERSION, LineRecipe, Recipe, SourceRecipe
 
 __all__ = [
@@ -24,5 +26,7 @@ __all__ = [
     "Recipe",
     "Simulation",
     "SourceRecipe",
+    "gene_ontology",
     "simulate",
+    "single_cells",
 ]

@@ -63,7 +63,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
 
     Takes about a second.
     """
-    rng = _stream(seed, "genes")
+    rng = stream(seed, "genes")
     genes = np.array([f"FICT{number:04d}" for number in range(1, recipe.genes + 1)], dtype=object)
     module = rng.choice(recipe.modules, recipe.genes, p=rng.dirichlet(np.full(recipe.modules, 2.0)))
     perturbed = np.sort(rng.choice(recipe.genes, recipe.perturbations, replace=False))
@@ -71,12 +71,12 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
     strength = rng.lognormal(0, recipe.strength_spread, recipe.perturbations)
     strength = (strength / strength.mean()).astype(np.float32)
 
-    common = _responses(_stream(seed, "common"), recipe, module[perturbed])
+    common = _responses(stream(seed, "common"), recipe, module[perturbed])
 
     def screen_of(line: LineRecipe) -> tuple[Screen, np.ndarray]:
         control = _control_cells(seed, line, recipe)
         mean, spread = control.mean(axis=0), control.std(axis=0)
-        particular = _responses(_stream(seed, "line", line.name), recipe, module[perturbed])
+        particular = _responses(stream(seed, "line", line.name), recipe, module[perturbed])
         weights = (line.mean_response, line.module_response, line.own_response)
         response = np.zeros((recipe.perturbations, recipe.measured), dtype=np.float32)
         for weight, in_all, in_this in zip(weights, common, particular, strict=True):
@@ -86,7 +86,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
         rows, columns = np.nonzero(perturbed[:, None] == measured[None, :])
         response[rows, columns] = -np.float32(recipe.knockdown) * mean[columns]
 
-        rng = _stream(seed, "cells", line.name)
+        rng = stream(seed, "cells", line.name)
         cells = rng.lognormal(np.log(recipe.cells), recipe.cells_spread, recipe.perturbations)
         cells = np.maximum(cells.round(), recipe.cells_minimum).astype(np.float32)
         screen = Screen(
@@ -119,7 +119,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
     )
 
 
-def _stream(seed: int, *names: str) -> np.random.Generator:
+def stream(seed: int, *names: str) -> np.random.Generator:
     """A stream of random numbers for one part, so that no part's draws shift another's."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
@@ -141,8 +141,8 @@ def _responses(
 
 def _control_cells(seed: int, line: LineRecipe, recipe: Recipe) -> np.ndarray:
     """Log-normalised expression of control cells, cells x measured genes."""
-    level = _stream(seed, "expression").uniform(-1.5, 1.5, recipe.measured)
-    rng = _stream(seed, "controls", line.name)
+    level = stream(seed, "expression").uniform(-1.5, 1.5, recipe.measured)
+    rng = stream(seed, "controls", line.name)
     level += 0.3 * rng.standard_normal(recipe.measured)
     size = rng.lognormal(0, 0.3, (recipe.controls, 1))
     # Poisson counts at gamma rates: negative binomial with dispersion 1/3.
@@ -171,8 +171,8 @@ def _embedding(
     seed: int, source: SourceRecipe, recipe: Recipe, genes: np.ndarray, module: np.ndarray
 ) -> Embedding:
     """Vectors of all genes: noisy coordinates in the modules' space, seen through random axes."""
-    centres = _stream(seed, "modules").standard_normal((recipe.modules, recipe.latent))
-    rng = _stream(seed, "embedding", source.name)
+    centres = stream(seed, "modules").standard_normal((recipe.modules, recipe.latent))
+    rng = stream(seed, "embedding", source.name)
     latent = centres[module, slice(*source.latent)].astype(np.float32)
     latent += np.float32(source.noise) * rng.standard_normal(latent.shape, dtype=np.float32)
     axes = rng.standard_normal((latent.shape[1], source.dimensions), dtype=np.float32)

@@ -1,0 +1,164 @@
+"""`python -m llmpert gears`: train GEARS on single cells and write its predictions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.reading import remark
+from llmpert.errors import InputError
+
+if TYPE_CHECKING:
+    from llmpert.gears.run import Fold
+
+
+@click.command(short_help="Train GEARS fold by fold and write what it predicts.")
+@click.option(
+    "--data", "name", metavar="DATASET", required=True,
+    help="The data set whose folds are used: one that was imported, or 'simulated'.",
+)  # fmt: skip
+@click.option("--line", metavar="NAME", required=True, help="Cell line of the data set.")
+@click.option(
+    "--cells", "cells_file", type=options.FILE, metavar="FILE", required=True,
+    help="Single cells of the line (.h5ad): raw counts or log-normalised.",
+)  # fmt: skip
+@click.option(
+    "--terms", "terms_file", type=options.FILE, metavar="FILE", required=True,
+    help="Which genes carry which GO term: a GMT file.",
+)  # fmt: skip
+@click.option(
+    "--column", metavar="NAME", default="gene", show_default=True,
+    help="Column of obs that names each cell's knocked-down gene.",
+)  # fmt: skip
+@click.option(
+    "--control", metavar="NAME", default="non-targeting", show_default=True,
+    help="What that column says of control cells.",
+)  # fmt: skip
+@options.unit
+@click.option(
+    "--train-size", type=click.IntRange(min=10), metavar="N",
+    help="Perturbations to train on. Default: as many as the folds offer.",
+)  # fmt: skip
+@click.option(
+    "--cells-per-perturbation", type=click.IntRange(min=2), metavar="N", default=50,
+    show_default=True, help="Cells of each perturbation at most, drawn at random.",
+)  # fmt: skip
+@click.option(
+    "--controls", type=click.IntRange(min=2), metavar="N", default=2000, show_default=True,
+    help="Control cells at most, drawn at random.",
+)  # fmt: skip
+@click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True,
+    help="Times that GEARS sees every training cell.",
+)  # fmt: skip
+@click.option(
+    "--at-once", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
+    help="Folds trained at the same time, each with its share of the processor cores.",
+)  # fmt: skip
+@options.seed
+@click.option("--estimate", is_flag=True, help="Say what it would take, and stop.")
+@options.out(".h5ad")
+def gears(
+    name: str,
+    line: str,
+    cells_file: Path,
+    terms_file: Path,
+    column: str,
+    control: str,
+    unit: str | None,
+    train_size: int | None,
+    cells_per_perturbation: int,
+    controls: int,
+    epochs: int,
+    at_once: int,
+    seed: int,
+    estimate: bool,
+    out: Path,
+) -> None:
+    """Train GEARS on the folds of a data set and write its predictions of held-out perturbations.
+
+    Uses the published package (pip install -r requirements-gears.txt) and a GPU if there is one.
+    Each fold is trained on the same perturbations as every other model; a tenth of them choose the
+    epoch. Finished folds are kept: a run that was stopped goes on with the next one.
+
+    Beside --out it writes the mean response of the training knockdowns nearest in the ontology
+    (…-go-neighbours.h5ad), what GEARS' graph tells without GEARS. `import --predictions` adds both
+    to the data set.
+
+    \b
+    Example:
+      python -m llmpert simulate --out simulated --cells 5
+      python -m llmpert gears --data simulated --line Sim-K562-like \\
+          --cells simulated/Sim-K562-like-cells.h5ad --terms simulated/ontology.gmt \\
+          --epochs 4 --at-once 2 --out gears.h5ad
+    """
+    import os
+
+    from tqdm import tqdm
+
+    from llmpert import datasets
+    from llmpert.evaluation.experiment import Experiment
+    from llmpert.gears import run as running
+    from llmpert.gears.cells import read_cells
+    from llmpert.gears.neighbours import METHOD as NEIGHBOUR_MEAN
+    from llmpert.gears.neighbours import predict_from_neighbours
+    from llmpert.gene_sets import GeneSets
+    from llmpert.storage import home
+
+    if not estimate:
+        running.check_installed()
+    data = datasets.load(name)
+    # All embeddings of a data set share the perturbations, hence the folds.
+    experiment = Experiment(data.problem(line, data.embedding_choices[-1]))
+    screen = experiment.problem.screen
+    size = train_size or experiment.largest_training_size
+    terms = GeneSets.read(terms_file).within(screen.perturbations)
+    cells = read_cells(
+        cells_file, screen, per_perturbation=cells_per_perturbation, controls=controls,
+        column=column, control=control, unit=unit, seed=seed,
+    )  # fmt: skip
+    if not terms.members:
+        raise InputError.of_file(
+            terms_file, f"terms of perturbations of {line}", "terms of other genes only"
+        )
+    parts, left_out = running.folds(experiment, cells, terms, size, seed)
+    for reason in sorted(set(left_out.values())):
+        who = [gene for gene, why in left_out.items() if why == reason]
+        remark(f"{len(who):,} of {len(screen.perturbations):,} perturbations left out: {reason}.")
+    threads = max(1, (os.cpu_count() or 1) // at_once)
+    training = running.Training(epochs=epochs, threads=threads, seed=seed)
+    remark(_needs(parts, running.needs(parts, cells, training, at_once)))
+    if estimate:
+        return
+    done = dict.fromkeys((fold.number for fold in parts), 0.0)
+    with tqdm(total=100.0, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
+
+        def progress(fold: int, share: float) -> None:
+            done[fold] = share
+            bar.set_description(
+                "fold " + ", ".join(f"{k + 1}: {v:.0%}" for k, v in done.items() if 0 < v < 1),
+                refresh=False,
+            )
+            bar.update(100 * sum(done.values()) / len(done) - bar.n)
+
+        predictions = running.run(
+            experiment, cells, terms, training, size, home() / "gears", at_once, progress
+        )
+    neighbours = out.with_name(f"{out.stem}-go-neighbours.h5ad")
+    predict_from_neighbours(experiment, terms, size).save(neighbours)
+    predictions.save(out)
+    took = predictions.about["seconds"] / 60
+    click.echo(
+        f"{out}: {len(predictions.perturbations):,} perturbations x {len(predictions.genes):,}"
+        f" genes, {running.METHOD} ({took:,.0f} minutes of training)"
+    )
+    click.echo(f"{neighbours}: {NEIGHBOUR_MEAN}")
+
+
+def _needs(parts: "list[Fold]", needed: tuple[float, float]) -> str:
+    seconds, gigabytes = needed
+    return (
+        f"{len(parts)} folds will take about {seconds / 60:,.0f} minutes on these processor cores"
+        f" (a GPU is faster) and {gigabytes:.1f} GB of memory."
+    )

@@ -1,0 +1,199 @@
+"""Single cells of a screen, as many as GEARS is to learn from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import anndata
+import numpy as np
+from scipy import sparse
+
+from llmpert.errors import InputError
+from llmpert.files import existing, parsing, some
+from llmpert.genes import GeneTable
+from llmpert.screens.screen import Screen
+from llmpert.storage import fingerprint
+
+CONTROL = "ctrl"
+"""What GEARS calls cells without a perturbation."""
+
+BLOCK = 2000
+"""Cells read at once: a bound on memory whatever the file's size."""
+
+COUNTS_PER_CELL = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Log-normalised cells of some perturbations, and control cells.
+
+    Attributes
+    ----------
+    expression:
+        csr float32, cells x genes.
+    perturbation:
+        One a cell: a perturbation of the screen, or `CONTROL`.
+    genes:
+        The screen's genes.
+    """
+
+    expression: sparse.csr_matrix
+    perturbation: np.ndarray
+    genes: np.ndarray
+
+    @property
+    def perturbations(self) -> set[str]:
+        """Those that have cells here."""
+        return set(self.perturbation) - {CONTROL}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the content."""
+        matrix = self.expression
+        return fingerprint(
+            matrix.data, matrix.indices, matrix.indptr, self.perturbation, self.genes
+        )
+
+    def of(self, perturbations: Sequence[str], columns: np.ndarray) -> anndata.AnnData:
+        """Control cells and those of some perturbations, at some genes, as GEARS wants them."""
+        rows = np.isin(self.perturbation, [*perturbations, CONTROL])
+        names = self.perturbation[rows]
+        condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)
+        data = anndata.AnnData(self.expression[rows][:, columns])
+        data.obs_names = [f"cell {number}" for number in range(len(condition))]
+        data.var_names = self.genes[columns].astype(str)
+        data.obs["condition"] = condition
+        data.obs["cell_type"] = "cells"
+        data.var["gene_name"] = data.var_names
+        return data
+
+
+def read_cells(
+    path: str | Path,
+    screen: Screen,
+    *,
+    per_perturbation: int,
+    controls: int,
+    column: str = "gene",
+    control: str = "non-targeting",
+    unit: str | None = None,
+    seed: int = 0,
+    table: GeneTable | None = None,
+) -> Cells:
+    """Read a random sample of cells from an h5ad file, in blocks.
+
+    Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed.
+
+    Parameters
+    ----------
+    screen:
+        Whose perturbations and genes are wanted; names are matched by meaning.
+    per_perturbation, controls:
+        Cells of each perturbation, and control cells, at most.
+    column, control:
+        The column of `obs` that names each cell's knocked-down gene, and what it says of control
+        cells.
+    unit:
+        Of differences between cells, by default `uns["unit"]` of the file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not of this form, does not measure all of the screen's genes, has
+        values that are no expression, too few control cells or none of a perturbation of the
+        screen, or its unit is not the screen's.
+    """
+    path = existing(path)
+    table = table or GeneTable.shipped()
+    with parsing(path, "single cells in AnnData's format (.h5ad)"):
+        data = anndata.read_h5ad(path, backed="r")
+    try:
+        _check_unit(path, unit or data.uns.get("unit"), screen)
+        if column not in data.obs:
+            raise InputError.of_file(
+                path, f"a column {column!r} of obs that names each cell's knocked-down gene",
+                f"the columns {some(data.obs.columns)}",
+            )  # fmt: skip
+        label = data.obs[column].astype(str).to_numpy(object)
+        spelt = table.spelt_as(set(label) - {control}, screen.perturbations)
+        label = np.array([CONTROL if n == control else spelt.get(n, "") for n in label], object)
+        rows = _sample(label, per_perturbation, controls, seed)
+        if (label[rows] == CONTROL).sum() < 2:
+            raise InputError.of_file(
+                path, f"control cells ({control!r} in the column {column!r})", "fewer than 2"
+            )
+        if (label[rows] == CONTROL).all():
+            raise InputError.of_file(
+                path, f"cells of perturbations of {screen.line} ({some(screen.perturbations)})",
+                f"others only ({some(np.unique(data.obs[column].astype(str)))})",
+            )  # fmt: skip
+        columns = _columns(path, data, screen, table)
+        expression = sparse.vstack(
+            [block[:, columns] for block in _blocks(path, data, rows)], format="csr"
+        )
+    finally:
+        data.file.close()
+    return Cells(sparse.csr_matrix(expression), label[rows], screen.genes)
+
+
+def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:
+    if unit is None:
+        raise InputError.of_file(
+            path, "the unit of differences between cells in uns['unit'] (or --unit)", "none"
+        )
+    if unit != screen.unit:
+        raise InputError.of_file(
+            path, f"differences in the unit of the screen {screen.line}, {screen.unit!r}",
+            repr(unit),
+        )  # fmt: skip
+
+
+def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) -> np.ndarray:
+    """Rows of a random sample of each label, sorted; cells without label are not drawn."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(np.flatnonzero(label != ""))
+    taken: dict[str, list[int]] = {}
+    for row in order:
+        rows = taken.setdefault(label[row], [])
+        if len(rows) < (controls if label[row] == CONTROL else per_perturbation):
+            rows.append(row)
+    return np.sort([row for rows in taken.values() for row in rows])
+
+
+def _columns(path: Path, data: anndata.AnnData, screen: Screen, table: GeneTable) -> np.ndarray:
+    """The file's column of each of the screen's genes."""
+    found: dict[str, int] = {}
+    spellings = [data.var_names, *(data.var[c] for c in ("gene_name",) if c in data.var)]
+    for names in spellings:
+        position = {str(name): column for column, name in enumerate(names)}
+        for given, name in table.spelt_as(position, screen.genes).items():
+            found.setdefault(name, position[given])
+    missing = [gene for gene in screen.genes if gene not in found]
+    if missing:
+        raise InputError.of_file(
+            path, f"the {len(screen.genes):,} genes of the screen {screen.line}",
+            f"{len(missing):,} of them missing ({some(missing)})",
+        )  # fmt: skip
+    return np.array([found[gene] for gene in screen.genes])
+
+
+def _blocks(path: Path, data: anndata.AnnData, rows: np.ndarray) -> Iterator[sparse.csr_matrix]:
+    """The chosen cells, log-normalised, all genes, some at a time."""
+    counts = None
+    for start in range(0, len(rows), BLOCK):
+        block = sparse.csr_matrix(data.X[rows[start : start + BLOCK]], dtype=np.float32)
+        if not np.isfinite(block.data).all() or (block.data < 0).any():
+            raise InputError.of_file(
+                path, "expression (finite values of 0 or more)", "negative or missing ones"
+            )
+        if counts is None:
+            counts = bool(len(block.data)) and not np.any(block.data % 1)
+        if counts:
+            import scanpy
+
+            part = anndata.AnnData(block)
+            scanpy.pp.normalize_total(part, target_sum=COUNTS_PER_CELL)
+            scanpy.pp.log1p(part)
+            block = part.X
+        yield block
