@@ -22,7 +22,6 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
@@ -224,7 +223,7 @@ ALTERNATIVES = (
     Alternative("rational quadratic, alpha by likelihood", rational_quadratic),
     Alternative("linear + RBF", linear_and_rbf),
     Alternative("kernel ridge, penalty and width tuned", kernel_ridge),
-    Alternative("ridge, penalty tuned", lambda parts: RidgeCV(np.geomspace(1e-2, 1e3, 16))),
+    Alternative("ridge, penalty tuned", registered("ridge")),
     Alternative("kNN, k, distance and weights tuned", neighbours),
     Alternative("gp on vectors of any length", GP.build, of_raw_vectors),
     *(

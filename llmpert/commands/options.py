@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-MODELS = ("random", "mean", "knn", "linear", "gp-paper", "gp")
+MODELS = (
+    "random", "no-change", "mean", "knn", "linear", "ridge", "components", "gp-paper", "gp",
+)  # fmt: skip
 """Names in the model registry, repeated here so that `--help` need not load any library."""
 
 FILE = click.Path(path_type=Path)

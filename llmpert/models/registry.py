@@ -62,6 +62,13 @@ MODELS: dict[str, ModelSpec] = {
             stochastic=True,
         ),
         ModelSpec(
+            name="no-change",
+            label="No change",
+            summary="Expression as in control: a response of zero.",
+            build=lambda seed, parts: _imported("no_change", "NoChange")(),
+            uses_embedding=False,
+        ),
+        ModelSpec(
             name="mean",
             label="Non-control mean",
             summary="The mean response over all training knockdowns, the same for every gene.",
@@ -79,6 +86,20 @@ MODELS: dict[str, ModelSpec] = {
             label="Linear regression",
             summary="Ordinary least squares from the embedding to every measured gene.",
             build=lambda seed, parts: _imported("linear", "Linear")(),
+        ),
+        ModelSpec(
+            name="ridge",
+            label="Ridge regression",
+            summary="Least squares from the embedding to every measured gene with a penalty chosen"
+            " by leave-one-out, as in GenePert.",
+            build=lambda seed, parts: _imported("ridge", "Ridge")(),
+        ),
+        ModelSpec(
+            name="components",
+            label="Linear on components",
+            summary="Linear regression from the embedding to the ten leading components of the"
+            " responses (Ahlmann-Eltze et al. 2025).",
+            build=lambda seed, parts: _imported("components", "Components")(),
         ),
         ModelSpec(
             name="gp-paper",

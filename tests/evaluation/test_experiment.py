@@ -70,9 +70,9 @@ def test_responses_of_test_perturbations_never_reach_their_predictions(
         np.testing.assert_array_equal(one.mean, other.mean)
         if one.std is not None:
             np.testing.assert_array_equal(one.std, other.std)
-    # The same change is seen where these perturbations are trained on.
-    elsewhere = changed.fold_prediction(model, 30, 0)
-    assert not np.array_equal(original.fold_prediction(model, 30, 0).mean, elsewhere.mean)
+    # The same change is seen by every model that learns where these perturbations are trained on.
+    before, after = (one.fold_prediction(model, 30, 0) for one in (original, changed))
+    assert np.array_equal(before.mean, after.mean) == (model == "no-change")
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -155,7 +155,9 @@ def test_the_registry_says_what_a_model_does(name):
 
 def test_labels_tell_models_apart():
     assert len({spec.label for spec in MODELS.values()}) == len(MODELS)
-    assert list(MODELS) == ["random", "mean", "knn", "linear", "gp-paper", "gp"]
+    without = ["random", "no-change", "mean"]
+    assert list(MODELS) == [*without, "knn", "linear", "ridge", "components", "gp-paper", "gp"]
+    assert [name for name, spec in MODELS.items() if not spec.uses_embedding] == without
 
 
 def test_a_method_run_elsewhere_is_called_by_its_name():
