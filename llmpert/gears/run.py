@@ -99,7 +99,7 @@ def folds(
     """
     names = experiment.problem.screen.perturbations
     known = set().union(*terms.members.values())
-    left_out = {str(name): "it has no term in the ontology" for name in names if name not in known}
+    left_out = {str(name): "no term in the ontology" for name in names if name not in known}
     found = []
     for number in range(experiment.settings.folds):
         part = experiment.split(train_size, number)

@@ -8,7 +8,6 @@ folder: nothing in it knows a test perturbation's response.
 
 import json
 import os
-import pickle
 import random
 import sys
 import time
@@ -74,16 +73,14 @@ def _prepared(folder: Path, job: dict[str, Any]) -> Any:
 
     # Written here and read back by GEARS at once. What the terms are does not matter: the graph
     # that they make is given to the model, and these only tell which genes it may perturb.
-    _pickle(folder / "gene2go_all.pkl", {gene: {"known"} for gene in job["vocabulary"]})
-    _pickle(folder / "vocabulary.pkl", job["vocabulary"])
-    _pickle(
-        folder / "split.pkl",
-        {
-            "train": [*(f"{gene}+ctrl" for gene in job["train"]), "ctrl"],
-            "val": [f"{gene}+ctrl" for gene in job["validation"]],
-            "test": [],
-        },
-    )
+    pd.to_pickle({gene: {"known"} for gene in job["vocabulary"]}, folder / "gene2go_all.pkl")
+    pd.to_pickle(job["vocabulary"], folder / "vocabulary.pkl")
+    split = {
+        "train": [*(f"{gene}+ctrl" for gene in job["train"]), "ctrl"],
+        "val": [f"{gene}+ctrl" for gene in job["validation"]],
+        "test": [],
+    }
+    pd.to_pickle(split, folder / "split.pkl")
     np.random.seed(job["seed"])  # every cell is paired with a random control cell
     data = PertData(
         str(folder), gene_set_path=str(folder / "vocabulary.pkl"), default_pert_graph=False
@@ -128,11 +125,6 @@ def _series_like_old_arrays() -> Iterator[None]:
         yield
     finally:
         del pd.Series.nonzero  # type: ignore[attr-defined]
-
-
-def _pickle(path: Path, content: object) -> None:
-    with path.open("wb") as file:
-        pickle.dump(content, file)
 
 
 if __name__ == "__main__":
