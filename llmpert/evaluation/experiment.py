@@ -15,6 +15,7 @@ from llmpert.evaluation.metrics import evaluate, top_genes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
+from llmpert.files import some
 from llmpert.models.registry import MODELS, ModelSpec
 from llmpert.problem import Problem
 from llmpert.storage import fingerprint
@@ -175,13 +176,45 @@ class Experiment:
         kept = self.store.scores(key)
         if kept is not None:
             return kept
-        prediction = self._fit_and_predict(model, part)
-        columns, chosen = self._scored_genes(part)
-        measured = self.problem.screen.response[np.ix_(part.test, columns)]
-        values = evaluate(prediction.mean, measured, self.settings.top, chosen=chosen)
-        scores = pd.DataFrame({"perturbation": prediction.perturbations, **values})
+        scores = self.score(self._fit_and_predict(model, part), fold)
         self.store.put_scores(key, scores)
         return scores
+
+    def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
+        """Scores of a prediction, by whatever model, on the genes that its fold is scored on.
+
+        Parameters
+        ----------
+        prediction:
+            Of all or some test perturbations of the fold, at the scored genes and any others.
+
+        Returns
+        -------
+        The column perturbation, then one a metric; a row a predicted perturbation.
+
+        Raises
+        ------
+        InputError
+            It is of a perturbation that the fold does not test, or lacks a scored gene.
+        """
+        screen = self.problem.screen
+        columns, chosen = self.scored_genes(fold)
+        test = self.tested(fold)
+        rows = pd.Index(screen.perturbations[test]).get_indexer(prediction.perturbations)
+        genes = pd.Index(prediction.genes).get_indexer(screen.genes[columns])
+        for at, names, expected in (
+            (rows, prediction.perturbations, f"test perturbations of fold {fold}"),
+            (genes, screen.genes[columns], f"predictions of all genes scored in fold {fold}"),
+        ):
+            if (at < 0).any():
+                raise InputError(
+                    f"Expected {expected}, found {some(names[at < 0])} not among them."
+                )
+        measured = screen.response[np.ix_(test[rows], columns)]
+        values = evaluate(
+            prediction.mean[:, genes], measured, self.settings.top, chosen=chosen[rows]
+        )
+        return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
     def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
         """What `held_out` gives where that needs no fit, else None."""
@@ -263,29 +296,41 @@ class Experiment:
         )
 
     def _fit_part(self, model: str, part: Split) -> FittedModel:
-        columns, _ = self._scored_genes(part)
+        columns, _ = self.scored_genes(part.fold)
         seed = np.random.SeedSequence(
             [self.settings.seed, part.fold, part.repeat, len(part.train)]
         ).generate_state(1)[0]
         return self._fit(MODELS[model], int(seed), part.train, columns)
 
-    @cached_property
-    def _scored_by_fold(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        return {}
-
-    def _scored_genes(self, part: Split) -> tuple[np.ndarray, np.ndarray]:
-        """A fold's predicted genes, and which of them are each test perturbation's top DE genes.
+    def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """The genes that a fold's models predict, and the top DE genes of what it tests.
 
         Found once for all fits of a fold: it takes longer than to score one.
+
+        Returns
+        -------
+        Columns of the screen; and positions among these, test perturbations x top.
         """
-        if part.fold not in self._scored_by_fold:
-            screen = self.problem.screen
+        if fold not in self._scored_by_fold:
+            screen, part = self.problem.screen, self._smallest(fold)
             columns = self.columns(part.pool)
             spread = None if screen.spread is None else screen.spread[columns]
             measured = screen.response[np.ix_(part.test, columns)]
             chosen = top_genes(measured, self.settings.top, spread)
-            self._scored_by_fold[part.fold] = columns, chosen
-        return self._scored_by_fold[part.fold]
+            self._scored_by_fold[fold] = columns, chosen
+        return self._scored_by_fold[fold]
+
+    @cached_property
+    def _scored_by_fold(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def tested(self, fold: int) -> np.ndarray:
+        """Rows of the screen that a fold tests, ascending."""
+        return self._smallest(fold).test
+
+    def _smallest(self, fold: int) -> Split:
+        """A split that every fold offers: pool and test are the same for all training sizes."""
+        return self.split(2, fold)
 
     def _fit(
         self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray

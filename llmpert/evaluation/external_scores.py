@@ -1,0 +1,215 @@
+"""Predictions made elsewhere, matched with a screen and scored as every other model is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.external import ExternalPredictions
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING
+from llmpert.evaluation.splits import counted_as
+from llmpert.files import some
+from llmpert.genes import GeneTable
+from llmpert.screens.screen import Screen
+
+
+def matched(
+    predictions: ExternalPredictions, screen: Screen, table: GeneTable | None = None
+) -> ExternalPredictions:
+    """The predictions under a screen's names and in its order; those of other genes are left out.
+
+    Names meet where they are spelt alike, else where they mean the same gene in `table` (by default
+    the one that comes with llmpert).
+
+    Raises
+    ------
+    InputError
+        Line or unit are not the screen's, no perturbation or gene is, two rows or columns mean one
+        of the screen's, or a fold predicts a gene that it was trained on under whatever name.
+    """
+    table = table or GeneTable.shipped()
+    for part, mine, its in (
+        ("of", predictions.line, screen.line),
+        ("in the unit of the screen,", predictions.unit, screen.unit),
+    ):
+        if mine != its:
+            raise InputError.of_file(predictions.source, f"predictions {part} {its}", mine)
+    _check_overlap(predictions, table)
+    trained = [str(name) for names in predictions.trained_on.values() for name in names]
+    spelt = table.spelt_as([*predictions.perturbations, *trained], screen.perturbations)
+    rows = _positions(predictions, "perturbation", screen.perturbations, spelt)
+    spelt_genes = table.spelt_as(predictions.genes, screen.genes)
+    columns = _positions(predictions, "gene", screen.genes, spelt_genes)
+    for fold, names in predictions.trained_on.items():
+        # Misspelt names would match nothing and could hide an overlap.
+        if not any(name in spelt for name in names):
+            raise InputError.of_file(
+                predictions.source,
+                f"perturbations of {screen.line} among those that fold {fold} was trained on"
+                f" ({some(screen.perturbations)})",
+                f"only others ({some(names)})",
+            )
+    return replace(
+        predictions,
+        perturbations=_renamed(predictions.perturbations[rows], spelt),
+        genes=_renamed(predictions.genes[columns], spelt_genes),
+        delta=predictions.delta[np.ix_(rows, columns)],
+        fold=predictions.fold[rows],
+        trained_on={fold: _renamed(names, spelt) for fold, names in predictions.trained_on.items()},
+    )
+
+
+def _renamed(names: np.ndarray, spelt: dict[str, str]) -> np.ndarray:
+    return np.array([spelt.get(name, name) for name in names], dtype=object)
+
+
+def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
+    """No fold may predict a gene that it was trained on under another name."""
+    every = {*predictions.perturbations, *(n for m in predictions.trained_on.values() for n in m)}
+    gene = {
+        name: name if found.gene is None else found.gene.symbol
+        for name, found in table.resolve_all(every).items()
+    }
+    for fold, names in predictions.trained_on.items():
+        known = {gene[name] for name in names}
+        predicted = predictions.perturbations[predictions.fold == fold]
+        both = [str(name) for name in predicted if gene[name] in known]
+        if both:
+            raise predictions.overlap(fold, both)
+
+
+def _positions(
+    predictions: ExternalPredictions, kind: str, wanted: np.ndarray, spelt: dict[str, str]
+) -> np.ndarray:
+    """Where the screen's names are among the predictions', in the screen's order."""
+    names = predictions.perturbations if kind == "perturbation" else predictions.genes
+    found: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        if name in spelt:
+            found.setdefault(spelt[name], []).append(at)
+    if not found:
+        raise InputError.of_file(
+            predictions.source,
+            f"a {kind} of the screen ({some(wanted)})",
+            f"only others ({some(names)})",
+        )
+    positions = []
+    for name in wanted:
+        places = found.get(name, [])
+        # The screen's own spelling wins over other names of the same gene.
+        exact = [at for at in places if names[at] == name] or places
+        if len(exact) > 1:
+            raise InputError.of_file(
+                predictions.source, f"one {kind} that means {name}", some(names[exact])
+            )
+        positions += exact
+    return np.array(positions)
+
+
+def not_predicted(predictions: ExternalPredictions, experiment: Experiment) -> list[str]:
+    """Perturbations of an experiment that matched predictions do not have, in its order."""
+    names = experiment.problem.screen.perturbations
+    return [str(name) for name in names[~np.isin(names, predictions.perturbations)]]
+
+
+def check(
+    predictions: ExternalPredictions, experiment: Experiment, allow_missing: bool = False
+) -> None:
+    """Whether matched predictions can be scored beside every other model.
+
+    Raises
+    ------
+    InputError
+        A gene on which a fold is scored is not predicted, no perturbation of the experiment is, or
+        not all are and `allow_missing` does not say that this is known.
+    """
+    screen = experiment.problem.screen
+    folds = range(experiment.settings.folds)
+    scored = np.unique(np.concatenate([experiment.scored_genes(fold)[0] for fold in folds]))
+    genes = screen.genes[scored]
+    absent = genes[~np.isin(genes, predictions.genes)]
+    if len(absent):
+        raise InputError.of_file(
+            predictions.source,
+            f"predictions of the {len(genes):,} genes on which models of {screen.line} are scored",
+            f"{len(absent):,} of them missing: {some(absent)}",
+        )
+    missing = not_predicted(predictions, experiment)
+    count = len(screen.perturbations)
+    if len(missing) == count or (missing and not allow_missing):
+        raise InputError.of_file(
+            predictions.source,
+            f"predictions of all {count:,} perturbations of {screen.line} that models are tested"
+            " on (or that some are knowingly left out, by --allow-missing)",
+            f"{len(missing):,} of them missing: {some(missing)}",
+        )
+
+
+def scores(
+    predictions: ExternalPredictions, experiment: Experiment, train_size: int | None = None
+) -> pd.DataFrame:
+    """Scores of matched predictions, on the genes and by the metrics of every other model.
+
+    Parameters
+    ----------
+    train_size:
+        What to give as training size; by default `predictions.train_size`.
+
+    Returns
+    -------
+    The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
+    experiment's fold that tests the perturbation (whichever of the method's models predicted it),
+    `repeat` 0. Perturbations that are not predicted have no rows.
+
+    Raises
+    ------
+    InputError
+        A gene on which a fold is scored is not predicted.
+    """
+    names = experiment.problem.screen.perturbations
+    parts = []
+    for fold in range(experiment.settings.folds):
+        test = names[experiment.tested(fold)]
+        rows = np.flatnonzero(np.isin(predictions.perturbations, test))
+        if not len(rows):
+            continue
+        found = Prediction(
+            predictions.perturbations[rows], predictions.genes, predictions.delta[rows], None
+        )
+        values = experiment.score(found, fold)
+        parts.append(values.melt("perturbation", var_name="metric").assign(fold=fold))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts, ignore_index=True).assign(
+        line=predictions.line,
+        embedding=NO_EMBEDDING,
+        model=predictions.method,
+        train_size=predictions.train_size if train_size is None else train_size,
+        repeat=0,
+    )[list(COLUMNS)]
+
+
+def at_size(
+    every: Sequence[ExternalPredictions], size: int, sizes: Sequence[int]
+) -> dict[str, ExternalPredictions]:
+    """Method -> its predictions of a training size, where it has any.
+
+    Parameters
+    ----------
+    every:
+        Predictions of one line.
+    size:
+        One of `sizes`, that a page offers; predictions trained on another number count as the size
+        that `llmpert.evaluation.splits.counted_as` says. Of several the nearest is taken.
+    """
+    found: dict[str, ExternalPredictions] = {}
+    for one in every:
+        known = found.get(one.method)
+        nearer = known is None or abs(one.train_size - size) < abs(known.train_size - size)
+        if counted_as(one.train_size, sizes) == size and nearer:
+            found[one.method] = one
+    return found
