@@ -10,7 +10,7 @@ from llmpert.commands.reading import remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.gears.run import Fold
+    from llmpert.gears.folds import Fold
 
 
 @click.command(short_help="Train GEARS fold by fold and write what it predicts.")
@@ -99,7 +99,7 @@ def gears(
 
     from llmpert import datasets
     from llmpert.evaluation.experiment import Experiment
-    from llmpert.gears import run as running
+    from llmpert.gears import folds, run
     from llmpert.gears.cells import read_cells
     from llmpert.gears.neighbours import METHOD as NEIGHBOUR_MEAN
     from llmpert.gears.neighbours import predict_from_neighbours
@@ -107,7 +107,7 @@ def gears(
     from llmpert.storage import home
 
     if not estimate:
-        running.check_installed()
+        run.check_installed()
     data = datasets.load(name)
     # All embeddings of a data set share the perturbations, hence the folds.
     experiment = Experiment(data.problem(line, data.embedding_choices[-1]))
@@ -122,13 +122,13 @@ def gears(
         raise InputError.of_file(
             terms_file, f"terms of perturbations of {line}", "terms of other genes only"
         )
-    parts, left_out = running.folds(experiment, cells, terms, size, seed)
+    parts, left_out = folds.folds(experiment, cells, terms, size, seed)
     for reason in sorted(set(left_out.values())):
         who = [gene for gene, why in left_out.items() if why == reason]
         remark(f"{len(who):,} of {len(screen.perturbations):,} perturbations left out: {reason}.")
     threads = max(1, (os.cpu_count() or 1) // at_once)
-    training = running.Training(epochs=epochs, threads=threads, seed=seed)
-    remark(_needs(parts, running.needs(parts, cells, training, at_once)))
+    training = folds.Training(epochs=epochs, threads=threads, seed=seed)
+    remark(_needs(parts, folds.needs(parts, cells, training, at_once)))
     if estimate:
         return
     done = dict.fromkeys((fold.number for fold in parts), 0.0)
@@ -142,8 +142,8 @@ def gears(
             )
             bar.update(100 * sum(done.values()) / len(done) - bar.n)
 
-        predictions = running.run(
-            experiment, cells, terms, training, size, home() / "gears", at_once, progress
+        predictions = run.run(
+            screen, cells, terms, parts, training, home() / "gears", at_once, progress
         )
     neighbours = out.with_name(f"{out.stem}-go-neighbours.h5ad")
     predict_from_neighbours(experiment, terms, size).save(neighbours)
@@ -151,7 +151,7 @@ def gears(
     took = predictions.about["seconds"] / 60
     click.echo(
         f"{out}: {len(predictions.perturbations):,} perturbations x {len(predictions.genes):,}"
-        f" genes, {running.METHOD} ({took:,.0f} minutes of training)"
+        f" genes, {run.METHOD} ({took:,.0f} minutes of training)"
     )
     click.echo(f"{neighbours}: {NEIGHBOUR_MEAN}")
 

@@ -55,9 +55,13 @@ class Cells:
             matrix.data, matrix.indices, matrix.indptr, self.perturbation, self.genes
         )
 
+    def count(self, perturbations: Sequence[str]) -> int:
+        """How many cells these perturbations and the controls have."""
+        return int(self._rows(perturbations).sum())
+
     def of(self, perturbations: Sequence[str], columns: np.ndarray) -> anndata.AnnData:
         """Control cells and those of some perturbations, at some genes, as GEARS wants them."""
-        rows = np.isin(self.perturbation, [*perturbations, CONTROL])
+        rows = self._rows(perturbations)
         names = self.perturbation[rows]
         condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)
         data = anndata.AnnData(self.expression[rows][:, columns])
@@ -67,6 +71,9 @@ class Cells:
         data.obs["cell_type"] = "cells"
         data.var["gene_name"] = data.var_names
         return data
+
+    def _rows(self, perturbations: Sequence[str]) -> np.ndarray:
+        return np.isin(self.perturbation, [*perturbations, CONTROL])
 
 
 def read_cells(

@@ -38,14 +38,15 @@ def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
 
 
 def edges(similarity: np.ndarray, genes: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Edges (source, target, similarity) to each gene from itself and its nearest.
+    """Edges (source, target, similarity) to each gene with terms, from itself and its nearest.
 
     As GEARS makes them: of the genes more similar than `THRESHOLD`, the `NEIGHBOURS` + 1 most
-    similar to each. Ties keep the genes' order.
+    similar to each, the gene first. Ties keep the genes' order.
     """
     found = []
     for target, row in enumerate(similarity):
-        nearest = np.argsort(-row, kind="stable")[: NEIGHBOURS + 1]
+        itself = np.arange(len(row)) == target
+        nearest = np.lexsort((-row, ~itself))[: NEIGHBOURS + 1]
         found += [
             (str(genes[source]), str(genes[target]), float(row[source]))
             for source in nearest

@@ -43,5 +43,5 @@ def predict_from_neighbours(
         delta=delta,
         fold=fold_of,
         trained_on=trained_on,
-        about={"screen": screen.fingerprint, "train_size": train_size},
+        about={"screen": screen.fingerprint},
     )

@@ -7,152 +7,61 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.external import ExternalPredictions
-from llmpert.gears.cells import CONTROL, Cells
+from llmpert.gears.cells import Cells
+from llmpert.gears.folds import Fold, Training
 from llmpert.gears.graph import edges, jaccard
 from llmpert.gene_sets import GeneSets
+from llmpert.screens.screen import Screen
 from llmpert.storage import fingerprint
 
 METHOD = "GEARS"
 VERSION = 1
 """Raised whenever the same data and settings give other predictions: finished folds are redone."""
 
-VALIDATION = 0.1
-"""Share of a fold's training perturbations by which GEARS chooses its epoch, as in the package."""
-
-STARTING, SECONDS_PER_VALUE = 40.0, 11e-6
-PACKAGE_BYTES, BYTES_PER_VALUE, BYTES_PER_UNIT = 0.6e9, 24.0, 60.0
-"""Measured: seconds before training and per cell, gene and epoch; memory of the libraries, per cell
-and gene, and per gene and hidden unit of a batch."""
-
+WORKER = (sys.executable, "-m", "llmpert.gears.worker")
 STEP = re.compile(r"Epoch (\d+) Step (\d+)")
 
 Progress = Callable[[int, float], None]
 """Called with the fold and how much of its training is done, 0 to 1."""
 
 
-@dataclass(frozen=True)
-class Training:
-    """How GEARS is trained; what is not here is the package's default.
-
-    Attributes
-    ----------
-    epochs, batch_size, hidden_size:
-        As GEARS calls them.
-    threads:
-        Processor cores each fold may use; None leaves it to torch.
-    seed:
-        Folds use seeds of their own that follow from it.
-    """
-
-    epochs: int = 20
-    batch_size: int = 32
-    hidden_size: int = 64
-    threads: int | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """What one process is to do.
-
-    Attributes
-    ----------
-    number:
-        Of the fold.
-    train, validation, predict:
-        Names of perturbations. All three have terms, the first two have cells.
-    columns:
-        The screen's genes that are predicted: chosen on the fold's training part alone.
-    """
-
-    number: int
-    train: list[str]
-    validation: list[str]
-    predict: list[str]
-    columns: np.ndarray
-
-
-def folds(
-    experiment: Experiment, cells: Cells, terms: GeneSets, train_size: int, seed: int
-) -> tuple[list[Fold], dict[str, str]]:
-    """The same folds as every other model's, cut to perturbations that GEARS can use.
-
-    Returns
-    -------
-    The folds, and the perturbations that are left out -> why.
-
-    Raises
-    ------
-    InputError
-        A fold is left with too few to train on, or with none to predict.
-    """
-    names = experiment.problem.screen.perturbations
-    known = set().union(*terms.members.values())
-    left_out = {str(name): "no term in the ontology" for name in names if name not in known}
-    found = []
-    for number in range(experiment.settings.folds):
-        part = experiment.split(train_size, number)
-        training = [str(n) for n in names[part.train] if n in known and n in cells.perturbations]
-        predict = [str(n) for n in names[part.test] if n in known]
-        rng = np.random.default_rng([seed, number])
-        count = max(1, round(VALIDATION * len(training)))
-        validation = sorted(rng.permutation(training)[:count].tolist())
-        train = [name for name in training if name not in set(validation)]
-        if len(train) < 2 or not predict:
-            raise InputError(
-                f"Expected perturbations with terms and cells in fold {number + 1}, found"
-                f" {len(training)} to train on and {len(predict)} to predict."
-            )
-        found.append(Fold(number, train, validation, predict, experiment.columns(part.pool)))
-    return found, left_out
-
-
-def needs(parts: list[Fold], cells: Cells, training: Training, at_once: int) -> tuple[float, float]:
-    """About how many seconds and gigabytes the folds take, without a GPU.
-
-    From what was measured on the simulated cells (2,000 genes, one core a fold); processor cores
-    differ by a factor of two or more.
-    """
-    seconds, bytes_ = [], []
-    for fold in parts:
-        values = _cells_of(cells, [*fold.train, *fold.validation]) * len(fold.columns)
-        width = training.hidden_size / 64
-        seconds.append(STARTING + SECONDS_PER_VALUE * values * training.epochs * width)
-        activations = training.batch_size * len(fold.columns) * training.hidden_size
-        bytes_.append(PACKAGE_BYTES + BYTES_PER_VALUE * values + BYTES_PER_UNIT * activations)
-    workers = min(at_once, len(parts))
-    cores = workers if training.threads == 1 else workers * max(1, training.threads or 1) ** 0.5
-    return sum(seconds) / cores, workers * max(bytes_) / 1e9
+def installed() -> bool:
+    """Whether GEARS' package is there."""
+    try:
+        version("cell-gears")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def check_installed() -> None:
     """Raise an InputError that says what to do where the extra is not installed."""
-    if find_spec("gears") is None:
+    if not installed():
         raise InputError(
             "GEARS is not installed. It is an extra: pip install -r requirements-gears.txt."
         )
 
 
 def run(
-    experiment: Experiment,
+    screen: Screen,
     cells: Cells,
     terms: GeneSets,
+    parts: Sequence[Fold],
     training: Training,
-    train_size: int,
     work: Path,
     at_once: int = 1,
     progress: Progress = lambda fold, done: None,
+    worker: Sequence[str] = WORKER,
 ) -> ExternalPredictions:
     """Train GEARS on every fold that is not finished yet and gather all predictions.
 
@@ -160,30 +69,32 @@ def run(
     ----------
     terms:
         As the screen spells genes.
+    parts:
+        From `folds`.
     work:
         Where finished folds are kept: a run that is stopped goes on with the next fold.
     at_once:
         Folds trained at the same time.
+    worker:
+        The command that is given a fold's folder and writes `prediction.npz` there.
 
     Raises
     ------
     InputError
-        The extra is not installed, a fold has too little to learn from, or GEARS failed.
+        GEARS failed; finished folds are kept.
     """
-    check_installed()
-    parts, _ = folds(experiment, cells, terms, train_size, training.seed)
-    names = list(experiment.problem.screen.perturbations)
-    similarity = jaccard(terms, names)
+    names = list(screen.perturbations)
     known = set().union(*terms.members.values())
-    vocabulary = sorted(str(name) for name in names if name in known)
-    graph = [edge for edge in edges(similarity, names) if edge[1] in known]
+    common = {
+        **asdict(training),
+        "vocabulary": sorted(known),
+        "graph": [edge for edge in edges(jaccard(terms, names), names) if edge[1] in known],
+    }
 
     def finished(fold: Fold) -> Path:
-        job = {
-            **asdict(training),
-            "seed": int(np.random.SeedSequence([training.seed, fold.number]).generate_state(1)[0]),
-            "vocabulary": vocabulary,
-            "graph": graph,
+        seed = np.random.SeedSequence([training.seed, fold.number]).generate_state(1)[0]
+        job = common | {
+            "seed": int(seed),
             "train": fold.train,
             "validation": fold.validation,
             "predict": fold.predict,
@@ -191,14 +102,15 @@ def run(
         key = fingerprint(VERSION, json.dumps(job), cells.fingerprint, fold.columns)
         result = work / f"{key}.npz"
         if not result.exists():
-            data = cells.of([*fold.train, *fold.validation], fold.columns)
             folder = work / key
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped
             folder.mkdir(parents=True)
-            data.write_h5ad(folder / "cells.h5ad")
+            cells.of([*fold.train, *fold.validation], fold.columns).write_h5ad(
+                folder / "cells.h5ad"
+            )
             (folder / "job.json").write_text(json.dumps(job), "utf-8")
-            steps = training.epochs * max(1, _cells_of(cells, fold.train) // training.batch_size)
-            _work(folder, lambda done: progress(fold.number, done / steps), training)
+            steps = training.epochs * max(1, cells.count(fold.train) // training.batch_size)
+            _work([*worker, str(folder)], folder, lambda made: progress(fold.number, made / steps))
             os.replace(folder / "prediction.npz", result)
             shutil.rmtree(folder)
         progress(fold.number, 1.0)
@@ -206,19 +118,12 @@ def run(
 
     with ThreadPoolExecutor(at_once) as pool:
         results = list(pool.map(finished, parts))
-    return _gathered(experiment, parts, results, training, train_size)
+    return _gathered(screen, parts, results, training)
 
 
-def _cells_of(cells: Cells, perturbations: list[str]) -> int:
-    return int(np.isin(cells.perturbation, [*perturbations, CONTROL]).sum())
-
-
-def _work(folder: Path, progress: Callable[[int], None], training: Training) -> None:
+def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None]) -> None:
     """Run one fold's process and tell the steps it has made."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    if training.threads:
-        environment |= {"OMP_NUM_THREADS": str(training.threads)}
-    command = [sys.executable, "-m", "llmpert.gears.worker", str(folder)]
     last: deque[str] = deque(maxlen=3)
     per_epoch: dict[int, int] = {}
     with (
@@ -248,14 +153,9 @@ def _work(folder: Path, progress: Callable[[int], None], training: Training) -> 
 
 
 def _gathered(
-    experiment: Experiment,
-    parts: list[Fold],
-    results: list[Path],
-    training: Training,
-    train_size: int,
+    screen: Screen, parts: Sequence[Fold], results: Sequence[Path], training: Training
 ) -> ExternalPredictions:
     """All folds' predictions as one table; a fold's unpredicted genes are missing (NaN)."""
-    screen = experiment.problem.screen
     columns = np.unique(np.concatenate([fold.columns for fold in parts]))
     position = {gene: at for at, gene in enumerate(screen.genes[columns])}
     names: list[str] = []
@@ -285,7 +185,6 @@ def _gathered(
         about={
             "screen": screen.fingerprint,
             "training": asdict(training),
-            "train_size": train_size,
             "seconds": round(sum(entry["seconds"] for entry in made), 1),
             "device": made[0]["device"],
             "versions": made[0]["versions"],

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.io.pickle import to_pickle  # type: ignore[attr-defined]
 
 PACKAGES = ("cell-gears", "torch", "torch-geometric", "scanpy", "anndata", "scipy", "numpy")
 AT_ONCE = 64
@@ -73,14 +74,14 @@ def _prepared(folder: Path, job: dict[str, Any]) -> Any:
 
     # Written here and read back by GEARS at once. What the terms are does not matter: the graph
     # that they make is given to the model, and these only tell which genes it may perturb.
-    pd.to_pickle({gene: {"known"} for gene in job["vocabulary"]}, folder / "gene2go_all.pkl")
-    pd.to_pickle(job["vocabulary"], folder / "vocabulary.pkl")
+    to_pickle({gene: {"known"} for gene in job["vocabulary"]}, folder / "gene2go_all.pkl")
+    to_pickle(job["vocabulary"], folder / "vocabulary.pkl")
     split = {
         "train": [*(f"{gene}+ctrl" for gene in job["train"]), "ctrl"],
         "val": [f"{gene}+ctrl" for gene in job["validation"]],
         "test": [],
     }
-    pd.to_pickle(split, folder / "split.pkl")
+    to_pickle(split, folder / "split.pkl")
     np.random.seed(job["seed"])  # every cell is paired with a random control cell
     data = PertData(
         str(folder), gene_set_path=str(folder / "vocabulary.pkl"), default_pert_graph=False
