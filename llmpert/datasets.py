@@ -1,22 +1,22 @@
 """Data sets: screens, embeddings and what else belongs to them, built in or imported."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llmpert.embeddings import Embedding, load_embedding, save_embedding
+from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.external import ExternalPredictions
+from llmpert.evaluation.external_scores import check, matched
 from llmpert.evaluation.published import Published
 from llmpert.files import some
 from llmpert.gene_sets import GeneSets, joined
+from llmpert.kept import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS, SIMULATED, folder
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
 from llmpert.simulation import simulate
-from llmpert.storage import home
-
-SIMULATED = "simulated"
-"""Name of the built-in data set."""
+from llmpert.storage import home, shipped
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,9 @@ class Dataset:
     published:
         Cell line -> results of methods that were run elsewhere, on perturbations as their source
         spells them; lines without any are not there.
+    external:
+        Cell line -> predictions of methods that were run elsewhere, under the screen's names, by
+        method and training size; lines without any are not there.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Dataset:
     embeddings: Mapping[str, Embedding]
     gene_sets: GeneSets | None = None
     published: Mapping[str, Published] = field(default_factory=dict)
+    external: Mapping[str, tuple[ExternalPredictions, ...]] = field(default_factory=dict)
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -51,6 +55,14 @@ class Dataset:
         """Whether any part of it comes from a simulation."""
         screens, embeddings = self.screens.values(), self.embeddings.values()
         return any(s.simulated for s in screens) or any(e.simulated for e in embeddings)
+
+    def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:
+        """These predictions as they are here: the same line, method and training size."""
+        return next(
+            mine
+            for mine in self.external[predictions.line]
+            if (mine.method, mine.train_size) == (predictions.method, predictions.train_size)
+        )
 
     @property
     def embedding_choices(self) -> list[str]:
@@ -78,33 +90,31 @@ class Dataset:
 
 
 def simulated_dataset() -> Dataset:
-    """The built-in simulated pair of screens with its embeddings; gene sets are its modules."""
+    """The built-in simulated pair of screens with its embeddings; gene sets are its modules.
+
+    Predictions of other methods come along in `data/`: those made on these very screens, by the
+    fingerprint under "screen" in what they are about. Others are left out: of an older recipe.
+    """
     simulation = simulate()
     modules = GeneSets.of_genes("modules", "simulated", simulation.modules)
-    return Dataset(SIMULATED, simulation.screens, simulation.embeddings, modules)
-
-
-def folder(name: str) -> Path:
-    """Where an imported data set is kept.
-
-    Raises
-    ------
-    InputError
-        The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in one.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
-        raise InputError(
-            "Expected a data set name of letters, digits, - and _ other than"
-            f" {SIMULATED!r}, found {name!r}."
-        )
-    return home() / "datasets" / name
+    screens = simulation.screens
+    files = sorted(shipped().glob("simulated_external_*.h5ad"))
+    external = [
+        predictions
+        for predictions in map(ExternalPredictions.read, files)
+        if predictions.line in screens
+        and predictions.about.get("screen") == screens[predictions.line].fingerprint
+    ]
+    return Dataset(
+        SIMULATED, screens, simulation.embeddings, modules, external=_matched(external, screens)
+    )
 
 
 def names() -> list[str]:
     """All data sets there are: imported ones first, then the built-in one."""
     kept = home() / "datasets"
     imported = sorted(p.name for p in kept.iterdir() if p.is_dir()) if kept.is_dir() else []
-    return [*(n for n in imported if _files(kept / n / "screens", ".h5ad")), SIMULATED]
+    return [*(n for n in imported if SCREENS.files(kept / n)), SIMULATED]
 
 
 def load(name: str) -> Dataset:
@@ -131,34 +141,30 @@ def with_added(
     embeddings: Sequence[Embedding],
     gene_sets: Sequence[GeneSets] = (),
     published: Sequence[Published] = (),
+    external: Sequence[ExternalPredictions] = (),
+    allow_missing: bool = False,
 ) -> Dataset:
     """The data set as `add` would leave it; nothing is written.
+
+    Parameters
+    ----------
+    allow_missing:
+        Whether added predictions may leave out some of the perturbations that models are tested on.
 
     Raises
     ------
     InputError
         The name cannot be used, a kept file cannot be read, the screens have no perturbation in
-        common, two collections have a gene set of the same name, or added published results are of
-        no screen's line or share no perturbation with it.
+        common, two collections have a gene set of the same name, added published results are of
+        no screen's line or share no perturbation with it, or predictions do not fit the screens
+        (`llmpert.evaluation.external_scores`): added ones, or kept ones any more.
     """
     kept = folder(name)
-    collections = {collection.name: collection for collection in gene_sets}
-    by_line = {screen.line: screen for screen in screens}
-    sources = {embedding.name: embedding for embedding in embeddings}
-    others = {results.line: results for results in published}
-    # Files are named by line and source. One that is replaced is not read: it may be damaged.
-    for path in _files(kept / "screens", ".h5ad"):
-        if path.stem not in by_line:
-            by_line[path.stem] = Screen.load(path)
-    for path in _files(kept / "embeddings", ".parquet"):
-        if path.stem not in sources:
-            sources[path.stem] = load_embedding(path)
-    for path in _files(kept / "gene_sets", ".gmt"):
-        if path.stem not in collections:
-            collections[path.stem] = GeneSets.read(path)
-    for path in _files(kept / "published", ".parquet"):
-        if path.stem not in others:
-            others[path.stem] = Published.load(path)
+    by_line = SCREENS.all(kept, screens)
+    sources = EMBEDDINGS.all(kept, embeddings)
+    collections = GENE_SETS.all(kept, gene_sets)
+    others = PUBLISHED.all(kept, published)
+    predictions = list(EXTERNAL.all(kept, external).values())
     if len(by_line) > 1:
         in_order = [by_line[line] for line in sorted(by_line)]
         by_line = {screen.line: screen for screen in common_perturbations(*in_order)}
@@ -166,21 +172,55 @@ def with_added(
         _check_shared(results, by_line)
     # "text" leads where it is there: the source that predicts best by itself is shown first.
     order = sorted(sources, key=lambda source: (source != "text", source))
-    return Dataset(
+    data = Dataset(
         name,
         by_line,
         {source: sources[source] for source in order},
         joined([collections[c] for c in sorted(collections)]) if collections else None,
         others,
+        _matched(predictions, by_line),
     )
+    for one in predictions:
+        added = one in external
+        # A screen and embeddings decide what is tested and scored: what is kept has to fit them.
+        if added or screens or embeddings:
+            _check_scored(data, one, allow_missing or not added)
+    return data
+
+
+def _matched(
+    external: Iterable[ExternalPredictions], screens: Mapping[str, Screen]
+) -> dict[str, tuple[ExternalPredictions, ...]]:
+    """Predictions under their screens' names by cell line, then by method and size."""
+    found: dict[str, tuple[ExternalPredictions, ...]] = {}
+    for predictions in sorted(external, key=lambda p: (p.line, p.method, p.train_size)):
+        screen = _screen_of(predictions.line, "predictions", predictions.source, screens)
+        found[screen.line] = (*found.get(screen.line, ()), matched(predictions, screen))
+    return found
+
+
+def _check_scored(data: Dataset, predictions: ExternalPredictions, allow_missing: bool) -> None:
+    """Predictions are of what models are tested and scored on, or it is told."""
+    if not data.embeddings:
+        raise InputError.of_file(
+            predictions.source,
+            "a data set with an embedding, which decides on the perturbations tested",
+            f"{data.name} without",
+        )
+    experiment = Experiment(data.problem(predictions.line, data.embedding_choices[-1]))
+    check(data.matching(predictions), experiment, allow_missing)
+
+
+def _screen_of(line: str, what: str, source: str, screens: Mapping[str, Screen]) -> Screen:
+    if line not in screens:
+        expected = f"{what} of a cell line with a screen ({', '.join(screens) or 'there is none'})"
+        raise InputError.of_file(source, expected, line)
+    return screens[line]
 
 
 def _check_shared(results: Published, screens: Mapping[str, Screen]) -> None:
     """Published results are about some perturbations of one of the screens, or it is told."""
-    screen = screens.get(results.line)
-    if screen is None:
-        expected = f"results of a cell line with a screen ({', '.join(screens) or 'there is none'})"
-        raise InputError.of_file(results.source, expected, results.line)
+    screen = _screen_of(results.line, "results", results.source, screens)
     if not results.within(screen.perturbations).perturbations:
         raise InputError.of_file(
             results.source,
@@ -195,8 +235,11 @@ def add(
     embeddings: Sequence[Embedding],
     gene_sets: Sequence[GeneSets] = (),
     published: Sequence[Published] = (),
+    external: Sequence[ExternalPredictions] = (),
 ) -> Path:
     """Add to a data set, replacing what is of the same line, source or collection's name.
+
+    Predictions replace those of the same line, method and training size.
 
     Returns
     -------
@@ -208,28 +251,15 @@ def add(
         A name cannot be used; nothing is written then.
     """
     kept = folder(name)
-    screen_files = [kept / "screens" / f"{_file_name(s.line)}.h5ad" for s in screens]
-    embedding_files = [kept / "embeddings" / f"{_file_name(e.name)}.parquet" for e in embeddings]
-    set_files = [kept / "gene_sets" / f"{_file_name(c.name)}.gmt" for c in gene_sets]
-    published_files = [kept / "published" / f"{_file_name(p.line)}.parquet" for p in published]
-    for screen, path in zip(screens, screen_files, strict=True):
-        screen.save(path)
-    for embedding, path in zip(embeddings, embedding_files, strict=True):
-        save_embedding(embedding, path)
-    for collection, path in zip(gene_sets, set_files, strict=True):
-        collection.save(path)
-    for results, path in zip(published, published_files, strict=True):
-        results.save(path)
+    # Every name is known to be usable before the first file is written.
+    writes = [
+        *SCREENS.writes(kept, screens), *EMBEDDINGS.writes(kept, embeddings),
+        *GENE_SETS.writes(kept, gene_sets), *PUBLISHED.writes(kept, published),
+        *EXTERNAL.writes(kept, external),
+    ]  # fmt: skip
+    for write in writes:
+        write()
     return kept
-
-
-def _file_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name) or "+" in name:
-        raise InputError(
-            "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
-            f" blank, . - and _, found {name!r}."
-        )
-    return name
 
 
 def stamp(name: str) -> float:
@@ -237,8 +267,3 @@ def stamp(name: str) -> float:
     if name == SIMULATED:
         return 0.0
     return max((path.stat().st_mtime for path in folder(name).rglob("*")), default=0.0)
-
-
-def _files(kept: Path, suffix: str) -> list[Path]:
-    """Complete files: a writer that was killed can leave a hidden one."""
-    return sorted(path for path in kept.glob(f"*{suffix}") if not path.name.startswith("."))

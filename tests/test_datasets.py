@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import small
+from external import predictions
 
 from llmpert import datasets
 from llmpert.errors import InputError
@@ -76,7 +77,7 @@ def test_what_a_killed_import_left_behind_is_not_read(imported):
         (kept / folder / f".LineC.0123.partial{suffix}").write_bytes(b"half of a file")
     before = datasets.load("mine")
     assert list(before.screens) == ["LineA", "LineB"]
-    other = datasets.home() / "datasets" / "other" / "screens"
+    other = kept.parent / "other" / "screens"
     other.mkdir(parents=True)
     (other / ".LineC.0123.partial.h5ad").write_bytes(b"half of a file")
     assert "other" not in datasets.names()
@@ -103,3 +104,36 @@ def test_the_simulated_modules_are_its_gene_sets():
     genes = [gene for members in modules.values() for gene in members]
     assert sorted(genes) == sorted(data.embeddings["text"].genes)
     assert "module 01" in modules
+
+
+def test_simulated_data_come_with_predictions_that_were_made_on_them(tmp_path, monkeypatch):
+    screens = datasets.simulated_dataset().screens
+    line, screen = next(iter(screens.items()))
+    monkeypatch.setattr(datasets, "shipped", lambda: tmp_path)
+    of_now = {"screen": screen.fingerprint}
+    shipped = {
+        "gears": predictions(screen, about=of_now),
+        "gears_100": predictions(screen, about=of_now, train_size=100),
+        "older": predictions(screen, "Older", about={"screen": "0123456789abcdef"}),
+        "unknown": predictions(screen, "Unknown"),
+        "elsewhere": predictions(small.screen("HeLa"), "Elsewhere", about=of_now),
+    }
+    for name, one in shipped.items():
+        one.save(tmp_path / f"simulated_external_{name}.h5ad")
+    shipped["gears"].save(tmp_path / "another.h5ad")
+    data = datasets.simulated_dataset()
+    assert list(data.external) == [line]
+    found = [(p.method, p.train_size) for p in data.external[line]]
+    assert found == [("GEARS", 100), ("GEARS", shipped["gears"].train_size)]
+    np.testing.assert_array_equal(data.external[line][1].delta, shipped["gears"].delta)
+
+
+def test_a_damaged_file_of_predictions_is_named(imported):
+    datasets.add("mine", [], [], external=[predictions(small.screen())])
+    (path,) = (datasets.folder("mine") / "external").iterdir()
+    assert path.name.startswith("LineA-GEARS-26-")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=path.name):
+        datasets.load("mine")
+    # The file that is replaced is not read.
+    datasets.with_added("mine", [], [], external=[predictions(small.screen())])

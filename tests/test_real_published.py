@@ -19,7 +19,7 @@ def test_scouter_wins_as_often_as_plain_pandas_says(real_data, capsys, line, pre
     screen = real_data / f"{prefix}_rank_response.h5ad"
     text = real_data / "embeddings/text_genept_minilm.pickle"
     command = ["import", "--name", "real", "--screen", screen, "--embedding", f"text={text}"]
-    assert main([str(part) for part in [*command, "--published", f"{line}={path}"]]) == 0
+    assert main([str(part) for part in [*command, "--predictions", f"{line}={path}"]]) == 0
     assert "published pearson_top20 of GEARS, Scouter, biolord" in capsys.readouterr().out
     data = datasets.load("real")
     perturbations = list(data.screens[line].perturbations)

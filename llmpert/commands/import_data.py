@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from llmpert.commands import options
-from llmpert.commands.reading import left_out, read_embeddings, read_screens
+from llmpert.commands.reading import left_out, read_embeddings, read_predictions, read_screens
 
 if TYPE_CHECKING:
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
+    from llmpert.evaluation.external import ExternalPredictions
     from llmpert.evaluation.published import Published
     from llmpert.gene_sets import GeneSets
     from llmpert.screens import Screen
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
 )  # fmt: skip
-@options.published
+@options.predictions
+@options.allow_missing
 @click.option(
     "--line", "lines", metavar="NAME", multiple=True,
     help="Cell line of each --screen. Default: what the file says, or the start of its name.",
@@ -41,42 +43,44 @@ def import_data(
     screens: Sequence[Path],
     embeddings: Sequence[tuple[str, Path]],
     gene_sets: Sequence[Path],
-    published: Sequence[tuple[str, Path]],
+    predictions: Sequence[tuple[str, Path]],
+    allow_missing: bool,
     lines: Sequence[str],
     unit: str | None,
 ) -> None:
-    """Add screens, embeddings, gene sets and published results to a data set of the pages.
+    """Add screens, embeddings, gene sets and what other methods reach to a data set of the pages.
 
-    Replaces those of the same cell line, embedding name or GMT file name. Says how each file was
-    understood, and which perturbations have no vector and why. If any file cannot be used, nothing
-    is added.
+    Replaces those of the same cell line, embedding name or GMT file name, and predictions of the
+    same line, method and training size. Says how each file was understood, and which perturbations
+    have no vector and why. If any file cannot be used, nothing is added.
 
     \b
     Example:
       python -m llmpert import --name replogle --screen k562.h5ad --screen rpe1.h5ad \\
           --embedding text=genept.pickle --embedding sequence=per-protein.h5
+      python -m llmpert import --name replogle --predictions K562=gears.h5ad
     """
-    if not (screens or embeddings or gene_sets or published):
+    if not (screens or embeddings or gene_sets or predictions):
         raise click.UsageError(
-            "Expected at least one --screen, --embedding, --gene-sets or --published, found none."
+            "Expected at least one --screen, --embedding, --gene-sets or --predictions, found none."
         )
 
     from llmpert import datasets
-    from llmpert.evaluation.published import Published
     from llmpert.gene_sets import GeneSets
 
     datasets.folder(name)  # a name that cannot be used is told before files are read
     new_screens = list(read_screens(screens, lines, unit).values())
     new_embeddings = read_embeddings(embeddings)
     new_sets = [GeneSets.read(path) for path in gene_sets]
-    new_published = [Published.read(path, line) for line, path in published]
-    data = datasets.with_added(name, new_screens, new_embeddings, new_sets, new_published)
+    new_external, new_published = read_predictions(predictions)
+    parts = (new_screens, new_embeddings, new_sets, new_published, new_external)
+    data = datasets.with_added(name, *parts, allow_missing=allow_missing)
     # Coverage fails where screens and embeddings share nothing, before anything is written.
     report = [
         *_understood(new_screens, new_embeddings), *_coverage(data), *_grouped(data, new_sets),
-        *_compared(data, new_published),
+        *_compared(data, new_published), *_predicted(data, new_external),
     ]  # fmt: skip
-    folder = datasets.add(name, new_screens, new_embeddings, new_sets, new_published)
+    folder = datasets.add(name, *parts)
     for line in report:
         click.echo(line)
     click.echo(f"Data set {name} is in {folder}.")
@@ -149,3 +153,28 @@ def _compared(data: "Dataset", published: Iterable["Published"]) -> Iterable[str
         others = [name for name in results.perturbations if name not in spelt]
         if others:
             yield f"  {len(others):,} not in the screen: {some(others)}"
+
+
+def _predicted(data: "Dataset", external: Iterable["ExternalPredictions"]) -> Iterable[str]:
+    """What predictions hold, by which models, and what they leave out of the screen."""
+    from llmpert.evaluation.external_scores import not_predicted
+    from llmpert.files import some
+
+    for given in external:
+        found = data.matching(given)
+        screen = data.problem(found.line, data.embedding_choices[-1]).screen
+        missing = not_predicted(found, screen)
+        yield (
+            f"{found.line}: predictions of {found.method} for"
+            f" {len(screen.perturbations) - len(missing):,} of the {len(screen.perturbations):,}"
+            f" perturbations that models are tested on, by {len(found.trained_on):,} models, each"
+            f" trained on {found.train_size:,} or more others"
+        )
+        if missing:
+            yield f"  {len(missing):,} not predicted: {some(missing)}"
+        others = len(given.perturbations) - len(found.perturbations)
+        if others:
+            yield f"  {others:,} more perturbations are not in the screen"
+        unread = len(given.genes) - len(found.genes)
+        if unread:
+            yield f"  {unread:,} more genes are not in the screen"

@@ -64,11 +64,16 @@ def embeddings(required: bool) -> Callable:
     )  # fmt: skip
 
 
-published = click.option(
-    "--published", type=NamedFile("K562=gears.csv.gz"), multiple=True, metavar="LINE=FILE",
-    callback=_different_names,
-    help="Results that other methods reached elsewhere on a cell line, by perturbation: a table"
-         " (CSV, Parquet) of perturbation, method, metric and value, or as published by Scouter.",
+predictions = click.option(
+    "--predictions", type=NamedFile("K562=gears.h5ad"), multiple=True, metavar="LINE=FILE",
+    help="What a method that was run elsewhere reached on a cell line: its predictions (.h5ad,"
+         " perturbations x genes, see the README), or a table (CSV, Parquet) of published results:"
+         " perturbation, method, metric and value, or as Scouter publishes them.",
+)  # fmt: skip
+
+allow_missing = click.option(
+    "--allow-missing", is_flag=True,
+    help="Take --predictions that leave out some of the perturbations that models are tested on.",
 )  # fmt: skip
 
 genes = click.option(

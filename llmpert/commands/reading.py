@@ -11,6 +11,8 @@ from llmpert.errors import InputError
 
 if TYPE_CHECKING:
     from llmpert.embeddings import Embedding
+    from llmpert.evaluation.external import ExternalPredictions
+    from llmpert.evaluation.published import Published
     from llmpert.genes import GeneTable
     from llmpert.problem import Problem
     from llmpert.screens import Screen
@@ -67,6 +69,41 @@ def read_embeddings(
     from llmpert.embeddings import read_embedding
 
     return [read_embedding(path, name, table) for name, path in named]
+
+
+def read_predictions(
+    named: Sequence[tuple[str, Path]],
+) -> tuple[list["ExternalPredictions"], list["Published"]]:
+    """What `--predictions` names, by kind of file: predictions (`.h5ad`), tables of results.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, or two would take each other's place.
+    """
+    from llmpert.evaluation.external import ExternalPredictions
+    from llmpert.evaluation.published import Published
+
+    predictions: dict[object, ExternalPredictions] = {}
+    published: dict[object, Published] = {}
+    for line, path in named:
+        if path.suffix.lower() == ".h5ad":
+            one = ExternalPredictions.read(path, line)
+            key = (one.method, line, one.train_size)
+            if key in predictions:
+                raise InputError.of_file(
+                    path, "predictions of another method, line or training size",
+                    f"{one.method} on {line}, {one.train_size} training perturbations, a second"
+                    " time",
+                )  # fmt: skip
+            predictions[key] = one
+        else:
+            if line in published:
+                raise InputError.of_file(
+                    path, "published results of another cell line", f"{line} a second time"
+                )
+            published[line] = Published.read(path, line)
+    return list(predictions.values()), list(published.values())
 
 
 def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable") -> "Problem":

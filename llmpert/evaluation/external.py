@@ -2,7 +2,8 @@
 
 The file is AnnData (`.h5ad`), perturbations x genes of predicted Δ:
 
-- `X`: float32, dense or sparse; a row a perturbation, a column a measured gene;
+- `X`: float32, dense or sparse; a row a perturbation, a column a measured gene; NaN where a
+  perturbation's response of a gene is not predicted (folds can be scored on different genes);
 - `obs_names`, `var_names`: names of the perturbations and of the genes, by any name that
   `llmpert.genes` knows;
 - `obs["fold"]`: which of the method's models made the row (several, as no model may predict what it
@@ -28,15 +29,13 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.evaluation.results import PUBLISHED
 from llmpert.files import existing, parsing, some
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import matrix, open_h5ad
 from llmpert.storage import atomic_path
 
 EXPECTED = "an AnnData file of predictions (perturbations x genes of Δ)"
-
-PUBLISHED = " (published)"
-"""What the names of published results end with in tables, so no name of a method here may."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class ExternalPredictions:
     perturbations, genes:
         Names of rows and columns, each unique.
     delta:
-        float32, perturbations x genes, read-only: the predicted response.
+        float32, perturbations x genes, read-only: the predicted response; NaN where there is none.
     fold:
         For each row, the name of the model that made it.
     trained_on:
@@ -109,8 +108,8 @@ class ExternalPredictions:
         Raises
         ------
         InputError
-            The file is missing or damaged, lacks a part, is of another line, holds missing or
-            infinite numbers or a name twice, or a fold was trained on what it predicts.
+            The file is missing or damaged, lacks a part, is of another line, holds infinite numbers
+            or a name twice, or a fold was trained on what it predicts.
         """
         path = existing(path)
         with parsing(path, EXPECTED):
@@ -179,12 +178,13 @@ class ExternalPredictions:
                 raise self._refuse(
                     f"every {kind} once", f"{len(repeated)} repeated: {some(repeated)}"
                 )
-        bad = self.perturbations[~np.isfinite(self.delta).all(axis=1)]
-        if len(bad):
-            raise self._refuse(
-                "finite numbers",
-                f"missing or infinite ones in {len(bad)} perturbation(s): {some(bad)}",
-            )
+        for expected, found, bad in (
+            ("finite numbers", "infinite ones in", np.isinf(self.delta).any(axis=1)),
+            ("a number in every row", "none for", np.isnan(self.delta).all(axis=1)),
+        ):
+            if bad.any():
+                which = f"{bad.sum()} perturbation(s): {some(self.perturbations[bad])}"
+                raise self._refuse(expected, f"{found} {which}")
         self._check_folds()
 
     def _check_folds(self) -> None:

@@ -110,9 +110,9 @@ def _positions(
     return np.array(positions)
 
 
-def not_predicted(predictions: ExternalPredictions, experiment: Experiment) -> list[str]:
-    """Perturbations of an experiment that matched predictions do not have, in its order."""
-    names = experiment.problem.screen.perturbations
+def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
+    """Perturbations of a screen that matched predictions do not have, in its order."""
+    names = screen.perturbations
     return [str(name) for name in names[~np.isin(names, predictions.perturbations)]]
 
 
@@ -128,17 +128,22 @@ def check(
         not all are and `allow_missing` does not say that this is known.
     """
     screen = experiment.problem.screen
-    folds = range(experiment.settings.folds)
-    scored = np.unique(np.concatenate([experiment.scored_genes(fold)[0] for fold in folds]))
-    genes = screen.genes[scored]
-    absent = genes[~np.isin(genes, predictions.genes)]
-    if len(absent):
+    scored: set[str] = set()
+    absent: set[str] = set()
+    for fold in range(experiment.settings.folds):
+        genes = screen.genes[experiment.scored_genes(fold)[0]]
+        test = screen.perturbations[experiment.tested(fold)]
+        rows = np.isin(predictions.perturbations, test)
+        known = predictions.genes[~np.isnan(predictions.delta[rows]).any(axis=0)]
+        scored.update(genes)
+        absent.update(genes[~np.isin(genes, known)])
+    if absent:
         raise InputError.of_file(
             predictions.source,
-            f"predictions of the {len(genes):,} genes on which models of {screen.line} are scored",
-            f"{len(absent):,} of them missing: {some(absent)}",
+            f"predictions of the {len(scored):,} genes on which models of {screen.line} are scored",
+            f"{len(absent):,} of them missing: {some(sorted(absent))}",
         )
-    missing = not_predicted(predictions, experiment)
+    missing = not_predicted(predictions, screen)
     count = len(screen.perturbations)
     if len(missing) == count or (missing and not allow_missing):
         raise InputError.of_file(

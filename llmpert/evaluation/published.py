@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import registry
-from llmpert.evaluation.results import NO_EMBEDDING, write_table
+from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
 from llmpert.files import existing, parsing
 from llmpert.genes import GeneTable
 from llmpert.storage import atomic_path
@@ -80,7 +80,9 @@ class Published:
         ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
         if ending is None:
             raise InputError.of_file(
-                path, f"a table ({', '.join(ENDINGS)})", "another kind of file"
+                path,
+                f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})",
+                "another kind of file",
             )
         with parsing(path, f"a table of results ({ending})"):
             if ending == ".parquet":
@@ -145,7 +147,7 @@ class Published:
         The model is "GEARS (published)", which no model of the registry is called.
         """
         named = self.table.rename(columns={"method": "model"})
-        named = named.assign(model=named["model"] + " (published)", embedding=NO_EMBEDDING)
+        named = named.assign(model=named["model"] + PUBLISHED, embedding=NO_EMBEDDING)
         return named[list(ROWS)]
 
 

@@ -20,6 +20,8 @@ COLUMNS = (
 NUMBERS = ("train_size", "fold", "repeat", "value")
 NO_EMBEDDING = "none"
 """What the column `embedding` says for models that use none."""
+PUBLISHED = " (published)"
+"""What names of models end with whose values were published, not computed here."""
 
 
 def pretty(embedding: str) -> str:

@@ -28,6 +28,8 @@ FIELDS = {
     "about": {"versions": {"cell-gears": "0.1.2"}, "seconds": 60},
 }
 
+NAN = float("nan")
+
 
 def made(**changed):
     return ExternalPredictions(**{**FIELDS, **changed})
@@ -100,6 +102,13 @@ def test_the_documented_layout_is_read(store):
     same(found, made(about={}))
 
 
+def test_a_gene_that_is_not_predicted_for_a_perturbation_is_missing_there():
+    delta = np.array(FIELDS["delta"], np.float32)
+    delta[1, 2] = np.nan
+    made(delta=delta).save("gears.h5ad")
+    np.testing.assert_array_equal(ExternalPredictions.read("gears.h5ad").delta, delta)
+
+
 def test_numbered_and_categorical_folds_are_names():
     for folds in ([0, 1, 0, 1], pd.Categorical([0, 1, 0, 1]), pd.Categorical(list("0101"))):
         obs = pd.DataFrame({"fold": folds}, index=FIELDS["perturbations"])
@@ -137,8 +146,8 @@ def test_numbers_are_kept_from_change():
         ({"trained_on": {"0": [], "1": ["MED1"]}}, "fold 0 was trained on, found none"),
         ({"fold": ["0", "a/b", "0", "0"], "trained_on": {"0": ["X"], "a/b": ["Y"]}}, "without /"),
         ({"fold": ["0"]}, "a fold for every perturbation, found 1 folds"),
-        ({"delta": np.full((4, 3), np.nan)}, r"in 4 perturbation\(s\): MED1, MED9"),
-        ({"delta": np.full((4, 3), 1e300)}, "missing or infinite"),
+        ({"delta": [[0, NAN, 1], [NAN] * 3, [0] * 3, [NAN] * 3]}, "none for 2 .*: MED9, NA"),
+        ({"delta": [[0, 1, 1], [NAN, 0, -1e300], [0] * 3, [1] * 3]}, "infinite ones in 1 .*: MED9"),
         ({"delta": np.zeros((3, 4))}, r"4 perturbations x 3 genes.*\(3, 4\)"),
         ({"genes": ["A", "B", "A"]}, "every gene once, found 1 repeated: A"),
         ({"perturbations": ["MED1", "MED9", "MED1", "NA"]}, "every perturbation once.*MED1"),
@@ -168,7 +177,7 @@ def test_what_cannot_count_as_held_out_predictions_is_a_sentence(changed, said):
         ({"obs": pd.DataFrame(index=FIELDS["perturbations"])}, "'fold' of obs"),
         ({"obs": pd.DataFrame({"fold": ["0", None, "0", "1"]}, index=list("abcd"))}, "'fold'"),
         ({"X": np.full((4, 3), True)}, "a matrix X of numbers"),
-        ({"X": np.full((4, 3), np.inf, np.float32)}, "found missing or infinite"),
+        ({"X": np.full((4, 3), np.inf, np.float32)}, "found infinite ones in 4"),
     ],
 )
 def test_what_a_file_lacks_is_a_sentence_that_names_it(changed, said):

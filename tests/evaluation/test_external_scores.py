@@ -115,7 +115,9 @@ def test_order_and_missing_rows_change_no_score(experiment, seed, kept):
     values = scores(found, experiment).set_index(key)["value"]
     assert len(values) == 4 * len(rows)
     np.testing.assert_allclose(values, expected[values.index], rtol=1e-12)
-    assert not_predicted(found, experiment) == list(np.delete(whole.perturbations, rows))
+    assert not_predicted(found, experiment.problem.screen) == list(
+        np.delete(whole.perturbations, rows)
+    )
 
 
 def test_the_measurement_is_never_part_of_what_is_predicted(experiment):
@@ -160,6 +162,20 @@ def test_other_genes_are_counted_and_named(experiment):
     renamed[sometimes] = genes[sometimes]
     check(matched(replace(elsewhere(experiment, "mean"), genes=renamed),
                   experiment.problem.screen, TABLE), experiment)  # fmt: skip
+
+
+def test_a_gene_may_be_missing_where_a_perturbation_is_not_scored_on_it(experiment):
+    whole = elsewhere(experiment, "mean")
+    delta = np.where(whole.delta == 1e6, np.nan, whole.delta)
+    assert np.isnan(delta).any()
+    given = shuffled(replace(whole, delta=delta), 1)
+    found = matched(given, experiment.problem.screen, TABLE)
+    check(found, experiment)
+    pd.testing.assert_frame_equal(scores(found, experiment, 32), scores(whole, experiment))
+    row = int(experiment.tested(2)[0])
+    column = int(experiment.scored_genes(2)[0][0])
+    delta[row, column] = np.nan
+    refuses(experiment, rf"1 of them missing: {whole.genes[column]}\.$", delta=delta)
 
 
 def test_missing_perturbations_are_counted_named_and_allowed_when_it_is_said(experiment):

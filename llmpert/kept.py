@@ -1,0 +1,116 @@
+"""Files of imported data sets: a folder a kind of part, a file a part."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from llmpert.embeddings import Embedding, load_embedding, save_embedding
+from llmpert.errors import InputError
+from llmpert.evaluation.external import ExternalPredictions
+from llmpert.evaluation.published import Published
+from llmpert.gene_sets import GeneSets
+from llmpert.screens import Screen
+from llmpert.storage import fingerprint, home
+
+SIMULATED = "simulated"
+"""Name of the built-in data set."""
+
+T = TypeVar("T")
+
+
+def folder(name: str) -> Path:
+    """Where an imported data set is kept.
+
+    Raises
+    ------
+    InputError
+        The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
+        raise InputError(
+            "Expected a data set name of letters, digits, - and _ other than"
+            f" {SIMULATED!r}, found {name!r}."
+        )
+    return home() / "datasets" / name
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How parts of one kind are kept.
+
+    Attributes
+    ----------
+    folder, ending:
+        Of their files.
+    called:
+        What tells a part from others of its kind, and names its file.
+    load, save:
+        Read and write one.
+    """
+
+    folder: str
+    ending: str
+    called: Callable[[T], str]
+    load: Callable[[Path], T]
+    save: Callable[[T, Path], None]
+
+    def files(self, kept: Path) -> list[Path]:
+        """Complete files in a data set's folder; a killed writer can leave a hidden one."""
+        paths = (kept / self.folder).glob(f"*{self.ending}")
+        return sorted(path for path in paths if not path.name.startswith("."))
+
+    def all(self, kept: Path, added: Iterable[T]) -> dict[str, T]:
+        """Kept and added parts by what they are called.
+
+        A file that an added part would replace is not read: it may be damaged.
+        """
+        new = {self.called(part): part for part in added}
+        paths = {path.name.removesuffix(self.ending): path for path in self.files(kept)}
+        return {name: self.load(path) for name, path in paths.items() if name not in new} | new
+
+    def writes(self, kept: Path, parts: Iterable[T]) -> list[Callable[[], None]]:
+        """What writes these parts when called.
+
+        Raises
+        ------
+        InputError
+            One is called what no file can be.
+        """
+        named = [(part, _file_name(self.called(part))) for part in parts]
+        return [
+            partial(self.save, part, kept / self.folder / f"{name}{self.ending}")
+            for part, name in named
+        ]
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name) or "+" in name:
+        raise InputError(
+            "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
+            f" blank, . - and _, found {name!r}."
+        )
+    return name
+
+
+def _predictions_called(predictions: ExternalPredictions) -> str:
+    """By line, method and training size, whatever the method is called."""
+    identity = predictions.line, predictions.method, predictions.train_size
+    words = re.sub(r"\W+", "-", "-".join(map(str, identity)), flags=re.ASCII)
+    return f"{words.strip('-_')[-50:].strip('-_')}-{fingerprint(identity)[:8]}"
+
+
+SCREENS = Kind[Screen]("screens", ".h5ad", lambda s: s.line, Screen.load, Screen.save)
+EMBEDDINGS = Kind[Embedding](
+    "embeddings", ".parquet", lambda e: e.name, load_embedding, save_embedding
+)
+GENE_SETS = Kind[GeneSets]("gene_sets", ".gmt", lambda g: g.name, GeneSets.read, GeneSets.save)
+PUBLISHED = Kind[Published](
+    "published", ".parquet", lambda p: p.line, Published.load, Published.save
+)
+EXTERNAL = Kind[ExternalPredictions](
+    "external", ".h5ad", _predictions_called, ExternalPredictions.read, ExternalPredictions.save
+)
+"""Of one line and method there may be several, trained on different numbers."""
