@@ -88,7 +88,7 @@ def gears(
 
     \b
     Example:
-      python -m llmpert simulate --out simulated --cells 5
+      python -m llmpert simulate --out simulated --cells 5 --pool 19
       python -m llmpert gears --data simulated --line Sim-K562-like \\
           --cells simulated/Sim-K562-like-cells.h5ad --terms simulated/ontology.gmt \\
           --epochs 4 --at-once 2 --out gears.h5ad

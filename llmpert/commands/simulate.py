@@ -21,8 +21,12 @@ from llmpert.errors import InputError
     "--cells", "per_perturbation", type=click.IntRange(min=1), metavar="N",
     help="Also write single cells, N of each perturbation, and the ontology that gears needs.",
 )  # fmt: skip
+@click.option(
+    "--pool", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
+    help="With --cells: every one is the mean of N cells.",
+)  # fmt: skip
 @options.seed
-def simulate(folder: Path, per_perturbation: int | None, seed: int) -> None:
+def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -> None:
     """Write the simulated screens (.h5ad) and embeddings (.parquet).
 
     The genes are invented. The files are read by evaluate, predict and import like any others, and
@@ -60,7 +64,7 @@ def simulate(folder: Path, per_perturbation: int | None, seed: int) -> None:
     click.echo(f"{path}: {len(terms.members):,} terms")
     for line in simulation.screens:
         path = folder / f"{line}-cells.h5ad"
-        cells = single_cells(simulation, line, per_perturbation)
+        cells = single_cells(simulation, line, per_perturbation, pool)
         with atomic_path(path) as temporary:
             cells.write_h5ad(temporary, compression="gzip")
         click.echo(f"{path}: {cells.n_obs:,} cells x {cells.n_vars:,} genes")

@@ -11,7 +11,9 @@ CONTROL = "non-targeting"
 """What the column `gene` says of control cells, as in the files of Replogle et al. 2022."""
 
 
-def single_cells(simulation: Simulation, line: str, per_perturbation: int) -> anndata.AnnData:
+def single_cells(
+    simulation: Simulation, line: str, per_perturbation: int, pool: int = 1
+) -> anndata.AnnData:
     """Control cells and some cells of every perturbation of a line.
 
     A perturbed cell is a random control cell in which every gene's expression is multiplied by the
@@ -22,21 +24,27 @@ def single_cells(simulation: Simulation, line: str, per_perturbation: int) -> an
     Parameters
     ----------
     per_perturbation:
-        Cells of each perturbation.
+        Cells (or pools) of each perturbation.
+    pool:
+        How many cells each row is the mean of (metacells): a few pools then hold what as many
+        times more cells know, at a fraction of the time to learn from them.
 
     Returns
     -------
     X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
-    down one, or `CONTROL`). uns: source, unit (of differences between cells).
+    down one, or `CONTROL`). uns: source, unit (of differences between cells), pool.
     """
     screen, control = simulation.screens[line], simulation.controls[line]
     rng = stream(simulation.seed, "single cells", line)
+
+    def draw(count: int) -> np.ndarray:
+        return control[rng.integers(len(control), size=(count, pool))].mean(axis=1)
+
     mean = np.asarray(screen.control_mean, dtype=np.float32)
-    blocks = [sparse.csr_matrix(control)]
+    blocks = [sparse.csr_matrix(draw(len(control)))]
     for response in screen.response:
         fold = np.divide(mean + response, mean, out=np.ones_like(mean), where=mean > 0)
-        drawn = control[rng.integers(len(control), size=per_perturbation)]
-        blocks.append(sparse.csr_matrix(drawn * np.maximum(fold, 0)))
+        blocks.append(sparse.csr_matrix(draw(per_perturbation) * np.maximum(fold, 0)))
     gene = [CONTROL] * len(control) + list(np.repeat(screen.perturbations, per_perturbation))
     names = [f"cell {number}" for number in range(1, len(gene) + 1)]
     cells = anndata.AnnData(
@@ -46,4 +54,5 @@ def single_cells(simulation: Simulation, line: str, per_perturbation: int) -> an
     )
     cells.uns["source"] = screen.provenance["source"]
     cells.uns["unit"] = screen.unit
+    cells.uns["pool"] = pool
     return cells
