@@ -3,7 +3,7 @@
 import streamlit as st
 
 from llmpert.figures.learning_curves import learning_curves
-from llmpert.models import MODELS
+from llmpert.models import MODELS, label
 from llmpert.ui import controls, data, show
 
 DRAWN_AT_FIRST = ("random", "mean", "gp")
@@ -25,34 +25,42 @@ chosen = st.pills(
     bind="query-params",
     help="\n\n".join(f"**{m.label}**: {m.definition}" for m in data.METRICS.values()),
 )
+elsewhere = dict.fromkeys(p.method for some in dataset.external.values() for p in some)
+offered = [*MODELS, *elsewhere]
+at_first = [*DRAWN_AT_FIRST, *elsewhere]
+picked = st.pills(
+    "Models",
+    offered,
+    selection_mode="multi",
+    default=at_first,
+    format_func=label,
+    key="models",
+    bind="query-params",
+    help="\n\n".join(f"**{spec.label}**: {spec.summary}" for spec in MODELS.values()),
+)
+models = [model for model in offered if model in picked] or at_first
 with show.errors_as_sentences():
     summary, about = data.summary(
-        dataset, list(dataset.screens), list(MODELS), data.training_sizes(dataset)
+        dataset,
+        list(dataset.screens),
+        [model for model in models if model in MODELS],
+        data.training_sizes(dataset),
     )
 metrics = [data.METRICS[name] for name in chosen or data.METRICS]
-shown = [
-    (model, embedding)
-    for model, embedding in summary[["model", "embedding"]].itertuples(index=False)
-    if model in DRAWN_AT_FIRST
-]
 chart = show.drawn(
-    lambda: learning_curves(summary, list(dataset.screens), metrics, shown, dataset.simulated),
+    lambda: learning_curves(summary, list(dataset.screens), metrics, models, dataset.simulated),
     "learning curves",
     data.identity(dataset),
     tuple(metric.name for metric in metrics),
+    tuple(models),
 )
 show.figure(
     chart,
     name=f"learning-curves-{dataset.name}",
-    alt="Line charts of prediction accuracy against the number of training perturbations, one row"
-    f" of panels for each of {', '.join(dataset.screens)}, one column a metric.",
-    numbers=summary,
+    alt="Line charts of prediction accuracy against the number of training perturbations, one"
+    f" column of panels for each of {', '.join(dataset.screens)}, one row a metric.",
+    numbers=summary[summary["model"].isin(models)],
     caption=show.caption(dataset, about),
     data=dataset,
 )
-undefined = int(summary["undefined"].sum())
-if undefined:
-    st.caption(
-        f"{undefined:,} single values are not defined (a constant prediction or measurement has no"
-        " correlation) and are left out of the means."
-    )
+show.left_out(summary)

@@ -1,4 +1,4 @@
-"""Figure 2: kNN, linear regression and the Gaussian process on each embedding."""
+"""Figure 2: classes of models on each embedding."""
 
 from llmpert.figures.model_classes import model_classes
 from llmpert.models import MODELS
@@ -9,9 +9,9 @@ line = controls.choose_line(dataset)
 size = controls.choose_size(dataset)
 show.heading(
     "Model classes",
-    "Does it matter how the embedding is used? The same inputs through the nearest neighbour, a"
-    " linear regression, the paper's Gaussian process and this program's; dashed lines need no"
-    " embedding at all.",
+    "Does it matter how the embedding is used? The same inputs through the nearest neighbour,"
+    " linear models, the paper's Gaussian process and this program's; lines across need none of"
+    " these embeddings.",
     dataset,
 )
 with show.errors_as_sentences():
@@ -19,9 +19,10 @@ with show.errors_as_sentences():
 show.figure(
     model_classes(summary, line, size, list(data.METRICS.values()), dataset.simulated),
     name=f"model-classes-{line}-{size}",
-    alt=f"Accuracy of kNN, linear regression and two Gaussian processes in {line} by embedding,"
-    " one panel a metric.",
+    alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
+    " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
     caption=show.caption(dataset, about),
     data=dataset,
 )
+show.left_out(summary)

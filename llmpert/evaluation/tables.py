@@ -1,28 +1,34 @@
 """Table 1: every model's metrics at one training size, beside the published values."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, pretty
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import MODELS, label
 from llmpert.storage import shipped
 
 PUBLISHED_SOURCE = "Märtens et al. 2024, Table 1 (K562, 1,400 training perturbations)"
-PUBLISHED_ONLY = {"gears": "GEARS"}
-"""Models of the published table that this library does not run."""
 
 
 def published() -> pd.DataFrame:
-    """The paper's Table 1: columns model, embedding, metric, value."""
+    """The paper's Table 1: columns model, embedding, metric, value; GEARS by that name."""
     return pd.read_csv(shipped() / "published_table1.csv", keep_default_na=False)
 
 
 def table1(
-    summary: pd.DataFrame, line: str, train_size: int, metrics: Sequence[Metric]
+    summary: pd.DataFrame,
+    line: str,
+    train_size: int,
+    metrics: Sequence[Metric],
+    imported: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Computed "mean ± standard error" and published values, a row a model and embedding.
+
+    A method run elsewhere has a row by its name; where the paper has a value of that name, as of
+    GEARS, it stands in the same row.
 
     Parameters
     ----------
@@ -30,6 +36,9 @@ def table1(
         From `llmpert.evaluation.results.summarise`.
     line, train_size:
         Which results to show.
+    imported:
+        Further published values of the line: columns model (such as "GEARS (published)"), metric
+        and value.
 
     Returns
     -------
@@ -41,14 +50,13 @@ def table1(
         (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["mean"], row["se"])
         for row in cell.to_dict("records")
     }
+    others = [] if imported is None else [imported.assign(embedding=NO_EMBEDDING)]
     reported = {
-        (row["model"], row["embedding"], row["metric"]): f"{row['value']:.3f}"
-        for row in published().to_dict("records")
+        (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["value"], math.nan)
+        for row in pd.concat([published(), *others]).to_dict("records")
     }
-    # The paper's order of rows: baselines, GEARS, then the models on embeddings.
-    order = ["random", "mean", *PUBLISHED_ONLY, *(m for m in MODELS if m not in ("random", "mean"))]
     pairs = dict.fromkeys((model, embedding) for model, embedding, _ in [*reported, *computed])
-    rows = sorted(pairs, key=lambda pair: order.index(pair[0]))
+    rows = sorted(pairs, key=lambda pair: _place(pair[0]))
     return pd.DataFrame(
         {
             (metric.label, kind): [values.get((*row, metric.name), "–") for row in rows]
@@ -59,9 +67,15 @@ def table1(
     )
 
 
+def _place(model: str) -> tuple[int, int]:
+    """The paper's order of rows: baselines, GEARS and the like, then the models on embeddings."""
+    if model not in MODELS:
+        return 1, 0
+    return 2 * MODELS[model].uses_embedding, list(MODELS).index(model)
+
+
 def _label(model: str, embedding: str) -> str:
-    label = MODELS[model].label if model in MODELS else PUBLISHED_ONLY[model]
-    return label if embedding == NO_EMBEDDING else f"{label}, {pretty(embedding)}"
+    return label(model) if embedding == NO_EMBEDDING else f"{label(model)}, {pretty(embedding)}"
 
 
 def _mean_and_error(mean: float, error: float) -> str:

@@ -5,13 +5,13 @@ import plotly.graph_objects as go
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.figures.equal_axes import equal_axes
-from llmpert.figures.theme import BASELINE_COLORS, SOURCE_COLORS, finish
+from llmpert.figures.theme import GREY, SOURCE_COLORS, finish
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
 
 LOOKS = {
     OURS: (SOURCE_COLORS[0], "circle"),
     RIVAL: (SOURCE_COLORS[1], "diamond"),
-    TIE: (BASELINE_COLORS["mean"], "x"),
+    TIE: (GREY, "x"),
 }
 """Blue and orange by winner; the shape says the same."""
 
@@ -66,10 +66,7 @@ def head_to_head(
             hovertemplate=f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})<extra></extra>",
         )  # fmt: skip
-    words = title(Tally.of(table), ours)
-    if note:
-        words += f'<br><span style="font-size:12px">{note}</span>'
-    return finish(figure, words, simulated, height=640)
+    return finish(figure, title(Tally.of(table), ours), simulated, height=640, note=note)
 
 
 def title(tally: Tally, ours: str) -> str:

@@ -1,6 +1,7 @@
 """Figure 2: classes of models on each embedding."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,11 +9,22 @@ from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, pretty
-from llmpert.figures.theme import BASELINE_COLORS, finish
-from llmpert.models.registry import MODELS
+from llmpert.figures.equal_axes import LEGEND_BELOW
+from llmpert.figures.theme import finish, in_two_lines, styles
+from llmpert.models.registry import label
 
-MODEL_COLORS = {"knn": "#d95f02", "linear": "#8e4fa8", "gp-paper": "#b8860b", "gp": "#2b83ba"}
-MODEL_SYMBOLS = {"knn": "square", "linear": "diamond", "gp-paper": "triangle-up", "gp": "circle"}
+MODEL_LOOKS = {
+    "knn": ("#d95f02", "square"),
+    "linear": ("#8e4fa8", "diamond"),
+    "ridge": ("#c2527f", "triangle-down"),
+    "components": ("#17a2a2", "star"),
+    "gp-paper": ("#b8860b", "triangle-up"),
+    "gp": ("#2b83ba", "circle"),
+}
+"""Colour and marker of the models that use an embedding, in their order along the axis."""
+WIDTH = 0.8
+"""Of the markers of one embedding, as a share of its place on the axis."""
+COLUMNS = 2
 
 
 def model_classes(
@@ -20,7 +32,7 @@ def model_classes(
 ) -> go.Figure:
     """One panel a metric: embeddings along x, one marker a model with its error bar.
 
-    Dashed lines are the models that use no embedding.
+    Lines across are the models that use no embedding and the methods run elsewhere.
 
     Parameters
     ----------
@@ -30,50 +42,63 @@ def model_classes(
         Which results to draw.
     """
     cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
-    embeddings = [e for e in cell["embedding"].drop_duplicates() if e != NO_EMBEDDING]
-    models = [m for m in MODEL_COLORS if m in set(cell["model"])]
+    pairs = list(cell[["model", "embedding"]].itertuples(index=False, name=None))
+    across = {m: look for (m, e), look in styles(pairs).items() if e == NO_EMBEDDING}
+    embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))
+    models = [m for m in MODEL_LOOKS if m in set(cell["model"])]
+    rows = ceil(len(metrics) / COLUMNS)
     figure = make_subplots(
-        cols=len(metrics), subplot_titles=[m.label for m in metrics], horizontal_spacing=0.06
-    )
-    for column, metric in enumerate(metrics, start=1):
-        panel = cell[cell["metric"] == metric.name]
+        rows=rows, cols=min(len(metrics), COLUMNS),
+        subplot_titles=[in_two_lines(m.label) for m in metrics],
+        shared_xaxes=True, horizontal_spacing=0.12, vertical_spacing=0.15,
+    )  # fmt: skip
+    labelled: set[str] = set()
+    for at_metric, metric in enumerate(metrics):
+        place = {"row": at_metric // COLUMNS + 1, "col": at_metric % COLUMNS + 1}
+        panel = cell[(cell["metric"] == metric.name) & cell["mean"].notna()]
+        values = panel.set_index(["model", "embedding"])
         for at, model in enumerate(models):
-            points = panel[panel["model"] == model].set_index("embedding").reindex(embeddings)
+            color, symbol = MODEL_LOOKS[model]
+            points = values.reindex([(model, e) for e in embeddings])
             # Side by side within each embedding's place on the axis.
-            offset = (at - (len(models) - 1) / 2) * 0.18
-            label = MODELS[model].label
+            offset = (at - (len(models) - 1) / 2) * WIDTH / len(models)
             figure.add_scatter(
                 x=[i + offset for i in range(len(embeddings))], y=points["mean"],
-                error_y={"type": "data", "array": points["ci95"], "thickness": 1.5, "width": 4},
-                mode="markers", name=label, legendgroup=model, showlegend=column == 1,
-                marker={"color": MODEL_COLORS[model], "symbol": MODEL_SYMBOLS[model], "size": 11},
-                customdata=[[pretty(e)] for e in embeddings],
-                hovertemplate=f"{label} on %{{customdata[0]}}<br>{metric.label}: "
-                "%{y:.3f}<extra></extra>",
-                row=1, col=column,
+                error_y={"type": "data", "array": points["ci95"], "thickness": 1.5, "width": 3},
+                mode="markers", name=label(model), legendgroup=model,
+                showlegend=model not in labelled,
+                marker={"color": color, "symbol": symbol, "size": 9},
+                customdata=points["ci95"], text=[pretty(e) for e in embeddings],
+                hovertemplate=f"{label(model)} on %{{text}}<br>{metric.label}: "
+                "%{y:.3f} ± %{customdata:.3f}<extra></extra>",
+                **place,
             )  # fmt: skip
-        for model, color in BASELINE_COLORS.items():
-            value = panel.loc[panel["model"] == model, "mean"]
-            if value.empty:
+            labelled.add(model)
+        for model, look in across.items():
+            found = panel[(panel["model"] == model) & (panel["embedding"] == NO_EMBEDDING)]
+            if found.empty:
                 continue
-            label = MODELS[model].label
+            mean, error = found["mean"].iloc[0], found["ci95"].iloc[0]
             figure.add_scatter(
-                x=[-0.5, len(embeddings) - 0.5], y=[value.iloc[0]] * 2, mode="lines",
-                line={"color": color, "dash": "dash" if model == "mean" else "dot", "width": 2},
-                name=label, legendgroup=model, showlegend=column == 1,
-                hovertemplate=f"{label}<br>{metric.label}: %{{y:.3f}}<extra></extra>",
-                row=1, col=column,
+                x=[-0.5, len(embeddings) - 0.5], y=[mean] * 2, mode="lines",
+                line={"color": look.color, "dash": look.dash, "width": 2},
+                name=look.label, legendgroup=model, showlegend=model not in labelled,
+                hovertemplate=f"{look.label}<br>{metric.label}: "
+                f"%{{y:.3f}} ± {error:.3f}<extra></extra>",
+                **place,
             )  # fmt: skip
+            labelled.add(model)
     figure.update_xaxes(
         tickvals=list(range(len(embeddings))),
         ticktext=["<br>+ ".join(e.split("+")) for e in embeddings],
         range=[-0.5, len(embeddings) - 0.5],
     )
-    figure.update_layout(legend={"orientation": "h", "y": -0.22, "x": 0})
+    figure.update_annotations(font_size=13)
+    figure.update_layout(legend=LEGEND_BELOW)
     return finish(
         figure,
-        f"Model classes by embedding: {line}, {train_size:,} training perturbations"
-        " (bars: 1.96 standard errors)",
+        f"Model classes by embedding: {line}",
         simulated,
-        height=460,
+        height=170 + 270 * rows,
+        note=f"{train_size:,} training perturbations; bars: 1.96 standard errors",
     )

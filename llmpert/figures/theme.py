@@ -1,28 +1,42 @@
 """One look for all figures: colours, line styles, the "simulated" mark, export settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
 from llmpert.evaluation.results import NO_EMBEDDING, pretty
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import MODELS, label
 
 # Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
 # colour vision, and by lightness where there is no colour. Each source also has its own marker.
 SOURCE_COLORS = ("#2b83ba", "#d95f02", "#8e4fa8", "#b8860b", "#17a2a2", "#c2527f", "#6b7a1e")
 SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross")
-MODEL_DASHES = {
+EMBEDDED_DASHES = {
     "gp": "solid",
     "gp-paper": "dashdot",
+    "components": "longdashdot",
+    "ridge": "longdash",
     "linear": "dash",
     "knn": "dot",
-    "mean": "longdash",
-    "random": "dot",
 }
-BASELINE_COLORS = {"mean": "#6c757d", "random": "#9aa0a6"}
-BASELINE_SYMBOLS = {"mean": "line-ew-open", "random": "x"}
+"""Of models that use an embedding: their colour and marker are the embedding's."""
+BASELINES = {
+    "mean": ("#6c757d", "line-ew-open", "longdash"),
+    "random": ("#9aa0a6", "x", "dot"),
+    "no-change": ("#848c94", "asterisk-open", "dash"),
+}
+"""Colour, marker and dash of the models that use none: greys."""
+GREY = BASELINES["mean"][0]
+# Methods run elsewhere take these in turn. The lengths have no common divisor but 1, so that looks
+# repeat after 84 methods only; the first seven differ in their marker.
+OTHER_COLORS = ("#a0622d", "#7a6ff0", "#5c7a99")
+OTHER_SYMBOLS = (
+    "pentagon", "bowtie", "star-triangle-down", "hourglass", "triangle-left", "octagon",
+    "star-diamond",
+)  # fmt: skip
+OTHER_DASHES = ("solid", "dashdot", "longdashdot", "14px,3px,2px,3px,2px,3px")
 MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
 DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
@@ -46,27 +60,40 @@ class Style:
     dash: str
 
 
-def style(model: str, embedding: str, embeddings: Sequence[str]) -> Style:
-    """The look of a model on an embedding.
+def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
+    """The look of every series of a figure, a (model, embedding) pair each, no two alike.
 
-    Colour and marker say which embedding, the line's dash which model; grey is for models that use
-    no embedding.
+    Colour and marker say which embedding, the line's dash which model. Grey is for models that use
+    no embedding; methods run elsewhere have colours, markers and dashes of their own.
 
     Parameters
     ----------
-    embeddings:
-        All embeddings in the figure, in the order that colours are given out.
+    series:
+        All that the figure may show, whether it is drawn or not: embeddings and methods run
+        elsewhere are given their looks in this order.
     """
-    label = MODELS[model].label
-    if embedding == NO_EMBEDDING:
-        return Style(label, BASELINE_COLORS[model], BASELINE_SYMBOLS[model], MODEL_DASHES[model])
-    at = list(embeddings).index(embedding)
-    return Style(
-        f"{label}, {pretty(embedding)}",
-        SOURCE_COLORS[at % len(SOURCE_COLORS)],
-        SOURCE_SYMBOLS[at % len(SOURCE_SYMBOLS)],
-        MODEL_DASHES[model],
-    )
+    pairs = list(dict.fromkeys(series))
+    embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))
+    others = list(dict.fromkeys(m for m, _ in pairs if m not in MODELS))
+    looks = {}
+    for model, embedding in pairs:
+        if model in others:
+            at = others.index(model)
+            look = [turn[at % len(turn)] for turn in (OTHER_COLORS, OTHER_SYMBOLS, OTHER_DASHES)]
+        elif embedding == NO_EMBEDDING:
+            look = list(BASELINES[model])
+        else:
+            at = embeddings.index(embedding)
+            look = [turn[at % len(turn)] for turn in (SOURCE_COLORS, SOURCE_SYMBOLS)]
+            look.append(EMBEDDED_DASHES[model])
+        on = "" if embedding == NO_EMBEDDING else f", {pretty(embedding)}"
+        looks[model, embedding] = Style(label(model) + on, *look)
+    return looks
+
+
+def in_two_lines(label: str) -> str:
+    """A metric's label for the head of a narrow panel: broken after its comma."""
+    return label.replace(", ", ",<br>", 1)
 
 
 def translucent(color: str, alpha: float) -> str:
@@ -75,11 +102,16 @@ def translucent(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Figure:
+def finish(
+    figure: go.Figure, title: str, simulated: bool, height: int, note: str = ""
+) -> go.Figure:
     """Give a figure its title, font, margins and, where due, the mark "simulated data".
 
-    The mark is part of the figure's title, so that no export can lose it.
+    The mark is part of the figure's title, so that no export can lose it; so is the note, in small
+    type: a narrow figure has no room for both in one line.
     """
+    if note:
+        title += f'<br><span style="font-size:12px">{note}</span>'
     if simulated:
         title += f'<br><span style="font-size:12px;color:{MARK}">SIMULATED DATA</span>'
     figure.update_layout(
@@ -89,7 +121,7 @@ def finish(figure: go.Figure, title: str, simulated: bool, height: int) -> go.Fi
         },
         font={"family": FONT, "size": 13},
         height=height,
-        margin={"l": 10, "r": 10, "t": 90, "b": 10},
+        margin={"l": 10, "r": 10, "t": 72 + 18 * (bool(note) + 1), "b": 10},
         hoverlabel={"namelength": -1},
     )  # fmt: skip
     return figure

@@ -11,6 +11,7 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
+from llmpert.models import label
 from llmpert.ui import present
 
 SelectionMode = Literal["points", "box", "lasso"]
@@ -121,6 +122,23 @@ def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> Non
             mime="text/csv",
             on_click="ignore",
             key=f"{name}-csv",
+        )
+
+
+def left_out(summary: pd.DataFrame) -> None:
+    """A sentence on values that are not defined and so in no mean, by model.
+
+    Parameters
+    ----------
+    summary:
+        From `llmpert.evaluation.results.summarise`.
+    """
+    counts = summary.groupby("model", observed=True)["undefined"].sum()
+    if counts.any():
+        which = ", ".join(f"{label(str(model))} {n:,}" for model, n in counts.items() if n)
+        st.caption(
+            "Values that are not defined (a constant prediction or measurement has no correlation)"
+            f" are left out of the means: {which}."
         )
 
 

@@ -9,29 +9,77 @@ METRICS = list(registry().values())
 def test_published_values_are_the_papers():
     values = published().set_index(["model", "embedding", "metric"])["value"]
     assert values["gp-paper", "text+sequence", "pearson_top20"] == 0.412
-    assert values["gears", "none", "mae_all"] == 0.068
+    assert values["GEARS", "none", "mae_all"] == 0.068
     assert len(values) == 6 * len(METRICS)
     assert set(published()["metric"]) == set(registry())
 
 
-def test_computed_and_published_stand_side_by_side():
-    summary = pd.DataFrame(
+ALL_GENES = registry()["pearson_all"].label
+
+
+def summary(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Model, embedding, mean and standard error of one metric."""
+    return pd.DataFrame(
         [
             {"line": "L", "embedding": e, "model": m, "train_size": 10, "metric": "pearson_all",
              "mean": mean, "se": se}
-            for m, e, mean, se in (
-                ("mean", "none", 0.25, 0.011),
-                ("gp", "text", float("nan"), float("nan")),
-                ("gp", "other", 0.5, float("nan")),
-            )
+            for m, e, mean, se in rows
         ]
     )  # fmt: skip
-    table = table1(summary, "L", 10, METRICS)
-    all_genes = registry()["pearson_all"].label
-    assert table.loc["Non-control mean", (all_genes, "computed")] == "0.250 ± 0.011"
-    assert table.loc["Non-control mean", (all_genes, "published")] == "0.264"
-    assert table.loc["Gaussian process, text", (all_genes, "computed")] == "not defined"
-    assert table.loc["Gaussian process, other", (all_genes, "computed")] == "0.500"
-    assert table.loc["Gaussian process, other", (all_genes, "published")] == "–"
-    assert table.loc["GEARS", (all_genes, "computed")] == "–"
-    assert list(table.index)[:3] == ["Random perturbation", "Non-control mean", "GEARS"]
+
+
+OURS = summary(
+    ("mean", "none", 0.25, 0.011),
+    ("no-change", "none", float("nan"), float("nan")),
+    ("gp", "text", float("nan"), float("nan")),
+    ("gp", "other", 0.5, float("nan")),
+    ("ridge", "text", 0.3, 0.0001),
+)
+
+
+def test_computed_and_published_stand_side_by_side():
+    table = table1(OURS, "L", 10, METRICS)
+    assert table.loc["Non-control mean", (ALL_GENES, "computed")] == "0.250 ± 0.011"
+    assert table.loc["Non-control mean", (ALL_GENES, "published")] == "0.264"
+    assert table.loc["No change", (ALL_GENES, "computed")] == "not defined"
+    assert table.loc["Gaussian process, text", (ALL_GENES, "computed")] == "not defined"
+    assert table.loc["Gaussian process, other", (ALL_GENES, "computed")] == "0.500"
+    assert table.loc["Gaussian process, other", (ALL_GENES, "published")] == "–"
+    assert table.loc["Ridge regression, text", (ALL_GENES, "computed")] == "0.300 ± <0.001"
+    assert list(table.index)[:4] == [
+        "Random perturbation",
+        "No change",
+        "Non-control mean",
+        "GEARS",
+    ]
+
+
+def test_gears_has_its_published_values_where_nobody_ran_it():
+    table = table1(OURS, "L", 10, METRICS)
+    assert table.loc["GEARS", (ALL_GENES, "computed")] == "–"
+    assert table.loc["GEARS", (ALL_GENES, "published")] == "0.202"
+
+
+def test_a_method_run_elsewhere_has_one_row_beside_its_published_values():
+    ran = summary(("GEARS", "none", 0.123, 0.004), ("Example", "none", 0.4, 0.01))
+    table = table1(pd.concat([OURS, ran]), "L", 10, METRICS)
+    assert list(table.loc["GEARS", ALL_GENES]) == ["0.123 ± 0.004", "0.202"]
+    assert list(table.loc["Example", ALL_GENES]) == ["0.400 ± 0.010", "–"]
+    assert list(table.index)[3:5] == ["GEARS", "Example"]
+    assert not table.index.duplicated().any()
+
+
+def test_imported_values_are_published_ones():
+    imported = pd.DataFrame(
+        {
+            "model": ["GEARS (published)"] * 2,
+            "metric": ["pearson_all", "pearson_top20"],
+            "value": [0.3456, float("nan")],
+        }
+    )
+    table = table1(OURS, "L", 10, METRICS, imported)
+    row = table.loc["GEARS (published)"]
+    assert list(row[ALL_GENES]) == ["–", "0.346"]
+    assert list(row[registry()["pearson_top20"].label]) == ["–", "not defined"]
+    assert list(row[registry()["mae_all"].label]) == ["–", "–"]
+    assert table.loc["GEARS", (ALL_GENES, "published")] == "0.202"

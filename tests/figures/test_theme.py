@@ -1,9 +1,14 @@
 """The look that figures share."""
 
 import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from plotly.subplots import make_subplots
 
-from llmpert.figures.theme import LARGE, enlarged, finish
+from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.figures.theme import LARGE, OTHER_SYMBOLS, enlarged, finish, in_two_lines, styles
+from llmpert.models import MODELS
 
 
 def figure() -> go.Figure:
@@ -33,3 +38,62 @@ def test_a_larger_copy_leaves_the_figure_alone():
     before = chart.to_json()
     enlarged(chart)
     assert chart.to_json() == before
+
+
+EMBEDDINGS = ["text", "sequence", "go", "text+sequence"]
+OURS = [
+    (name, e)
+    for name, spec in MODELS.items()
+    for e in (EMBEDDINGS if spec.uses_embedding else [NO_EMBEDDING])
+]
+names = st.text(min_size=1, max_size=12).filter(lambda name: name not in MODELS)
+
+
+@given(st.lists(names, max_size=40, unique=True), st.data())
+def test_no_two_series_of_a_figure_look_alike(others, data):
+    series = data.draw(st.permutations([*OURS, *((name, NO_EMBEDDING) for name in others)]))
+    looks = styles(series)
+    assert list(looks) == series
+    assert len({(look.color, look.symbol, look.dash) for look in looks.values()}) == len(looks)
+    ours, theirs = ([looks[s] for s in looks if (s[0] in MODELS) == known] for known in (1, 0))
+    # Methods run elsewhere share neither colour nor marker with any model of ours.
+    assert not {look.color for look in ours} & {look.color for look in theirs}
+    assert not {look.symbol for look in ours} & {look.symbol for look in theirs}
+    # Told apart without colour too: all of ours, and the first methods run elsewhere.
+    assert len({(look.symbol, look.dash) for look in ours}) == len(ours)
+    first = [look.symbol for look in theirs[: len(OTHER_SYMBOLS)]]
+    assert len(set(first)) == len(first)
+
+
+def test_looks_follow_the_order_of_appearance_and_names_the_registry():
+    looks = styles([("GEARS", "none"), ("gp", "go"), ("mean", "none"), ("Other", "none")])
+    assert [look.label for look in looks.values()] == [
+        "GEARS",
+        "Gaussian process, go",
+        "Non-control mean",
+        "Other",
+    ]
+    again = styles([("Other", "none"), ("GEARS", "none")])
+    assert again["Other", "none"].color == looks["GEARS", "none"].color
+
+
+def test_plotly_draws_every_look():
+    for look in styles([*OURS, *((f"method {n}", NO_EMBEDDING) for n in range(90))]).values():
+        go.Scatter(
+            line={"color": look.color, "dash": look.dash},
+            marker={"color": look.color, "symbol": look.symbol},
+        )
+
+
+def test_a_note_and_the_mark_are_lines_of_the_title():
+    chart = finish(go.Figure(), "What it shows", simulated=True, height=400, note="how")
+    first, second, third = chart.layout.title.text.split("<br>")
+    assert (first, "how" in second, "SIMULATED DATA" in third) == ("What it shows", True, True)
+    assert chart.layout.margin.t > finish(go.Figure(), "", True, 400).layout.margin.t
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("MAE, all genes", "MAE,<br>all genes"), ("Share", "Share")]
+)
+def test_labels_break_after_their_comma(label, expected):
+    assert in_two_lines(label) == expected
