@@ -12,12 +12,12 @@ from llmpert.insight.head_to_head import (
     common_metrics,
     default_pair,
     methods,
+    methods_elsewhere,
     pairs,
-    published_methods,
     short_labels,
     strongest,
 )
-from llmpert.ui import controls, show
+from llmpert.ui import controls, elsewhere, show
 from llmpert.ui.head_to_head import (
     by_gene_set,
     choose_method,
@@ -27,8 +27,8 @@ from llmpert.ui.head_to_head import (
     not_like_with_like,
     open_gene,
     origin,
-    published,
     results,
+    results_elsewhere,
 )
 
 FDR = 0.05
@@ -42,8 +42,8 @@ show.heading(
     " has the higher value. Click a dot to open its gene.",
     dataset,
 )
-others = published(dataset, line)
-offered = methods(dataset.embedding_choices) + published_methods(others)
+others = results_elsewhere(dataset, line, size)
+offered = methods(dataset.embedding_choices) + methods_elsewhere(others)
 with show.errors_as_sentences():
     first, second = default_pair(offered)
 top = st.columns(2)
@@ -51,6 +51,9 @@ with top[0]:
     ours = choose_method("Method", "ours", offered, first)
 with top[1]:
     rival = choose_method("Against", "rival", offered, second)
+missing = elsewhere.other_sizes(dataset, line, size)
+if missing:
+    st.caption(missing)
 if ours == rival:
     st.info("Both sides are the same method: choose two different ones.", icon=":material/info:")
     st.stop()
@@ -85,11 +88,11 @@ named = table.drop(columns="winner").set_axis(
 )
 named["winner"] = table["winner"].replace({OURS: our_name, RIVAL: rival_name})
 compared = f"{ours.label} against {rival.label} in {line}"
-if about:
+if not (ours.published and rival.published):
     compared += f", {size:,} training perturbations"
 everything = len(table) == len(both)
 scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
-source = origin(dataset, line, ours, rival)
+source = origin(dataset, line, size, ours, rival)
 caption = f"{source} {show.caption(dataset, about)}".strip()
 name = f"{ours.slug}-{rival.slug}-{metric.name}-{line}-{size}-{percent}"
 if source:

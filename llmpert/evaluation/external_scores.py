@@ -1,6 +1,6 @@
 """Predictions made elsewhere, matched with a screen and scored as every other model is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -198,23 +198,23 @@ def scores(
     )[list(COLUMNS)]
 
 
-def at_size(
-    every: Sequence[ExternalPredictions], size: int, sizes: Sequence[int]
-) -> dict[str, ExternalPredictions]:
-    """Method -> its predictions of a training size, where it has any.
+def by_size(
+    every: Iterable[ExternalPredictions], sizes: Sequence[int]
+) -> dict[tuple[str, int], ExternalPredictions]:
+    """(method, training size) -> its predictions.
 
     Parameters
     ----------
     every:
         Predictions of one line.
-    size:
-        One of `sizes`, that a page offers; predictions trained on another number count as the size
-        that `llmpert.evaluation.splits.counted_as` says. Of several the nearest is taken.
+    sizes:
+        Those of pages. What was trained on another number counts as the size that
+        `llmpert.evaluation.splits.counted_as` says; of several that do the nearest is taken.
     """
-    found: dict[str, ExternalPredictions] = {}
+    found: dict[tuple[str, int], ExternalPredictions] = {}
     for one in every:
-        known = found.get(one.method)
-        nearer = known is None or abs(one.train_size - size) < abs(known.train_size - size)
-        if counted_as(one.train_size, sizes) == size and nearer:
-            found[one.method] = one
+        size = counted_as(one.train_size, sizes)
+        known = found.setdefault((one.method, size), one)
+        if abs(one.train_size - size) < abs(known.train_size - size):
+            found[one.method, size] = one
     return found

@@ -11,15 +11,15 @@ from scipy.stats import false_discovery_control, rankdata, wilcoxon
 
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric, registry
-from llmpert.evaluation.results import NO_EMBEDDING, pretty
-from llmpert.models.registry import MODELS
+from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, pretty
+from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
 
 OURS, RIVAL, TIE, UNDEFINED = "ours", "rival", "tie", "not defined"
 """Who wins a perturbation: nobody where the values are equal, or one of them is not defined."""
 
-RIVAL_MODEL = "linear"
-"""The model that `gp` is compared with at first."""
+RIVAL_MODELS = ("GEARS", "linear")
+"""What `gp` is compared with at first: the first of these that there is, GEARS as in the paper."""
 
 SMALLEST_SET = 6
 """Differences that a gene set needs: with fewer no outcome of the signed-rank test has p < 0.05."""
@@ -32,7 +32,8 @@ SAME_EFFECT = 1e-5
 class Method:
     """A model on an embedding; `NO_EMBEDDING` for a model that uses none.
 
-    A model that the registry does not have was run elsewhere.
+    A model that the registry does not have was run elsewhere: its predictions were imported and are
+    scored here, like with like, or only its published values were.
     """
 
     model: str
@@ -40,13 +41,18 @@ class Method:
 
     @property
     def published(self) -> bool:
-        """Whether its results were imported (`llmpert.evaluation.published`), not computed here."""
-        return self.model not in MODELS
+        """Whether its values were published (`llmpert.evaluation.published`), not computed here."""
+        return self.model.endswith(PUBLISHED)
+
+    @property
+    def external(self) -> bool:
+        """Whether its predictions were made elsewhere (`llmpert.evaluation.external`)."""
+        return self.model not in MODELS and not self.published
 
     @property
     def model_label(self) -> str:
-        """The model for people: "Gaussian process", "GEARS (published)"."""
-        return self.model if self.published else MODELS[self.model].label
+        """The model for people: "Gaussian process", "GEARS", "GEARS (published)"."""
+        return label(self.model)
 
     @property
     def label(self) -> str:
@@ -69,8 +75,8 @@ def methods(embeddings: Sequence[str]) -> list[Method]:
     ]
 
 
-def published_methods(results: pd.DataFrame) -> list[Method]:
-    """The methods of published results (`Published.results`), in their order."""
+def methods_elsewhere(results: pd.DataFrame) -> list[Method]:
+    """The methods of results of methods that were run elsewhere, in their order."""
     return [Method(model) for model in results["model"].unique()]
 
 
@@ -80,7 +86,7 @@ def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[s
     Parameters
     ----------
     results:
-        Published ones (`Published.results`); methods computed here have every metric.
+        Those of published methods are among them; any other method has every metric.
     """
     metrics = list(registry())
     for method in (ours, rival):
@@ -91,7 +97,7 @@ def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[s
 
 
 def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
-    """Ours and its rival for a first view: `gp` on the last embedding, and `RIVAL_MODEL`.
+    """Ours and its rival for a first view: `gp` on the last embedding, and one of `RIVAL_MODELS`.
 
     A rival that uses an embedding has the same one. No published method is among them where two
     others are: comparing one with a method computed here needs an explanation.
@@ -105,7 +111,8 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
         raise InputError(f"Expected at least two methods to compare, found {len(offered)}.")
     offered = sorted(offered, key=lambda method: method.published)
     ours = next((m for m in reversed(offered) if m.model == "gp"), offered[-1])
-    preferred = [m for m in offered if m == Method(RIVAL_MODEL, ours.embedding)]
+    rivals = [Method(m, e) for m in RIVAL_MODELS for e in (ours.embedding, NO_EMBEDDING)]
+    preferred = [rival for rival in rivals if rival in offered]
     return ours, next(m for m in [*preferred, *offered] if m != ours)
 
 

@@ -13,9 +13,13 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import SIMULATED, Dataset
 from llmpert.evaluation.experiment import Experiment, FittedModel
+from llmpert.evaluation.external import ExternalPredictions
+from llmpert.evaluation.external_scores import by_size, scores
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
-from llmpert.evaluation.results import Results, summarise
+from llmpert.evaluation.published import ROWS
+from llmpert.evaluation.results import COLUMNS, Results, summarise
+from llmpert.evaluation.splits import counted_as
 from llmpert.evaluation.store import ResultsStore
 from llmpert.storage import shipped
 
@@ -71,12 +75,36 @@ def fitted(name: str, stamp: float, line: str, embedding: str, model: str) -> Fi
 def training_sizes(data: Dataset) -> list[int]:
     """The paper's training sizes as far as the data go, and the largest one where they end early.
 
-    A largest size within a tenth of the one before it would add a point but no information.
+    A largest size that counts as the one before it would add a point but no information.
     """
     first = experiment(data.name, next(iter(data.screens)), data.embedding_choices[0])
     largest = first.largest_training_size
     sizes = [size for size in PAPER_SIZES if size <= largest]
-    return sizes if sizes and largest <= 1.1 * sizes[-1] else [*sizes, largest]
+    return sizes if counted_as(largest, sizes) in sizes else [*sizes, largest]
+
+
+def external(data: Dataset, line: str, size: int) -> dict[str, ExternalPredictions]:
+    """Methods that were run elsewhere with a training size of the pages -> their predictions."""
+    found = by_size(data.external.get(line, ()), training_sizes(data))
+    return {method: one for (method, of), one in found.items() if of == size}
+
+
+def external_results(data: Dataset, line: str) -> pd.DataFrame:
+    """Scores of all methods that were run elsewhere on a line: the columns `COLUMNS`.
+
+    Training sizes are those of the pages where they count as one of these.
+    """
+    return _external_results(data.name, datasets.stamp(data.name), line)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Scoring predictions made elsewhere …")
+def _external_results(name: str, stamp: float, line: str) -> pd.DataFrame:
+    data = load(name)
+    found = by_size(data.external.get(line, ()), training_sizes(data))
+    # All embeddings share the perturbations, hence folds and scored genes.
+    judge = experiment(name, line, data.embedding_choices[-1])
+    parts = [scores(one, judge, size) for (_, size), one in found.items()]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
 @dataclass
@@ -92,15 +120,36 @@ def _finished() -> _Finished:
     return _Finished(OrderedDict(), Lock())
 
 
+def published_results(data: Dataset, line: str) -> pd.DataFrame:
+    """Published results on the perturbations of a line's screen: the columns `ROWS`."""
+    return _published_results(data.name, datasets.stamp(data.name), line)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Finding the genes of published results …")
+def _published_results(name: str, stamp: float, line: str) -> pd.DataFrame:
+    data = load(name)
+    if line not in data.published:
+        return pd.DataFrame(columns=list(ROWS))
+    return data.published[line].within(data.screens[line].perturbations).results()
+
+
 def summary(
-    data: Dataset, lines: list[str], models: list[str], sizes: list[int]
+    data: Dataset, lines: list[str], models: list[str], sizes: list[int] | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Summarised results on all embeddings of a data set, and what they are about.
+
+    Those of methods that were run elsewhere are among them.
+
+    Parameters
+    ----------
+    sizes:
+        Training sizes; by default those of the pages, and whatever else methods that were run
+        elsewhere were trained on.
 
     Fits that were never made are made now, under a progress bar; each is kept at once, so leaving
     the page loses at most the one in hand.
     """
-    key = (data.name, datasets.stamp(data.name), *lines, *models, *sizes)
+    key = (data.name, datasets.stamp(data.name), *lines, *models, *(sizes or ()))
     finished = _finished()
     with finished.lock:
         known = finished.kept.get(key)
@@ -113,12 +162,17 @@ def summary(
     ]
     # At the largest size every repeat would be the same training set, give or take one.
     largest = min(e.largest_training_size for e in experiments)
-    below = [size for size in sizes if size < largest]
+    asked = training_sizes(data) if sizes is None else sizes
+    below = [size for size in asked if size < largest]
     fits = grid(experiments, models, below, REPEATS) if below else []
-    if len(below) < len(sizes):
+    if len(below) < len(asked):
         fits += grid(experiments, models, [largest], 1)
     results = made(fits)
-    entry = (summarise(results.table), results.about)
+    elsewhere = [external_results(data, line) for line in lines]
+    if sizes is not None:
+        elsewhere = [rows[rows["train_size"].isin(sizes)] for rows in elsewhere]
+    parts = [summarise(rows) for rows in (results.table, *elsewhere) if len(rows)]
+    entry = (pd.concat(parts, ignore_index=True), results.about)
     with finished.lock:
         finished.kept[key] = entry
         while len(finished.kept) > 32:

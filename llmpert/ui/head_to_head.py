@@ -16,6 +16,7 @@ from llmpert.evaluation.published import ROWS
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.insight.head_to_head import Method, Tally, effect_size, sets_won
 from llmpert.ui import data as shared
+from llmpert.ui import elsewhere
 from llmpert.ui.gene_sets import sets_of
 
 
@@ -30,8 +31,8 @@ def choose_method(label: str, key: str, offered: list[Method], default: Method) 
         index=index,
         key=key,
         bind="query-params",
-        help="A model and the embedding that it knows the genes by; or a method that was run"
-        " elsewhere, by its imported results: *(published)*.",
+        help="A model and the embedding that it knows the genes by; a method that was run"
+        " elsewhere, by its imported predictions; or by its published results: *(published)*.",
     )
     return by_label.get(chosen, default)
 
@@ -64,17 +65,16 @@ def _settle(key: str, offered: Collection[str], default: str) -> bool:
     return gone
 
 
-def published(data: Dataset, line: str) -> pd.DataFrame:
-    """Published results on the perturbations of a line's screen; empty where there are none."""
-    return _published(data.name, datasets.stamp(data.name), line)
+def results_elsewhere(data: Dataset, line: str, size: int) -> pd.DataFrame:
+    """Results of all methods that were run elsewhere, on the perturbations of a line's screen.
 
-
-@st.cache_resource(max_entries=16, show_spinner="Finding the genes of published results …")
-def _published(name: str, stamp: float, line: str) -> pd.DataFrame:
-    data = shared.load(name)
-    if line not in data.published:
-        return pd.DataFrame(columns=list(ROWS))
-    return data.published[line].within(data.screens[line].perturbations).results()
+    Predictions that were made with this training size, scored here; and published values. The
+    columns are `ROWS`.
+    """
+    predicted = shared.external_results(data, line)
+    rows = predicted.loc[predicted["train_size"] == size, list(ROWS)]
+    parts = [part for part in (rows, shared.published_results(data, line)) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else rows
 
 
 def results(
@@ -86,12 +86,12 @@ def results(
     """
     fits = []
     for method in methods:
-        if method.published:
+        if method.published or method.external:
             continue
         without = method.embedding == NO_EMBEDDING
         source = data.embedding_choices[-1] if without else method.embedding
         fits += grid([shared.experiment(data.name, line, source)], [method.model], [size])
-    others = published(data, line)
+    others = results_elsewhere(data, line, size)
     if not fits:
         return others, {}
     found = shared.made(fits)
@@ -130,15 +130,16 @@ def not_like_with_like(ours: Method, rival: Method) -> str:
     return "Not like with like: other preprocessing and training"
 
 
-def origin(data: Dataset, line: str, ours: Method, rival: Method) -> str:
-    """Where published values come from and what they can be compared with; "" without any."""
+def origin(data: Dataset, line: str, size: int, ours: Method, rival: Method) -> str:
+    """Where what was not computed here comes from and what it can be compared with; or ""."""
+    words = elsewhere.origin(data, line, size, {ours.model, rival.model})
     names = [method.model_label for method in (ours, rival) if method.published]
     if not names:
-        return ""
+        return words
     words = (
-        f"{' and '.join(names)}: values from {data.published[line].source}; where a perturbation"
-        " was tested in several splits, their mean. "
-    )
+        f"{words} {' and '.join(names)}: values from {data.published[line].source}; where a"
+        " perturbation was tested in several splits, their mean. "
+    ).lstrip()
     if len(names) == 2:
         return (
             f"{words}Two published methods are like with like: they share preprocessing and DE"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.external import ExternalPredictions
-from llmpert.evaluation.external_scores import at_size, check, matched, not_predicted, scores
+from llmpert.evaluation.external_scores import by_size, check, matched, not_predicted, scores
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.results import COLUMNS, summarise
 from llmpert.evaluation.splits import counted_as
@@ -242,6 +242,8 @@ def test_the_nearest_size_is_taken_where_several_count_as_one(experiment):
         return replace(elsewhere(experiment, "mean"), trained_on=names, method=method)
 
     every = [trained(95), trained(102), trained(108), trained(300), trained(200, "More")]
-    assert {m: p.train_size for m, p in at_size(every, 100, (100, 200)).items()} == {"Other": 102}
-    assert {m: p.train_size for m, p in at_size(every, 200, (100, 200)).items()} == {"More": 200}
-    assert at_size(every, 400, (100, 200, 400)) == {}
+    found = by_size(every, (100, 200))
+    assert {key: one.train_size for key, one in found.items()} == {
+        ("Other", 100): 102, ("Other", 300): 300, ("More", 200): 200,
+    }  # fmt: skip
+    assert by_size(every[::-1], (100, 200)) == found

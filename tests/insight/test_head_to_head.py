@@ -25,8 +25,8 @@ from llmpert.insight.head_to_head import (
     default_pair,
     effect_size,
     methods,
+    methods_elsewhere,
     pairs,
-    published_methods,
     sets_won,
     short_labels,
     strongest,
@@ -128,18 +128,31 @@ PUBLISHED = pd.DataFrame(
     ],
     columns=["model", "embedding", "perturbation", "metric", "value"],
 )
-GEARS, SCOUTER, OTHER = published_methods(PUBLISHED)
+GEARS, SCOUTER, OTHER = methods_elsewhere(PUBLISHED)
 
 
 def test_published_methods_are_offered_but_none_at_first():
     assert [m.label for m in (GEARS, SCOUTER)] == ["GEARS (published)", "Scouter (published)"]
     assert GEARS.published
-    assert not any(m.published for m in methods(["text"]))
+    assert not any(m.published or m.external for m in methods(["text"]))
     expected = (Method("gp", "text"), Method("linear", "text"))
     assert default_pair([*methods(["text"]), GEARS]) == expected
     assert default_pair([GEARS, *methods(["text"])]) == expected
     assert default_pair([GEARS, SCOUTER]) == (SCOUTER, GEARS)
     assert short_labels(GP, GEARS) == (MODELS["gp"].label, "GEARS (published)")
+
+
+def test_predictions_of_gears_are_the_first_rival_as_in_the_paper():
+    gears, other = Method("GEARS"), Method("A method")
+    assert gears.external
+    assert not gears.published
+    assert not GEARS.external
+    assert gears.label == "GEARS"
+    offered = [*methods(["text", "text+sequence"]), GEARS, other, gears]
+    assert default_pair(offered) == (GP, gears)
+    assert default_pair(offered[:-1]) == (GP, LINEAR)
+    assert common_metrics(GP, gears, PUBLISHED) == list(METRICS)
+    assert common_metrics(gears, GEARS, PUBLISHED) == ["pearson_top20", "mae_all"]
 
 
 def test_names_of_files_hold_nothing_odd():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import small
+from external import predictions, without
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
@@ -36,7 +37,7 @@ def elsewhere() -> Published:
     return Published("LineA", "peers.csv.gz", rows[["perturbation", "method", "metric", "value"]])
 
 
-def start(gene_sets=(), published=()):
+def start(gene_sets=(), published=(), external=()):
     import streamlit as st
 
     st.cache_resource.clear()
@@ -46,6 +47,7 @@ def start(gene_sets=(), published=()):
         [small.embedding("text"), small.embedding("sequence", seed=4)],
         gene_sets,
         published,
+        external,
     )
     return AppTest.from_file(APP, default_timeout=120)
 
@@ -238,3 +240,48 @@ def test_a_dot_of_a_published_method_opens_its_gene(monkeypatch):
     assert not app.exception
     (link,) = (e.proto.body for e in app.get("html"))
     assert 'href="gene?embedding=text%2Bsequence&amp;gene=KD001"' in link
+
+
+def test_the_first_view_is_against_gears_where_its_predictions_are_there():
+    made = predictions(small.screen("LineA"), train_size=32, folds=5)
+    made = without(made, "KD003")
+    other = predictions(small.screen("LineA"), "Half", train_size=20, folds=2)
+    app = start(external=[other, made], published=[elsewhere()])
+    app.query_params["strongest"] = "100"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="ours").value == "Gaussian process, text + sequence"
+    assert app.selectbox(key="rival").value == "GEARS"
+    options = app.selectbox(key="rival").options
+    assert options[-4:] == ["GEARS", GEARS, SCOUTER, ERRORS]
+    said = shown(app)
+    assert "Run elsewhere: GEARS with 32 training perturbations, 39 of 40 perturbations" in said
+    assert "Compared on the **39** perturbations of the screen's 40" in said
+    assert "Half was run with 20 training perturbations, not with 32." in said
+    assert "not like with like" not in said
+    assert app.selectbox(key="metric").options[-1] == "MAE, all genes"
+    table = app.dataframe[0].value
+    assert "KD003" not in set(table["perturbation"])
+    measured = small.screen("LineA").response
+    app.selectbox(key="metric").select("mae_all").run()
+    table = app.dataframe[0].value.set_index("perturbation")
+    for row in (0, 17):
+        # Thirty genes are measured and all are scored.
+        expected = abs(predictions(small.screen("LineA"), folds=5).delta[row] - measured[row])
+        assert table.loc[f"KD{row:03d}", "GEARS"] == pytest.approx(expected.mean(), rel=1e-5)
+
+
+def test_predictions_against_published_values_are_not_like_with_like():
+    made = predictions(small.screen("LineA"), folds=5)
+    app = start(external=[made], published=[elsewhere()])
+    app.query_params.update({"ours": "GEARS", "rival": GEARS})
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.selectbox(key="metric").options == ["Pearson, top 20 DE genes"]
+    assert "Run elsewhere: GEARS with 32" in shown(app)
+    assert "is not like with like" in shown(app)
+    assert "LineA, 32 training perturbations;" in shown(app)
+    app.selectbox(key="line").select("LineB").run()
+    assert app.selectbox(key="ours").value == "Gaussian process, text + sequence"
+    assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
+    assert not app.exception

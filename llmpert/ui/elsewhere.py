@@ -1,0 +1,61 @@
+"""Words on methods that were run elsewhere: where they come from, and where they have nothing."""
+
+from collections.abc import Collection
+
+from llmpert.datasets import Dataset
+from llmpert.evaluation.external import ExternalPredictions
+from llmpert.evaluation.external_scores import not_predicted
+from llmpert.ui import data as shared
+
+
+def origin(data: Dataset, line: str, size: int, methods: Collection[str] | None = None) -> str:
+    """Where methods come from that were run elsewhere with this training size; "" without any.
+
+    Parameters
+    ----------
+    methods:
+        Which of them; by default all.
+    """
+    found = shared.external(data, line, size)
+    chosen = {m: one for m, one in found.items() if methods is None or m in methods}
+    if not chosen:
+        return ""
+    tested = data.problem(line, data.embedding_choices[-1]).screen
+    said = []
+    for method, one in chosen.items():
+        words = method + (f" ({made_with(one)})" if made_with(one) else "")
+        words += f" with {one.train_size:,} training perturbations"
+        missing = len(not_predicted(one, tested))
+        if missing:
+            predicted = len(tested.perturbations) - missing
+            words += f", {predicted:,} of {len(tested.perturbations):,} perturbations predicted"
+        said.append(words)
+    return (
+        f"Run elsewhere: {'; '.join(said)}. Predictions of knockdowns that a method was not trained"
+        " on are scored here on the same genes and by the same metrics, like with like."
+    )
+
+
+def other_sizes(data: Dataset, line: str, size: int) -> str:
+    """Which methods were run elsewhere, but not with this training size; or ""."""
+    here = shared.external(data, line, size)
+    sizes: dict[str, list[str]] = {}
+    for one in data.external.get(line, ()):
+        if one.method not in here:
+            sizes.setdefault(one.method, []).append(f"{one.train_size:,}")
+    return "".join(
+        f" {method} was run with {' and '.join(with_)} training perturbations, not with {size:,}."
+        for method, with_ in sizes.items()
+    ).strip()
+
+
+def made_with(predictions: ExternalPredictions) -> str:
+    """What a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes"."""
+    about = predictions.about
+    versions, seconds = about.get("versions"), about.get("seconds")
+    said = []
+    if isinstance(versions, dict):
+        said.append(", ".join(f"{name} {version}" for name, version in versions.items()))
+    if isinstance(seconds, int | float):
+        said.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
+    return "; ".join(part for part in said if part)
