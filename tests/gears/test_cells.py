@@ -4,12 +4,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import small
 from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.gears import cells as module
 from llmpert.gears.cells import CONTROL, read_cells
-from tests import small
 
 GENES = small.names("OUT", 30)
 
