@@ -3,6 +3,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -284,6 +285,30 @@ def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
     kept = ResultsStore(tmp_path / "own", tmp_path / "pack.parquet").scores("k1")
     kept = kept.astype({"perturbation": object, **dict.fromkeys(kept.columns[1:], float)})
     pd.testing.assert_frame_equal(kept, written)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(-1, 3) | st.just(float("nan")), min_size=2, max_size=8))
+def test_a_pack_holds_every_score_to_half_a_thousandth(values):
+    with TemporaryDirectory() as folder:
+        source = ResultsStore(Path(folder) / "source")
+        names = [f"G{at}" for at in range(len(values))]
+        for key in ("k1", "k2"):
+            source.put_scores(key, pd.DataFrame({"perturbation": names, "mae_all": values}))
+        source.write_pack(Path(folder) / "pack.parquet", ["k1", "k2"])
+        store = ResultsStore(Path(folder) / "own", Path(folder) / "pack.parquet")
+        for key in ("k1", "k2"):
+            kept = store.scores(key)
+            assert list(kept["perturbation"]) == names
+            np.testing.assert_allclose(kept["mae_all"], values, rtol=0, atol=0.00051)
+
+
+def test_a_score_too_large_for_a_pack_is_refused(tmp_path):
+    source = ResultsStore(tmp_path)
+    source.put_scores("k1", pd.DataFrame({"perturbation": ["A"], "mae_all": [33.0]}))
+    with pytest.raises(TypeError):
+        source.write_pack(tmp_path / "pack.parquet", ["k1"])
+    assert not (tmp_path / "pack.parquet").exists()
 
 
 def test_a_pack_that_is_not_there_is_no_pack(tmp_path):
