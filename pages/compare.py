@@ -25,7 +25,7 @@ dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
 embedding = controls.choose_embedding(dataset)
 size = controls.choose_size(dataset)
-model = choose_model()
+model = choose_model(dataset, line, size)
 show.heading(
     "Compare",
     "Two predictions on common axes, and the genes on which they disagree. Predictions never saw"
@@ -34,7 +34,7 @@ show.heading(
 )
 differs = what_differs(dataset)
 with show.errors_as_sentences():
-    one, other = choose_views(dataset, line, embedding, model, differs)
+    one, other = choose_views(dataset, line, embedding, size, model, differs)
     if one == other:
         st.info("Both sides are the same: choose two different ones.", icon=":material/info:")
         st.stop()

@@ -10,9 +10,10 @@ from llmpert.figures.report import Section
 from llmpert.figures.volcano import volcano
 from llmpert.insight import contributions as insight
 from llmpert.ui import controls, data, explained, gene_report, show
+from llmpert.ui.elsewhere import origin, other_sizes
 from llmpert.ui.enriched import enriched
 from llmpert.ui.genes import choose_gene, offer, understood
-from llmpert.ui.prediction import predict, strong_perturbation
+from llmpert.ui.prediction import by_method, predict, predict_elsewhere, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
 KNOCKDOWNS, HEATMAP_GENES, OFFERED = 12, 30, 6
@@ -33,6 +34,7 @@ with show.errors_as_sentences():
     gene = choose_gene(problem, default, data=dataset)
     understood(problem, gene)
     shown = predict(dataset, line, embedding, size, gene)
+    others = predict_elsewhere(dataset, line, embedding, size, gene)
 show.name_tab(f"{gene} in {line}")
 unit = problem.screen.unit
 settings = f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"
@@ -50,14 +52,22 @@ def response() -> Section:
     table = shown.prediction.table()
     if shown.measured is not None:
         table["measured"] = shown.measured
+    # All models of a fold are scored on the same genes, in one order.
+    elsewhere = {method: made.prediction.mean[0] for method, made in others.items() if made}
+    for method, values in elsewhere.items():
+        table[f"predicted by {method}"] = values
     if shown.measured is None:
         left = right = st.container()
     else:
         left, right = st.columns([3, 2])
-    ranked = ranked_genes(shown.prediction, shown.measured, unit, count, dataset.simulated)
+    ranked = ranked_genes(
+        shown.prediction, shown.measured, unit, count, dataset.simulated, elsewhere
+    )
     ranked_alt = (
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"
-        f" {line}, with 95 % intervals and measurements."
+        f" {line}, with 95 % intervals and measurements"
+        + "".join(f", and what {method} predicts" for method in elsewhere)
+        + "."
     )
     figures = [(ranked, ranked_alt)]
     with left:
@@ -246,6 +256,12 @@ if shown.scores:
         text = "not defined" if value != value else f"{value:.3f}"
         column.metric(metric.label, text, help=f"{metric.definition} {metric.edge_cases}")
         facts.append(f"{metric.label}: {text}")
+if others:
+    st.table(by_method(f"Gaussian process on {pretty(embedding)}", shown, others))
+    facts += [f"not predicted by {method}" for method, made in others.items() if made is None]
+for words in (origin(dataset, line, size, others), other_sizes(dataset, line, size)):
+    if words and shown.measured is not None:
+        st.caption(words)
 with show.errors_as_sentences():
     sections = [response(), belief(), foundation(), every_gene()]
 with right:

@@ -40,12 +40,8 @@ picked = st.pills(
 )
 models = [model for model in offered if model in picked] or at_first
 with show.errors_as_sentences():
-    summary, about = data.summary(
-        dataset,
-        list(dataset.screens),
-        [model for model in models if model in MODELS],
-        data.training_sizes(dataset),
-    )
+    ours = [model for model in models if model in MODELS]
+    summary, about = data.summary(dataset, list(dataset.screens), ours)
 metrics = [data.METRICS[name] for name in chosen or data.METRICS]
 chart = show.drawn(
     lambda: learning_curves(summary, list(dataset.screens), metrics, models, dataset.simulated),

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from llmpert.ui import controls, show
+from llmpert.ui.elsewhere import listed
 
 CARDS = (
     (
@@ -80,6 +81,10 @@ st.dataframe(
     ],
     hide_index=True,
 )
+others = listed(dataset)
+if others:
+    st.markdown("Methods that were run elsewhere:")
+    st.dataframe(others, hide_index=True)
 sets = dataset.gene_sets
 st.markdown(
     "No gene sets are loaded: pages cannot say what genes have in common."
@@ -102,12 +107,13 @@ if problem.left_out:
 with st.expander("Use your own screens"):
     st.markdown(
         "Stop the program, import files of differences to control (`.h5ad`, CSV, Parquet) with"
-        " embeddings and, if you like, gene sets (GMT), and start it again:"
+        " embeddings and, if you like, gene sets (GMT) and another method's predictions, and start"
+        " it again:"
     )
     st.code(
         "python -m llmpert import --name my-screen --screen responses.h5ad"
         " --embedding text=genept.pickle --embedding sequence=per-protein.h5"
-        " --gene-sets go.gmt\n"
+        " --gene-sets go.gmt --predictions K562=gears.h5ad\n"
         "python -m llmpert serve",
         language="bash",
     )

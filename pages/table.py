@@ -4,7 +4,7 @@ import streamlit as st
 
 from llmpert.evaluation.tables import PUBLISHED_SOURCE, table1
 from llmpert.models import MODELS
-from llmpert.ui import controls, data, show
+from llmpert.ui import controls, data, elsewhere, show
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -17,7 +17,8 @@ show.heading(
 )
 with show.errors_as_sentences():
     summary, about = data.summary(dataset, [line], list(MODELS), [size])
-table = table1(summary, line, size, list(data.METRICS.values()))
+imported = data.published_means(dataset, line)
+table = table1(summary, line, size, list(data.METRICS.values()), imported)
 st.subheader(f"{line}, {size:,} training perturbations")
 st.dataframe(table, height="content")
 if dataset.simulated:
@@ -25,12 +26,20 @@ if dataset.simulated:
         "The simulation was tuned to come close to the published values in its K562-like line:"
         " agreement there is by construction and no evidence for either."
     )
+origin = elsewhere.origin(dataset, line, size) or (
+    "GEARS and other methods were not run on these data with this training size."
+)
+if line in dataset.published:
+    origin += (
+        f" (published): {dataset.published[line].source}, mean over the perturbations of {line}"
+        " that it has."
+    )
 show.footer(
     f"table-1-{line}-{size}",
     summary,
     show.caption(dataset, about)
     + " Published values come from other data and preprocessing unless the data set is the paper's."
-    " GEARS is not run here.",
+    f" {origin} {elsewhere.other_sizes(dataset, line, size)}".rstrip(),
     dataset,
 )
 with st.expander("What the metrics mean"):

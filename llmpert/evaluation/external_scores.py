@@ -198,6 +198,29 @@ def scores(
     )[list(COLUMNS)]
 
 
+def held_out(
+    predictions: ExternalPredictions, experiment: Experiment, perturbation: str
+) -> Prediction | None:
+    """What matched predictions say of one perturbation, at the genes that it is scored on.
+
+    None where they do not have it.
+
+    Raises
+    ------
+    InputError
+        The perturbation is not among the experiment's.
+    """
+    genes = experiment.problem.screen.genes
+    genes = genes[experiment.scored_genes(experiment.fold_of(perturbation))[0]]
+    row = np.flatnonzero(predictions.perturbations == perturbation)
+    if not len(row):
+        return None
+    columns = pd.Index(predictions.genes).get_indexer(genes)
+    return Prediction(
+        predictions.perturbations[row], genes, predictions.delta[row][:, columns], None
+    )
+
+
 def by_size(
     every: Iterable[ExternalPredictions], sizes: Sequence[int]
 ) -> dict[tuple[str, int], ExternalPredictions]:

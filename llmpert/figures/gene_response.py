@@ -1,17 +1,25 @@
 """One gene's knockdown: predicted response with intervals, and the measured one."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.figures.theme import MEASURED, PREDICTED, finish
+from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.figures.theme import MEASURED, PREDICTED, finish, styles
 
 INTERVAL = 0.95
 """Probability that an interval holds a new measurement."""
 
 
 def ranked_genes(
-    prediction: Prediction, measured: np.ndarray | None, unit: str, count: int, simulated: bool
+    prediction: Prediction,
+    measured: np.ndarray | None,
+    unit: str,
+    count: int,
+    simulated: bool,
+    others: Mapping[str, np.ndarray] | None = None,
 ) -> go.Figure:
     """The genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
 
@@ -25,6 +33,8 @@ def ranked_genes(
         What one unit of the response is.
     count:
         How many genes to show.
+    others:
+        Method that was run elsewhere -> what it predicts at the prediction's genes.
     """
     mean = prediction.mean[0]
     chosen = np.argsort(-np.abs(mean), kind="stable")[:count][::-1]
@@ -44,6 +54,14 @@ def ranked_genes(
             x=measured[chosen], y=genes, mode="markers", name="Measured",
             marker={"color": MEASURED, "symbol": "diamond-open", "size": 9, "line": {"width": 2}},
             hovertemplate="%{y}: measured %{x:.3f}<extra></extra>",
+        )  # fmt: skip
+    looks = styles((method, NO_EMBEDDING) for method in others or {})
+    for method, predicted in (others or {}).items():
+        look = looks[method, NO_EMBEDDING]
+        figure.add_scatter(
+            x=predicted[chosen], y=genes, mode="markers", name=look.label,
+            marker={"color": look.color, "symbol": look.symbol, "size": 9, "opacity": 0.85},
+            hovertemplate=f"%{{y}}: {look.label} predicts %{{x:.3f}}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
     figure.update_xaxes(title_text=unit)

@@ -10,10 +10,10 @@ from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.results import pretty
 from llmpert.insight.compare import Side, most_alike
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import MODELS, label
 from llmpert.ui import data as shared
 from llmpert.ui.genes import choose_gene
-from llmpert.ui.prediction import GenePrediction, predict, strong_perturbation
+from llmpert.ui.prediction import GenePrediction, predict, said, strong_perturbation
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 
@@ -33,8 +33,8 @@ class View:
     @property
     def method(self) -> str:
         """The model and what it knows the genes by, for people."""
-        spec = MODELS[self.model]
-        return f"{spec.label} on {pretty(self.embedding)}" if spec.uses_embedding else spec.label
+        uses = self.model in MODELS and MODELS[self.model].uses_embedding
+        return f"{label(self.model)} on {pretty(self.embedding)}" if uses else label(self.model)
 
     def particular(self, differs: str) -> str:
         """What tells it from a view that differs from it in one thing, as the program names it."""
@@ -49,7 +49,7 @@ class View:
         """The same, for people."""
         particular = self.particular(differs)
         if differs == MODELS_:
-            return MODELS[particular].label
+            return label(particular)
         return pretty(particular) if differs == EMBEDDINGS else particular
 
 
@@ -77,14 +77,18 @@ def what_differs(data: Dataset) -> str:
     return chosen if chosen in offered else GENES
 
 
-def choose_model() -> str:
-    """The model, in the side bar."""
+def choose_model(data: Dataset, line: str, size: int) -> str:
+    """The model, in the side bar; methods that were run elsewhere with this size among them."""
     with st.sidebar:
-        return _choose("Model", "model", list(MODELS), "gp", _model_label)
+        return _choose("Model", "model", _models(data, line, size), "gp", label)
+
+
+def _models(data: Dataset, line: str, size: int) -> list[str]:
+    return [*MODELS, *shared.external(data, line, size)]
 
 
 def choose_views(
-    data: Dataset, line: str, embedding: str, model: str, differs: str
+    data: Dataset, line: str, embedding: str, size: int, model: str, differs: str
 ) -> tuple[View, View]:
     """Both sides: A as the side bar says, B with another gene, line, model or embedding."""
     problem = shared.experiment(data.name, line, embedding).problem
@@ -101,23 +105,22 @@ def choose_views(
             lines = [other for other in data.screens if other != line]
             return a, replace(a, line=_choose(f"{line} against", "other_line", lines, lines[0]))
         if differs == MODELS_:
-            models = [other for other in MODELS if other != model]
+            models = [other for other in _models(data, line, size) if other != model]
             # Another one with intervals, so that both sides have them.
-            first = next((m for m in models if MODELS[m].gives_std), models[0])
-            label = f"{_model_label(model)} against"
-            other = _choose(label, "other_model", models, first, _model_label)
+            first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
+            other = _choose(f"{label(model)} against", "other_model", models, first, label)
             return a, replace(a, model=other)
         embeddings = [other for other in data.embedding_choices if other != embedding]
-        label = f"{pretty(embedding)} against"
-        other = _choose(label, "other_embedding", embeddings, embeddings[0])
+        words = f"{pretty(embedding)} against"
+        other = _choose(words, "other_embedding", embeddings, embeddings[0])
         return a, replace(a, embedding=other)
 
 
 def _choose(
-    label: str, key: str, options: list[str], first: str, shown: Callable[[str], str] = str
+    words: str, key: str, options: list[str], first: str, shown: Callable[[str], str] = str
 ) -> str:
     chosen = st.selectbox(
-        label,
+        words,
         options,
         index=options.index(first),
         key=key,
@@ -125,10 +128,6 @@ def _choose(
         format_func=shown,
     )
     return chosen if chosen in options else first
-
-
-def _model_label(model: str) -> str:
-    return MODELS[model].label
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -156,7 +155,7 @@ def scores(sides: Sequence[tuple[Side, GenePrediction]]) -> list[dict[str, str]]
     """A row a side: how close each comes to its measurement, in words where there is none."""
     return [
         {"": side.label}
-        | {metric.label: _said(made.scores.get(name)) for name, metric in shared.METRICS.items()}
+        | {metric.label: said(made.scores.get(name)) for name, metric in shared.METRICS.items()}
         for side, made in sides
     ]
 
@@ -184,9 +183,3 @@ def named(table: pd.DataFrame, labels: tuple[str, str], one_measurement: bool) -
         measured = {"measured_a": "measured"}
     columns |= {column: name for column, name in measured.items() if table[column].notna().any()}
     return table[list(columns)].rename(columns=columns)
-
-
-def _said(value: float | None) -> str:
-    if value is None:
-        return "not measured"
-    return "not defined" if value != value else f"{value:.3f}"

@@ -133,6 +133,14 @@ def _published_results(name: str, stamp: float, line: str) -> pd.DataFrame:
     return data.published[line].within(data.screens[line].perturbations).results()
 
 
+def published_means(data: Dataset, line: str) -> pd.DataFrame | None:
+    """Published results averaged over a line's perturbations: columns model, metric, value."""
+    rows = published_results(data, line)
+    if rows.empty:
+        return None
+    return rows.groupby(["model", "metric"], as_index=False, sort=False).agg({"value": "mean"})
+
+
 def summary(
     data: Dataset, lines: list[str], models: list[str], sizes: list[int] | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -164,8 +172,8 @@ def summary(
     largest = min(e.largest_training_size for e in experiments)
     asked = training_sizes(data) if sizes is None else sizes
     below = [size for size in asked if size < largest]
-    fits = grid(experiments, models, below, REPEATS) if below else []
-    if len(below) < len(asked):
+    fits = grid(experiments, models, below, REPEATS) if models and below else []
+    if models and len(below) < len(asked):
         fits += grid(experiments, models, [largest], 1)
     results = made(fits)
     elsewhere = [external_results(data, line) for line in lines]
@@ -182,6 +190,8 @@ def summary(
 
 def made(fits: Sequence[Fit]) -> Results:
     """Results of fits, under a progress bar while those are made that never were."""
+    if not fits:
+        return Results(pd.DataFrame(columns=list(COLUMNS)))
     bar = st.progress(0.0, text="Looking up finished fits …")
 
     def progress(done: int, total: int, label: str) -> None:

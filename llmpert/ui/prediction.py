@@ -1,6 +1,6 @@
 """The prediction shown for a gene, held out where the gene was measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,9 @@ import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import Dataset
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.external_scores import held_out
 from llmpert.evaluation.metrics import evaluate, registry, top_genes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.models.registry import MODELS
@@ -52,11 +55,23 @@ def predict(
 
     A gene of the screen is predicted by the fold that does not train on it, at the chosen training
     size; any other by a model trained on all perturbations.
+
+    Raises
+    ------
+    InputError
+        The gene has no embedding, or the model was run elsewhere and has no prediction for it.
     """
+    if model not in MODELS:
+        found = predict_elsewhere(data, line, embedding, size, gene).get(model)
+        if found is None:
+            raise InputError(
+                f"{model} was run elsewhere: no prediction for {gene} in {line} with {size:,}"
+                " training perturbations was imported."
+            )
+        return found
     experiment = shared.experiment(data.name, line, embedding)
     screen = experiment.problem.screen
-    row = np.flatnonzero(screen.perturbations == gene)
-    if not len(row):
+    if gene not in screen.perturbations:
         stamp = datasets.stamp(data.name)
         fitted = shared.fitted(data.name, stamp, line, embedding, model)
         trained_on = len(screen.perturbations)
@@ -69,6 +84,31 @@ def predict(
             own = model == explained.MODEL
             at_hand = explained.fold_model(data, line, embedding, size, fold) if own else None
             prediction = experiment.fold_prediction(model, size, fold, at_hand).row(gene)
+    return _judged(experiment, prediction, size)
+
+
+def predict_elsewhere(
+    data: Dataset, line: str, embedding: str, size: int, gene: str
+) -> dict[str, GenePrediction | None]:
+    """Method that was run elsewhere with this training size -> its prediction for a gene.
+
+    None where it did not predict this perturbation; no method where there is no such perturbation.
+    """
+    experiment = shared.experiment(data.name, line, embedding)
+    if gene not in experiment.problem.screen.perturbations:
+        return {}
+    found: dict[str, GenePrediction | None] = {}
+    for method, predictions in shared.external(data, line, size).items():
+        made = held_out(predictions, experiment, gene)
+        judged = None if made is None else _judged(experiment, made, predictions.train_size)
+        found[method] = judged
+    return found
+
+
+def _judged(experiment: Experiment, prediction: Prediction, trained_on: int) -> GenePrediction:
+    """A prediction of a perturbation of the screen with its measurement and scores."""
+    screen = experiment.problem.screen
+    row = np.flatnonzero(screen.perturbations == prediction.perturbations[0])
     columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
     spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]
@@ -80,9 +120,30 @@ def predict(
         measured,
         top_genes(measured[None], top, spread)[0],
         {name: float(value[0]) for name, value in scores.items()},
-        size,
+        trained_on,
         cells,
     )
+
+
+def by_method(
+    label: str, shown: GenePrediction, others: Mapping[str, GenePrediction | None]
+) -> list[dict[str, str]]:
+    """A row a method: how close each came to the measurement of one knockdown, in words."""
+    return [
+        {"Method": method}
+        | {
+            metric.label: "not predicted" if made is None else said(made.scores.get(name))
+            for name, metric in shared.METRICS.items()
+        }
+        for method, made in {label: shown, **others}.items()
+    ]
+
+
+def said(score: float | None) -> str:
+    """A score for people."""
+    if score is None:
+        return "not measured"
+    return "not defined" if score != score else f"{score:.3f}"
 
 
 @contextmanager

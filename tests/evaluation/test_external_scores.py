@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.external import ExternalPredictions
-from llmpert.evaluation.external_scores import by_size, check, matched, not_predicted, scores
+from llmpert.evaluation.external_scores import (
+    by_size,
+    check,
+    held_out,
+    matched,
+    not_predicted,
+    scores,
+)
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.results import COLUMNS, summarise
 from llmpert.evaluation.splits import counted_as
@@ -127,6 +134,25 @@ def test_the_measurement_is_never_part_of_what_is_predicted(experiment):
     found = scores(perfect, experiment).groupby("metric")["value"].mean()
     assert found["pearson_all"] == pytest.approx(1)
     assert found["mae_all"] == 0
+
+
+def test_one_perturbation_is_handed_out_at_the_genes_that_it_is_scored_on(experiment):
+    whole = elsewhere(experiment, "mean")
+    for name in ("KD000", "KD023"):
+        ours = experiment.held_out("mean", 32, name)
+        found = held_out(whole, experiment, name)
+        np.testing.assert_array_equal(found.genes, ours.genes)
+        np.testing.assert_array_equal(found.mean, ours.mean)
+        assert found.std is None
+        kept = whole.perturbations != name
+        rest = replace(
+            whole,
+            perturbations=whole.perturbations[kept], delta=whole.delta[kept],
+            fold=whole.fold[kept],
+        )  # fmt: skip
+        assert held_out(rest, experiment, name) is None
+    with pytest.raises(InputError, match="KD044 has no held-out prediction"):
+        held_out(whole, experiment, "KD044")
 
 
 def test_the_training_size_can_be_given(experiment):

@@ -48,3 +48,15 @@ def test_scatter_shows_every_gene_once(correlation, said):
     assert dict(zip(top.text, top.customdata, strict=True)) == {"B": -1.0, "C": -2.0}  # errors
     assert said in figure.layout.title.text
     assert "SIMULATED DATA" in figure.to_json()
+
+
+def test_other_methods_have_markers_of_their_own():
+    others = {"GEARS": np.array([9.0, 8.0, 7.0, 6.0]), "Other": np.array([1.0, 2.0, 3.0, 4.0])}
+    figure = ranked_genes(prediction(), MEASURED, "Δ", 2, simulated=True, others=others)
+    predicted, measured, *drawn = figure.data
+    assert {trace.name: list(trace.x) for trace in drawn} == {"GEARS": [7, 8], "Other": [3, 2]}
+    assert all(list(trace.y) == ["C", "B"] for trace in drawn)
+    for look in ("symbol", "color"):
+        seen = [trace.marker[look] for trace in (predicted, measured, *drawn)]
+        assert len(set(seen)) == 4
+    assert all(trace.error_x.array is None for trace in drawn)
