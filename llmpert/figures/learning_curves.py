@@ -75,7 +75,7 @@ def learning_curves(
                 mode="markers" if alone else "lines+markers",
                 name=look.label, showlegend=look.label not in labelled, legendgroup=look.label,
                 line={"color": look.color, "dash": look.dash, "width": 2},
-                marker={"symbol": look.symbol, "size": 8, "color": look.color,
+                marker={"symbol": look.symbol, "size": 11 if alone else 8, "color": look.color,
                         "line": {"width": 2 if "open" in look.symbol else 0}},
                 customdata=curve["ci95"],
                 hovertemplate=f"{look.label}<br>{line}, %{{x}} training perturbations<br>"
@@ -85,7 +85,7 @@ def learning_curves(
             labelled.add(look.label)
     # All at once: adding them one by one takes several times as long.
     figure.add_traces(traces, rows=[r for r, _ in places], cols=[c for _, c in places])
-    figure.update_xaxes(title_text="Training perturbations", row=len(metrics))
+    figure.update_xaxes(title_text="Training<br>perturbations", row=len(metrics))
     for row, metric in enumerate(metrics, 1):
         figure.update_yaxes(title_text=in_two_lines(metric.label), row=row, col=1)
     figure.update_annotations(font_size=13)
@@ -94,6 +94,7 @@ def learning_curves(
         figure,
         "Accuracy on unseen knockdowns",
         simulated,
-        height=160 + 230 * len(metrics),
+        # On a narrow screen every name in the legend takes a line.
+        height=150 + 220 * len(metrics) + 14 * len(labelled),
         note="by training size; bands and bars: 1.96 standard errors",
     )
