@@ -20,7 +20,7 @@ with show.errors_as_sentences():
 imported = data.published_means(dataset, line)
 table = table1(summary, line, size, list(data.METRICS.values()), imported)
 st.subheader(f"{line}, {size:,} training perturbations")
-st.dataframe(table, height="content")
+st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=250)})
 if dataset.simulated:
     st.caption(
         "The simulation was tuned to come close to the published values in its K562-like line:"
