@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from llmpert import __version__
+from llmpert.commands.download import download
 from llmpert.commands.evaluate import evaluate
 from llmpert.commands.gears import gears
 from llmpert.commands.import_data import import_data
@@ -47,7 +48,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (evaluate, predict, simulate, import_data, gears, serve):
+for command in (evaluate, predict, simulate, download, import_data, gears, serve):
     program.add_command(command)
 
 
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail(
-            "interrupted; finished fits are kept, and the same command goes on from them.", 130
+            "interrupted; what is finished is kept, and the same command goes on from there.", 130
         )
     except InputError as error:
         return _fail(str(error), 1)
