@@ -36,11 +36,14 @@ class Cells:
         One a cell: a perturbation of the screen, or `CONTROL`.
     genes:
         The screen's genes.
+    pool:
+        How many cells each row is the mean of.
     """
 
     expression: sparse.csr_matrix
     perturbation: np.ndarray
     genes: np.ndarray
+    pool: int = 1
 
     @property
     def perturbations(self) -> set[str]:
@@ -90,7 +93,8 @@ def read_cells(
 ) -> Cells:
     """Read a random sample of cells from an h5ad file, in blocks.
 
-    Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed.
+    Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed. Rows can
+    be means over several cells (metacells), if `uns["pool"]` says over how many.
 
     Parameters
     ----------
@@ -122,6 +126,7 @@ def read_cells(
                 path, f"a column {column!r} of obs that names each cell's knocked-down gene",
                 f"the columns {some(data.obs.columns)}",
             )  # fmt: skip
+        pool = int(data.uns.get("pool", 1))
         label = data.obs[column].astype(str).to_numpy(object)
         spelt = table.spelt_as(set(label) - {control}, screen.perturbations)
         label = np.array([CONTROL if n == control else spelt.get(n, "") for n in label], object)
@@ -141,7 +146,7 @@ def read_cells(
         )
     finally:
         data.file.close()
-    return Cells(sparse.csr_matrix(expression), label[rows], screen.genes)
+    return Cells(sparse.csr_matrix(expression), label[rows], screen.genes, pool)
 
 
 def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:

@@ -12,10 +12,10 @@ from llmpert.gene_sets import GeneSets
 VALIDATION = 0.1
 """Share of a fold's training perturbations by which GEARS chooses its epoch, as in the package."""
 
-STARTING, SECONDS_PER_VALUE = 40.0, 11e-6
-PACKAGE_BYTES, BYTES_PER_VALUE, BYTES_PER_UNIT = 0.6e9, 24.0, 60.0
-"""Measured: seconds before training and per cell, gene and epoch; memory of the libraries, per cell
-and gene, and per gene and hidden unit of a batch."""
+STARTING, SECONDS_PER_VALUE = 30.0, 9e-6
+STARTING_BYTES, BYTES_PER_VALUE = 0.4e9, 400.0
+"""Measured on one core: seconds before training, and per cell, gene and epoch; memory of libraries,
+and per cell and gene (GEARS predicts all cells it trained on after every epoch)."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,14 @@ def folds(
 def needs(parts: list[Fold], cells: Cells, training: Training, at_once: int) -> tuple[float, float]:
     """About how many seconds and gigabytes the folds take, without a GPU.
 
-    From what was measured on the simulated cells (2,000 genes, one core a fold); processor cores
-    differ by a factor of two or more.
+    From what was measured on the simulated cells (2,000 genes). A second core sped a fold up by a
+    tenth only and is not counted; processors differ by a factor of two or more.
     """
     seconds, bytes_ = [], []
     for fold in parts:
         values = cells.count([*fold.train, *fold.validation]) * len(fold.columns)
         width = training.hidden_size / 64
         seconds.append(STARTING + SECONDS_PER_VALUE * values * training.epochs * width)
-        activations = training.batch_size * len(fold.columns) * training.hidden_size
-        bytes_.append(PACKAGE_BYTES + BYTES_PER_VALUE * values + BYTES_PER_UNIT * activations)
+        bytes_.append(STARTING_BYTES + BYTES_PER_VALUE * values)
     workers = min(at_once, len(parts))
-    cores = workers if training.threads == 1 else workers * max(1, training.threads or 1) ** 0.5
-    return sum(seconds) / cores, workers * max(bytes_) / 1e9
+    return sum(seconds) / workers, workers * max(bytes_) / 1e9

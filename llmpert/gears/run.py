@@ -88,6 +88,9 @@ def run(
     common = {
         **asdict(training),
         "vocabulary": sorted(known),
+        # Pools vary less than cells, for which GEARS' loss (a fourth power) and weight decay are
+        # made: scaled up, they vary as much. Predictions are scaled back.
+        "scale": float(np.sqrt(cells.pool)),
         "graph": [edge for edge in edges(jaccard(terms, names), names) if edge[1] in known],
     }
 

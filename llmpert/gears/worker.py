@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
         hidden_size=job["hidden_size"], G_go=network.edge_index, G_go_weight=network.edge_weight
     )
     model.train(epochs=job["epochs"])
-    delta = _predicted(model, job["predict"])
+    delta = _predicted(model, job["predict"]) / np.float32(job["scale"])
     about = {
         "device": device,
         "seconds": round(time.perf_counter() - started, 1),
@@ -86,7 +86,9 @@ def _prepared(folder: Path, job: dict[str, Any]) -> Any:
     data = PertData(
         str(folder), gene_set_path=str(folder / "vocabulary.pkl"), default_pert_graph=False
     )
-    data.new_data_process("cells", anndata.read_h5ad(folder / "cells.h5ad"))
+    cells = anndata.read_h5ad(folder / "cells.h5ad")
+    cells.X *= np.float32(job["scale"])
+    data.new_data_process("cells", cells)
     data.prepare_split("custom", seed=job["seed"], split_dict_path=str(folder / "split.pkl"))
     data.get_dataloader(job["batch_size"])
     del data.dataloader["test_loader"]  # there is nothing in it: test cells are not here

@@ -57,6 +57,14 @@ def test_a_sample_of_each_perturbation_is_read(tmp_path, form, monkeypatch):
         assert (np.abs(own - row).max(axis=1) == 0).any()
 
 
+def test_pools_are_told_from_cells(tmp_path):
+    data = file_of(tmp_path / "cells.h5ad")
+    assert read(tmp_path / "cells.h5ad").pool == 1
+    data.uns["pool"] = 19
+    data.write_h5ad(tmp_path / "pools.h5ad")
+    assert read(tmp_path / "pools.h5ad").pool == 19
+
+
 def test_the_same_seed_draws_the_same_cells(tmp_path):
     file_of(tmp_path / "cells.h5ad")
     first, again, other = (read(tmp_path / "cells.h5ad", seed=s) for s in (1, 1, 2))

@@ -160,6 +160,15 @@ def test_a_run_that_failed_goes_on_with_the_folds_that_are_not_finished(
     assert not [path for path in work.iterdir() if path.is_dir()]
 
 
+def test_pools_are_scaled_to_vary_as_cells_do(experiment, cells, terms, tmp_path, worker):
+    path = tmp_path / "worker.py"
+    path.write_text(STAND_IN.replace("delta=np.tile(mean", "delta=np.tile(0 * mean + job['scale']"))
+    for pool, scale in ((1, 1.0), (16, 4.0)):
+        pooled = replace(cells, pool=pool)
+        found = trained(experiment, pooled, terms, tmp_path / str(pool), worker)
+        assert np.nanmax(found.delta) == np.nanmin(found.delta) == scale
+
+
 def test_other_settings_are_another_run(experiment, cells, terms, tmp_path, worker):
     trained(experiment, cells, terms, tmp_path, worker)
     trained(experiment, cells, terms, tmp_path, worker)
