@@ -259,7 +259,7 @@ if shown.scores:
 if others:
     st.table(by_method(f"Gaussian process on {pretty(embedding)}", shown, others))
     facts += [f"not predicted by {method}" for method, made in others.items() if made is None]
-for words in (origin(dataset, line, size, others), other_sizes(dataset, line, size)):
+for words in (origin(dataset, [line], size, others), other_sizes(dataset, line, size)):
     if words and shown.measured is not None:
         st.caption(words)
 with show.errors_as_sentences():

@@ -5,6 +5,7 @@ import streamlit as st
 from llmpert.figures.learning_curves import learning_curves
 from llmpert.models import MODELS, label
 from llmpert.ui import controls, data, show
+from llmpert.ui.elsewhere import origin
 
 DRAWN_AT_FIRST = ("random", "mean", "gp")
 
@@ -56,7 +57,7 @@ show.figure(
     alt="Line charts of prediction accuracy against the number of training perturbations, one"
     f" column of panels for each of {', '.join(dataset.screens)}, one row a metric.",
     numbers=summary[summary["model"].isin(models)],
-    caption=show.caption(dataset, about),
+    caption=f"{origin(dataset, dataset.screens)} {show.caption(dataset, about)}".strip(),
     data=dataset,
 )
 show.left_out(summary)

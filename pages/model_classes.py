@@ -2,7 +2,7 @@
 
 from llmpert.figures.model_classes import model_classes
 from llmpert.models import MODELS
-from llmpert.ui import controls, data, show
+from llmpert.ui import controls, data, elsewhere, show
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -22,7 +22,7 @@ show.figure(
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
-    caption=show.caption(dataset, about),
+    caption=f"{elsewhere.origin(dataset, [line], size)} {show.caption(dataset, about)}".strip(),
     data=dataset,
 )
 show.left_out(summary)

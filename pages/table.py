@@ -26,7 +26,7 @@ if dataset.simulated:
         "The simulation was tuned to come close to the published values in its K562-like line:"
         " agreement there is by construction and no evidence for either."
     )
-origin = elsewhere.origin(dataset, line, size) or (
+origin = elsewhere.origin(dataset, [line], size) or (
     "GEARS and other methods were not run on these data with this training size."
 )
 if line in dataset.published:

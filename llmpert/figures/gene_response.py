@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.figures.equal_axes import LEGEND_BELOW
 from llmpert.figures.theme import MEASURED, PREDICTED, finish, styles
 
 INTERVAL = 0.95
@@ -66,12 +67,12 @@ def ranked_genes(
     figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
     figure.update_xaxes(title_text=unit)
     figure.update_yaxes(type="category", tickmode="linear")
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    figure.update_layout(legend=LEGEND_BELOW)
     return finish(
         figure,
-        f"{prediction.perturbations[0]} knockdown: {len(chosen)} strongest predicted genes",
+        f"{prediction.perturbations[0]} knockdown:<br>{len(chosen)} strongest predicted genes",
         simulated,
-        height=150 + 22 * len(chosen),
+        height=190 + 22 * (len(chosen) + len(figure.data)),
     )
 
 

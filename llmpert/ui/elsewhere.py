@@ -9,32 +9,45 @@ from llmpert.evaluation.external_scores import not_predicted
 from llmpert.ui import data as shared
 
 
-def origin(data: Dataset, line: str, size: int, methods: Collection[str] | None = None) -> str:
-    """Where methods come from that were run elsewhere with this training size; "" without any.
+def origin(
+    data: Dataset,
+    lines: Collection[str],
+    size: int | None = None,
+    methods: Collection[str] | None = None,
+) -> str:
+    """Where methods come from that were run elsewhere on these lines; "" without any.
 
     Parameters
     ----------
+    size:
+        The training size that they have to have; by default any.
     methods:
         Which of them; by default all.
     """
-    found = shared.external(data, line, size)
-    chosen = {m: one for m, one in found.items() if methods is None or m in methods}
-    if not chosen:
-        return ""
-    tested = data.problem(line, data.embedding_choices[-1]).screen
     said = []
-    for method, one in chosen.items():
-        words = method + (f" ({made_with(one)})" if made_with(one) else "")
-        words += f" with {one.train_size:,} training perturbations"
-        missing = len(not_predicted(one, tested))
-        if missing:
-            predicted = len(tested.perturbations) - missing
-            words += f", {predicted:,} of {len(tested.perturbations):,} perturbations predicted"
-        said.append(words)
+    for line in lines:
+        every = data.external.get(line, ())
+        found = every if size is None else shared.external(data, line, size).values()
+        for one in found:
+            if methods is None or one.method in methods:
+                words = f"{one.method} on {line}" if len(lines) > 1 else one.method
+                said.append(f"{words}{_how(data, one)}")
+    if not said:
+        return ""
     return (
         f"Run elsewhere: {'; '.join(said)}. Predictions of knockdowns that a method was not trained"
         " on are scored here on the same genes and by the same metrics, like with like."
     )
+
+
+def _how(data: Dataset, one: ExternalPredictions) -> str:
+    words = f" ({made_with(one)})" if made_with(one) else ""
+    words += f" with {one.train_size:,} training perturbations"
+    tested = data.problem(one.line, data.embedding_choices[-1]).screen
+    missing, count = len(not_predicted(one, tested)), len(tested.perturbations)
+    if missing:
+        words += f", {count - missing:,} of {count:,} perturbations predicted"
+    return words
 
 
 def other_sizes(data: Dataset, line: str, size: int) -> str:

@@ -132,7 +132,7 @@ def not_like_with_like(ours: Method, rival: Method) -> str:
 
 def origin(data: Dataset, line: str, size: int, ours: Method, rival: Method) -> str:
     """Where what was not computed here comes from and what it can be compared with; or ""."""
-    words = elsewhere.origin(data, line, size, {ours.model, rival.model})
+    words = elsewhere.origin(data, [line], size, {ours.model, rival.model})
     names = [method.model_label for method in (ours, rival) if method.published]
     if not names:
         return words

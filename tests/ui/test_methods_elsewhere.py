@@ -183,7 +183,9 @@ def test_table_1_says_where_nothing_was_run(app):
 
 
 def test_learning_curves_have_a_point_at_its_own_size(app):
-    visit(app, "learning_curves")
+    text = visit(app, "learning_curves")
+    assert "GEARS on LineA with 32 training perturbations, 39 of 40" in text
+    assert "Half on LineA with 20 training perturbations." in text
     found = traces(app)
     for method, size in (("GEARS", 32), ("Half", 20)):
         assert len(found[method]) == 4  # a panel a metric, in its line only
@@ -198,7 +200,7 @@ def test_only_a_method_from_elsewhere_can_be_drawn(app):
 
 
 def test_model_classes_have_a_line_across(app):
-    visit(app, "model_classes")
+    assert "Run elsewhere: GEARS with 32 training" in visit(app, "model_classes")
     assert "GEARS" in traces(app)
     assert "Half" not in traces(app)
 
