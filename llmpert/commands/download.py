@@ -92,6 +92,7 @@ def _agreed() -> bool:
     try:
         return click.confirm("Download?", err=True)
     except click.Abort:  # nobody is there to answer
+        click.echo(err=True)
         return False
 
 

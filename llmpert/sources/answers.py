@@ -63,7 +63,8 @@ def answer(
             " its certificate in REQUESTS_CA_BUNDLE; or the clock of this computer is wrong."
         ) from problem
     except (requests.ConnectTimeout, requests.exceptions.ProxyError) as problem:
-        raise Unreachable(f"No connection to {host}") from problem
+        proxy = isinstance(problem, requests.exceptions.ProxyError)
+        raise Unreachable(f"No connection to {host}{' by the proxy' * proxy}") from problem
     except requests.ConnectionError as problem:
         cause = getattr(problem.args[0], "reason", None) if problem.args else None
         if isinstance(cause, urllib3.exceptions.NewConnectionError):

@@ -46,6 +46,8 @@ def download(
     say:
         Called with sentences about what is done and what went wrong and is tried again.
 
+    An exception of its own that either raises ends the download; what has come is kept.
+
     Raises
     ------
     InputError
@@ -128,10 +130,11 @@ def _download_one(sources: list[Source], folder: Path, progress: Progress, say: 
 def _is_kept(source: Source, folder: Path, say: Say) -> bool:
     """Whether it is there as it was when it was verified against what is published now."""
     path, note = folder / source.kept, _provenance(source, folder)
-    if not path.is_file() or (source.md5 and note.get("published_md5") != source.md5):
+    newer = source.md5 and note.get("published_md5") != source.md5
+    if not path.is_file() or "md5" not in note or newer:
         return False
     say(f"{path.name}: is there; checking it.")
-    if md5_of(path) == note.get("md5"):
+    if md5_of(path) == note["md5"]:
         return True
     say(f"{path.name}: is not what was downloaded.")
     return False

@@ -54,7 +54,7 @@ def transfer(
     progress:
         Called with the bytes that have arrived and the whole (None if unknown).
     say:
-        Called with sentences about what went wrong and is tried again.
+        Called with sentences about what is done, and what went wrong and is tried again.
     wait:
         Called with seconds to wait before the next try.
     timeout:
@@ -76,6 +76,7 @@ def transfer(
                 with answer(url, _headers(url, partial), timeout) as response:
                     answered = True
                     _receive(response, url, partial, expected, progress)
+            say(f"{target.name}: has come; checking it.")
             if expected.md5 is None or md5_of(partial.path) == expected.md5:
                 partial.become(target)
                 return
