@@ -42,9 +42,9 @@ show.heading(
     " has the higher value. Click a dot to open its gene.",
     dataset,
 )
-others = results_elsewhere(dataset, line, size)
-offered = methods(dataset.embedding_choices) + methods_elsewhere(others)
 with show.errors_as_sentences():
+    others = results_elsewhere(dataset, line, size)
+    offered = methods(dataset.embedding_choices) + methods_elsewhere(others)
     first, second = default_pair(offered)
 top = st.columns(2)
 with top[0]:

@@ -12,7 +12,8 @@ size = controls.choose_size(dataset)
 show.heading(
     "Table 1",
     "Every model by every metric: *computed* here from the data named below (mean ± standard error"
-    f" across folds), *published* as printed in {PUBLISHED_SOURCE}.",
+    f" across folds), *published* as printed in {PUBLISHED_SOURCE}; in rows marked (published), as"
+    " imported.",
     dataset,
 )
 with show.errors_as_sentences():
@@ -20,7 +21,7 @@ with show.errors_as_sentences():
 imported = data.published_means(dataset, line)
 table = table1(summary, line, size, list(data.METRICS.values()), imported)
 st.subheader(f"{line}, {size:,} training perturbations")
-st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=250)})
+st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=270)})
 if dataset.simulated:
     st.caption(
         "The simulation was tuned to come close to the published values in its K562-like line:"

@@ -71,7 +71,7 @@ def listed(data: Dataset) -> list[dict[str, object]]:
             "Cell line": line,
             "What": "predictions, scored here",
             "Perturbations": len(one.perturbations),
-            "Training perturbations": one.train_size,
+            "Training perturbations": f"{one.train_size:,}",
             "Source": json.dumps(one.about) if one.about else "",
         }
         for line, every in data.external.items()
@@ -83,7 +83,7 @@ def listed(data: Dataset) -> list[dict[str, object]]:
             "Cell line": line,
             "What": f"published values: {', '.join(rows['metric'].unique())}",
             "Perturbations": rows["perturbation"].nunique(),
-            "Training perturbations": None,
+            "Training perturbations": "not known",
             "Source": results.source,
         }
         for line, results in data.published.items()
