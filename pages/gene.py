@@ -34,7 +34,7 @@ with show.errors_as_sentences():
     gene = choose_gene(problem, default, data=dataset)
     understood(problem, gene)
     shown = predict(dataset, line, embedding, size, gene)
-    others = predict_elsewhere(dataset, line, embedding, size, gene)
+    others = predict_elsewhere(dataset, line, size, gene)
 show.name_tab(f"{gene} in {line}")
 unit = problem.screen.unit
 settings = f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"

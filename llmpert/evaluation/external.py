@@ -203,7 +203,7 @@ class ExternalPredictions:
             if not len(names):
                 raise self._refuse(f"perturbations that fold {fold} was trained on", "none")
             predicted = self.perturbations[self.fold == fold]
-            both = predicted[np.isin(predicted, names)]
+            both = predicted[pd.Index(predicted).isin(names)]
             if len(both):
                 raise self.overlap(fold, list(both))
 

@@ -113,7 +113,7 @@ def _positions(
 def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
     """Perturbations of a screen that matched predictions do not have, in its order."""
     names = screen.perturbations
-    return [str(name) for name in names[~np.isin(names, predictions.perturbations)]]
+    return [str(name) for name in names[~pd.Index(names).isin(predictions.perturbations)]]
 
 
 def check(
@@ -133,10 +133,10 @@ def check(
     for fold in range(experiment.settings.folds):
         genes = screen.genes[experiment.scored_genes(fold)[0]]
         test = screen.perturbations[experiment.tested(fold)]
-        rows = np.isin(predictions.perturbations, test)
+        rows = pd.Index(predictions.perturbations).isin(test)
         known = predictions.genes[~np.isnan(predictions.delta[rows]).any(axis=0)]
         scored.update(genes)
-        absent.update(genes[~np.isin(genes, known)])
+        absent.update(genes[~pd.Index(genes).isin(known)])
     if absent:
         raise InputError.of_file(
             predictions.source,
@@ -179,7 +179,7 @@ def scores(
     parts = []
     for fold in range(experiment.settings.folds):
         test = names[experiment.tested(fold)]
-        rows = np.flatnonzero(np.isin(predictions.perturbations, test))
+        rows = np.flatnonzero(pd.Index(predictions.perturbations).isin(test))
         if not len(rows):
             continue
         found = Prediction(

@@ -83,6 +83,14 @@ def training_sizes(data: Dataset) -> list[int]:
     return sizes if counted_as(largest, sizes) in sizes else [*sizes, largest]
 
 
+def judge(data: Dataset, line: str) -> Experiment:
+    """The experiment that scores what was predicted elsewhere.
+
+    All embeddings of a data set share perturbations, folds and scored genes: one finds these once.
+    """
+    return experiment(data.name, line, data.embedding_choices[-1])
+
+
 def external(data: Dataset, line: str, size: int) -> dict[str, ExternalPredictions]:
     """Methods that were run elsewhere with a training size of the pages -> their predictions."""
     found = by_size(data.external.get(line, ()), training_sizes(data))
@@ -101,9 +109,7 @@ def external_results(data: Dataset, line: str) -> pd.DataFrame:
 def _external_results(name: str, stamp: float, line: str) -> pd.DataFrame:
     data = load(name)
     found = by_size(data.external.get(line, ()), training_sizes(data))
-    # All embeddings share the perturbations, hence folds and scored genes.
-    judge = experiment(name, line, data.embedding_choices[-1])
-    parts = [scores(one, judge, size) for (_, size), one in found.items()]
+    parts = [scores(one, judge(data, line), size) for (_, size), one in found.items()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 

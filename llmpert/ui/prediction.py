@@ -62,7 +62,7 @@ def predict(
         The gene has no embedding, or the model was run elsewhere and has no prediction for it.
     """
     if model not in MODELS:
-        found = predict_elsewhere(data, line, embedding, size, gene).get(model)
+        found = predict_elsewhere(data, line, size, gene).get(model)
         if found is None:
             raise InputError(
                 f"{model} was run elsewhere: no prediction for {gene} in {line} with {size:,}"
@@ -88,13 +88,13 @@ def predict(
 
 
 def predict_elsewhere(
-    data: Dataset, line: str, embedding: str, size: int, gene: str
+    data: Dataset, line: str, size: int, gene: str
 ) -> dict[str, GenePrediction | None]:
     """Method that was run elsewhere with this training size -> its prediction for a gene.
 
     None where it did not predict this perturbation; no method where there is no such perturbation.
     """
-    experiment = shared.experiment(data.name, line, embedding)
+    experiment = shared.judge(data, line)
     if gene not in experiment.problem.screen.perturbations:
         return {}
     found: dict[str, GenePrediction | None] = {}
