@@ -4,11 +4,13 @@ import hashlib
 import io
 import re
 import threading
+import time
 import zipfile
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+BLOCK = 1 << 14
 CONTENT = bytes(i * i % 251 for i in range(50_000))
 
 
@@ -27,6 +29,8 @@ class Faulty(ThreadingHTTPServer):
         Whether parts are served, and whether only of the version that `If-Range` names.
     requests:
         Path and headers of every request.
+    pause:
+        Seconds after every 16 kB.
     sent:
         Bytes of content that went out.
     """
@@ -41,7 +45,7 @@ class Faulty(ThreadingHTTPServer):
         self.ranges = self.careful = True
         self.faults: deque[Callable[[Handler], None]] = deque()
         self.requests: list[tuple[str, dict[str, str]]] = []
-        self.sent = 0
+        self.sent, self.pause = 0, 0.0
         for name, value in settings.items():
             setattr(self, name, value)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/file.bin"
@@ -83,8 +87,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, content: bytes) -> None:
-        self.wfile.write(content)
-        self.server.sent += len(content)
+        for start in range(0, len(content), BLOCK):
+            block = content[start : start + BLOCK]
+            # Counted first: a client that has all may look before the next line here.
+            self.server.sent += len(block)
+            self.wfile.write(block)
+            time.sleep(self.server.pause)
 
 
 def serve(handler: Handler, stop: int | None = None, announce: int = 0) -> None:
