@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +32,8 @@ sources = [Source(**entry) for entry in json.loads(sys.argv[1])]
 download(sources, Path(sys.argv[2]), lambda *_: None, lambda _: None)
 """
 SIZE = 2_500_000
-LATEST = 3.0
-"""Seconds from the start of a process to its kill, at most."""
+LATEST = 1.5
+"""Seconds from the first request of a process to its kill, at most."""
 
 
 @click.command()
@@ -58,8 +59,16 @@ def main(times: int) -> None:
         while kills.total() < times:
             rounds += 1
             with tempfile.TemporaryDirectory() as name:
-                while _killed([*words, name], random.uniform(0, LATEST), kills.total() < times):
-                    kills[_reached(Path(name))] += 1
+                # Where all is there, nothing is left that a kill could spoil.
+                reached = ""
+                while _killed(
+                    [*words, name],
+                    server,
+                    random.uniform(0, LATEST),
+                    kills.total() < times and reached != "when all was there",
+                ):
+                    reached = _reached(Path(name))
+                    kills[reached] += 1
                     wrong += _wrong(Path(name), contents)
                 missing = [file for file in contents if not (Path(name) / file).exists()]
                 wrong += _wrong(Path(name), contents) + [f"{file} is missing" for file in missing]
@@ -71,9 +80,12 @@ def main(times: int) -> None:
     sys.exit(bool(wrong))
 
 
-def _killed(words: list[str], seconds: float, kill: bool) -> bool:
-    """Run a process; whether it had to be killed because it took longer."""
+def _killed(words: list[str], server: Faulty, seconds: float, kill: bool) -> bool:
+    """Run a process; whether it was killed, so long after it first asked the server."""
+    asked = len(server.requests)
     process = subprocess.Popen(words)
+    while process.poll() is None and len(server.requests) == asked:
+        time.sleep(0.005)
     try:
         if process.wait(seconds if kill else None):
             raise SystemExit("The download failed.")

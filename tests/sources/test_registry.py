@@ -44,6 +44,9 @@ def test_nothing_is_there_twice():
     assert len({source.kept for source in SOURCES}) == len(SOURCES)
     hashes = {(source.url, source.md5) for source in SOURCES}
     assert len(hashes) == len({url for url, _ in hashes}) == len({md5 for _, md5 in hashes})
+    assert len({(source.url, source.file) for source in SOURCES}) == len(
+        {source.file for source in SOURCES}
+    )
     assert not set(REGISTRY.sources) & set(REGISTRY.bundles)
 
 
