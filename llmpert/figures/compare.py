@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.figures.equal_axes import LEGEND_BELOW, equal_axes
-from llmpert.figures.theme import MEASURED, SOURCE_COLORS, finish
+from llmpert.figures.theme import MEASURED, SOURCE_COLORS, ZERO_LINE, finish
 from llmpert.insight.compare import correlation
 
 A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
@@ -150,14 +150,16 @@ def gene_by_gene(
             hovertemplate=f"%{{customdata}}{'' if one_measurement else f', {label}'}:"
             " measured %{x:.3f}<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=" / ".join(dict.fromkeys(units)))
-    figure.update_yaxes(
-        tickvals=at,
-        ticktext=table["gene"],
-        range=[-0.7, len(table) - 0.3],
-        showgrid=False,
-        zeroline=False,
-    )
-    figure.update_layout(legend=LEGEND_BELOW)
-    return finish(figure, title, simulated, height=170 + 28 * len(table))
+    return finish(
+        figure,
+        title,
+        simulated,
+        height=170 + 28 * len(table),
+        xaxis={"title": {"text": " / ".join(dict.fromkeys(units))}},
+        yaxis={
+            "tickvals": at, "ticktext": table["gene"], "range": [-0.7, len(table) - 0.3],
+            "showgrid": False, "zeroline": False,
+        },
+        legend=LEGEND_BELOW,
+        shapes=[ZERO_LINE],
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from llmpert.evaluation.results import pretty
-from llmpert.figures.theme import SOURCE_COLORS, finish
+from llmpert.figures.theme import SOURCE_COLORS, ZERO_LINE, finish
 from llmpert.insight.contributions import Basis
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
@@ -47,18 +47,17 @@ def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
             hovertemplate=f"%{{y}} through {pretty(source)}: %{{x:.1f}} %%{{customdata}}"
             "<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1, "color": "#888888"})
-    figure.update_xaxes(title_text="Share of the prediction (%)<br>negative: pulls away")
-    figure.update_yaxes(
-        type="category", tickmode="linear", categoryorder="array", categoryarray=rows[::-1],
-        title_text="Training knockdown",
-    )  # fmt: skip
-    figure.update_layout(
-        barmode="relative", legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0}
-    )
     return finish(
         figure,
         f"What the prediction for {basis.gene} rests on",
         simulated,
         height=260 + 24 * len(rows),
-    )
+        xaxis={"title": {"text": "Share of the prediction (%)<br>negative: pulls away"}},
+        yaxis={
+            "type": "category", "tickmode": "linear", "categoryorder": "array",
+            "categoryarray": rows[::-1], "title": {"text": "Training knockdown"},
+        },
+        barmode="relative",
+        legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0},
+        shapes=[ZERO_LINE],
+    )  # fmt: skip

@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.figures.equal_axes import LEGEND_BELOW
-from llmpert.figures.theme import MEASURED, PREDICTED, finish
+from llmpert.figures.theme import MEASURED, PREDICTED, ZERO_LINE, finish
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 
 LOOKS = {
@@ -50,16 +50,16 @@ def effects_on(
             customdata=part["perturbation"],
             hovertemplate="%{y} knockdown: measured %{x:.3f}<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=f"{gene}<br>({unit})")
-    figure.update_yaxes(
-        type="category", tickmode="linear", categoryorder="array",
-        categoryarray=list(rows["perturbation"]), title_text="Knockdown",
-    )  # fmt: skip
-    figure.update_layout(legend=LEGEND_BELOW)
     return finish(
         figure,
         f"{len(rows)} knockdowns that change {gene} most<br>in {line}, by {ranked_by} effect",
         simulated,
         height=250 + 22 * len(rows),
-    )
+        xaxis={"title": {"text": f"{gene}<br>({unit})"}},
+        yaxis={
+            "type": "category", "tickmode": "linear", "categoryorder": "array",
+            "categoryarray": list(rows["perturbation"]), "title": {"text": "Knockdown"},
+        },
+        legend=LEGEND_BELOW,
+        shapes=[ZERO_LINE],
+    )  # fmt: skip

@@ -1,5 +1,7 @@
 """Two values of one kind against each other: axes of equal range and scale, and the diagonal."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -17,16 +19,19 @@ def equal_axes(figure: go.Figure, values: np.ndarray, x_title: str, y_title: str
     values:
         Everything that is drawn on either axis; may be empty.
     """
+    axis: dict[str, Any] = {"nticks": 8, "constrain": "domain"}
     if values.size:
         low, high = float(values.min()), float(values.max())
         margin = 0.04 * (high - low) or 0.5
         ends = [low - margin, high + margin]
+        axis["range"] = ends
         figure.add_scatter(
             x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
             line={"color": "#888888", "dash": "dot", "width": 1},
         )  # fmt: skip
-        figure.update_xaxes(range=ends)
-        figure.update_yaxes(range=ends)
-    figure.update_xaxes(title_text=x_title, nticks=8, constrain="domain")
-    figure.update_yaxes(title_text=y_title, nticks=8, constrain="domain", scaleanchor="x")
-    figure.update_layout(legend=LEGEND_BELOW)
+    figure.update_layout(
+        xaxis=axis | {"title": {"text": x_title}},
+        yaxis=axis | {"title": {"text": y_title}, "scaleanchor": "x"},
+        legend=LEGEND_BELOW,
+        overwrite=True,
+    )

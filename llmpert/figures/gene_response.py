@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.equal_axes import LEGEND_BELOW
-from llmpert.figures.theme import MEASURED, PREDICTED, finish, styles
+from llmpert.figures.theme import MEASURED, PREDICTED, ZERO_LINE, finish, styles
 
 INTERVAL = 0.95
 """Probability that an interval holds a new measurement."""
@@ -64,15 +64,15 @@ def ranked_genes(
             marker={"color": look.color, "symbol": look.symbol, "size": 9, "opacity": 0.85},
             hovertemplate=f"%{{y}}: {look.label} predicts %{{x:.3f}}<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=unit)
-    figure.update_yaxes(type="category", tickmode="linear")
-    figure.update_layout(legend=LEGEND_BELOW)
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown:<br>{len(chosen)} strongest predicted genes",
         simulated,
         height=190 + 22 * (len(chosen) + len(figure.data)),
+        xaxis={"title": {"text": unit}},
+        yaxis={"type": "category", "tickmode": "linear"},
+        legend=LEGEND_BELOW,
+        shapes=[ZERO_LINE],
     )
 
 
@@ -118,13 +118,13 @@ def predicted_against_measured(
         x=[low, high], y=[low, high], mode="lines", name="Equal", hoverinfo="skip",
         line={"color": "#888888", "dash": "dot", "width": 1},
     )  # fmt: skip
-    figure.update_xaxes(title_text=f"Predicted<br>({unit})")
-    figure.update_yaxes(title_text="Measured")
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     said = f"r = {correlation:.2f}" if np.isfinite(correlation) else "correlation not defined"
     return finish(
         figure,
         f"{prediction.perturbations[0]}, all genes: {said}",
         simulated,
         height=520,
+        xaxis={"title": {"text": f"Predicted<br>({unit})"}},
+        yaxis={"title": {"text": "Measured"}},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
     )

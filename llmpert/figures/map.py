@@ -147,7 +147,12 @@ def _finished(
             arrowcolor=MARK, standoff=10, bgcolor="#ffffff", bordercolor=MARK, borderpad=3,
             font={"color": MARK},
         )  # fmt: skip
-    figure.update_xaxes(title_text=axes[0], zeroline=False)
-    figure.update_yaxes(title_text=axes[1], zeroline=False)
     figure.update_layout(legend={"orientation": "h", "x": 0, "itemsizing": "constant"})
-    return finish(figure, title, simulated, height=HEIGHT)
+    return finish(
+        figure,
+        title,
+        simulated,
+        height=HEIGHT,
+        xaxis={"title": {"text": axes[0]}, "zeroline": False},
+        yaxis={"title": {"text": axes[1]}, "zeroline": False},
+    )

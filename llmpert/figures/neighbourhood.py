@@ -34,14 +34,15 @@ def neighbourhood(rows: pd.DataFrame, gene: str, unit: str, simulated: bool) -> 
             hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
         )
     )  # fmt: skip
-    # Names that find no room are left out by Plotly; each is told on hovering.
-    figure.update_xaxes(
-        type="category", tickangle=-90, tickfont={"size": 10}, title_text=f"Colour:<br>{unit}"
-    )
-    figure.update_yaxes(type="category", tickmode="linear", autorange="reversed")
     return finish(
         figure,
         f"{gene} beside what it rests on",
         simulated,
         height=290 + 24 * len(labels),
-    )
+        # Names that find no room are left out by Plotly; each is told on hovering.
+        xaxis={
+            "type": "category", "tickangle": -90, "tickfont": {"size": 10},
+            "title": {"text": f"Colour:<br>{unit}"},
+        },
+        yaxis={"type": "category", "tickmode": "linear", "autorange": "reversed"},
+    )  # fmt: skip

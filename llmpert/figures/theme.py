@@ -46,6 +46,12 @@ FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
 EXPORT: dict[str, Any] = {"displaylogo": False}
 """Plotly configuration of every figure."""
 
+ZERO_LINE: dict[str, Any] = {
+    "type": "line", "x0": 0, "x1": 0, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain",
+    "line": {"width": 1, "dash": "dot", "color": "#888888"},
+}  # fmt: skip
+"""A shape: no response, from the bottom of the axes to their top."""
+
 LARGE = 1.4
 """How much larger type and marks are in meetings."""
 
@@ -103,9 +109,9 @@ def translucent(color: str, alpha: float) -> str:
 
 
 def finish(
-    figure: go.Figure, title: str, simulated: bool, height: int, note: str = ""
+    figure: go.Figure, title: str, simulated: bool, height: int, note: str = "", **layout: Any
 ) -> go.Figure:
-    """Give a figure its title, font, margins and, where due, the mark "simulated data".
+    """Give a figure its layout, title, font, margins and, where due, the mark "simulated data".
 
     The mark is part of the figure's title, so that no export can lose it; so is the note, in small
     type: a narrow figure has no room for both in one line.
@@ -114,16 +120,18 @@ def finish(
         title += f'<br><span style="font-size:12px">{note}</span>'
     if simulated:
         title += f'<br><span style="font-size:12px;color:{MARK}">SIMULATED DATA</span>'
-    figure.update_layout(
-        title={
+    layout |= {
+        "title": {
             "text": title, "font": {"size": 16},
             "x": 0, "xanchor": "left", "y": 1 - 12 / height, "yanchor": "top",
         },
-        font={"family": FONT, "size": 13},
-        height=height,
-        margin={"l": 10, "r": 10, "t": 72 + 18 * (bool(note) + 1), "b": 10},
-        hoverlabel={"namelength": -1},
-    )  # fmt: skip
+        "font": {"family": FONT, "size": 13},
+        "height": height,
+        "margin": {"l": 10, "r": 10, "t": 72 + 18 * (bool(note) + 1), "b": 10},
+        "hoverlabel": {"namelength": -1},
+    }  # fmt: skip
+    # All at once and as a whole: Plotly takes several times as long to merge it with what is there.
+    figure.update_layout(layout, overwrite=True)
     return figure
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.figures.theme import MEASURED, PREDICTED, finish
+from llmpert.figures.theme import MEASURED, PREDICTED, ZERO_LINE, finish
 
 INTERVAL = 0.95
 """Probability that an interval holds a new measurement."""
@@ -65,16 +65,18 @@ def volcano(
         textposition="top center", textfont={"size": 11}, cliponaxis=False,
         hoverinfo="skip", showlegend=False, name="names",
     )  # fmt: skip
-    figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": "#888888"})
-    figure.update_xaxes(title_text=f"Predicted<br>({unit})")
-    figure.update_yaxes(title_text="|z| = |predicted Δ| / standard deviation", rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0})
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown: size and certainty",
         simulated,
         height=520,
-    )
+        xaxis={"title": {"text": f"Predicted<br>({unit})"}},
+        yaxis={
+            "title": {"text": "|z| = |predicted Δ| / standard deviation"}, "rangemode": "tozero",
+        },
+        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        shapes=[ZERO_LINE],
+    )  # fmt: skip
 
 
 def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:

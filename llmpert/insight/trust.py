@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.prediction import Prediction
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
@@ -97,7 +98,7 @@ class Yardstick:
         test = screen.select(held_out, genes)
         predicted = fitted.predict(held_out)
         accuracy = pd.Series(pearson(predicted.mean, test.response), index=list(held_out))
-        return cls(fitted, left_out, _signs(fitted, held_out, left_out), accuracy)
+        return cls(fitted, left_out, _signs(fitted, predicted, left_out), accuracy)
 
     @cached_property
     def kinds(self) -> list[Sign]:
@@ -138,7 +139,7 @@ class Yardstick:
         """
         if gene in self.signs.index:
             return self.signs.T[gene]
-        return _signs(self.fitted, [gene], self.left_out).T[gene]
+        return _signs(self.fitted, self.fitted.predict([gene]), self.left_out).T[gene]
 
     def neighbours(self, gene: str, count: int = NEIGHBOURS) -> pd.DataFrame:
         """The training perturbations nearest to a gene by the fitted kernel.
@@ -300,10 +301,10 @@ class Verdict:
         return table.rename_axis("Sign")
 
 
-def _signs(fitted: FittedModel, genes: Sequence[str], left_out: pd.Series) -> pd.DataFrame:
-    """The signs of genes that the model did not train on: genes x names of `signs_of`."""
+def _signs(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> pd.DataFrame:
+    """The signs of genes that the model predicts and did not train on: genes x `signs_of`."""
+    genes = [str(gene) for gene in predicted.perturbations]
     inputs, trained = fitted.inputs(genes), fitted.inputs(list(fitted.trained_on))
-    predicted = fitted.predict(genes)
     found: dict[str, np.ndarray] = {}
     for source, columns in fitted.joined.parts.items():
         distances = cdist(inputs[:, columns], trained[:, columns])
@@ -319,7 +320,7 @@ def _signs(fitted: FittedModel, genes: Sequence[str], left_out: pd.Series) -> pd
     order = np.argsort(-fitted.model.similarity(inputs), axis=1, kind="stable")[:, :NEIGHBOURS]
     near = pd.DataFrame(left_out.to_numpy()[order])
     found["neighbours"] = near.mean(axis=1).to_numpy()  # of those that are defined
-    return pd.DataFrame(found, index=list(genes))
+    return pd.DataFrame(found, index=genes)
 
 
 def _below(value: float, others: pd.Series) -> float:
