@@ -1,4 +1,7 @@
-"""The pages of llmpert; start with `streamlit run app.py`."""
+"""The pages of llmpert; start with `streamlit run app.py`.
+
+The server imports this file once, for `app`. Streamlit runs it again for every visitor and click.
+"""
 
 import streamlit as st
 
@@ -6,18 +9,27 @@ from llmpert.threads import wait_briefly
 
 wait_briefly()
 
-PAGES = [
-    st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
-    st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
-    st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
-    st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-    st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:"),
-    st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
-    st.Page("pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"),
-    st.Page("pages/model_classes.py", title="Model classes", icon=":material/category:"),
-    st.Page("pages/table.py", title="Table 1", icon=":material/table:"),
-]
+if __name__ == "__main__":
+    # Before the navigation and not a Material symbol: for those the browser would fetch a picture
+    # from the internet.
+    st.set_page_config(page_icon="🧬", layout="wide")
+    pages = [
+        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
+        st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+        st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:"),
+        st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
+        st.Page("pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"),
+        st.Page("pages/model_classes.py", title="Model classes", icon=":material/category:"),
+        st.Page("pages/table.py", title="Table 1", icon=":material/table:"),
+    ]
+    page = st.navigation(pages)
+    st.set_page_config(f"{page.title} · llmpert")
+    page.run()
+else:
+    from starlette.middleware import Middleware
 
-page = st.navigation(PAGES)
-st.set_page_config(f"{page.title} · llmpert", ":material/genetics:", layout="wide")
-page.run()
+    from llmpert.ui.serving import BrowserHints, prepared
+
+    app = st.App(__file__, lifespan=prepared, middleware=[Middleware(BrowserHints)])

@@ -104,13 +104,14 @@ if problem.left_out:
             [{"Perturbation": name, "Why": why} for name, why in problem.left_out.items()],
             hide_index=True,
         )
-with st.expander("Use your own screens"):
-    st.markdown(
+own_screens = st.expander("Use your own screens", on_change="rerun")
+if own_screens.open:
+    own_screens.markdown(
         "Stop the program, import files of differences to control (`.h5ad`, CSV, Parquet) with"
         " embeddings and, if you like, gene sets (GMT) and another method's predictions, and start"
         " it again:"
     )
-    st.code(
+    own_screens.code(
         "python -m llmpert import --name my-screen --screen responses.h5ad"
         " --embedding text=genept.pickle --embedding sequence=per-protein.h5"
         " --gene-sets go.gmt --predictions K562=gears.h5ad\n"

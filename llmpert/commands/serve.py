@@ -21,7 +21,9 @@ def serve(port: int) -> None:
     """
     app = Path(__file__).resolve().parents[2] / "app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
-    # Else each of the server's many threads keeps what it freed for itself (glibc).
+    # Else each of the many threads keeps what it freed for itself, and matrices leave holes
+    # that nothing fits into (glibc).
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
     # Streamlit takes this process's place, so that signals reach it.
     os.execv(sys.executable, command)

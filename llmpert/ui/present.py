@@ -29,7 +29,8 @@ def controls(page: str) -> None:
     st.session_state["figures"] = []
     if st.session_state.get("presented") != page:
         st.session_state["presented"], st.session_state["on_stage"] = page, 0
-    with st.sidebar.expander("Present", icon=":material/slideshow:"):
+    panel = st.sidebar.expander("Present", icon=":material/slideshow:", on_change="rerun")
+    with panel:
         st.segmented_control(
             "Pictures as",
             list(PICTURES),
@@ -45,8 +46,10 @@ def controls(page: str) -> None:
             bind="query-params",
             help="One figure at a time in large type, and nothing else.",
         )
-        st.caption("Link to this view")
-        st.code(link(), language=None, wrap_lines=True)
+        # The browser starts a large script to show code: not before somebody looks at it.
+        if panel.open:
+            st.caption("Link to this view")
+            st.code(link(), language=None, wrap_lines=True)
 
 
 def link() -> str:

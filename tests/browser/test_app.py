@@ -25,6 +25,18 @@ def test_every_page_shows_no_error(page, visit, path):
     assert page.title().endswith("· llmpert")
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_asks_another_host(page, visit, address, path):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    visit(path)
+    page.wait_for_load_state("networkidle")
+    elsewhere = ("http:", "https:", "ws:", "wss:")
+    here = (f"{address}/", f"{address.replace('http', 'ws', 1)}/")
+    assert asked
+    assert [url for url in asked if url.startswith(elsewhere) and not url.startswith(here)] == []
+
+
 def test_a_link_reopens_a_view(page, visit):
     visit("gene?gene=KD007&line=LineB&embedding=text%2Bsequence&size=32")
     page.get_by_role("heading", name="KD007 knockdown in LineB").wait_for(timeout=60_000)
