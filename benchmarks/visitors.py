@@ -1,18 +1,19 @@
 """Many visitors at once: how long the server takes to answer their clicks.
 
-    python -m benchmarks.visitors [--visitors 20] [--seconds 60]
+    python -m benchmarks.visitors [--visitors 20] [--seconds 60] [--after 0]
 
 Each visitor holds a session of its own, as a browser does (Streamlit's messages over a web socket,
 without drawing), on the simulated data. It opens the gene page, and then either types another gene
 or goes to another page, a second after the last answer. A fit that a click needs is made once, for
-everybody; those of the first minute are part of what is measured. Told are the times from a click
-to the end of the script it starts, errors shown on any page, and the server's largest memory.
+everybody; those of the first minute are part of what is measured. A server makes some by itself
+when it starts: `--after` gives it time for that. Told are the times from a click to the end of the
+script it starts, errors shown on any page, and the server's largest memory.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 from random import Random
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import urlencode
 
@@ -120,7 +121,8 @@ async def together(server: Server, visitors: int, seconds: float, genes: list[st
 @click.command()
 @click.option("--visitors", default=20, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
-def main(visitors: int, seconds: float) -> None:
+@click.option("--after", default=0.0, show_default=True, help="Seconds after the start.")
+def main(visitors: int, seconds: float, after: float) -> None:
     """Measure a server under load, twice: freshly started, and once pages were computed."""
     from llmpert.datasets import simulated_dataset
 
@@ -129,7 +131,8 @@ def main(visitors: int, seconds: float) -> None:
     click.echo(f"measured on: {describe()}")
     with served() as server:
         server.wait_until_it_answers()
-        for what in ("freshly started", "warm"):
+        sleep(after)
+        for what in (f"{after:g} s after the start", "warm"):
             told = asyncio.run(together(server, visitors, seconds, genes))
             report(what, visitors, seconds, told)
         memory = server.peak_memory()
