@@ -1,7 +1,8 @@
 """What the server does besides running pages: it gets ready, and tells browsers what to fetch."""
 
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -10,8 +11,12 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llmpert.errors import InputError
+
 SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
 """Streamlit's scripts that draw figures and tables, by the start of their file's name."""
+
+SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 
 
 class BrowserHints:
@@ -55,4 +60,7 @@ def _prepare() -> None:
     # Only here: the server should answer before these imports are done.
     from llmpert.ui.ready import prepare
 
-    prepare()
+    # Streamlit remarks on every spinner that no page shows.
+    logging.getLogger(SPINNERS).setLevel(logging.ERROR)
+    with suppress(InputError):  # the page that uses the data tells it
+        prepare()
