@@ -93,12 +93,15 @@ def listed(data: Dataset) -> list[dict[str, object]]:
 
 
 def made_with(predictions: ExternalPredictions) -> str:
-    """What a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes"."""
+    """What a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes".
+
+    Of the versions the first: the method's own, before those of the libraries beneath it.
+    """
     about = predictions.about
     versions, seconds = about.get("versions"), about.get("seconds")
     said = []
     if isinstance(versions, dict):
-        said.append(", ".join(f"{name} {version}" for name, version in versions.items()))
+        said += [f"{name} {version}" for name, version in list(versions.items())[:1]]
     if isinstance(seconds, int | float):
         said.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
     return "; ".join(part for part in said if part)
