@@ -9,7 +9,6 @@ from llmpert.ui.compare import (
     GENES,
     LINES,
     beyond_chance,
-    choose_model,
     choose_views,
     make,
     named,
@@ -25,7 +24,7 @@ dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
 embedding = controls.choose_embedding(dataset)
 size = controls.choose_size(dataset)
-model = choose_model(dataset, line, size)
+model = controls.choose_model(dataset, line, size)
 show.heading(
     "Compare",
     "Two predictions on common axes, and the genes on which they disagree. Predictions never saw"

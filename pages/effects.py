@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from llmpert.evaluation.results import pretty
 from llmpert.figures.effects import effects_on
 from llmpert.insight.effects import agreement, effects, strongest
+from llmpert.models.registry import MODELS, label
 from llmpert.ui import controls, show
 from llmpert.ui.effects import changing_gene, choose_measured_gene, held_out, unseen
+from llmpert.ui.elsewhere import origin
 
 COUNTS = (10, 20, 30, 50)
 
@@ -14,6 +15,7 @@ dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
 embedding = controls.choose_embedding(dataset)
 size = controls.choose_size(dataset)
+model = controls.choose_model(dataset, line, size)
 show.heading(
     "What changes a gene?",
     "Which knockdowns raise or lower the expression of one gene: as measured, and as predicted by"
@@ -39,26 +41,29 @@ with show.errors_as_sentences():
     count = second.select_slider(
         "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
     )
-    also_unseen = third.toggle(
+    wanted = third.toggle(
         "Also genes that nobody knocked down here",
         key="unseen",
         bind="query-params",
+        disabled=model not in MODELS,
         help="Adds predictions for every other gene with an embedding. They rank by their predicted"
-        " effect only.",
+        " effect only. Not for methods that were run elsewhere: they predicted this screen's"
+        " knockdowns.",
     )
+    also_unseen = wanted and model in MODELS
     table = effects(
         gene,
         screen,
-        held_out(dataset, line, embedding, size),
-        unseen(dataset, line, embedding) if also_unseen else None,
+        held_out(dataset, line, embedding, size, model),
+        unseen(dataset, line, embedding, model) if also_unseen else None,
     )
 show.name_tab(f"What changes {gene} in {line}?")
 if also_unseen and ranked_by == "measured":
     st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
 if table["predicted"].isna().all():
     st.info(
-        f"{gene} varies too little between training knockdowns to be among the predicted genes: it"
-        " is measured here, but **not predicted**.",
+        f"{gene} is measured here, but **not predicted** by {label(model)}: it varies too little"
+        " between training knockdowns to be among the predicted genes.",
         icon=":material/info:",
     )
     ranked_by = "measured"
@@ -76,8 +81,13 @@ show.figure(
     alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in {line},"
     " measured and predicted.",
     numbers=table,
-    caption=f"Gaussian process on {pretty(embedding)}, {size:,} training perturbations."
-    f" {show.caption(dataset)}",
+    caption=" ".join(
+        [
+            f"{controls.in_words(model, embedding)}, {size:,} training perturbations.",
+            *filter(None, [origin(dataset, [line], size, [model])]),
+            show.caption(dataset),
+        ]
+    ),
     data=dataset,
 )
 st.dataframe(shown, hide_index=True)

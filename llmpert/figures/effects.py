@@ -8,8 +8,8 @@ from llmpert.figures.theme import MEASURED, PREDICTED, ZERO_LINE, finish
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 
 LOOKS = {
-    HELD_OUT: ("Predicted, held out (95 % interval)", "circle"),
-    NOT_MEASURED: ("Predicted, never knocked down (95 % interval)", "circle-open"),
+    HELD_OUT: ("Predicted, held out", "circle"),
+    NOT_MEASURED: ("Predicted, never knocked down", "circle-open"),
 }
 
 
@@ -35,9 +35,12 @@ def effects_on(
         part = rows[(rows["state"] == state) & rows["predicted"].notna()]
         if part.empty:
             continue
+        half = part["high95"] - part["predicted"]
+        known = half.notna().any()  # not every model gives intervals
         figure.add_scatter(
-            x=part["predicted"], y=part["perturbation"], mode="markers", name=label,
-            error_x={"type": "data", "array": part["high95"] - part["predicted"], "thickness": 1.5},
+            x=part["predicted"], y=part["perturbation"], mode="markers",
+            name=f"{label} (95 % interval)" if known else label,
+            error_x={"type": "data", "array": half, "thickness": 1.5} if known else None,
             marker={"color": PREDICTED, "symbol": symbol, "size": 9, "line": {"width": 2}},
             customdata=part["perturbation"],
             hovertemplate="%{y} knockdown: predicted %{x:.3f}<extra></extra>",

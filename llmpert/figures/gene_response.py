@@ -124,7 +124,8 @@ def predicted_against_measured(
         f"{prediction.perturbations[0]}, all genes: {said}",
         simulated,
         height=520,
-        xaxis={"title": {"text": f"Predicted<br>({unit})"}},
+        # A long unit would be cut: the figure stands in a narrow column.
+        xaxis={"title": {"text": f"Predicted<br>({unit.replace(' (', '<br>(')})"}},
         yaxis={"title": {"text": "Measured"}},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
+        legend=LEGEND_BELOW,
     )

@@ -11,6 +11,7 @@ from llmpert.datasets import Dataset
 from llmpert.evaluation.results import pretty
 from llmpert.insight.compare import Side, most_alike
 from llmpert.models.registry import MODELS, label
+from llmpert.ui import controls
 from llmpert.ui import data as shared
 from llmpert.ui.genes import choose_gene
 from llmpert.ui.prediction import GenePrediction, predict, said, strong_perturbation
@@ -33,8 +34,7 @@ class View:
     @property
     def method(self) -> str:
         """The model and what it knows the genes by, for people."""
-        uses = self.model in MODELS and MODELS[self.model].uses_embedding
-        return f"{label(self.model)} on {pretty(self.embedding)}" if uses else label(self.model)
+        return controls.in_words(self.model, self.embedding)
 
     def particular(self, differs: str) -> str:
         """What tells it from a view that differs from it in one thing, as the program names it."""
@@ -77,16 +77,6 @@ def what_differs(data: Dataset) -> str:
     return chosen if chosen in offered else GENES
 
 
-def choose_model(data: Dataset, line: str, size: int) -> str:
-    """The model, in the side bar; methods that were run elsewhere with this size among them."""
-    with st.sidebar:
-        return _choose("Model", "model", _models(data, line, size), "gp", label)
-
-
-def _models(data: Dataset, line: str, size: int) -> list[str]:
-    return [*MODELS, *shared.external(data, line, size)]
-
-
 def choose_views(
     data: Dataset, line: str, embedding: str, size: int, model: str, differs: str
 ) -> tuple[View, View]:
@@ -105,7 +95,7 @@ def choose_views(
             lines = [other for other in data.screens if other != line]
             return a, replace(a, line=_choose(f"{line} against", "other_line", lines, lines[0]))
         if differs == MODELS_:
-            models = [other for other in _models(data, line, size) if other != model]
+            models = [other for other in controls.models(data, line, size) if other != model]
             # Another one with intervals, so that both sides have them.
             first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
             other = _choose(f"{label(model)} against", "other_model", models, first, label)

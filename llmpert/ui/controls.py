@@ -1,11 +1,14 @@
 """Controls that pages share; their values live in the address, so that a link reopens a view."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import Dataset
+from llmpert.evaluation.results import pretty
+from llmpert.models.registry import MODELS, label
 from llmpert.ui import data as shared
 from llmpert.ui.navigation import through_app
 
@@ -53,8 +56,47 @@ def choose_size(data: Dataset) -> int:
     )
 
 
-def _choose(label: str, key: str, options: list[T], help: str) -> T:
+def models(data: Dataset, line: str, size: int) -> list[str]:
+    """All models, and the methods that were run elsewhere with this size."""
+    return [*MODELS, *shared.external(data, line, size)]
+
+
+def choose_model(data: Dataset, line: str, size: int) -> str:
+    """One of `models`; the Gaussian process at first."""
+    return _choose(
+        "Model",
+        "model",
+        models(data, line, size),
+        "What predicts: a model of this program, or a method that was run elsewhere.",
+        first="gp",
+        shown=label,
+    )
+
+
+def in_words(model: str, embedding: str) -> str:
+    """A model and what it knows the genes by: "Gaussian process on text + sequence"."""
+    uses = model in MODELS and MODELS[model].uses_embedding
+    return f"{label(model)} on {pretty(embedding)}" if uses else label(model)
+
+
+def _choose(
+    words: str,
+    key: str,
+    options: list[T],
+    help: str,
+    first: T | None = None,
+    shown: Callable[[T], str] = str,
+) -> T:
+    first = options[0] if first is None else first
     with st.sidebar:
-        chosen = st.selectbox(label, options, key=key, bind="query-params", help=help)
+        chosen = st.selectbox(
+            words,
+            options,
+            index=options.index(first),
+            key=key,
+            bind="query-params",
+            format_func=shown,
+            help=help,
+        )
     # A value that came with the address may not be on offer for this data set.
-    return chosen if chosen in options else options[0]
+    return chosen if chosen in options else first

@@ -13,8 +13,6 @@ from llmpert.insight.effects import find_measured
 from llmpert.screens.screen import Screen
 from llmpert.ui import data as shared
 
-MODEL = "gp"
-
 
 def choose_measured_gene(screen: Screen, default: str) -> str:
     """A search box for measured genes; where it finds none it says why, and the page stops."""
@@ -50,28 +48,36 @@ def changing_gene(screen: Screen) -> str:
     return str(screen.genes[order[int(0.95 * (len(order) - 1))]])
 
 
-def held_out(data: Dataset, line: str, embedding: str, size: int) -> Sequence[Prediction]:
-    """Every fold's predictions of the perturbations it does not train on."""
-    return _held_out(data.name, datasets.stamp(data.name), line, embedding, size)
+def held_out(
+    data: Dataset, line: str, embedding: str, size: int, model: str
+) -> Sequence[Prediction]:
+    """Predictions of all perturbations, each by a fold that does not train on it.
+
+    A method that was run elsewhere may have left some out.
+    """
+    elsewhere = shared.external(data, line, size).get(model)
+    if elsewhere is not None:
+        return [Prediction(elsewhere.perturbations, elsewhere.genes, elsewhere.delta, None)]
+    return _held_out(data.name, datasets.stamp(data.name), line, embedding, size, model)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Predicting every knockdown from the others …")
 def _held_out(
-    name: str, stamp: float, line: str, embedding: str, size: int
+    name: str, stamp: float, line: str, embedding: str, size: int, model: str
 ) -> Sequence[Prediction]:
     experiment = shared.experiment(name, line, embedding)
     folds = range(experiment.settings.folds)
-    return [experiment.fold_prediction(MODEL, size, fold) for fold in folds]
+    return [experiment.fold_prediction(model, size, fold) for fold in folds]
 
 
-def unseen(data: Dataset, line: str, embedding: str) -> Prediction | None:
-    """Predictions of every gene with an embedding that was not knocked down; None if all were."""
-    return _unseen(data.name, datasets.stamp(data.name), line, embedding)
+def unseen(data: Dataset, line: str, embedding: str, model: str) -> Prediction | None:
+    """A model's predictions of every gene that was not knocked down; None if all were."""
+    return _unseen(data.name, datasets.stamp(data.name), line, embedding, model)
 
 
 # All genes of a real embedding take hundreds of megabytes: only the latest is kept.
 @st.cache_resource(max_entries=1, show_spinner="Predicting genes that were not knocked down …")
-def _unseen(name: str, stamp: float, line: str, embedding: str) -> Prediction | None:
-    model = shared.fitted(name, stamp, line, embedding, MODEL)
-    genes = model.problem.unseen()
-    return model.predict(genes) if genes else None
+def _unseen(name: str, stamp: float, line: str, embedding: str, model: str) -> Prediction | None:
+    fitted = shared.fitted(name, stamp, line, embedding, model)
+    genes = fitted.problem.unseen()
+    return fitted.predict(genes) if genes else None

@@ -37,3 +37,13 @@ def test_without_predictions_only_measurements_are_drawn():
     figure = effects_on(part, "Y", "K562", "Δ", "measured", simulated=False)
     assert [trace.name for trace in figure.data] == ["Measured"]
     assert "SIMULATED" not in figure.layout.title.text
+
+
+def test_only_predictions_with_intervals_promise_them():
+    with_, without = (
+        effects_on(rows, "Y", "K562", "Δ", "predicted", simulated=False).data[0]
+        for rows in (ROWS, ROWS.assign(low95=np.nan, high95=np.nan))
+    )
+    assert with_.name == "Predicted, held out (95 % interval)"
+    assert without.name == "Predicted, held out"
+    assert without.error_x.array is None

@@ -159,6 +159,27 @@ def test_another_line_without_it_is_a_sentence(app):
     assert "no prediction for KD007 in LineB" in app.error[0].value
 
 
+def test_what_changes_a_gene_is_told_by_any_model(app):
+    text = visit(app, "effects", model="GEARS", ranked="Predicted", target="OUT004")
+    assert "GEARS, 32 training perturbations. Run elsewhere: GEARS" in text
+    table = app.dataframe[0].value.set_index("perturbation")
+    column = list(GEARS.genes).index("OUT004")
+    expected = pd.Series(GEARS.delta[:, column], GEARS.perturbations)
+    strongest = expected.abs().sort_values(ascending=False).index[:20]
+    assert list(table.index) == list(strongest)
+    np.testing.assert_allclose(table["predicted"], expected[strongest], rtol=1e-5)
+    assert table["low95"].isna().all()
+    # It gives no intervals, and nothing for genes that were not knocked down.
+    assert list(traces(app)) == ["Predicted, held out", "Measured"]
+    assert app.toggle(key="unseen").disabled
+
+
+def test_a_model_without_embedding_is_not_said_to_use_one(app):
+    text = visit(app, "effects", model="Non-control mean", ranked="Predicted", target="OUT004")
+    assert "Non-control mean, 32 training perturbations." in text
+    assert not app.toggle(key="unseen").disabled
+
+
 def test_table_1_has_a_row_of_its_own_scores_and_one_of_published_values(app):
     text = visit(app, "table")
     table = app.dataframe[0].value
