@@ -90,4 +90,5 @@ show.figure(
     ),
     data=dataset,
 )
-st.dataframe(shown, hide_index=True)
+# Not every model gives intervals.
+st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)
