@@ -77,10 +77,11 @@ def folds(
     names = experiment.problem.screen.perturbations
     known = set().union(*terms.members.values())
     left_out = {str(name): "no term in the ontology" for name in names if name not in known}
+    trainable = known & cells.perturbations
     found = []
     for number in range(experiment.settings.folds):
         part = experiment.split(train_size, number)
-        training = [str(n) for n in names[part.train] if n in known and n in cells.perturbations]
+        training = [str(n) for n in names[part.train] if n in trainable]
         predict = [str(n) for n in names[part.test] if n in known]
         rng = np.random.default_rng([seed, number])
         count = max(1, round(VALIDATION * len(training)))

@@ -1,6 +1,6 @@
 """Choosing two predictions that differ in one thing, and making them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -93,31 +93,18 @@ def choose_views(
             return a, replace(a, gene=choose_gene(problem, like, "Gene B", "other_gene", data))
         if differs == LINES:
             lines = [other for other in data.screens if other != line]
-            return a, replace(a, line=_choose(f"{line} against", "other_line", lines, lines[0]))
+            return a, replace(a, line=controls.choose(f"{line} against", "other_line", lines))
         if differs == MODELS_:
             models = [other for other in controls.models(data, line, size) if other != model]
             # Another one with intervals, so that both sides have them.
             first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
-            other = _choose(f"{label(model)} against", "other_model", models, first, label)
+            words = f"{label(model)} against"
+            other = controls.choose(words, "other_model", models, first=first, shown=label)
             return a, replace(a, model=other)
         embeddings = [other for other in data.embedding_choices if other != embedding]
         words = f"{pretty(embedding)} against"
-        other = _choose(words, "other_embedding", embeddings, embeddings[0])
+        other = controls.choose(words, "other_embedding", embeddings)
         return a, replace(a, embedding=other)
-
-
-def _choose(
-    words: str, key: str, options: list[str], first: str, shown: Callable[[str], str] = str
-) -> str:
-    chosen = st.selectbox(
-        words,
-        options,
-        index=options.index(first),
-        key=key,
-        bind="query-params",
-        format_func=shown,
-    )
-    return chosen if chosen in options else first
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -32,28 +32,31 @@ def choose_dataset() -> Dataset:
 
 def choose_line(data: Dataset) -> str:
     """The cell line."""
-    return _choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
+    with st.sidebar:
+        return choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
 
 
 def choose_embedding(data: Dataset) -> str:
     """The embedding: one source, or all joined."""
-    return _choose(
-        "Embedding",
-        "embedding",
-        data.embedding_choices,
-        "What the models know about a gene before any experiment: numbers made from text about it,"
-        " from its protein sequence, or both side by side.",
-    )
+    with st.sidebar:
+        return choose(
+            "Embedding",
+            "embedding",
+            data.embedding_choices,
+            "What the models know about a gene before any experiment: numbers made from text about"
+            " it, from its protein sequence, or both side by side.",
+        )
 
 
 def choose_size(data: Dataset) -> int:
     """The training size; the largest one at first."""
-    return _choose(
-        "Training perturbations",
-        "size",
-        shared.training_sizes(data)[::-1],
-        "How many knockdowns the models learn from. The others are unseen.",
-    )
+    with st.sidebar:
+        return choose(
+            "Training perturbations",
+            "size",
+            shared.training_sizes(data)[::-1],
+            "How many knockdowns the models learn from. The others are unseen.",
+        )
 
 
 def models(data: Dataset, line: str, size: int) -> list[str]:
@@ -63,14 +66,15 @@ def models(data: Dataset, line: str, size: int) -> list[str]:
 
 def choose_model(data: Dataset, line: str, size: int) -> str:
     """One of `models`; the Gaussian process at first."""
-    return _choose(
-        "Model",
-        "model",
-        models(data, line, size),
-        "What predicts: a model of this program, or a method that was run elsewhere.",
-        first="gp",
-        shown=label,
-    )
+    with st.sidebar:
+        return choose(
+            "Model",
+            "model",
+            models(data, line, size),
+            "What predicts: a model of this program, or a method that was run elsewhere.",
+            first="gp",
+            shown=label,
+        )
 
 
 def in_words(model: str, embedding: str) -> str:
@@ -79,24 +83,24 @@ def in_words(model: str, embedding: str) -> str:
     return f"{label(model)} on {pretty(embedding)}" if uses else label(model)
 
 
-def _choose(
+def choose(
     words: str,
     key: str,
     options: list[T],
-    help: str,
+    help: str | None = None,
     first: T | None = None,
     shown: Callable[[T], str] = str,
 ) -> T:
+    """One of the options, kept in the address; the first of them at first, or `first`."""
     first = options[0] if first is None else first
-    with st.sidebar:
-        chosen = st.selectbox(
-            words,
-            options,
-            index=options.index(first),
-            key=key,
-            bind="query-params",
-            format_func=shown,
-            help=help,
-        )
+    chosen = st.selectbox(
+        words,
+        options,
+        index=options.index(first),
+        key=key,
+        bind="query-params",
+        format_func=shown,
+        help=help,
+    )
     # A value that came with the address may not be on offer for this data set.
     return chosen if chosen in options else first
