@@ -18,6 +18,7 @@ from llmpert.commands.evaluate import evaluate
 from llmpert.commands.gears import gears
 from llmpert.commands.import_data import import_data
 from llmpert.commands.predict import predict
+from llmpert.commands.pseudobulk import pseudobulk
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
 from llmpert.errors import InputError
@@ -48,7 +49,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (evaluate, predict, simulate, download, import_data, gears, serve):
+for command in (evaluate, predict, simulate, download, pseudobulk, import_data, gears, serve):
     program.add_command(command)
 
 

@@ -91,6 +91,17 @@ seed = click.option(
     help="The same seed gives the same result.",
 )  # fmt: skip
 
+processes = click.option(
+    "--processes", type=click.IntRange(min=1), metavar="N",
+    help="Processes that share the work on this machine. Default: one for small work.",
+)  # fmt: skip
+
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Let the workers of this Dask scheduler do the work, such as tcp://10.0.0.1:8786. They"
+         " need the same version of llmpert, and files under the same paths.",
+)  # fmt: skip
+
 
 def out(suffix: str) -> Callable:
     """`--out FILE`, ending in `suffix` and writable now."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import evaluate, top_genes
+from llmpert.evaluation.metrics import evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
@@ -314,9 +314,7 @@ class Experiment:
         if fold not in self._scored_by_fold:
             screen, part = self.problem.screen, self._smallest(fold)
             columns = self.columns(part.pool)
-            spread = None if screen.spread is None else screen.spread[columns]
-            measured = screen.response[np.ix_(part.test, columns)]
-            chosen = top_genes(measured, self.settings.top, spread)
+            chosen = strongest_responses(screen, part.test, columns, self.settings.top)
             self._scored_by_fold[fold] = columns, chosen
         return self._scored_by_fold[fold]
 

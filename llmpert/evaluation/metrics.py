@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from llmpert.errors import InputError
+from llmpert.screens.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ def registry(top: int = 20) -> dict[str, Metric]:
         " is the same for all genes concerned."
     )
     over_top = (
-        f"over the {top} genes of each perturbation with the largest measured |Δ| (divided by the"
-        " gene's spread in control where the screen knows it)"
+        f"over the {top} genes of each perturbation with the largest measured |Δ| (divided by its"
+        " standard error where the screen knows single cells, or by the gene's spread in control"
+        " where it knows that)"
     )
     return {
         metric.name: metric
@@ -104,11 +106,17 @@ def registry(top: int = 20) -> dict[str, Metric]:
     }  # fmt: skip
 
 
-def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) -> np.ndarray:
+def top_genes(
+    measured: np.ndarray,
+    top: int,
+    spread: np.ndarray | None = None,
+    t: np.ndarray | None = None,
+) -> np.ndarray:
     """Columns of the strongest measured responses of each perturbation.
 
-    Strength is |Δ|, divided by the gene's spread in control where that is known: the order of a
-    z-test against control, whose other factor (cells) is the same for all genes of a perturbation.
+    Strength is |t|, of the perturbation's cells against control, where that is known. Otherwise it
+    is |Δ|, divided by the gene's spread in control where that is known: the order of a z-test
+    against control, whose other factor (cells) is the same for all genes of a perturbation.
     Ties keep the genes' order. The measurement of a test perturbation is used to choose where its
     prediction is scored, never to make the prediction.
 
@@ -121,13 +129,15 @@ def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) 
     spread:
         Standard deviation in control, one a gene. Genes without spread are never chosen before
         others.
+    t:
+        Test statistics, perturbations x genes.
 
     Returns
     -------
     int, perturbations x min(top, genes), strongest first.
     """
-    strength = np.abs(np.asarray(measured, dtype=np.float64))
-    if spread is not None:
+    strength = np.abs(np.asarray(measured if t is None else t, dtype=np.float64))
+    if t is None and spread is not None:
         spread = np.asarray(spread, dtype=np.float64)
         strength = np.divide(
             strength,
@@ -138,20 +148,37 @@ def top_genes(measured: np.ndarray, top: int, spread: np.ndarray | None = None) 
     return np.argsort(-strength, axis=1, kind="stable")[:, :top]
 
 
+def strongest_responses(
+    screen: Screen, rows: np.ndarray, columns: np.ndarray, top: int
+) -> np.ndarray:
+    """`top_genes` of some perturbations of a screen among some of its genes, by all it knows.
+
+    Returns
+    -------
+    Positions among `columns`, rows x min(top, columns).
+    """
+    block = np.ix_(rows, columns)
+    t = screen.layers.get("t")
+    return top_genes(
+        screen.response[block],
+        top,
+        None if screen.spread is None else screen.spread[columns],
+        None if t is None else t[block],
+    )
+
+
 def evaluate(
     predicted: np.ndarray,
     measured: np.ndarray,
     top: int = 20,
-    spread: np.ndarray | None = None,
     chosen: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """All metrics for all perturbations: name -> one value a perturbation.
 
-    `chosen` are the `top_genes` where they are known already: finding them costs more than all
-    metrics.
+    `chosen` are the `top_genes`; by default those by |Δ| alone.
     """
     if chosen is None:
-        chosen = top_genes(measured, top, spread)
+        chosen = top_genes(measured, top)
     strongest = (
         np.take_along_axis(predicted, chosen, axis=1),
         np.take_along_axis(measured, chosen, axis=1),

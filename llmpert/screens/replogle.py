@@ -19,6 +19,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.files import parsing, some
 from llmpert.screens.files import matrix, numeric_column, open_h5ad
+from llmpert.screens.names import measured_genes
 from llmpert.screens.populations import Populations
 from llmpert.screens.screen import Screen
 
@@ -165,7 +166,7 @@ def _populations(data: anndata.AnnData, path: Path) -> Populations:
             f" {some(names[uncounted])}."
         )
     keep = used & ~uncounted
-    genes = _gene_names(data.var, path, notes)
+    genes = measured_genes(data.var, numeric_column(data.var, "mean", path), notes)
     values = matrix(data, path)
     data.X = None
     return Populations(
@@ -230,20 +231,3 @@ def _cells(obs: pd.DataFrame, path: Path, used: np.ndarray, notes: list[str]) ->
             " num_cells_unfiltered stands in."
         )
     return np.where(filled, unfiltered, cells)
-
-
-def _gene_names(var: pd.DataFrame, path: Path, notes: list[str]) -> np.ndarray:
-    """Symbols; of genes that share one, all but the most expressed go by their Ensembl id."""
-    ids = var.index.to_numpy().astype(str)
-    given = var["gene_name"].astype(object)
-    symbols = given.where(given.notna(), "").astype(str).str.strip().to_numpy()
-    names = np.where(symbols == "", ids, symbols)
-    expressed = np.argsort(-numeric_column(var, "mean", path), kind="stable")
-    shadowed = np.zeros(len(names), dtype=bool)
-    shadowed[expressed] = pd.Series(names[expressed]).duplicated().to_numpy()
-    if shadowed.any():
-        notes.append(
-            f"{int(shadowed.sum())} measured gene(s) share a symbol with a more expressed one and"
-            f" go by their Ensembl id: {some(pd.unique(names[shadowed]))}."
-        )
-    return np.where(shadowed, ids, names)

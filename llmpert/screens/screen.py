@@ -1,7 +1,7 @@
 """A screen: one cell line's responses to single-gene knockdowns."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,10 @@ class Screen:
         Per measured gene: mean and standard deviation in control, or None where unknown.
     cells:
         Cells behind each perturbation's mean, or None where unknown.
+    layers:
+        What single cells tell besides, float32, perturbations x genes, by name: `variance` of the
+        perturbation's cells, `t` (Welch's, of them against control) and `q` (its false discovery
+        rate). Empty where single cells are unknown.
     provenance:
         Source, licence, the steps taken, notes on what was repaired, and `simulated` (bool). JSON
         values only. `provenance["identity"]`, where present, stands for the content in
@@ -57,6 +61,7 @@ class Screen:
     spread: np.ndarray | None = None
     cells: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         def setter(name: str, value: np.ndarray | None) -> None:
@@ -70,6 +75,10 @@ class Screen:
         for name in ("control_mean", "spread", "cells"):
             value = getattr(self, name)
             setter(name, None if value is None else np.array(value, dtype=np.float32))
+        layers = {k: np.array(v, dtype=np.float32, order="C") for k, v in self.layers.items()}
+        for layer in layers.values():
+            layer.setflags(write=False)
+        object.__setattr__(self, "layers", layers)
         self._check()
 
     def _check(self) -> None:
@@ -96,6 +105,12 @@ class Screen:
                 raise InputError(
                     f"Screen {self.line}: expected {length} values of {name}, found {value.shape}."
                 )
+        for name, layer in self.layers.items():
+            if layer.shape != (rows, columns) or not np.isfinite(layer).all():
+                raise InputError(
+                    f"Screen {self.line}: expected {rows} x {columns} finite values of {name},"
+                    f" found {layer.shape} or others."
+                )
         if not np.isfinite(self.response).all():
             bad = int((~np.isfinite(self.response)).any(axis=1).sum())
             raise InputError(
@@ -117,6 +132,7 @@ class Screen:
         return fingerprint(
             FORMAT_VERSION, self.line, self.response, self.perturbations, self.genes, self.unit,
             *(x if x is not None else "none" for x in (self.control_mean, self.spread, self.cells)),
+            *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
         )  # fmt: skip
 
     def select(
@@ -135,13 +151,15 @@ class Screen:
         def cut(values: np.ndarray | None, index: np.ndarray) -> np.ndarray | None:
             return None if values is None else values[index]
 
+        block = np.ix_(rows, columns)
         provenance = dict(self.provenance)
         if provenance.get("identity") is not None:
             selection = fingerprint(self.perturbations[rows], self.genes[columns])
             provenance["identity"] = [provenance["identity"], selection]
         return replace(
             self,
-            response=self.response[np.ix_(rows, columns)],
+            response=self.response[block],
+            layers={name: layer[block] for name, layer in self.layers.items()},
             perturbations=self.perturbations[rows],
             genes=self.genes[columns],
             control_mean=cut(self.control_mean, columns),
@@ -177,7 +195,10 @@ class Screen:
             "unit": self.unit,
             "provenance": json.dumps(self.provenance),
         }
-        return anndata.AnnData(X=self.response.copy(), obs=obs, var=var, uns={"llmpert": head})
+        layers = {name: layer.copy() for name, layer in self.layers.items()}
+        return anndata.AnnData(
+            X=self.response.copy(), obs=obs, var=var, uns={"llmpert": head}, layers=layers
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the screen as `.h5ad`; an existing file is replaced only by a complete one."""
@@ -231,6 +252,7 @@ class Screen:
             control_mean=column(data.var, "control_mean"),
             spread=column(data.var, "spread"),
             cells=column(data.obs, "cells"),
+            layers={name: np.asarray(layer) for name, layer in data.layers.items()},
             provenance=json.loads(str(head["provenance"])),
         )
 

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,18 +15,13 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing, some
 from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
+from llmpert.screens.names import is_control, target
 from llmpert.screens.screen import Screen
 
 UNIT = "Δ expression"
 
 #: Whole numbers, none negative, that go this high are counts rather than differences.
 COUNTS_PEAK = 10
-
-#: `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
-_CONTROL = re.compile(
-    r"[Cc]trl(\+ctrl)?|(?i:controls?|ntc|unperturbed|neg(ative)?[-_ ]?(control|ctrl)|"
-    r"non[-_ ]?targeting([-_ ].*)?)"
-)
 
 
 @dataclass
@@ -209,10 +203,10 @@ def _numbers(frame: pd.DataFrame, genes: list[str], path: Path) -> np.ndarray:
 
 def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Screen:
     notes: list[str] = []
-    names = np.array([_target(name) for name in table.perturbations], dtype=object)
+    names = np.array([target(name) for name in table.perturbations], dtype=object)
     genes = np.array([name.strip() for name in table.genes], dtype=object)
     values, cells = table.values, table.cells
-    control = np.array([bool(_CONTROL.fullmatch(name)) for name in names], dtype=bool)
+    control = np.array([is_control(name) for name in names], dtype=bool)
     if control.any():
         notes.append(
             f"{int(control.sum())} control row(s) were left out: {some(names[control].tolist())}."
@@ -268,9 +262,3 @@ def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Sc
                 "simulated": False,
             },
         )
-
-
-def _target(name: str) -> str:
-    """The targeted gene in "GENE+ctrl", "ctrl+GENE" or "GENE"."""
-    name = name.strip()
-    return name if name == "ctrl+ctrl" else name.removeprefix("ctrl+").removesuffix("+ctrl")

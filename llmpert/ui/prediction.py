@@ -13,7 +13,7 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.external_scores import held_out
-from llmpert.evaluation.metrics import evaluate, registry, top_genes
+from llmpert.evaluation.metrics import evaluate, registry, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.models.registry import MODELS
 from llmpert.ui import data as shared
@@ -110,15 +110,15 @@ def _judged(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
     screen = experiment.problem.screen
     row = np.flatnonzero(screen.perturbations == prediction.perturbations[0])
     columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
-    spread = None if screen.spread is None else screen.spread[columns]
     measured = screen.response[row[0], columns]
     top = registry()["pearson_top20"].top or 0
-    scores = evaluate(prediction.mean, measured[None], top, spread)
+    chosen = strongest_responses(screen, row, columns, top)
+    scores = evaluate(prediction.mean, measured[None], top, chosen)
     cells = None if screen.cells is None else float(screen.cells[row[0]])
     return GenePrediction(
         prediction,
         measured,
-        top_genes(measured[None], top, spread)[0],
+        chosen[0],
         {name: float(value[0]) for name, value in scores.items()},
         trained_on,
         cells,

@@ -7,7 +7,7 @@ import small
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
-from llmpert.evaluation.metrics import evaluate
+from llmpert.evaluation.metrics import evaluate, top_genes
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from llmpert.problem import Problem
@@ -138,7 +138,8 @@ def test_scores_compare_predictions_with_measurements(known, store):
     prediction = one.fold_prediction("knn", 20, 3)
     screen = one.problem.screen
     measured = screen.select(prediction.perturbations, prediction.genes)
-    expected = evaluate(prediction.mean, measured.response, 5, measured.spread)
+    strongest = top_genes(measured.response, 5, measured.spread)
+    expected = evaluate(prediction.mean, measured.response, 5, strongest)
     assert list(scores.columns) == ["perturbation", *expected]
     assert scores["perturbation"].tolist() == prediction.perturbations.tolist()
     for name, values in expected.items():

@@ -1,13 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
+import small
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mean_absolute_error
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import evaluate, mae, pearson, registry, top_genes
+from llmpert.evaluation.metrics import (
+    evaluate,
+    mae,
+    pearson,
+    registry,
+    strongest_responses,
+    top_genes,
+)
 
 NAMES = ["pearson_top20", "pearson_all", "mae_top20", "mae_all"]
 
@@ -141,6 +151,24 @@ def test_spread_turns_differences_into_z_scores():
     assert top_genes(measured, 2, np.array([4.0, 1.0, 0.2])).tolist() == [[2, 1]]
 
 
+def test_statistics_of_single_cells_count_before_all_else():
+    measured = np.array([[4.0, -3.0, 1.0], [1.0, 1.0, 1.0]])
+    t = np.array([[1.0, 2.0, -9.0], [0.0, -5.0, 3.0]])
+    assert top_genes(measured, 2, np.array([4.0, 1.0, 0.2]), t).tolist() == [[2, 1], [1, 2]]
+
+
+def test_the_strongest_responses_of_a_screen_are_those_of_all_it_knows():
+    screen = small.screen(spread=np.linspace(0.1, 3, 30))
+    rows, columns = np.array([3, 0]), np.array([5, 6, 7, 29, 1])
+    block = np.ix_(rows, columns)
+    by_spread = top_genes(screen.response[block], 3, screen.spread[columns])
+    np.testing.assert_array_equal(strongest_responses(screen, rows, columns, 3), by_spread)
+    t = np.random.default_rng(0).normal(size=screen.response.shape)
+    with_cells = replace(screen, layers={"t": t})
+    expected = np.argsort(-np.abs(t[block]), axis=1)[:, :3]
+    np.testing.assert_array_equal(strongest_responses(with_cells, rows, columns, 3), expected)
+
+
 def test_the_registry_describes_every_metric():
     assert list(registry()) == NAMES
     assert list(registry(5)) == ["pearson_top5", "pearson_all", "mae_top5", "mae_all"]
@@ -164,7 +192,7 @@ def test_evaluate_scores_each_perturbation_on_its_own_genes(seed, genes, known):
     rng = np.random.default_rng(seed)
     predicted, measured = rng.normal(size=(2, 4, genes))
     spread = rng.uniform(0.5, 2, size=genes) if known else None
-    values = evaluate(predicted, measured, 5, spread)
+    values = evaluate(predicted, measured, 5, top_genes(measured, 5, spread))
     assert list(values) == list(registry(5))
     for row in range(4):
         strength = np.abs(measured[row]) / (1 if spread is None else spread)

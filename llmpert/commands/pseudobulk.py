@@ -1,0 +1,112 @@
+"""`python -m llmpert pseudobulk`: from single cells to a screen."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.reading import remark
+
+if TYPE_CHECKING:
+    from llmpert.screens import Screen
+
+LARGE = 1e9
+"""Bytes; smaller files are read in one process, before others would have started."""
+FDR = 0.05
+
+
+@click.command(short_help="Turn a file of single cells into a screen.")
+@click.argument("file", type=options.FILE)
+@click.option("--line", metavar="NAME", help="Cell line. Default: what the file says, or its name.")
+@click.option(
+    "--target", metavar="COLUMN",
+    help="Column of obs with each cell's knocked-down gene. Default: the one that names controls.",
+)  # fmt: skip
+@click.option(
+    "--control", metavar="LABEL",
+    help="What that column says of control cells. Default: non-targeting, control, ctrl, …",
+)  # fmt: skip
+@click.option(
+    "--batch", metavar="COLUMN",
+    help="Column of obs with batches: perturbed cells are compared with control cells of their own."
+         " 'none': with all. Default: gem_group, batch, … where there is one.",
+)  # fmt: skip
+@click.option(
+    "--values", type=click.Choice(["counts", "log"]),
+    help="Whether X holds counts or log-normalised values. Default: found out.",
+)  # fmt: skip
+@click.option(
+    "--fewest-cells", "fewest", type=click.IntRange(min=2), metavar="N", default=10,
+    show_default=True, help="Perturbations with fewer cells are left out.",
+)  # fmt: skip
+@options.processes
+@options.scheduler
+@options.out(".h5ad")
+def pseudobulk(
+    file: Path,
+    line: str | None,
+    target: str | None,
+    control: str | None,
+    batch: str | None,
+    values: str | None,
+    fewest: int,
+    processes: int | None,
+    scheduler: str | None,
+    out: Path,
+) -> None:
+    """Turn a file of single cells (.h5ad, dense or CSR, of any size) into a screen.
+
+    Cells are scaled to 10,000 counts and log(1 + x) transformed; a perturbation's response is the
+    mean over its cells minus the mean over control cells of the same batches. Every gene is tested
+    against control (Welch's t-test), which then tells the top DE genes. The file is read once and
+    never held in memory as a whole. Finished parts are kept: a run that was stopped goes on.
+
+    \b
+    Example:
+      python -m llmpert pseudobulk K562_essential_raw_singlecell_01.h5ad --out k562.h5ad
+      python -m llmpert import --name mine --screen k562.h5ad --embedding text=genept.pickle
+    """
+    from tqdm import tqdm
+
+    from llmpert.files import existing
+    from llmpert.parallel import workers
+    from llmpert.singlecell import plan, prepare
+    from llmpert.sources import readable
+
+    if processes is None:
+        large = scheduler is None and existing(file).stat().st_size > LARGE
+        processes = min(4, os.cpu_count() or 1) if large else 1
+    found = plan(
+        file, line, target=target, control=control, batch=batch, fewest=fewest,
+        counts=None if values is None else values == "counts",
+    )  # fmt: skip
+    remark(f"{file}: takes up to {readable(found.memory(processes))} of memory.")
+    with (
+        workers(processes, scheduler) as run,
+        tqdm(unit="cell", unit_scale=True, dynamic_ncols=True, mininterval=0.5, leave=False) as bar,
+    ):
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        screen = prepare(found, run, progress)
+    screen.save(out)
+    for sentence in _understood(screen):
+        click.echo(sentence)
+    click.echo(f"Wrote {out}.")
+
+
+def _understood(screen: "Screen") -> Iterable[str]:
+    rows, columns = screen.response.shape
+    yield f"{screen.line}: {rows:,} perturbations x {columns:,} genes, unit {screen.unit}"
+    for sentence in (*screen.provenance["steps"], *screen.provenance["notes"]):
+        yield f"  {sentence}"
+    called = (screen.layers["q"] <= FDR).sum(axis=1)
+    yield (
+        f"  {int(called.mean()):,} genes of a perturbation differ from control on average, at a"
+        f" false discovery rate of {FDR:.0%}."
+    )

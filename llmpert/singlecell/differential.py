@@ -1,0 +1,85 @@
+"""Differential expression of each perturbation against control: Welch's t-test, for all genes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+ROWS = 256
+"""Perturbations tested at once: bounds the memory for degrees of freedom and p values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Means and variances of groups of cells.
+
+    Attributes
+    ----------
+    cells:
+        One a group.
+    mean, variance:
+        Groups x genes; the variance with n - 1.
+    """
+
+    cells: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of(cls, cells: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> "Groups":
+        """From sums and sums of squares, which are overwritten; at least 2 cells in every group."""
+        count = cells[:, None].astype(np.float64)
+        mean = np.divide(sums, count, out=sums)
+        variance = squares
+        # Scaled so that nothing but rounding can make it negative.
+        variance -= count * np.square(mean)
+        variance /= count - 1
+        return cls(cells, mean, np.maximum(variance, 0.0, out=variance))
+
+
+def against_control(
+    perturbed: Groups, control: Groups, share: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Responses and the tests of whether they are any.
+
+    A perturbation is compared with control cells of its own batches: the control mean subtracted is
+    the mean of the batches' control means, weighted by where the perturbation's cells are. The test
+    is Welch's (1947) for this difference of means with unequal variances, with the degrees of
+    freedom of Welch and Satterthwaite; with one batch it is the usual t-test of Welch. Differences
+    between batches count as variance of the perturbation's cells, which errs on the safe side. The
+    false discovery rate is Benjamini and Hochberg's, over the genes of a perturbation.
+
+    Parameters
+    ----------
+    perturbed:
+        A group a perturbation.
+    control:
+        A group a batch.
+    share:
+        Perturbations x batches: the share of the perturbation's cells in each batch; rows sum to 1.
+
+    Returns
+    -------
+    Δ, t and q (the false discovery rate at which the gene is called), float32, perturbations x
+    genes. Where nothing varies, t is 0 and q 1.
+    """
+    shape = perturbed.mean.shape
+    delta, t, q = (np.empty(shape, dtype=np.float32) for _ in range(3))
+    of_control = control.variance / control.cells[:, None]
+    squared = np.square(of_control) / (control.cells[:, None] - 1)
+    for start in range(0, shape[0], ROWS):
+        rows = slice(start, start + ROWS)
+        count = perturbed.cells[rows, None].astype(np.float64)
+        difference = perturbed.mean[rows] - share[rows] @ control.mean
+        own = perturbed.variance[rows] / count
+        variance = own + np.square(share[rows]) @ of_control
+        below = np.square(own) / (count - 1) + share[rows] ** 4 @ squared
+        varies = variance > 0
+        statistic = np.divide(
+            difference, np.sqrt(variance), out=np.zeros_like(difference), where=varies
+        )
+        freedom = np.divide(np.square(variance), below, out=np.ones_like(below), where=below > 0)
+        p = np.where(varies, 2 * stats.t.sf(np.abs(statistic), freedom), 1.0)
+        delta[rows], t[rows] = difference, statistic
+        q[rows] = stats.false_discovery_control(p, axis=1)
+    return delta, t, q
