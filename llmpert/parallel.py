@@ -1,6 +1,7 @@
 """The same work here, on several processes of this machine, or on a cluster of machines: Dask's."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -15,6 +16,7 @@ Shared = TypeVar("Shared")
 
 CONNECTING = 20
 """Seconds until a scheduler has to answer."""
+ADDRESS = re.compile(r"(\w+://)?[^\s/:]+:\d+|\w+://\[[^\s/]+\]:\d+")
 
 
 class Run(Protocol):
@@ -76,13 +78,17 @@ def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
         ):
             yield _on(client)
         return
+    nobody = InputError(
+        f"No Dask scheduler answers at {scheduler}: expected an address such as"
+        " tcp://10.0.0.1:8786, as `dask scheduler` prints it."
+    )
+    # Dask waits for minutes for an address without host.
+    if not ADDRESS.fullmatch(scheduler):
+        raise nobody
     try:
         client = Client(scheduler, timeout=CONNECTING)
     except (OSError, ValueError) as problem:
-        raise InputError(
-            f"No Dask scheduler answers at {scheduler}: expected an address such as"
-            " tcp://10.0.0.1:8786, as `dask scheduler` prints it."
-        ) from problem
+        raise nobody from problem
     with client:
         _check(client, scheduler)
         yield _on(client)

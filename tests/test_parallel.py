@@ -1,12 +1,15 @@
 """The same work here, in processes, and by the workers of a scheduler."""
 
+import json
 import subprocess
 import sys
+import time
 
 import pytest
 
+from llmpert import __version__
 from llmpert.errors import InputError
-from llmpert.parallel import here, workers
+from llmpert.parallel import _check, here, workers
 
 
 def product(shared, item):
@@ -53,43 +56,67 @@ def test_what_goes_wrong_in_a_process_is_the_same_sentence(run):
     assert len(list(run(product, {"factor": 1}, range(20)))) == 20
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://", "tcp://:1"])
 def test_no_scheduler_there_is_a_sentence(address, monkeypatch):
     monkeypatch.setattr("llmpert.parallel.CONNECTING", 2)
     with pytest.raises(InputError, match="No Dask scheduler answers"), workers(scheduler=address):
         pass
 
 
-def test_a_scheduler_without_workers_is_a_sentence_and_with_them_does_the_work():
-    from distributed import LocalCluster
+@pytest.fixture
+def dask(tmp_path):
+    """Starts a scheduler or a worker as users start them, and stops them all in the end."""
+    started = []
 
-    with LocalCluster(n_workers=0, dashboard_address=":0") as cluster:
-        address = cluster.scheduler_address
-        said = "has no workers: start some with `dask worker tcp"
-        with pytest.raises(InputError, match=said), workers(scheduler=address):
-            pass
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-dashboard"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    def start(what: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
+        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+
+    yield start
+    for process in reversed(started):
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def address(dask, tmp_path):
+    """Of a running scheduler."""
+    file = tmp_path / "scheduler.json"
+    dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+         "--scheduler-file", str(file))  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return json.loads(file.read_text())["address"]
+
+
+def test_workers_of_a_scheduler_do_the_work(dask, address):
+    said = "has no workers: start some with `dask worker tcp"
+    with pytest.raises(InputError, match=said), workers(scheduler=address):
+        pass
+    dask("worker", address, "--no-dashboard", "--nthreads", "1")
+    deadline = time.monotonic() + 60
+    while True:
         try:
-            from distributed import Client
-
-            with Client(address) as client:
-                client.wait_for_workers(1, timeout=60)
             with workers(scheduler=address) as run:
-                # This module is no part of llmpert, so a worker cannot know it.
+                # A worker of another machine knows llmpert, but no test.
                 assert sorted(run(divmod, 17, [3, 5])) == [(0, (5, 2)), (1, (3, 2))]
-        finally:
-            worker.terminate()
-            worker.wait(timeout=30)
+                return
+        except InputError as problem:  # the worker is still starting
+            if time.monotonic() > deadline or "no workers" not in str(problem):
+                raise
+            time.sleep(0.2)
 
 
-def test_workers_with_another_version_are_refused(monkeypatch):
-    from distributed import LocalCluster
+def test_workers_without_this_version_are_refused():
+    class Client:
+        def scheduler_info(self, n_workers):
+            return {"workers": {"tcp://1": {}, "tcp://2": {}}}
 
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
-        monkeypatch.setattr("llmpert.parallel.__version__", "9.9")
-        said, address = r"Expected llmpert 9\.9 on all Dask workers", cluster.scheduler_address
-        with pytest.raises(InputError, match=said), workers(scheduler=address):
-            pass
+        def run(self, function):
+            return {"tcp://1": __version__, "tcp://2": self.other}
+
+    for other, said in (("9.9", "found 9.9 on 1 of them, such as tcp://2"), (None, "found none")):
+        Client.other = other
+        with pytest.raises(InputError, match=f"Expected llmpert {__version__} .* {said}"):
+            _check(Client(), "tcp://0")
