@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from llmpert.datasets import simulated_dataset
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.grid import Fit, grid
+from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models import MODELS
 from llmpert.storage import home, shipped
@@ -38,12 +38,6 @@ def fits(store: ResultsStore) -> list[Fit]:
     return grid(experiments, list(MODELS), PAPER_SIZES, REPEATS)
 
 
-def key(fit: Fit) -> str:
-    """The name under which the scores of a fit are kept."""
-    part = fit.experiment.split(fit.train_size, fit.fold, fit.repeat)
-    return fit.experiment.key(fit.model, part)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the fits that are not kept yet and write the pack."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -54,11 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     store = ResultsStore(options.work)
     wanted = fits(store)
-    with tqdm(wanted, unit="fit") as progress:
-        for fit in progress:
-            progress.set_postfix_str(fit.label, refresh=False)
-            fit.scores()
-    store.write_pack(options.out, [key(fit) for fit in wanted])
+    with tqdm(total=len(wanted), unit="fit") as bar:
+
+        def progress(done: int, total: int, label: str) -> None:
+            bar.set_postfix_str(label, refresh=False)
+            bar.update(done - bar.n)
+
+        run(wanted, progress)
+    store.write_pack(options.out, [fit.key for fit in wanted])
     print(f"{options.out}: {len(wanted):,} fits, {options.out.stat().st_size / 1e6:.1f} MB")
 
 

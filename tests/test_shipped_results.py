@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.build_shipped_results import PACK, fits, key
+from data.build_shipped_results import PACK, fits
 from llmpert.evaluation.grid import Fit
 from llmpert.evaluation.store import ResultsStore
 from llmpert.storage import shipped
@@ -33,7 +33,7 @@ def test_small_enough_for_a_repository():
 def test_every_fit_that_the_pages_show_is_there(wanted, packed):
     # A key is a fingerprint of data, model, split and code versions: one that is missing was made
     # from something else. Then run `python -m data.build_shipped_results`.
-    missing = [fit.label for fit in wanted if not packed.has_scores(key(fit))]
+    missing = [fit.label for fit in wanted if not packed.has_scores(fit.key)]
     assert missing == []
 
 
@@ -61,7 +61,7 @@ def test_scores_are_those_of_today(wanted, packed, model, embedding, train_size,
     chosen = [fit for fit in wanted if is_cell(fit, model, embedding, train_size, fold, repeat)]
     assert len(chosen) == 2  # one a line
     for fit in chosen:
-        shipped_scores = packed.scores(key(fit))
+        shipped_scores = packed.scores(fit.key)
         computed = fit.experiment.scores(model, train_size, fold, repeat)
         assert list(shipped_scores.columns) == list(computed.columns)
         assert list(shipped_scores["perturbation"]) == list(computed["perturbation"])
@@ -79,7 +79,7 @@ def is_cell(fit: Fit, *cell: object) -> bool:
 def at_1400(wanted, packed):
     """Means over all folds at 1,400: (line, model, embedding, metric) -> value."""
     parts = [
-        packed.scores(key(fit))
+        packed.scores(fit.key)
         .melt("perturbation", var_name="metric")
         .assign(line=fit.experiment.problem.screen.line, model=fit.model, embedding=fit.embedding)
         for fit in wanted
@@ -123,7 +123,7 @@ def test_learning_curves_of_the_gaussian_process_rise(wanted, packed, line):
     curve = {}
     for fit in wanted:
         if fit.model == "gp" and fit.experiment.problem.screen.line == line:
-            value = packed.scores(key(fit))["pearson_all"].mean()
+            value = packed.scores(fit.key)["pearson_all"].mean()
             curve.setdefault(fit.embedding, {}).setdefault(fit.train_size, []).append(value)
     for by_size in curve.values():
         means = [np.mean(by_size[size]) for size in sorted(by_size)]

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     help="Cell line of each --screen. Default: what the file says, or the start of its name.",
 )  # fmt: skip
 @options.unit
+@options.processes
+@options.scheduler
 @options.out(".parquet")
 def evaluate(
     screens: Sequence[Path],
@@ -76,6 +78,8 @@ def evaluate(
     each: bool,
     lines: Sequence[str],
     unit: str | None,
+    processes: int | None,
+    scheduler: str | None,
     out: Path,
 ) -> None:
     """Score models on knockdowns they were not trained on, by cross-validation.
@@ -106,7 +110,7 @@ def evaluate(
         single = [problem.only(e.name) for e in sources] if each and len(sources) > 1 else []
         experiments += [Experiment(part, settings) for part in (*single, problem)]
         _tell_adjustments(experiments[-1], sizes)
-    results = _run(grid(experiments, models, sizes, repeats))
+    results = _run(grid(experiments, models, sizes, repeats), processes or 1, scheduler)
     results.write(out)
     _report(results, models)
     remark(f"Wrote {len(results.table):,} rows to {out}.")
@@ -129,18 +133,22 @@ def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
         )
 
 
-def _run(fits: Sequence["Fit"]) -> "Results":
+def _run(fits: Sequence["Fit"], processes: int, scheduler: str | None) -> "Results":
     from tqdm import tqdm
 
     from llmpert.evaluation.grid import run
+    from llmpert.parallel import workers
 
-    with tqdm(total=len(fits), unit="fit", leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+    with (
+        workers(processes, scheduler) as somewhere,
+        tqdm(total=len(fits), unit="fit", leave=False, dynamic_ncols=True, mininterval=0.5) as bar,
+    ):
 
         def progress(done: int, total: int, label: str) -> None:
             bar.set_description(label, refresh=False)
             bar.update(done - bar.n)
 
-        return run(fits, progress)
+        return run(fits, progress, somewhere)
 
 
 def _report(results: "Results", models: Sequence[str]) -> None:

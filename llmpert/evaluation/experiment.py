@@ -176,9 +176,14 @@ class Experiment:
         kept = self.store.scores(key)
         if kept is not None:
             return kept
-        scores = self.score(self._fit_and_predict(model, part), fold)
+        scores = self.new_scores(model, train_size, fold, repeat)
         self.store.put_scores(key, scores)
         return scores
+
+    def new_scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
+        """What `scores` gives, fitted now; nothing is looked up or kept."""
+        part = self.split(train_size, fold, repeat)
+        return self.score(self._fit_and_predict(model, part), fold)
 
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
         """Scores of a prediction, by whatever model, on the genes that its fold is scored on.

@@ -11,6 +11,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.models.registry import MODELS
+from llmpert.parallel import Run, here
 
 Progress = Callable[[int, int, str], None]
 """Called with fits done, fits in all, and what is being fitted."""
@@ -47,9 +48,11 @@ class Fit:
         """Whether its scores are kept."""
         return self.experiment.is_done(self.model, self.train_size, self.fold, self.repeat)
 
-    def scores(self) -> pd.DataFrame:
-        """The fit's scores, fitted now if not kept: see `Experiment.scores`."""
-        return self.experiment.scores(self.model, self.train_size, self.fold, self.repeat)
+    @property
+    def key(self) -> str:
+        """The name under which its scores are kept."""
+        part = self.experiment.split(self.train_size, self.fold, self.repeat)
+        return self.experiment.key(self.model, part)
 
 
 def training_sizes(
@@ -139,17 +142,40 @@ def _check_comparable(experiments: Sequence[Experiment]) -> None:
             )
 
 
-def run(fits: Sequence[Fit], progress: Progress = lambda done, total, label: None) -> Results:
+def run(
+    fits: Sequence[Fit],
+    progress: Progress = lambda done, total, label: None,
+    somewhere: Run = here,
+) -> Results:
     """Make the fits that are not kept yet and gather the scores of all.
 
-    Each finished fit is kept at once: a run that is stopped goes on where it was.
+    Each finished fit is kept at once, here: a run that is stopped goes on where it was.
+
+    Parameters
+    ----------
+    somewhere:
+        Where fits are made.
     """
-    scores = []
-    for done, fit in enumerate(fits):
-        progress(done, len(fits), fit.label)
-        scores.append(fit.scores())
-    progress(len(fits), len(fits), "done")
-    return Results(_tidy(fits, scores), about(fits))
+    scores = [fit.experiment.store.scores(fit.key) for fit in fits]
+    missing = [place for place, kept in enumerate(scores) if kept is None]
+    experiments = list(dict.fromkeys(fit.experiment for fit in fits))
+    items = [
+        (experiments.index(fit.experiment), fit.model, fit.train_size, fit.fold, fit.repeat)
+        for fit in (fits[place] for place in missing)
+    ]
+    done, labels = len(fits) - len(missing), [*(fits[place].label for place in missing), "done"]
+    progress(done, len(fits), labels[0])
+    for count, (position, made) in enumerate(somewhere(_made, experiments, items), 1):
+        fit = fits[missing[position]]
+        fit.experiment.store.put_scores(fit.key, made)
+        scores[missing[position]] = made
+        progress(done + count, len(fits), labels[count])
+    return Results(_tidy(fits, [part for part in scores if part is not None]), about(fits))
+
+
+def _made(experiments: list[Experiment], item: tuple[int, str, int, int, int]) -> pd.DataFrame:
+    number, model, train_size, fold, repeat = item
+    return experiments[number].new_scores(model, train_size, fold, repeat)
 
 
 def _tidy(fits: Sequence[Fit], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from llmpert.evaluation.grid import about, grid, run, training_sizes
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
+from llmpert.parallel import workers
 from llmpert.problem import Problem
 
 TABLE = small.gene_table({"OTHER": ""})
@@ -115,6 +116,15 @@ def test_a_stopped_run_goes_on_where_it_was(store, tmp_path, monkeypatch, stop):
     again = run(fits)
     assert not made
     pd.testing.assert_frame_equal(again.table, straight.table)
+
+
+def test_fits_made_by_other_processes_are_the_same_and_kept_here(store, tmp_path):
+    fits = grid(experiments(store), FAST, [5])
+    with workers(2) as somewhere:
+        spread = run(fits, somewhere=somewhere)
+    assert all(fit.is_done for fit in fits)
+    here = run(grid(experiments(ResultsStore(tmp_path / "other")), FAST, [5]))
+    pd.testing.assert_frame_equal(spread.table, here.table, rtol=1e-6)
 
 
 def test_progress_tells_every_step(store):
