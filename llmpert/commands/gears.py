@@ -27,14 +27,8 @@ if TYPE_CHECKING:
     "--terms", "terms_file", type=options.FILE, metavar="FILE", required=True,
     help="Which genes carry which GO term: a GMT file.",
 )  # fmt: skip
-@click.option(
-    "--column", metavar="NAME", default="gene", show_default=True,
-    help="Column of obs that names each cell's knocked-down gene.",
-)  # fmt: skip
-@click.option(
-    "--control", metavar="NAME", default="non-targeting", show_default=True,
-    help="What that column says of control cells.",
-)  # fmt: skip
+@options.target
+@options.control
 @options.unit
 @click.option(
     "--train-size", type=click.IntRange(min=10), metavar="N",
@@ -64,8 +58,8 @@ def gears(
     line: str,
     cells_file: Path,
     terms_file: Path,
-    column: str,
-    control: str,
+    target: str | None,
+    control: str | None,
     unit: str | None,
     train_size: int | None,
     cells_per_perturbation: int,
@@ -116,7 +110,7 @@ def gears(
     terms = GeneSets.read(terms_file).within(screen.perturbations)
     cells = read_cells(
         cells_file, screen, per_perturbation=cells_per_perturbation, controls=controls,
-        column=column, control=control, unit=unit, seed=seed,
+        column=target, control=control, unit=unit, seed=seed,
     )  # fmt: skip
     if not terms.members:
         raise InputError.of_file(

@@ -91,6 +91,16 @@ seed = click.option(
     help="The same seed gives the same result.",
 )  # fmt: skip
 
+target = click.option(
+    "--target", metavar="COLUMN",
+    help="Column of obs with each cell's knocked-down gene. Default: the one that names controls.",
+)  # fmt: skip
+
+control = click.option(
+    "--control", metavar="LABEL",
+    help="What that column says of control cells. Default: non-targeting, control, ctrl, …",
+)  # fmt: skip
+
 processes = click.option(
     "--processes", type=click.IntRange(min=1), metavar="N",
     help="Processes that share the work on this machine. Default: one for small work.",

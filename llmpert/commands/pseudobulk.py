@@ -21,14 +21,8 @@ FDR = 0.05
 @click.command(short_help="Turn a file of single cells into a screen.")
 @click.argument("file", type=options.FILE)
 @click.option("--line", metavar="NAME", help="Cell line. Default: what the file says, or its name.")
-@click.option(
-    "--target", metavar="COLUMN",
-    help="Column of obs with each cell's knocked-down gene. Default: the one that names controls.",
-)  # fmt: skip
-@click.option(
-    "--control", metavar="LABEL",
-    help="What that column says of control cells. Default: non-targeting, control, ctrl, …",
-)  # fmt: skip
+@options.target
+@options.control
 @click.option(
     "--batch", metavar="COLUMN",
     help="Column of obs with batches: perturbed cells are compared with control cells of their own."

@@ -1,6 +1,6 @@
 """Single cells of a screen, as many as GEARS is to learn from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,18 +10,18 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing, some
+from llmpert.files import some
 from llmpert.genes import GeneTable
+from llmpert.screens.names import target
 from llmpert.screens.screen import Screen
+from llmpert.singlecell.expression import log_normalised
+from llmpert.singlecell.file import CellFile, open_cells
+from llmpert.singlecell.layout import NO_BATCH, SYMBOLS, Layout, layout_of
+from llmpert.singlecell.prepare import UNIT
 from llmpert.storage import fingerprint
 
 CONTROL = "ctrl"
 """What GEARS calls cells without a perturbation."""
-
-BLOCK = 2000
-"""Cells read at once: a bound on memory whatever the file's size."""
-
-COUNTS_PER_CELL = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ def read_cells(
     *,
     per_perturbation: int,
     controls: int,
-    column: str = "gene",
-    control: str = "non-targeting",
+    column: str | None = None,
+    control: str | None = None,
     unit: str | None = None,
     seed: int = 0,
     table: GeneTable | None = None,
@@ -104,9 +104,10 @@ def read_cells(
         Cells of each perturbation, and control cells, at most.
     column, control:
         The column of `obs` that names each cell's knocked-down gene, and what it says of control
-        cells.
+        cells. Found out where not given, as for `llmpert.singlecell.plan`.
     unit:
-        Of differences between cells, by default `uns["unit"]` of the file.
+        Of differences between cells, by default `uns["unit"]` of the file, or that of
+        log-normalised counts.
 
     Raises
     ------
@@ -115,38 +116,41 @@ def read_cells(
         values that are no expression, too few control cells or none of a perturbation of the
         screen, or its unit is not the screen's.
     """
-    path = existing(path)
     table = table or GeneTable.shipped()
-    with parsing(path, "single cells in AnnData's format (.h5ad)"):
-        data = anndata.read_h5ad(path, backed="r")
-    try:
-        _check_unit(path, unit or data.uns.get("unit"), screen)
-        if column not in data.obs:
-            raise InputError.of_file(
-                path, f"a column {column!r} of obs that names each cell's knocked-down gene",
-                f"the columns {some(data.obs.columns)}",
-            )  # fmt: skip
-        pool = int(data.uns.get("pool", 1))
-        label = data.obs[column].astype(str).to_numpy(object)
-        spelt = table.spelt_as(set(label) - {control}, screen.perturbations)
-        label = np.array([CONTROL if n == control else spelt.get(n, "") for n in label], object)
+    with open_cells(path) as cells:
+        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
+        said = unit or cells.uns.get("unit") or (UNIT if layout.counts else None)
+        _check_unit(cells.path, said, screen)
+        label = _labels(cells, layout, screen, table)
         rows = _sample(label, per_perturbation, controls, seed)
         if (label[rows] == CONTROL).sum() < 2:
             raise InputError.of_file(
-                path, f"control cells ({control!r} in the column {column!r})", "fewer than 2"
+                cells.path, f"control cells in the column {layout.target!r}", "fewer than 2"
             )
         if (label[rows] == CONTROL).all():
             raise InputError.of_file(
-                path, f"cells of perturbations of {screen.line} ({some(screen.perturbations)})",
-                f"others only ({some(np.unique(data.obs[column].astype(str)))})",
-            )  # fmt: skip
-        columns = _columns(path, data, screen, table)
-        expression = sparse.vstack(
-            [block[:, columns] for block in _blocks(path, data, rows)], format="csr"
-        )
-    finally:
-        data.file.close()
+                cells.path,
+                f"cells of perturbations of {screen.line} ({some(screen.perturbations)})",
+                f"others only ({some(np.unique(cells.obs[layout.target].astype(str)))})",
+            )
+        columns = _columns(cells, screen, table)
+        pool = int(cells.uns.get("pool", 1))
+        blocks = [
+            log_normalised(cells.read(rows[start : start + cells.block]), layout.counts)[0]
+            for start in range(0, len(rows), cells.block)
+        ]
+    expression = sparse.vstack([sparse.csr_matrix(block)[:, columns] for block in blocks], "csr")
     return Cells(sparse.csr_matrix(expression), label[rows], screen.genes, pool)
+
+
+def _labels(cells: CellFile, layout: Layout, screen: Screen, table: GeneTable) -> np.ndarray:
+    """Each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
+    names = cells.obs[layout.target].astype(str).to_numpy(object)
+    given = set(names) - set(layout.controls)
+    spelt = table.spelt_as({target(name) for name in given}, screen.perturbations)
+    of_name = {name: spelt.get(target(name), "") for name in given}
+    of_name |= dict.fromkeys(layout.controls, CONTROL)
+    return np.array([of_name[name] for name in names], dtype=object)
 
 
 def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:
@@ -173,10 +177,10 @@ def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) 
     return np.sort([row for rows in taken.values() for row in rows])
 
 
-def _columns(path: Path, data: anndata.AnnData, screen: Screen, table: GeneTable) -> np.ndarray:
+def _columns(cells: CellFile, screen: Screen, table: GeneTable) -> np.ndarray:
     """The file's column of each of the screen's genes."""
     found: dict[str, int] = {}
-    spellings = [data.var_names, *(data.var[c] for c in ("gene_name",) if c in data.var)]
+    spellings = [cells.var.index, *(cells.var[c] for c in SYMBOLS if c in cells.var)]
     for names in spellings:
         position = {str(name): column for column, name in enumerate(names)}
         for given, name in table.spelt_as(position, screen.genes).items():
@@ -184,28 +188,7 @@ def _columns(path: Path, data: anndata.AnnData, screen: Screen, table: GeneTable
     missing = [gene for gene in screen.genes if gene not in found]
     if missing:
         raise InputError.of_file(
-            path, f"the {len(screen.genes):,} genes of the screen {screen.line}",
+            cells.path, f"the {len(screen.genes):,} genes of the screen {screen.line}",
             f"{len(missing):,} of them missing ({some(missing)})",
         )  # fmt: skip
     return np.array([found[gene] for gene in screen.genes])
-
-
-def _blocks(path: Path, data: anndata.AnnData, rows: np.ndarray) -> Iterator[sparse.csr_matrix]:
-    """The chosen cells, log-normalised, all genes, some at a time."""
-    counts = None
-    for start in range(0, len(rows), BLOCK):
-        block = sparse.csr_matrix(data.X[rows[start : start + BLOCK]], dtype=np.float32)
-        if not np.isfinite(block.data).all() or (block.data < 0).any():
-            raise InputError.of_file(
-                path, "expression (finite values of 0 or more)", "negative or missing ones"
-            )
-        if counts is None:
-            counts = bool(len(block.data)) and not np.any(block.data % 1)
-        if counts:
-            import scanpy
-
-            part = anndata.AnnData(block)
-            scanpy.pp.normalize_total(part, target_sum=COUNTS_PER_CELL)
-            scanpy.pp.log1p(part)
-            block = part.X
-        yield block

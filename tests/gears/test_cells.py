@@ -8,7 +8,6 @@ import small
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.gears import cells as module
 from llmpert.gears.cells import CONTROL, read_cells
 
 GENES = small.names("OUT", 30)
@@ -38,7 +37,7 @@ def read(path, **options):
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_a_sample_of_each_perturbation_is_read(tmp_path, form, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 7)
+    monkeypatch.setattr("llmpert.singlecell.file.BLOCK_BYTES", 7 * 4 * 30)
     rng = np.random.default_rng(1)
     matrix = rng.random((225, 30)).astype(np.float32)
     shuffled = rng.permutation(GENES)
@@ -72,7 +71,6 @@ def test_the_same_seed_draws_the_same_cells(tmp_path):
 
 
 def test_counts_are_normalised(tmp_path):
-    pytest.importorskip("scanpy", reason="needs the extra of requirements-gears.txt")
     counts = np.random.default_rng(2).poisson(2.0, (225, 30)).astype(np.float32)
     file_of(tmp_path / "cells.h5ad", counts)
     found = read(tmp_path / "cells.h5ad", per_perturbation=5, controls=20)
@@ -99,8 +97,8 @@ def test_a_fold_sees_controls_and_its_own_perturbations_only(tmp_path):
         ({"unit": None}, {}, "the unit of differences between cells"),
         ({"unit": "z-score"}, {}, "'z-score'"),
         ({}, {"unit": "z-score"}, "'z-score'"),
-        ({"column": "target"}, {}, "a column 'gene' of obs"),
-        ({}, {"control": "nobody"}, "control cells ('nobody'"),
+        ({"column": "target"}, {"column": "gene"}, "a column 'gene' of obs"),
+        ({}, {"control": "nobody"}, "control cells as 'nobody'"),
         ({"genes": [f"X{k}" for k in range(30)]}, {}, "30 of them missing"),
         ({"genes": [*GENES[:-1], "X"]}, {}, "1 of them missing (OUT029)"),
         ({"label": ["other"] * 5 + ["non-targeting"] * 20}, {}, "others only"),
