@@ -28,8 +28,6 @@ if __name__ == "__main__":
     st.set_page_config(f"{page.title} · llmpert")
     page.run()
 else:
-    from starlette.middleware import Middleware
+    from llmpert.ui.serving import parts
 
-    from llmpert.ui.serving import BrowserHints, prepared
-
-    app = st.App(__file__, lifespan=prepared, middleware=[Middleware(BrowserHints)])
+    app = st.App(__file__, **parts())

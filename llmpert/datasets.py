@@ -1,8 +1,10 @@
 """Data sets: screens, embeddings and what else belongs to them, built in or imported."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -17,6 +19,8 @@ from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
 from llmpert.simulation import simulate
 from llmpert.storage import home, shipped
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +129,14 @@ def load(name: str) -> Dataset:
     InputError
         There is none of this name, or one of its files cannot be read.
     """
-    if name == SIMULATED:
-        return simulated_dataset()
-    if name not in names():
+    start = perf_counter()
+    if name != SIMULATED and name not in names():
         raise InputError(f"Expected a data set among {', '.join(names())}, found {name!r}.")
-    data = with_added(name, [], [])
+    data = simulated_dataset() if name == SIMULATED else with_added(name, [], [])
     if not data.embeddings:
         raise InputError(f"Data set {name} in {folder(name)} has no embedding yet; import one.")
+    seconds = round(perf_counter() - start, 3)
+    log.info("data set loaded", extra={"data_set": name, "seconds": seconds})
     return data
 
 

@@ -1,10 +1,38 @@
 """`python -m llmpert serve`: the pages in a browser."""
 
 import os
+import re
+import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Names under which browsers reach a server on their own machine."""
+
+PART = r"[\w~-][\w.~-]*"
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def _base_path(context: click.Context, option: click.Parameter, value: str) -> str:
+    path = value.strip("/")
+    if path and not re.fullmatch(rf"{PART}(?:/{PART})*", path, re.ASCII):
+        raise click.BadParameter(f"expected a path like /llmpert, found {value!r}.")
+    return path
+
+
+def _address(context: click.Context, option: click.Parameter, value: str) -> str:
+    family = socket.AF_INET6 if ":" in value else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((value, 0))
+    except OSError as error:
+        raise click.BadParameter(
+            f"expected an address of this machine, found {value!r} ({error.strerror})."
+        ) from error
+    return value
 
 
 @click.command(short_help="Serve the pages at http://localhost:8501.")
@@ -12,18 +40,69 @@ import click
     "--port", type=click.IntRange(1, 65535), metavar="N", default=8501, show_default=True,
     help="Port to listen on.",
 )  # fmt: skip
-def serve(port: int) -> None:
+@click.option(
+    "--address", metavar="ADDRESS", default="localhost", show_default=True, callback=_address,
+    help="Address to listen on; 0.0.0.0 for all that this machine has.",
+)  # fmt: skip
+@click.option(
+    "--allow-host", "hosts", metavar="NAME", multiple=True,
+    help="Name under which browsers reach the server, as behind a proxy; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--base-path", metavar="PATH", default="", callback=_base_path,
+    help="Path below which a proxy has the pages, such as /llmpert.",
+)  # fmt: skip
+@click.option(
+    "--shared", is_flag=True,
+    help="For others: they can neither download to, save to nor delete from the data folder.",
+)  # fmt: skip
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="Form of the log on standard error.",
+)  # fmt: skip
+def serve(
+    port: int, address: str, hosts: tuple[str, ...], base_path: str, shared: bool, log_format: str
+) -> None:
     """Serve the pages at http://localhost:PORT until interrupted.
 
+    Only this machine can reach them unless --address says otherwise. Under other names than
+    localhost they work only with --allow-host, or if --address names another address and no
+    --allow-host is given. docs/serving.md tells how to serve a lab.
+
     \b
-    Example:
+    Examples:
       python -m llmpert serve --port 8600
+      python -m llmpert serve --shared --base-path /llmpert --allow-host llmpert.lab.example
     """
-    app = Path(__file__).resolve().parents[2] / "app.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
     # Else each of the many threads keeps what it freed for itself, and matrices leave holes
     # that nothing fits into (glibc).
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
+    os.environ["LLMPERT_LOG_FORMAT"] = log_format
+    if shared:
+        os.environ["LLMPERT_SHARED"] = "1"
+    command = streamlit_command(port, address, hosts, base_path)
+    if log_format == "json":
+        # It goes to standard output, for people.
+        command.append("--logger.hideWelcomeMessage=true")
     # Streamlit takes this process's place, so that signals reach it.
     os.execv(sys.executable, command)
+
+
+def streamlit_command(port: int, address: str, hosts: Sequence[str], base_path: str) -> list[str]:
+    """What starts Streamlit on the pages; the rest of its settings are in .streamlit/config.toml.
+
+    Streamlit finds that file beside `app.py`, from whatever folder it is started.
+
+    Parameters
+    ----------
+    hosts:
+        Names by which browsers reach the server besides this machine's own. Where there are none
+        and the address is not local, any name will do.
+    """
+    allowed = [*LOCAL, *hosts] if hosts or address in LOCAL else ["*"]
+    return [
+        sys.executable, "-m", "streamlit", "run", str(APP),
+        f"--server.port={port}", f"--server.address={address}", f"--server.baseUrlPath={base_path}",
+        *(f"--server.allowedHosts={name}" for name in allowed),
+    ]  # fmt: skip

@@ -1,9 +1,11 @@
 """Fitting and scoring models on one problem, with every finished fit kept."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from llmpert.storage import fingerprint
 
 VERSION = 2
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -305,7 +309,7 @@ class Experiment:
         seed = np.random.SeedSequence(
             [self.settings.seed, part.fold, part.repeat, len(part.train)]
         ).generate_state(1)[0]
-        return self._fit(MODELS[model], int(seed), part.train, columns)
+        return self._fit(MODELS[model], int(seed), part.train, columns, part.fold)
 
     def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """The genes that a fold's models predict, and the top DE genes of what it tests.
@@ -336,7 +340,12 @@ class Experiment:
         return self.split(2, fold)
 
     def _fit(
-        self, spec: ModelSpec, seed: int, rows: np.ndarray, columns: np.ndarray
+        self,
+        spec: ModelSpec,
+        seed: int,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        fold: int | None = None,
     ) -> FittedModel:
         inputs, joined = self._inputs
         screen = self.problem.screen
@@ -345,5 +354,9 @@ class Experiment:
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}
         with self.turn:
+            start = perf_counter()
             fitted = model.fit(inputs[rows], response, **cells)
+            seconds = round(perf_counter() - start, 3)
+        what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
+        log.info("fit made", extra={**what, "seconds": seconds})
         return FittedModel(self.problem, fitted, spec, joined, columns, screen.perturbations[rows])

@@ -1,0 +1,48 @@
+"""What happens when the server starts and stops."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
+from time import perf_counter
+from typing import Any
+
+from llmpert import __version__
+from llmpert.errors import InputError
+from llmpert.storage import home
+
+SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def prepared(app: Any) -> AsyncIterator[None]:
+    """Get ready for the first visitors while the server runs."""
+    shared = bool(os.environ.get("LLMPERT_SHARED"))
+    log.info(
+        "started", extra={"version": __version__, "data_folder": str(home()), "shared": shared}
+    )
+    Thread(target=_prepare, name="prepare", daemon=True).start()
+    yield
+    log.info("stopped")
+
+
+def _prepare() -> None:
+    start = perf_counter()
+    # Streamlit remarks on every spinner that no page shows.
+    logging.getLogger(SPINNERS).setLevel(logging.ERROR)
+    try:
+        # Only here: the server should answer before these imports are done.
+        from llmpert import datasets
+        from llmpert.ui.ready import prepare
+
+        names = datasets.names()
+        prepare()
+        seconds = round(perf_counter() - start, 3)
+        log.info("ready", extra={"data_sets": names, "seconds": seconds})
+    except InputError as problem:  # the page that uses the data tells visitors
+        log.warning("not prepared", extra={"reason": str(problem)})
+    except Exception:
+        log.exception("not prepared")

@@ -1,0 +1,96 @@
+"""What is made before anybody asks, and what is logged of starting."""
+
+import asyncio
+import logging
+import threading
+
+import pytest
+import small
+import streamlit as st
+
+from llmpert import datasets
+from llmpert.ui import data as shared
+from llmpert.ui import explained, ready
+from llmpert.ui.serving.start import prepared
+
+
+@pytest.fixture
+def data():
+    st.cache_resource.clear()
+    datasets.add(
+        "mine",
+        [small.screen("LineA"), small.screen("LineB", seed=3)],
+        [small.embedding("text"), small.embedding("sequence", seed=4)],
+    )
+    yield shared.load("mine")
+    st.cache_resource.clear()
+
+
+def kept(data) -> list[bool]:
+    """Of every knockdown of the first view, whether its prediction is there."""
+    size = shared.training_sizes(data)[-1]
+    experiment = shared.experiment("mine", "LineA", data.embedding_choices[0])
+    names = experiment.problem.screen.perturbations
+    return [experiment.kept_held_out(explained.MODEL, size, gene) is not None for gene in names]
+
+
+def test_the_first_view_is_made_beforehand(data, monkeypatch):
+    assert not any(kept(data))
+    ready.prepare()
+    assert all(kept(data))
+    # What the page asks for is at hand: nothing is fitted any more.
+    experiment = shared.experiment("mine", "LineA", data.embedding_choices[0])
+    monkeypatch.setattr(type(experiment), "_fit", None)
+    size = shared.training_sizes(data)[-1]
+    for gene in experiment.problem.screen.perturbations:
+        explained.yardstick(data, "LineA", data.embedding_choices[0], size, str(gene))
+        explained.model_behind(data, "LineA", data.embedding_choices[0], size, str(gene))
+
+
+def test_large_screens_are_left_alone(data, monkeypatch):
+    monkeypatch.setattr(ready, "QUICK", 39)
+    ready.prepare()
+    assert not any(kept(data))
+
+
+def start_and_stop():
+    async def run():
+        async with prepared(None):
+            pass
+
+    asyncio.run(run())
+    for thread in threading.enumerate():
+        if thread.name == "prepare":
+            thread.join()
+
+
+def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
+    caplog.set_level(logging.INFO, "llmpert")
+    st.cache_resource.clear()
+    start_and_stop()
+    events = {record.message: record for record in caplog.records}
+    assert {"started", "data set loaded", "fit made", "ready", "stopped"} <= set(events)
+    assert events["started"].version == "0.1.0"
+    assert events["started"].data_folder == str(own_home)
+    assert events["ready"].data_sets == ["mine", "simulated"]
+    fit = events["fit made"]
+    assert (fit.model, fit.line, fit.size) == (explained.MODEL, "LineA", 32)
+    assert fit.seconds >= 0
+    folds = {record.fold for record in caplog.records if record.message == "fit made"}
+    assert folds == {0, 1, 2, 3, 4}
+
+
+def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplog):
+    screen = own_home / "datasets" / "mine" / "screens" / "LineA.h5ad"
+    screen.write_bytes(b"damaged")
+    st.cache_resource.clear()
+    start_and_stop()
+    (record,) = [record for record in caplog.records if record.message == "not prepared"]
+    assert "LineA.h5ad" in record.reason
+
+
+def test_a_mistake_in_getting_ready_is_logged_with_its_traceback(data, caplog, monkeypatch):
+    monkeypatch.setattr(ready, "QUICK", None)
+    start_and_stop()
+    (record,) = [record for record in caplog.records if record.message == "not prepared"]
+    assert record.exc_info[0] is TypeError
