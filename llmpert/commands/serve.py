@@ -70,7 +70,7 @@ def serve(
     --allow-host is given. docs/serving.md tells how to serve a lab.
 
     \b
-    Examples:
+    Example:
       python -m llmpert serve --port 8600
       python -m llmpert serve --shared --base-path /llmpert --allow-host llmpert.lab.example
     """

@@ -1,6 +1,5 @@
 """The command line: what it prints and writes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -254,15 +253,6 @@ def test_import_replaces_a_damaged_part(run, files):
     kept.write_bytes(b"damaged")
     assert run(*IMPORT)[0] == 0
     assert list(datasets.load("mine").screens) == ["LineA"]
-
-
-def test_serve_becomes_streamlit(run, monkeypatch):
-    ran = []
-    monkeypatch.setattr(os, "execv", lambda program, arguments: ran.append((program, arguments)))
-    assert run("serve", "--port", 8600)[0] == 0
-    app = str(REPOSITORY / "app.py")
-    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", "8600"]
-    assert ran == [(sys.executable, command)]
 
 
 def test_settings_are_those_of_the_library():

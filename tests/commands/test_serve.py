@@ -2,8 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def started(run, monkeypatch):
         assert (code, out, err) == (0, "", "")
         ((python, *module, app), options) = commands[0][:5], commands[0][5:]
         assert (python, module) == (sys.executable, ["-m", "streamlit", "run"])
-        assert os.path.isfile(app)
+        assert app == str(REPOSITORY / "app.py")
         settings = {}
         for option in options:
             name, _, value = option.partition("=")
