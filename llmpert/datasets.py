@@ -135,8 +135,8 @@ def load(name: str) -> Dataset:
     data = simulated_dataset() if name == SIMULATED else with_added(name, [], [])
     if not data.embeddings:
         raise InputError(f"Data set {name} in {folder(name)} has no embedding yet; import one.")
-    seconds = round(perf_counter() - start, 3)
-    log.info("data set loaded", extra={"data_set": name, "seconds": seconds})
+    what = {"lines": list(data.screens), "seconds": round(perf_counter() - start, 3)}
+    log.info("data set loaded", extra=what)
     return data
 
 

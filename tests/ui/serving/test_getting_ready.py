@@ -73,6 +73,7 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
     assert events["started"].version == "0.1.0"
     assert events["started"].data_folder == str(own_home)
     assert events["ready"].data_sets == ["mine", "simulated"]
+    assert events["data set loaded"].lines == ["LineA", "LineB"]
     fit = events["fit made"]
     assert (fit.model, fit.line, fit.size) == (explained.MODEL, "LineA", 32)
     assert fit.seconds >= 0
