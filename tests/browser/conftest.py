@@ -1,30 +1,18 @@
 """A running app and a browser for it; the app is started as its users start it."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 import small
+from chromium import CHROMIUM, DONE, FLAGS
+from running import STREAMLIT, running
 
 from llmpert import datasets
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
 from llmpert.screens import Screen
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-
 
 T = TypeVar("T", Screen, Embedding)
 
@@ -50,27 +38,8 @@ def address(tmp_path_factory):
             [small.embedding("text"), small.embedding("sequence", seed=4)],
         )
         datasets.add("named", [named(small.screen(), 40)], [named(small.embedding(), 45)])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-        cwd=REPOSITORY,
-        env={**os.environ, "LLMPERT_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with running(STREAMLIT, home, tmp_path_factory.mktemp("log") / "log") as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from chromium import worth
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,14 +24,6 @@ def page(browser, scheme, request):
     )
     yield context.new_page()
     context.close()
-
-
-def worth(message) -> bool:
-    """Whether something said on the console is about the app.
-
-    Streamlit looks for its own server below the page's path first.
-    """
-    return message.type == "error" and "/_stcore/" not in message.location["url"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,0 +1,15 @@
+"""Which browser drives the app, and how to read what it shows."""
+
+import shutil
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+def worth(message) -> bool:
+    """Whether something said on the console is about the app.
+
+    Streamlit looks for its own server below the page's path first.
+    """
+    return message.type == "error" and "/_stcore/" not in message.location["url"]
