@@ -178,7 +178,7 @@ def test_pages_work_through_the_proxy(page, port):
     page.wait_for_selector(DONE, timeout=60_000)
     assert page.url == f"https://{NAME}:{port}/llmpert/"
     assert f"wss://{NAME}:{port}/llmpert/_stcore/stream" in sockets
-    page.get_by_role("link", name="Table 1").click()
+    page.get_by_test_id("stSidebarNavItems").get_by_role("link", name="Table 1").click()
     page.get_by_role("heading", name="Table 1").first.wait_for(timeout=60_000)
     page.wait_for_selector(DONE, timeout=60_000)
     assert page.url.partition("?")[0] == f"https://{NAME}:{port}/llmpert/table"
