@@ -12,6 +12,7 @@ from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.effects import find_measured
 from llmpert.screens.screen import Screen
 from llmpert.ui import data as shared
+from llmpert.ui.verbatim import verbatim
 
 
 def choose_measured_gene(screen: Screen, default: str) -> str:
@@ -28,7 +29,7 @@ def choose_measured_gene(screen: Screen, default: str) -> str:
     try:
         return find_measured(screen, typed)
     except InputError as error:
-        st.warning(str(error), icon=":material/search:")
+        st.warning(verbatim(str(error)), icon=":material/search:")
         near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
         if near:
             st.write("Did you mean one of these?")

@@ -8,6 +8,7 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.results import pretty
 from llmpert.problem import Problem
+from llmpert.ui.verbatim import verbatim
 
 SHORTCUTS = 9
 """So many suggestions can be taken by Alt and a digit."""
@@ -46,8 +47,8 @@ def choose_gene(
     except InputError as error:
         matches = problem.suggest(typed) if typed else []
         if len(matches) == 1 and not problem.resolve(typed).found:
-            said = typed.replace("`", "")
-            st.caption(f":material/search: `{said}` matches one gene only: **{matches[0]}**.")
+            said = f"“{verbatim(typed)}” matches one gene only"
+            st.caption(f":material/search: {said}: **{matches[0]}**.")
             return problem.perturbation(matches[0]) or matches[0]
         _explain(problem, typed, str(error), matches, key, data)
         st.stop()
@@ -91,9 +92,9 @@ def _explain(
     others = _with_embedding(problem, typed, data) if data and typed else []
     measured = data is not None and typed in data.screens[problem.screen.line].perturbations
     if typed:
-        words = reason
+        words = verbatim(reason)
         if others or "embedding" in reason:
-            words = f"**No embedding**: {reason} It cannot be predicted from"
+            words = f"**No embedding**: {words} It cannot be predicted from"
             words += f" {pretty(problem.embedding_name)}."
             words += " It was measured in this screen, but cannot be compared." if measured else ""
         st.warning(words, icon=":material/search:")

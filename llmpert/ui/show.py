@@ -13,6 +13,7 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.models import label
 from llmpert.ui import present
+from llmpert.ui.verbatim import verbatim
 
 SelectionMode = Literal["points", "box", "lasso"]
 
@@ -23,7 +24,7 @@ def errors_as_sentences() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(verbatim(str(error)), icon=":material/error:")
         st.stop()
 
 

@@ -14,8 +14,8 @@ ALWAYS = ("data", "line", "embedding", "gene", "size", "model", "selected")
 RUNS = "window.hostile = true"
 HOSTILE = "".join(
     (
-        f"<script>{RUNS}</script><img src=x onerror='{RUNS}'><svg onload='{RUNS}'>",
         f"[a](javascript:{RUNS}) ![b](https://evil.example/b.png) **bold** `code` $x^2$ :red[c]",
+        f"<script>{RUNS}</script><img src=x onerror='{RUNS}'><svg onload='{RUNS}'>",
         "\u202eevil\u2066\u200b \x00 \x1b[31m \r\n# big \U0001f9ec é \ufffe ' \" \\ %s {0} {{x}} ",
         "1e999 NaN -1 [] null ",
         "../../../../etc/passwd; drop table screens --",
@@ -49,6 +49,9 @@ def test_hostile_values_do_nothing(page, visit, address, path):
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
     assert page.locator('a[href^="javascript"]').count() == 0
+    # Nor are they read as Markdown.
+    assert page.get_by_role("heading", name="big").count() == 0
+    assert page.locator("strong", has_text="bold").count() == 0
     text = page.content()
     assert "Traceback" not in text
     assert "site-packages" not in text
