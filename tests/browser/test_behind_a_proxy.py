@@ -1,4 +1,4 @@
-"""The server behind nginx with the configuration of docs/serving.md, in a browser."""
+"""The server behind nginx and Caddy with the configurations of docs/serving.md, in a browser."""
 
 import base64
 import json
@@ -6,17 +6,19 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import small
 from chromium import CHROMIUM, DONE, FLAGS, worth
+from playwright.sync_api import Error
 from running import REPOSITORY, free_port, running
 
 from llmpert import datasets
@@ -85,6 +87,39 @@ def proxy(folder: Path, server: int):
     finally:
         nginx.terminate()
         nginx.wait(timeout=10)
+
+
+@contextmanager
+def caddy(folder: Path, server: int):
+    """Caddy with the documented file and certificates of its own in front of a server."""
+    port = free_port()
+    given = subprocess.run(
+        ["caddy", "hash-password", "--plaintext", PASSWORD], check=True, capture_output=True
+    )
+    text = re.search(r"```caddyfile\n(.*?)```", DOCS, re.DOTALL)[1]
+    for documented, here in (
+        (f"{NAME} {{", f"https://{NAME}:{port} {{\n    bind 127.0.0.1\n    tls internal"),
+        ("somebody HASH", f"{USER} {given.stdout.decode().strip()}"),
+        ("127.0.0.1:8501", f"127.0.0.1:{server}"),
+    ):
+        assert documented in text
+        text = text.replace(documented, here)
+    alone = "{\n    admin off\n    auto_https disable_redirects\n    skip_install_trust\n}\n"
+    (folder / "Caddyfile").write_text(alone + text)
+    process = subprocess.Popen(
+        ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"],
+        env={**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +220,22 @@ def test_pages_work_through_the_proxy(page, port):
     assert not said
     cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
     assert cookies["_streamlit_xsrf"]["secure"]
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="no Caddy was found")
+def test_pages_work_through_caddy(page, server, tmp_path):
+    with caddy(tmp_path, server.port) as port:
+        page.goto(f"https://{NAME}:{port}/")
+        page.wait_for_selector(DONE, timeout=60_000)
+        assert page.url == f"https://{NAME}:{port}/llmpert/"
+        page.get_by_test_id("stSidebarNavItems").get_by_role("link", name="Table 1").click()
+        page.get_by_role("heading", name="Table 1").first.wait_for(timeout=60_000)
+        stranger = page.context.browser.new_context(ignore_https_errors=True)
+        request = stranger.new_page()
+        assert request.goto(f"https://{NAME}:{port}/llmpert/health").status == 200
+        with pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
+            request.goto(f"https://{NAME}:{port}/llmpert/")
+        stranger.close()
 
 
 def test_a_link_into_a_page_works_through_the_proxy(page, port):
