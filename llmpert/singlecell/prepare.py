@@ -63,8 +63,11 @@ class Plan:
 
     def memory(self, processes: int = 1) -> int:
         """About how many bytes `prepare` takes at most, all processes together."""
-        sums = self.job.bytes_of_sums
-        return processes * (STARTING + BLOCKS * BLOCK_BYTES + sums) + 2 * sums
+        sums, reading = self.job.bytes_of_sums, STARTING + BLOCKS * BLOCK_BYTES
+        if processes == 1:
+            return reading + 3 * sums
+        # Others hold the sums of the part in hand and of the one before, until these are fetched.
+        return STARTING + 3 * sums + processes * (reading + 2 * sums)
 
 
 def plan(
