@@ -9,6 +9,7 @@ from llmpert.gears.graph import jaccard
 from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
 from llmpert.simulation.cells import CONTROL
 from llmpert.simulation.ontology import OntologyRecipe
+from llmpert.singlecell import plan, prepare
 
 LINE = "Sim-K562-like"
 
@@ -72,3 +73,14 @@ def test_terms_without_noise_are_the_modules(simulation):
     for gene, module in simulation.modules.items():
         expected.setdefault(module, set()).add(gene)
     assert found == {frozenset(members) for members in expected.values()}
+
+
+def test_cells_make_a_screen_that_says_that_it_is_simulated(simulation, tmp_path):
+    original = simulation.screens[LINE]
+    single_cells(simulation, LINE, 60).write_h5ad(tmp_path / "cells.h5ad")
+    screen = prepare(plan(tmp_path / "cells.h5ad"))
+    assert (screen.line, screen.unit, screen.simulated) == (LINE, original.unit, True)
+    assert screen.provenance["source"] == original.provenance["source"]
+    # To within the noise of sixty cells.
+    again = screen.select(original.perturbations).response.ravel()
+    assert np.corrcoef(again, original.response.ravel())[0, 1] > 0.5

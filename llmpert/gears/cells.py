@@ -119,7 +119,7 @@ def read_cells(
     table = table or GeneTable.shipped()
     with open_cells(path) as cells:
         layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
-        said = unit or cells.uns.get("unit") or (UNIT if layout.counts else None)
+        said = unit or cells.said("unit") or (UNIT if layout.counts else None)
         _check_unit(cells.path, said, screen)
         label = _labels(cells, layout, screen, table)
         rows = _sample(label, per_perturbation, controls, seed)

@@ -32,7 +32,8 @@ def single_cells(
     Returns
     -------
     X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
-    down one, or `CONTROL`). uns: source, unit (of differences between cells), pool.
+    down one, or `CONTROL`). uns: line, source, unit (of differences between cells), pool, and that
+    they are simulated.
     """
     screen, control = simulation.screens[line], simulation.controls[line]
     rng = stream(simulation.seed, "single cells", line)
@@ -55,4 +56,6 @@ def single_cells(
     cells.uns["source"] = screen.provenance["source"]
     cells.uns["unit"] = screen.unit
     cells.uns["pool"] = pool
+    cells.uns["line"] = line
+    cells.uns["simulated"] = True
     return cells

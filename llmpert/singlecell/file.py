@@ -60,6 +60,11 @@ class CellFile:
         if np.dtype(self._matrix.dtype).kind not in "fiu":
             raise InputError.of_file(path, "a matrix X of numbers", str(self._matrix.dtype))
 
+    def said(self, key: str) -> str:
+        """What `uns` says by this key, "" where that is no text."""
+        text = self.uns.get(key)
+        return text.strip() if isinstance(text, str) else ""
+
     @property
     def block(self) -> int:
         """How many cells `BLOCK_BYTES` hold."""

@@ -135,9 +135,9 @@ def _batch(cells: CellFile, batch: str | None) -> str | None:
 
 
 def _line(cells: CellFile) -> str:
-    said = cells.uns.get("line", cells.uns.get("cell_line"))
-    if isinstance(said, str) and said.strip():
-        return said.strip()
+    said = cells.said("line") or cells.said("cell_line")
+    if said:
+        return said
     for column in LINES:
         if column in cells.obs:
             labels = _labels(cells.obs[column])

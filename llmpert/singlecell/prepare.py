@@ -51,15 +51,17 @@ class Plan:
         What is to be summed.
     var:
         The file's table of measured genes.
-    source:
-        Where the cells come from, as the file says, or its name.
+    unit, source, simulated:
+        As the file says; by default that of log-normalised expression, its name, and False.
     """
 
     layout: Layout
     groups: CellGroups
     job: Job
     var: pd.DataFrame
+    unit: str
     source: str
+    simulated: bool
 
     def memory(self, processes: int = 1) -> int:
         """About how many bytes `prepare` takes at most, all processes together."""
@@ -105,9 +107,9 @@ def plan(
         groups = cell_groups(cells, layout, max(2, fewest))
         centre = centre_of(cells, layout.counts)
         job = Job(cells.path.resolve(), layout.counts, groups.group, len(groups), centre)
-        said = cells.uns.get("source")
-        source = said if isinstance(said, str) and said.strip() else cells.path.name
-        return Plan(layout, groups, job, cells.var, source)
+        simulated = bool(cells.uns.get("simulated", False))
+        unit, source = cells.said("unit") or UNIT, cells.said("source") or cells.path.name
+        return Plan(layout, groups, job, cells.var, unit, source, simulated)
 
 
 def prepare(
@@ -190,7 +192,7 @@ def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
         response=delta,
         perturbations=groups.perturbations,
         genes=measured_genes(plan.var, mean, notes, plan.layout.symbols),
-        unit=UNIT,
+        unit=plan.unit,
         control_mean=mean,
         spread=np.sqrt(freedom @ control.variance / freedom.sum()),
         cells=cells,
@@ -200,7 +202,7 @@ def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
             "file": plan.job.path.name,
             "steps": _steps(plan.layout, groups),
             "notes": notes,
-            "simulated": False,
+            "simulated": plan.simulated,
         },
     )
 
