@@ -52,6 +52,8 @@ def response() -> Section:
     table = shown.prediction.table()
     if shown.measured is not None:
         table["measured"] = shown.measured
+    if shown.q is not None:
+        table["false discovery rate, measured"] = shown.q
     # All models of a fold are scored on the same genes, in one order.
     elsewhere = {method: made.prediction.mean[0] for method, made in others.items() if made}
     for method, values in elsewhere.items():
@@ -97,6 +99,8 @@ def response() -> Section:
                 f" {gene} in {line}."
             )
             figures.append((scatter, alt))
+            if shown.differing():
+                st.markdown(shown.differing())
             show.figure(
                 scatter,
                 name=f"{gene}-{line}-scatter",

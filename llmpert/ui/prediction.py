@@ -19,6 +19,9 @@ from llmpert.models.registry import MODELS
 from llmpert.ui import data as shared
 from llmpert.ui import explained
 
+FDR = 0.05
+"""False discovery rate at which a measured gene counts as different from control."""
+
 
 @dataclass(frozen=True)
 class GenePrediction:
@@ -38,6 +41,9 @@ class GenePrediction:
         Perturbations the model learnt from.
     cells:
         Cells behind the measurement, or None.
+    q:
+        False discovery rate of each gene in the measurement, or None where single cells are
+        unknown.
     """
 
     prediction: Prediction
@@ -46,6 +52,17 @@ class GenePrediction:
     scores: dict[str, float]
     trained_on: int
     cells: float | None
+    q: np.ndarray | None = None
+
+    def differing(self) -> str:
+        """How many genes differ from control in the measurement, in words; "" where unknown."""
+        if self.q is None:
+            return ""
+        count = int((self.q <= FDR).sum())
+        return (
+            f"In the measurement **{count:,}** of these {len(self.q):,} genes differ from control"
+            f" (Welch's t-test on {self.cells:,.0f} cells, false discovery rate {FDR:.0%})."
+        )
 
 
 def predict(
@@ -122,6 +139,7 @@ def _judged(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
         {name: float(value[0]) for name, value in scores.items()},
         trained_on,
         cells,
+        screen.layers["q"][row[0], columns] if "q" in screen.layers else None,
     )
 
 

@@ -177,3 +177,16 @@ def test_a_handful_of_perturbations_is_enough_to_show_something():
 def test_nonsense_in_the_address_does_no_harm(app):
     text = visit(app, gene="KD007", shown="-3", top="x", direction="sideways")
     assert "What it rests on" in text
+
+
+def test_a_screen_from_single_cells_says_how_many_genes_differ():
+    screen = small.screen("LineA", cells=np.full(40, 120.0))
+    q = np.full(screen.response.shape, 0.5)
+    q[7, :4] = 0.01
+    datasets.add("mine", [replace(screen, layers={"q": q})], [small.embedding()])
+    said = visit(open_app(), gene="KD007")
+    assert (
+        "In the measurement **4** of these 30 genes differ from control (Welch's t-test on 120"
+        " cells, false discovery rate 5%)." in said
+    )
+    assert "genes differ from control" not in visit(open_app(), gene="KD044")
