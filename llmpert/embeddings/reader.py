@@ -12,6 +12,7 @@ from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
 from llmpert.files import existing
 from llmpert.genes import GeneTable
+from llmpert.sources import download_of
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")
@@ -28,6 +29,9 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
     | `.parquet` written by llmpert | `load_embedding` |
     | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |
 
+    Where the file was downloaded from is in `provenance["download"]` if the note beside it says so
+    (see `llmpert.sources.download_of`).
+
     Parameters
     ----------
     name:
@@ -41,6 +45,13 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
         The file is missing, damaged, of another format, or not what its format promises.
     """
     path = existing(path)
+    embedding = _read(path, name, genes)
+    if download := download_of(path):
+        embedding.provenance["download"] = download
+    return embedding
+
+
+def _read(path: Path, name: str, genes: GeneTable | None) -> Embedding:
     # Members of GenePT's archive can end in a stray dot.
     file = path.name.lower().rstrip(".")
     if file.endswith(PICKLES):

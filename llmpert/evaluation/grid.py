@@ -1,6 +1,6 @@
 """Learning curves: every model at every training size, fold and repeat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -226,6 +226,7 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
                 "unit": screen.unit,
                 "fingerprint": screen.fingerprint,
                 "perturbations": len(screen.perturbations),
+                **_download(screen.provenance),
             }
             for line, screen in screens.items()
         },
@@ -234,8 +235,17 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
                 "source": embedding.provenance.get("source", ""),
                 "stand_in": bool(embedding.provenance.get("stand_in", False)),
                 "fingerprint": embedding.fingerprint,
+                **_download(embedding.provenance),
             }
             for name, embedding in embeddings.items()
         },
         "settings": asdict(fits[0].experiment.settings) if fits else {},
     }
+
+
+def _download(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Which file it was read from, where that is known."""
+    download = provenance.get("download")
+    if not isinstance(download, dict):
+        return {}
+    return {f"download_{name}": download[name] for name in ("url", "md5") if name in download}

@@ -39,7 +39,8 @@ class Results:
         Columns `COLUMNS`; `value` is missing where a metric is not defined.
     about:
         JSON values: `simulated` (bool), `lines` (line -> source, unit, fingerprint,
-        perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`.
+        perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`; of a
+        line or source that was downloaded also `download_url` and `download_md5`.
     """
 
     table: pd.DataFrame

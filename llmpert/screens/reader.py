@@ -7,6 +7,7 @@ from llmpert.files import existing, parsing
 from llmpert.screens import replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
+from llmpert.sources import download_of
 
 
 def read_screen(path: str | Path, line: str | None = None, unit: str | None = None) -> Screen:
@@ -14,7 +15,8 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
 
     A file written by `Screen.save` is known by its mark, a bulk file of Replogle et al. 2022 by its
     row names (see `read_replogle`); anything else is taken as a table of differences to control
-    (see `read_table`). The file is read once.
+    (see `read_table`). The file is read once. Where it was downloaded from is in
+    `provenance["download"]` if the note beside it says so (see `llmpert.sources.download_of`).
 
     Parameters
     ----------
@@ -29,6 +31,13 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
         The file is missing, damaged or not usable as a screen.
     """
     path = existing(path)
+    screen = _read(path, line, unit)
+    if download := download_of(path):
+        screen.provenance["download"] = download
+    return screen
+
+
+def _read(path: Path, line: str | None, unit: str | None) -> Screen:
     if suffix(path) != ".h5ad":
         return tables.read_table(path, line, unit)
     data = open_h5ad(path)

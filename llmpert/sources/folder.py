@@ -1,10 +1,8 @@
 """Sources into a folder: only what is missing, verified, with a note of where it came from."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -15,9 +13,10 @@ from llmpert.sources.answers import small_text
 from llmpert.sources.archive import unpack
 from llmpert.sources.metalink import parse_metalink
 from llmpert.sources.partial import Partial
+from llmpert.sources.provenance import read_note, write_note
 from llmpert.sources.registry import Source, readable
 from llmpert.sources.transfer import Expected, md5_of, transfer
-from llmpert.storage import atomic_path, home
+from llmpert.storage import home
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, its bytes that have arrived, and the whole (None if unknown)."""
@@ -71,7 +70,7 @@ def download(
 def presence(source: Source, folder: Path) -> str:
     """Whether a source is in a folder, in a word or two, without reading it: "yes", "no", …"""
     path = folder / source.kept
-    if path.is_file() and _provenance(source, folder).get("bytes") == path.stat().st_size:
+    if path.is_file() and read_note(path).get("bytes") == path.stat().st_size:
         return "yes"
     if path.is_file() or (folder / source.file).is_file():
         return "unverified"
@@ -122,14 +121,15 @@ def _download_one(sources: list[Source], folder: Path, progress: Progress, say: 
         if source.member:
             say(f"{path.name}: unpacking {source.member}.")
             unpack(path, source.member, folder / source.member, source.unpacked)
-        _write_provenance(source, folder, expected, copied)
+        write_note(source, folder / source.kept, expected, copied)
     if first.member:
         path.unlink()
 
 
 def _is_kept(source: Source, folder: Path, say: Say) -> bool:
     """Whether it is there as it was when it was verified against what is published now."""
-    path, note = folder / source.kept, _provenance(source, folder)
+    path = folder / source.kept
+    note = read_note(path)
     newer = source.md5 and note.get("published_md5") != source.md5
     if not path.is_file() or "md5" not in note or newer:
         return False
@@ -168,34 +168,3 @@ def _check_space(folder: Path, needed: int) -> None:
         raise InputError(
             f"{folder}: expected {readable(needed)} of free space, found {readable(free)}."
         )
-
-
-def _provenance_path(source: Source, folder: Path) -> Path:
-    return folder / f"{source.kept}.provenance.json"
-
-
-def _provenance(source: Source, folder: Path) -> dict:
-    try:
-        content = json.loads(_provenance_path(source, folder).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _write_provenance(source: Source, folder: Path, expected: Expected, copied: bool) -> None:
-    path = folder / source.kept
-    content = {
-        "key": source.key,
-        "what": source.what,
-        "url": source.url,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "how": "copied by hand" if copied else "downloaded",
-        "bytes": path.stat().st_size,
-        "md5": expected.md5 if expected.md5 and not source.member else md5_of(path),
-        "published_md5": expected.md5,
-        "published_md5_is_of": source.file,
-        "licence": source.licence,
-        "citation": source.citation,
-    }
-    with atomic_path(_provenance_path(source, folder)) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False), "utf-8")

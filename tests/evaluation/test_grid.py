@@ -253,6 +253,17 @@ def test_results_say_what_they_are_about(store, tmp_path):
     assert Results.read(tmp_path / "r.parquet").about == results.about
 
 
+def test_results_name_the_downloads_they_rest_on(store):
+    download = {"url": "https://example.org/a", "md5": "0" * 32, "licence": "CC BY 4.0"}
+    screen = small.screen(provenance={"download": download})
+    odd = replace(small.embedding(), provenance={"download": "from somewhere"})
+    problem = Problem.align(screen, [odd], TABLE)
+    told = about(grid([Experiment(problem, SETTINGS, store)], ["mean"], [5]))
+    assert told["lines"]["LineA"]["download_md5"] == "0" * 32
+    assert told["lines"]["LineA"]["download_url"] == "https://example.org/a"
+    assert "download_md5" not in told["embeddings"]["text"]
+
+
 @pytest.mark.parametrize("part", ["screen", "embedding"])
 def test_anything_simulated_marks_the_results(store, part):
     marked = {"provenance": {"simulated": True, "source": "a recipe"}}

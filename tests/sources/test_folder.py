@@ -95,6 +95,7 @@ def test_a_file_comes_with_a_note_of_its_source(server, tmp_path):
     assert run.progress[-1] == ("screen.h5ad", len(CONTENT), len(CONTENT))
     found = note(path)
     assert found.pop("date").startswith("20")
+    assert found.pop("modified") == path.stat().st_mtime_ns
     assert found == {
         "key": "screen", "url": server.url, "how": "downloaded", "bytes": len(CONTENT),
         "md5": md5(CONTENT), "published_md5": md5(CONTENT), "published_md5_is_of": "screen.h5ad",
