@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -14,11 +15,29 @@ from llmpert.evaluation.external_scores import check, matched
 from llmpert.evaluation.published import Published
 from llmpert.files import some
 from llmpert.gene_sets import GeneSets, joined
-from llmpert.kept import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS, SIMULATED, folder
+from llmpert.kept import (
+    EMBEDDINGS,
+    EXTERNAL,
+    GENE_SETS,
+    PUBLISHED,
+    SCREENS,
+    SIMULATED,
+    Index,
+    folder,
+    folders,
+    remove,
+    size_of,
+)
+from llmpert.kept import add as keep
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
 from llmpert.simulation import simulate
-from llmpert.storage import home, shipped
+from llmpert.storage import shipped
+
+__all__ = [
+    "SIMULATED", "Dataset", "add", "folder", "load", "names", "remove", "simulated_dataset", "size",
+    "stamp", "with_added",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +62,9 @@ class Dataset:
     external:
         Cell line -> predictions of methods that were run elsewhere, under the screen's names, by
         method and training size; lines without any are not there.
+    record:
+        How its screens and embeddings were prepared (`llmpert.recipes`), or None where that is not
+        known.
     """
 
     name: str
@@ -51,6 +73,7 @@ class Dataset:
     gene_sets: GeneSets | None = None
     published: Mapping[str, Published] = field(default_factory=dict)
     external: Mapping[str, tuple[ExternalPredictions, ...]] = field(default_factory=dict)
+    record: dict[str, Any] | None = None
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -116,9 +139,14 @@ def simulated_dataset() -> Dataset:
 
 def names() -> list[str]:
     """All data sets there are: imported ones first, then the built-in one."""
-    kept = home() / "datasets"
-    imported = sorted(p.name for p in kept.iterdir() if p.is_dir()) if kept.is_dir() else []
-    return [*(n for n in imported if SCREENS.files(kept / n)), SIMULATED]
+    return [*(path.name for path in folders() if _has_screen(path)), SIMULATED]
+
+
+def _has_screen(kept: Path) -> bool:
+    try:
+        return bool(Index.read(kept).files(SCREENS))
+    except InputError:
+        return True  # whoever loads it is told what is wrong
 
 
 def load(name: str) -> Dataset:
@@ -164,12 +192,32 @@ def with_added(
         no screen's line or share no perturbation with it, or predictions do not fit the screens
         (`llmpert.evaluation.external_scores`): added ones, or kept ones any more.
     """
-    kept = folder(name)
-    by_line = SCREENS.all(kept, screens)
-    sources = EMBEDDINGS.all(kept, embeddings)
-    collections = GENE_SETS.all(kept, gene_sets)
-    others = PUBLISHED.all(kept, published)
-    predictions = list(EXTERNAL.all(kept, external).values())
+    parts = (screens, embeddings, gene_sets, published, external)
+    while True:
+        kept = Index.read(folder(name))
+        try:
+            return _with_added(kept, *parts, allow_missing=allow_missing)
+        except InputError:
+            # A file may have been replaced between the index and its turn.
+            if Index.read(kept.folder) == kept:
+                raise
+
+
+def _with_added(
+    kept: Index,
+    screens: Sequence[Screen],
+    embeddings: Sequence[Embedding],
+    gene_sets: Sequence[GeneSets],
+    published: Sequence[Published],
+    external: Sequence[ExternalPredictions],
+    *,
+    allow_missing: bool,
+) -> Dataset:
+    by_line = SCREENS.all(kept.files(SCREENS), screens)
+    sources = EMBEDDINGS.all(kept.files(EMBEDDINGS), embeddings)
+    collections = GENE_SETS.all(kept.files(GENE_SETS), gene_sets)
+    others = PUBLISHED.all(kept.files(PUBLISHED), published)
+    predictions = list(EXTERNAL.all(kept.files(EXTERNAL), external).values())
     if len(by_line) > 1:
         in_order = [by_line[line] for line in sorted(by_line)]
         by_line = {screen.line: screen for screen in common_perturbations(*in_order)}
@@ -178,12 +226,13 @@ def with_added(
     # "text" leads where it is there: the source that predicts best by itself is shown first.
     order = sorted(sources, key=lambda source: (source != "text", source))
     data = Dataset(
-        name,
+        kept.folder.name,
         by_line,
         {source: sources[source] for source in order},
         joined([collections[c] for c in sorted(collections)]) if collections else None,
         others,
         _matched(predictions, by_line),
+        None if screens or embeddings else kept.record,
     )
     for one in predictions:
         added = one in external
@@ -241,10 +290,18 @@ def add(
     gene_sets: Sequence[GeneSets] = (),
     published: Sequence[Published] = (),
     external: Sequence[ExternalPredictions] = (),
+    record: dict[str, Any] | None = None,
 ) -> Path:
     """Add to a data set, replacing what is of the same line, source or collection's name.
 
-    Predictions replace those of the same line, method and training size.
+    Predictions replace those of the same line, method and training size. Whoever reads meanwhile
+    sees all of it or nothing, a killed process adds nothing, and of two that add at once one waits.
+
+    Parameters
+    ----------
+    record:
+        How all its screens and embeddings were prepared. An earlier one is dropped where there are
+        new ones and nothing is known.
 
     Returns
     -------
@@ -258,17 +315,18 @@ def add(
     kept = folder(name)
     # Every name is known to be usable before the first file is written.
     writes = [
-        *SCREENS.writes(kept, screens), *EMBEDDINGS.writes(kept, embeddings),
-        *GENE_SETS.writes(kept, gene_sets), *PUBLISHED.writes(kept, published),
-        *EXTERNAL.writes(kept, external),
+        *SCREENS.writes(screens), *EMBEDDINGS.writes(embeddings), *GENE_SETS.writes(gene_sets),
+        *PUBLISHED.writes(published), *EXTERNAL.writes(external),
     ]  # fmt: skip
-    for write in writes:
-        write()
+    keep(kept, writes, record)
     return kept
 
 
 def stamp(name: str) -> float:
-    """A number that changes when a data set's files do; 0 for the built-in one."""
-    if name == SIMULATED:
-        return 0.0
-    return max((path.stat().st_mtime for path in folder(name).rglob("*")), default=0.0)
+    """A number that changes when a data set does; 0 for the built-in one."""
+    return 0.0 if name == SIMULATED else Index.stamp(folder(name))
+
+
+def size(name: str) -> int:
+    """Bytes on disk; 0 for the built-in one, which is computed."""
+    return 0 if name == SIMULATED else size_of(folder(name))

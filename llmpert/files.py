@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,25 @@ def parsing(path: Path, expected: str) -> Iterator[None]:
         raise InputError.of_file(
             path, expected, f"something that cannot be read as one ({reason})"
         ) from problem
+
+
+def check_version(path: Path, what: str, found: Any, known: int) -> None:
+    """Refuse a file that another version of llmpert wrote, and say what to do.
+
+    Raises
+    ------
+    InputError
+        The version `found` in the file is not the one that is read here.
+    """
+    if found == known:
+        return
+    newer = isinstance(found, Integral) and int(found) > known
+    do = (
+        "a newer llmpert wrote it: update llmpert, or import the original file again"
+        if newer
+        else "import the original file again"
+    )
+    raise InputError.of_file(path, f"{what} format {known}", f"format {found}; {do}")
 
 
 def some(names: "Sequence[object] | np.ndarray", limit: int = 5) -> str:

@@ -65,22 +65,61 @@ def test_unknown_names_are_sentences(imported):
 
 
 def test_a_damaged_file_is_named(imported):
-    path = datasets.folder("mine") / "screens" / "LineA.h5ad"
+    (path,) = datasets.folder("mine").rglob("LineA.h5ad")
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"LineA\.h5ad"):
         datasets.load("mine")
 
 
-def test_what_a_killed_import_left_behind_is_not_read(imported):
-    kept = datasets.folder("mine")
-    for folder, suffix in (("screens", ".h5ad"), ("embeddings", ".parquet")):
-        (kept / folder / f".LineC.0123.partial{suffix}").write_bytes(b"half of a file")
-    before = datasets.load("mine")
-    assert list(before.screens) == ["LineA", "LineB"]
-    other = kept.parent / "other" / "screens"
-    other.mkdir(parents=True)
-    (other / ".LineC.0123.partial.h5ad").write_bytes(b"half of a file")
-    assert "other" not in datasets.names()
+def test_a_removed_data_set_is_gone_and_can_come_again(imported):
+    before = datasets.stamp("mine")
+    assert datasets.size("mine") > 2000
+    assert datasets.size("simulated") == 0
+    datasets.add("other", [small.screen()], [])
+    datasets.remove("mine")
+    assert datasets.names() == ["other", "simulated"]
+    with pytest.raises(InputError, match="found 'mine'"):
+        datasets.load("mine")
+    assert datasets.size("mine") == datasets.stamp("mine") == 0
+    folder = datasets.folder("mine").parent
+    assert {path.name for path in folder.iterdir()} == {".mine.lock", ".other.lock", "other"}
+    datasets.add("mine", [small.screen()], [small.embedding()])
+    assert datasets.stamp("mine") > before
+    assert list(datasets.load("mine").screens) == ["LineA"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("simulated", "comes with llmpert"), ("other", "'other'"), ("..", "name")]
+)
+def test_what_cannot_be_removed_is_told(imported, name, said):
+    with pytest.raises(InputError, match=said):
+        datasets.remove(name)
+    assert datasets.names() == ["mine", "simulated"]
+
+
+def test_what_a_killed_removal_left_is_removed_by_the_next(imported, monkeypatch):
+    folder = datasets.folder("mine").parent
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *_, **__: None)
+        datasets.remove("mine")
+    assert datasets.names() == ["simulated"]
+    assert len(list(folder.glob(".mine.*.removed"))) == 1
+    datasets.add("mine", [small.screen()], [])
+    datasets.remove("mine")
+    assert {path.name for path in folder.iterdir()} == {".mine.lock"}
+
+
+def test_a_record_tells_of_all_screens_and_embeddings_or_is_dropped(imported):
+    assert datasets.load("mine").record is None
+    record = {"recipe": "a", "seconds": 1.5, "steps": ["one"]}
+    datasets.add("mine", [small.screen("LineA")], [], record=record)
+    assert datasets.load("mine").record == record
+    datasets.add("mine", [], [], [GeneSets("go", "go.gmt", {"B": frozenset({"KD001"})})])
+    assert datasets.load("mine").record == record
+    assert datasets.with_added("mine", [], [small.embedding("text")]).record is None
+    assert datasets.load("mine").record == record
+    datasets.add("mine", [], [small.embedding("text")])
+    assert datasets.load("mine").record is None
 
 
 def test_gene_sets_are_kept_with_the_data(imported):
@@ -130,7 +169,7 @@ def test_simulated_data_come_with_predictions_that_were_made_on_them(tmp_path, m
 
 def test_a_damaged_file_of_predictions_is_named(imported):
     datasets.add("mine", [], [], external=[predictions(small.screen())])
-    (path,) = (datasets.folder("mine") / "external").iterdir()
+    (path,) = datasets.folder("mine").rglob("external/*")
     assert path.name.startswith("LineA-GEARS-26-")
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(InputError, match=path.name):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing
+from llmpert.files import check_version, existing, parsing
 from llmpert.storage import atomic_path
 
 FORMAT = "llmpert-embedding"
@@ -56,12 +56,7 @@ def load_embedding(path: str | Path) -> Embedding:
         head = _head(pq.read_schema(path))
         if head.get("format") != FORMAT:
             raise InputError.of_file(path, "an embedding written by llmpert", "no mark of it")
-        if head.get("version") != FORMAT_VERSION:
-            raise InputError.of_file(
-                path,
-                f"embedding format {FORMAT_VERSION}",
-                f"format {head.get('version')}; import the original file again",
-            )
+        check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
         table = pq.read_table(path, columns=["gene", "vector"])
         vectors = table["vector"].combine_chunks()
         numbers = vectors.flatten().to_numpy(zero_copy_only=False)

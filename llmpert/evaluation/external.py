@@ -11,6 +11,7 @@ The file is AnnData (`.h5ad`), perturbations x genes of predicted Δ:
 - `uns["trained_on"]`: fold -> names of the perturbations that this fold's model was trained on;
 - `uns["method"]`, `uns["line"]`, `uns["unit"]`: text, what to call the method, the cell line, and
   what one unit of Δ is, as in the screen;
+- `uns["version"]`: optional, 1 as long as the layout is this one;
 - `uns["about"]`: optional, JSON text: versions, the command, seconds, and what else is worth
   keeping.
 
@@ -30,11 +31,12 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.evaluation.results import PUBLISHED
-from llmpert.files import existing, parsing, some
+from llmpert.files import check_version, existing, parsing, some
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import matrix, open_h5ad
 from llmpert.storage import atomic_path
 
+FORMAT_VERSION = 1
 EXPECTED = "an AnnData file of predictions (perturbations x genes of Δ)"
 
 
@@ -114,6 +116,7 @@ class ExternalPredictions:
         path = existing(path)
         with parsing(path, EXPECTED):
             data = open_h5ad(path)
+            check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
             said = _text(data, "line", path) if line is None or "line" in data.uns else line
             if line is not None and said != line:
                 raise InputError.of_file(path, f"predictions of {line}", f"predictions of {said}")
@@ -140,6 +143,7 @@ class ExternalPredictions:
             obs=pd.DataFrame({"fold": pd.Categorical(self.fold)}, index=self.perturbations),
             var=pd.DataFrame(index=self.genes),
             uns={
+                "version": FORMAT_VERSION,
                 "method": self.method,
                 "line": self.line,
                 "unit": self.unit,

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
-from llmpert.files import existing, parsing
+from llmpert.files import check_version, existing, parsing
 from llmpert.genes import GeneTable
 from llmpert.storage import atomic_path
 
@@ -32,6 +32,9 @@ Scouter's files use both, the second one for biolord.
 MISSING = ("", "na", "nan", "none", "null")
 ROUNDING = 1e-6
 """A correlation this far outside [-1, 1] is one of float32 and brought back."""
+
+FORMAT_VERSION = 1
+"""Of what `Published.save` writes."""
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
@@ -94,7 +97,7 @@ class Published:
 
     def save(self, path: str | Path) -> None:
         """Write as Parquet; a file is replaced only by a complete one."""
-        about = json.dumps({"line": self.line, "source": self.source})
+        about = json.dumps({"line": self.line, "source": self.source, "version": FORMAT_VERSION})
         with atomic_path(path) as temporary:
             write_table(self.table, temporary, {"about": about})
 
@@ -105,12 +108,14 @@ class Published:
         Raises
         ------
         InputError
-            The file is missing, damaged, or not one of published results.
+            The file is missing, damaged, not one of published results, or of another version.
         """
         path = existing(path)
         with parsing(path, "published results as llmpert keeps them"):
             stored = pq.read_table(path)
             about = json.loads(stored.schema.metadata[b"about"])
+            # The first files had no mark of their version.
+            check_version(path, "published results", about.get("version", 1), FORMAT_VERSION)
             table = _averaged(path, _tidy(path, stored.to_pandas()))
             return cls(str(about["line"]), str(about["source"]), table)
 

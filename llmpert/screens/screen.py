@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing, some
+from llmpert.files import check_version, existing, parsing, some
 from llmpert.storage import atomic_path, fingerprint
 
 FORMAT = "llmpert-screen"
@@ -232,12 +232,7 @@ class Screen:
             raise InputError.of_file(
                 source, "a screen written by llmpert", "an AnnData file without its mark"
             )
-        if int(head.get("version", 0)) != FORMAT_VERSION:
-            raise InputError.of_file(
-                source,
-                f"screen format {FORMAT_VERSION}",
-                f"format {head.get('version')}; import the original file again",
-            )
+        check_version(Path(source), "screen", head.get("version"), FORMAT_VERSION)
 
         def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
             return frame[name].to_numpy() if name in frame else None

@@ -1,12 +1,10 @@
 """Sources into a folder: only what is missing, verified, with a note of where it came from."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from llmpert.errors import InputError
 from llmpert.sources.answers import small_text
@@ -16,7 +14,7 @@ from llmpert.sources.partial import Partial
 from llmpert.sources.provenance import read_note, write_note
 from llmpert.sources.registry import Source, readable
 from llmpert.sources.transfer import Expected, md5_of, transfer
-from llmpert.storage import home
+from llmpert.storage import alone, home
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, its bytes that have arrived, and the whole (None if unknown)."""
@@ -58,7 +56,9 @@ def download(
         by_url.setdefault(source.url, []).append(source)
     try:
         for together in by_url.values():
-            with _alone(folder, together[0].file, say):
+            file = together[0].file
+            wait = partial(say, f"{file}: another process is downloading it; waiting.")
+            with alone(folder / f".{file}.lock", wait):
                 _download_one(together, folder, progress, say)
     except OSError as problem:
         raise InputError(
@@ -86,22 +86,6 @@ def missing_bytes(sources: Iterable[Source], folder: Path) -> int:
         if presence(source, folder) != "yes"
     }
     return sum(left.values())
-
-
-@contextmanager
-def _alone(folder: Path, file: str, say: Say) -> Iterator[None]:
-    """Hold a file's lock; the system lets go of it when a process is killed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f".{file}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(f"{file}: another process is downloading it; waiting.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _download_one(sources: list[Source], folder: Path, progress: Progress, say: Say) -> None:

@@ -27,7 +27,8 @@ def results(files):
 
 def kept(name="mine"):
     folder = datasets.folder(name)
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    files = (p.relative_to(folder) for p in folder.rglob("*.*") if p.is_file())
+    return sorted("/".join(file.parts[1:]) for file in files)  # below a folder an addition
 
 
 def test_published_results_come_with_an_import_or_after_it(run, results):

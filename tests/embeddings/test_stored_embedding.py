@@ -90,10 +90,13 @@ def test_only_its_own_files_are_recognised(file: Path, tmp_path: Path):
         load_embedding(tmp_path / "none.parquet")
 
 
-def test_another_version_is_refused(file: Path):
+@pytest.mark.parametrize(
+    ("version", "do"), [(2, r"a newer llmpert wrote it: update"), (0, r"import.*again")]
+)
+def test_another_version_is_refused(file: Path, version: int, do: str):
     save_embedding(EMBEDDING, file)
-    relabel(file, lambda head: json.dumps({**json.loads(head), "version": 2}).encode())
-    with pytest.raises(InputError, match=r"format 1, found format 2; import.*again"):
+    relabel(file, lambda head: json.dumps({**json.loads(head), "version": version}).encode())
+    with pytest.raises(InputError, match=rf"embedding format 1, found format {version}; {do}"):
         load_embedding(file)
 
 

@@ -1,7 +1,7 @@
-"""Files of imported data sets: a folder a kind of part, a file a part."""
+"""Kinds of parts that a data set has, and how each is kept: a file a part."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,28 +13,9 @@ from llmpert.evaluation.external import ExternalPredictions
 from llmpert.evaluation.published import Published
 from llmpert.gene_sets import GeneSets
 from llmpert.screens import Screen
-from llmpert.storage import fingerprint, home
-
-SIMULATED = "simulated"
-"""Name of the built-in data set."""
+from llmpert.storage import fingerprint
 
 T = TypeVar("T")
-
-
-def folder(name: str) -> Path:
-    """Where an imported data set is kept.
-
-    Raises
-    ------
-    InputError
-        The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in one.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
-        raise InputError(
-            "Expected a data set name of letters, digits, - and _ other than"
-            f" {SIMULATED!r}, found {name!r}."
-        )
-    return home() / "datasets" / name
 
 
 @dataclass(frozen=True)
@@ -57,22 +38,16 @@ class Kind(Generic[T]):
     load: Callable[[Path], T]
     save: Callable[[T, Path], None]
 
-    def files(self, kept: Path) -> list[Path]:
-        """Complete files in a data set's folder; a killed writer can leave a hidden one."""
-        paths = (kept / self.folder).glob(f"*{self.ending}")
-        return sorted(path for path in paths if not path.name.startswith("."))
-
-    def all(self, kept: Path, added: Iterable[T]) -> dict[str, T]:
+    def all(self, kept: Mapping[str, Path], added: Iterable[T]) -> dict[str, T]:
         """Kept and added parts by what they are called.
 
         A file that an added part would replace is not read: it may be damaged.
         """
         new = {self.called(part): part for part in added}
-        paths = {path.name.removesuffix(self.ending): path for path in self.files(kept)}
-        return {name: self.load(path) for name, path in paths.items() if name not in new} | new
+        return {name: self.load(path) for name, path in kept.items() if name not in new} | new
 
-    def writes(self, kept: Path, parts: Iterable[T]) -> list[Callable[[], None]]:
-        """What writes these parts when called.
+    def writes(self, parts: Iterable[T]) -> list["Write"]:
+        """What writes these parts.
 
         Raises
         ------
@@ -81,9 +56,21 @@ class Kind(Generic[T]):
         """
         named = [(part, _file_name(self.called(part))) for part in parts]
         return [
-            partial(self.save, part, kept / self.folder / f"{name}{self.ending}")
-            for part, name in named
+            Write(self.folder, name, self.ending, partial(self.save, part)) for part, name in named
         ]
+
+
+@dataclass(frozen=True)
+class Write:
+    """A part that is to be kept: its kind's folder, what it is called, its file's ending.
+
+    `save` writes it to a path.
+    """
+
+    kind: str
+    name: str
+    ending: str
+    save: Callable[[Path], None]
 
 
 def _file_name(name: str) -> str:
@@ -114,3 +101,5 @@ EXTERNAL = Kind[ExternalPredictions](
     "external", ".h5ad", _predictions_called, ExternalPredictions.read, ExternalPredictions.save
 )
 """Of one line and method there may be several, trained on different numbers."""
+
+KINDS: tuple[Kind, ...] = (SCREENS, EMBEDDINGS, GENE_SETS, PUBLISHED, EXTERNAL)
