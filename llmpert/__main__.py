@@ -13,11 +13,13 @@ from collections.abc import Sequence
 import click
 
 from llmpert import __version__
+from llmpert.commands.datasets import datasets
 from llmpert.commands.download import download
 from llmpert.commands.evaluate import evaluate
 from llmpert.commands.gears import gears
 from llmpert.commands.import_data import import_data
 from llmpert.commands.predict import predict
+from llmpert.commands.prepare import prepare
 from llmpert.commands.pseudobulk import pseudobulk
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
@@ -49,7 +51,10 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (evaluate, predict, simulate, download, pseudobulk, import_data, gears, serve):
+for command in (
+    evaluate, predict, simulate, download, prepare, pseudobulk, import_data, datasets, gears,
+    serve,
+):  # fmt: skip
     program.add_command(command)
 
 

@@ -31,12 +31,12 @@ from llmpert.kept import (
 from llmpert.kept import add as keep
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations
-from llmpert.simulation import simulate
+from llmpert.simulation import BUILT_IN, simulate
 from llmpert.storage import shipped
 
 __all__ = [
-    "SIMULATED", "Dataset", "add", "folder", "load", "names", "remove", "simulated_dataset", "size",
-    "stamp", "with_added",
+    "SIMULATED", "Dataset", "add", "folder", "load", "names", "parts", "record", "remove",
+    "simulated_dataset", "size", "stamp", "with_added",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -325,6 +325,31 @@ def add(
 def stamp(name: str) -> float:
     """A number that changes when a data set does; 0 for the built-in one."""
     return 0.0 if name == SIMULATED else Index.stamp(folder(name))
+
+
+def parts(name: str) -> dict[str, list[str]]:
+    """What parts a data set has by kind ("screens", "embeddings", …), without loading any.
+
+    Raises
+    ------
+    InputError
+        The name cannot be used, or the index of the data set cannot be read.
+    """
+    if name == SIMULATED:
+        lines, sources = BUILT_IN.lines, BUILT_IN.sources
+        return {"screens": [one.name for one in lines], "embeddings": [s.name for s in sources]}
+    return {kind: sorted(files) for kind, files in Index.read(folder(name)).parts.items()}
+
+
+def record(name: str) -> dict[str, Any] | None:
+    """`Dataset.record`, without loading anything else.
+
+    Raises
+    ------
+    InputError
+        The name cannot be used, or the index of the data set cannot be read.
+    """
+    return None if name == SIMULATED else Index.read(folder(name)).record
 
 
 def size(name: str) -> int:

@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from llmpert.evaluation.experiment import Experiment
     from llmpert.evaluation.grid import Fit
     from llmpert.evaluation.results import Results
+    from llmpert.screens import Screen
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
 @click.option(
-    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True, required=True,
+    "--data", "name", metavar="DATASET",
+    help="A data set of the pages, in place of --screen and --embedding: all its lines, cut to"
+         " their common perturbations, and all its embeddings.",
+)  # fmt: skip
+@click.option(
+    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True,
     help="Responses as differences to control: .h5ad, .csv, .tsv (also .gz) or .parquet; or a bulk"
          " file of Replogle et al. 2022. Several are evaluated one after the other.",
 )  # fmt: skip
-@options.embeddings(required=True)
+@options.embeddings(required=False)
 @options.genes
 @click.option(
     "--model", "models", type=click.Choice(options.MODELS), multiple=True, required=True,
@@ -65,6 +71,7 @@ if TYPE_CHECKING:
 @options.scheduler
 @options.out(".parquet")
 def evaluate(
+    name: str | None,
     screens: Sequence[Path],
     embeddings: Sequence[tuple[str, Path]],
     genes: Path | None,
@@ -97,12 +104,22 @@ def evaluate(
           --model mean --model linear --model gp \\
           --train-size 100 --train-size 400 --out results.parquet
     """
+    if name and (screens or embeddings or lines or unit):
+        raise click.UsageError("Expected --data or files, found both.")
+    if not name and not (screens and embeddings):
+        raise click.UsageError("Expected --data, or at least one --screen and one --embedding.")
+
+    from llmpert import datasets
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.grid import grid
 
     table = read_genes(genes)
-    measured = read_screens(screens, lines, unit)
-    sources = read_embeddings(embeddings, table)
+    measured: Mapping[str, Screen]
+    if name:
+        data = datasets.load(name)
+        measured, sources = data.screens, list(data.embeddings.values())
+    else:
+        measured, sources = read_screens(screens, lines, unit), read_embeddings(embeddings, table)
     settings = Settings(folds=folds, seed=seed, features=features, top=top)
     experiments = []
     for screen in measured.values():

@@ -1,6 +1,6 @@
 """Reading what the options name, and remarks on standard error about what was found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from llmpert.genes import GeneTable
     from llmpert.problem import Problem
     from llmpert.screens import Screen
-
-EXAMPLES = 5
 
 
 def remark(text: str) -> None:
@@ -109,6 +107,7 @@ def read_predictions(
 def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable") -> "Problem":
     """The problem of a screen and embeddings; who is left out, and why, is said."""
     from llmpert.problem import Problem
+    from llmpert.understood import left_out
 
     problem = Problem.align(screen, embeddings, table)
     remark(
@@ -119,13 +118,3 @@ def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable
     for sentence in left_out(problem.left_out):
         remark(f"  {sentence}")
     return problem
-
-
-def left_out(reasons: Mapping[str, str]) -> list[str]:
-    """How many perturbations are left out, with examples, as lines; none if all are in."""
-    if not reasons:
-        return []
-    shown = [f"  {reason}" for reason in list(reasons.values())[:EXAMPLES]]
-    rest = len(reasons) - len(shown)
-    more = [f"  … and {rest:,} more"] if rest else []
-    return [f"{len(reasons):,} left out:", *shown, *more]

@@ -12,6 +12,7 @@ from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.models.registry import MODELS
 from llmpert.parallel import Run, here
+from llmpert.sources import told
 
 Progress = Callable[[int, int, str], None]
 """Called with fits done, fits in all, and what is being fitted."""
@@ -245,7 +246,5 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
 
 def _download(provenance: Mapping[str, Any]) -> dict[str, str]:
     """Which file it was read from, where that is known."""
-    download = provenance.get("download")
-    if not isinstance(download, dict):
-        return {}
-    return {f"download_{name}": download[name] for name in ("url", "md5") if name in download}
+    download = told(provenance)
+    return {f"download_{name}": download[name] for name in ("url", "md5") if download}

@@ -1,6 +1,7 @@
 """Where a downloaded file came from: the note that lies beside it."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,21 @@ def download_of(path: str | Path) -> dict[str, str]:
     return {name: note[name] for name in TOLD} if same else {}
 
 
-def verified(source: Source, folder: Path) -> bool:
-    """Whether the published file is in a folder, as far as `download_of` looks."""
+def verified(source: Source, folder: Path) -> dict[str, str]:
+    """`download_of` the file of a source in a folder; {} too where another file is published."""
     path = folder / source.kept
-    newer = source.md5 and read_note(path).get("published_md5") != source.md5
-    return not newer and download_of(path).get("key") == source.key
+    note = read_note(path)
+    if note.get("key") != source.key or source.md5 not in ("", note.get("published_md5")):
+        return {}
+    return download_of(path)
+
+
+def told(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """What `provenance["download"]` of a screen or embedding says; {} where it is not there."""
+    download = provenance.get("download")
+    if not isinstance(download, dict):
+        return {}
+    return {name: str(download.get(name, "?")) for name in TOLD}
 
 
 def _beside(path: Path) -> Path:

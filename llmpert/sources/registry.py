@@ -62,29 +62,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Registry:
-    """All sources and named bundles of them, by key."""
+    """All sources by key."""
 
     sources: Mapping[str, Source]
-    bundles: Mapping[str, tuple[str, ...]]
-    about: Mapping[str, str]
-    """What each bundle is."""
 
     def choose(self, keys: Iterable[str]) -> list[Source]:
-        """The sources of keys and bundles, each once, in their order.
+        """The sources of these keys, each once, in their order.
 
         Raises
         ------
         InputError
             A key is unknown.
         """
-        chosen: dict[str, Source] = {}
-        for key in keys:
-            for one in self.bundles.get(key, (key,)):
-                if one not in self.sources:
-                    there = ", ".join([*self.sources, *self.bundles])
-                    raise InputError(f"Expected one of {there}, found {one!r}.")
-                chosen[one] = self.sources[one]
-        return list(chosen.values())
+        chosen = list(dict.fromkeys(keys))
+        unknown = [key for key in chosen if key not in self.sources]
+        if unknown:
+            raise InputError(f"Expected one of {', '.join(self.sources)}, found {unknown[0]!r}.")
+        return [self.sources[key] for key in chosen]
 
 
 def read_registry(path: Path | None = None) -> Registry:
@@ -94,12 +88,7 @@ def read_registry(path: Path | None = None) -> Registry:
     for key, entry in content["sources"].items():
         publication = content["publications"][entry.pop("publication")]
         sources[key] = Source(key=key, **entry, **publication)
-    bundles = content.get("bundles", {})
-    return Registry(
-        sources,
-        {name: tuple(bundle["keys"]) for name, bundle in bundles.items()},
-        {name: bundle["what"] for name, bundle in bundles.items()},
-    )
+    return Registry(sources)
 
 
 def readable(size: int) -> str:

@@ -2,20 +2,22 @@
 
 import io
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faulty import Faulty, answers, md5
 
-from llmpert import sources
+from llmpert import recipes, sources
+from llmpert.recipes import Recipe
 
 DOWNLOADS = Path("llmpert-home/downloads")
 
 
 @pytest.fixture
 def server(files, monkeypatch):
-    """Serves the files of the fixture `files` as a registry of two sources and a bundle."""
+    """Serves the files of the fixture `files` as a registry of two sources and a recipe."""
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
         base = server.url.removesuffix("/file.bin")
@@ -34,8 +36,10 @@ def server(files, monkeypatch):
         registry = files / "sources.toml"
         registry.write_text(
             '[publications.paper]\nlicence = "CC BY 4.0"\ncitation = "Somebody 2024, doi:10.1/x"\n'
-            '[bundles.both]\nwhat = "Both."\nkeys = ["screen", "text"]\n' + "".join(entries)
+            + "".join(entries)
         )
+        both = Recipe("both", "Both.", "Somebody 2024", {"bulk": ("screen", "text")})
+        monkeypatch.setattr(recipes, "recipes", lambda: {"both": both})
         known = sources.read_registry(registry)
         monkeypatch.setattr(sources, "read_registry", lambda: known)
         yield server
@@ -68,12 +72,12 @@ def test_the_real_list_names_every_source_and_fits_its_columns(run):
         source = known.sources[line.split()[0]]
         starts.add(line.index(source.what))
     assert len(starts) == 1
-    assert "paper-2024-bulk" in out
+    assert "paper-2024: The setting of the paper" in out
     assert "~47.0 MB" in out
 
 
 def test_what_came_is_imported_by_the_printed_command(run, server):
-    code, out, err = run("download", "both", "--yes")
+    code, out, err = run("download", "screen", "text", "--yes")
     assert code == 0
     assert "licence  CC BY 4.0" in out
     assert "cite     Somebody 2024, doi:10.1/x" in out
@@ -82,11 +86,13 @@ def test_what_came_is_imported_by_the_printed_command(run, server):
     assert "/s]" in err  # with speed
     (command,) = [line for line in out.splitlines() if line.startswith("Use it: ")]
     words = shlex.split(command.removeprefix("Use it: python -m llmpert "))
-    assert words[:3] == ["import", "--name", "both"]
+    assert words[:3] == ["import", "--name", "downloaded"]
     code, out, _ = run(*words)
     assert code == 0
     assert "LineA: 40 perturbations" in out
     assert "40 of 40 perturbations have a vector in text" in out
+    assert f"  Downloaded on 20{time.strftime('%y-%m')}" in out
+    assert f"{server.url.replace('file.bin', 'screen.h5ad')} (MD5 " in out
     assert (DOWNLOADS / "screen.h5ad.provenance.json").is_file()
     _, out, _ = run("download")
     assert [line.split()[-3] for line in out.splitlines()[1:3]] == ["yes", "yes"]
@@ -121,7 +127,7 @@ def test_an_embedding_alone_is_imported_alone(run, server):
 def test_an_unknown_key_is_one_line(run, server):
     code, out, err = run("download", "esm2")
     assert (code, out) == (1, "")
-    assert err == "Error: Expected one of screen, text, both, found 'esm2'.\n"
+    assert err == "Error: Expected one of screen, text, both, both-bulk, found 'esm2'.\n"
 
 
 def test_a_file_that_cannot_be_had_is_one_line_after_the_plan(run, server):
@@ -141,6 +147,9 @@ def test_two_screens_of_a_line_become_two_data_sets(run, server, monkeypatch):
     monkeypatch.setattr(sources, "read_registry", lambda: both)
     server.content = server.files["/screen.h5ad"]
     _, out, _ = run("download", "screen", "other", "text", "--yes")
+    assert run("download", "both-bulk", "--yes")[1].endswith(
+        "Use it: python -m llmpert prepare both --way bulk\n"
+    )
     first, second = [line for line in out.splitlines() if line.startswith("Use it: ")]
     assert "--name downloaded --screen" in first
     assert "screen.h5ad" in first

@@ -1,14 +1,12 @@
 """What the registry says of public files."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from llmpert.errors import InputError
 from llmpert.sources import read_registry, readable
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 REGISTRY = read_registry()
 SOURCES = list(REGISTRY.sources.values())
 HTTPS = r"https://[a-z0-9.-]+/[^\s#]+"
@@ -47,39 +45,18 @@ def test_nothing_is_there_twice():
     assert len({(source.url, source.file) for source in SOURCES}) == len(
         {source.file for source in SOURCES}
     )
-    assert not set(REGISTRY.sources) & set(REGISTRY.bundles)
-
-
-def test_bundles_are_of_known_sources():
-    for keys in REGISTRY.bundles.values():
-        assert set(keys) <= set(REGISTRY.sources)
-        assert len(set(keys)) == len(keys)
-
-
-def test_the_papers_bundle_is_one_data_set():
-    sources = REGISTRY.choose(["paper-2024-bulk"])
-    assert [source.line for source in sources if source.line] == ["K562", "RPE1"]
-    assert [source.embedding for source in sources if source.embedding] == ["text", "sequence"]
 
 
 def test_choosing_keeps_the_order_and_takes_each_once():
-    keys = ["prott5", "paper-2024-bulk", "prott5", "k562_gwps_raw_bulk"]
+    keys = ["prott5", "genept_ada", "prott5", "k562_gwps_raw_bulk", "genept_ada"]
     assert [source.key for source in REGISTRY.choose(keys)] == [
-        "prott5", "k562_essential_raw_bulk", "rpe1_raw_bulk", "genept_ada", "k562_gwps_raw_bulk",
+        "prott5", "genept_ada", "k562_gwps_raw_bulk",
     ]  # fmt: skip
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match=r"prott5.*paper-2024-bulk.*found 'esm2'"):
+    with pytest.raises(InputError, match=r"k562_essential_raw_bulk.*prott5, found 'esm2'"):
         REGISTRY.choose(["prott5", "esm2"])
-
-
-def test_the_readme_says_how_much_it_is():
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
-    together = sum(source.size for source in REGISTRY.choose(["paper-2024-bulk"]))
-    assert f"{together / 1e6:,.0f} MB" in readme
-    unpacked = REGISTRY.sources["genept_ada"]
-    assert f"{unpacked.size / 1e6:,.0f} MB" in readme
 
 
 def test_sizes_are_readable():

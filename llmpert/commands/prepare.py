@@ -1,0 +1,56 @@
+"""`python -m llmpert prepare`: a published setting, from download to data set."""
+
+import click
+
+from llmpert.commands.fetching import Bars, fetch, recipe_list
+from llmpert.commands.reading import remark
+
+
+@click.command(short_help="Download and prepare a published setting by its name.")
+@click.argument("recipe", metavar="[RECIPE]", default="")
+@click.option(
+    "--way", metavar="WAY",
+    help="bulk: from the published means of cells, in minutes. cells: from single cells, as the"
+         " paper does. Default: the first way of the recipe.",
+)  # fmt: skip
+@click.option(
+    "--name", metavar="DATASET", help="What to call the data set. Default: RECIPE-WAY."
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Download without asking.")
+def prepare(recipe: str, way: str | None, name: str | None, yes: bool) -> None:
+    """List published settings (recipes), or make one a data set of the pages.
+
+    Downloads what is missing after asking, reads it, cuts the screens to their common
+    perturbations, and keeps all with a record of how it was done. Says how the files were
+    understood. The same command goes on after a break.
+
+    \b
+    Example:
+      python -m llmpert prepare
+      python -m llmpert prepare paper-2024
+    """
+    from llmpert import recipes, sources
+
+    folder = sources.downloads()
+    if not recipe:
+        for line in recipe_list(folder):
+            click.echo(line)
+        return
+    chosen, way = recipes.choose(recipe, way)
+    name = name or f"{chosen.name}-{way}"
+
+    from llmpert import datasets, understood
+
+    datasets.folder(name)  # a name that cannot be used is told before anything is downloaded
+    fetch(recipes.needed(chosen, way), folder, yes, "Nothing was prepared.")
+    with Bars(unit="") as bars:
+        kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say)
+    for line in understood.recorded(datasets.record(name) or {}):
+        click.echo(line)
+    click.echo(f"Data set {name} is in {kept}.")
+    remark("Go on:")
+    click.echo("  python -m llmpert serve")
+    click.echo(
+        f"  python -m llmpert evaluate --data {name} --each --model mean --model gp-paper --model"
+        " gp --out results.parquet"
+    )

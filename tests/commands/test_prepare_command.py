@@ -1,0 +1,238 @@
+"""`prepare`: from nothing to the paper's setting, whatever breaks on the way."""
+
+import io
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import paper
+import pytest
+import small
+from faulty import Faulty, cut, md5
+
+from llmpert import datasets, sources
+from llmpert.evaluation.results import Results
+
+PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Serves the files of the recipe; the registry names it."""
+    monkeypatch.setenv("no_proxy", "*")
+    with Faulty() as server:
+        known = paper.registry(server, tmp_path)
+        monkeypatch.setattr(sources, "read_registry", lambda: known)
+        yield server
+
+
+def test_without_a_name_it_lists_the_recipes(run):
+    code, out, err = run("prepare")
+    assert (code, err) == (0, "")
+    assert out.startswith("paper-2024: The setting of the paper")
+    assert "--way cells: k562_essential_raw_singlecell, rpe1_raw_singlecell" in out
+    assert "replogle-normalized: " in out
+
+
+def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monkeypatch):
+    server.faults.append(cut(after=20_000))
+    code, out, err = run(*PREPARE)
+    assert code == 0, err
+    assert "trying again" in err
+    for sentence in (
+        "licence  CC BY 4.0",
+        "Made by the recipe paper-2024 (bulk) on 20",
+        "Cite: Märtens, Donovan-Maiye and Ferkinghoff-Borg 2024",
+        "K562: 48 perturbations x 30 genes, unit Δ log-normalised expression",
+        "RPE1: 47 perturbations x 30 genes, unit Δ log-normalised expression",
+        f"  Downloaded on 20{time.strftime('%y-%m')}",
+        f"/per-protein.h5 (MD5 {md5(server.files['/per-protein.h5'])}, CC BY 4.0). Cite: The Uni",
+        "K562, RPE1 have 47 perturbations in common",
+        "47 perturbations in common; as published: 1,774",
+        "46 of 47 perturbations have a vector in text",
+        "    GENE5 is not a known gene",
+        "6 of 47 perturbations have a vector in sequence",
+        "6 of 47 perturbations have a vector in text+sequence",
+        "K562 of K562_essential_raw_bulk_01.h5ad:\n  Controls: the 9 of 12 non-targeting",
+        "and took log(1 + x).",
+        "Made with llmpert 0.1.0, python 3.",
+        "features 2,000, top 20, components 50.",
+        "Data set paper-2024-bulk is in ",
+        "python -m llmpert serve",
+    ):
+        assert sentence in out, sentence
+    data = datasets.load("paper-2024-bulk")
+    assert list(data.screens) == ["K562", "RPE1"]
+    assert list(data.embeddings) == ["text", "sequence"]
+    assert data.screens["RPE1"].provenance["download"]["key"] == "rpe1_raw_bulk"
+    assert data.record["way"] == "bulk"
+    assert data.record["settings"]["features"] == 2000
+    parts = {part["name"]: part for part in data.record["parts"]}
+    assert list(parts) == ["K562", "RPE1", "text", "sequence"]
+    # The archive is not kept: this is the member's MD5, which the archive's was verified for.
+    kept = (sources.downloads() / paper.PICKLE).read_bytes()
+    assert parts["text"]["download"]["md5"] == md5(kept)
+    assert parts["text"]["fingerprint"] == data.embeddings["text"].fingerprint
+
+    _, out, _ = run("datasets")
+    assert "paper-2024-bulk  K562, RPE1" in out
+    assert out.splitlines()[1].endswith("  paper-2024")
+    # The command that is printed last, on a model that is fitted at once.
+    words = ("evaluate", "--data", "paper-2024-bulk", "--each", "--model", "mean", "--model", "knn")
+    assert run(*words, "--out", "results.parquet")[0] == 0
+    about = Results.read("results.parquet").about
+    assert about["lines"]["K562"]["download_md5"] == md5(
+        server.files["/K562_essential_raw_bulk_01.h5ad"]
+    )
+    assert about["embeddings"]["text"]["download_url"].endswith("/GenePT_emebdding_v2.zip")
+
+
+def test_nothing_is_done_twice(run, server):
+    assert run(*PREPARE)[0] == 0
+    sent, before = server.sent, datasets.stamp("paper-2024-bulk")
+    code, out, err = run(*PREPARE[:-1])  # nothing is missing, so nothing is asked
+    assert code == 0
+    assert (server.sent, datasets.stamp("paper-2024-bulk")) == (sent, before)
+    assert "The data set paper-2024-bulk is there already, made of the same files." in err
+    assert "47 perturbations in common" in out
+
+
+def test_nothing_happens_unless_somebody_agrees(run, server, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    code, out, err = run(*PREPARE[:-1])
+    assert code == 1
+    assert "To download: at most" in out
+    assert err.endswith("Error: Nothing was prepared. Answer y, or give --yes.\n")
+    assert (server.requests, datasets.names()) == ([], ["simulated"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("paper-2042",), "Expected a recipe among paper-2024, replogle-normalized, found"),
+        (("paper-2024", "--way", "guess"), "a way to make paper-2024 among bulk, cells, found 'gu"),
+        (("paper-2024", "--name", "../x"), "Expected a data set name of letters"),
+        (("paper-2024", "--name", "simulated"), "Expected a data set name of letters"),
+    ],
+)
+def test_what_is_not_there_is_one_line(run, server, arguments, said):
+    code, out, err = run("prepare", *arguments, "--yes")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert said in err
+    assert server.requests == []
+
+
+def test_another_data_set_of_that_name_is_left_alone(run, server):
+    datasets.add("mine", [small.screen()], [small.embedding()])
+    before = datasets.stamp("mine")
+    code, _, err = run(*PREPARE, "--name", "mine")
+    assert code == 1
+    assert "python -m llmpert datasets --remove mine" in err
+    assert datasets.stamp("mine") == before
+
+
+def test_a_file_that_cannot_be_used_adds_nothing(run, server, monkeypatch):
+    known = sources.read_registry()
+    source = known.sources["rpe1_raw_bulk"]
+    content = server.files["/rpe1_raw_bulk_01.h5ad"][:3000]
+    server.files["/rpe1_raw_bulk_01.h5ad"] = content
+    broken = replace(source, md5=md5(content), size=len(content))
+    other = replace(known, sources={**known.sources, source.key: broken})
+    monkeypatch.setattr(sources, "read_registry", lambda: other)
+    code, _, err = run(*PREPARE)
+    assert code == 1
+    assert "rpe1_raw_bulk_01.h5ad: expected an AnnData file" in err
+    assert datasets.names() == ["simulated"]
+
+
+def test_downloads_of_a_recipe_by_its_name(run, server):
+    code, out, _ = run("download", "paper-2024-bulk", "--yes")
+    assert code == 0
+    assert out.endswith("Use it: python -m llmpert prepare paper-2024 --way bulk\n")
+    assert {path.name for path in sources.downloads().glob("*[!nk]")} == {
+        "K562_essential_raw_bulk_01.h5ad", "rpe1_raw_bulk_01.h5ad", paper.PICKLE, "per-protein.h5",
+    }  # fmt: skip
+    sent = server.sent
+    assert run("download", "paper-2024", "--yes")[0] == 0
+    assert server.sent == sent
+
+
+@pytest.fixture
+def cells(server, monkeypatch):
+    """Makes the bulk files single cells, and stands in for what prepares these; what it was told.
+
+    The second file cannot be prepared until `broken` is emptied.
+    """
+    known = sources.read_registry()
+    made = dict(known.sources)
+    for key in ("k562_essential_raw", "rpe1_raw"):
+        source = made.pop(f"{key}_bulk")
+        made[f"{key}_singlecell"] = replace(source, key=f"{key}_singlecell", kind="single cells")
+    monkeypatch.setattr(sources, "read_registry", lambda: replace(known, sources=made))
+    state = SimpleNamespace(called=[], broken=["RPE1"])
+
+    def prepare(path, line, progress):
+        state.called.append(line)
+        progress(1, 2)
+        if line in state.broken:
+            raise KeyboardInterrupt
+        progress(2, 2)
+        about = {"file": path.name, "steps": ["By single cells."]}
+        return replace(paper.read_bulk(path, line), provenance=about)
+
+    monkeypatch.setitem(sys.modules, "llmpert.singlecell", SimpleNamespace(prepare=prepare))
+    return state
+
+
+def test_single_cells_go_on_with_the_line_that_is_not_finished(run, cells, own_home):
+    words = ("prepare", "paper-2024", "--way", "cells", "--yes")
+    assert run(*words)[0] == 130
+    assert cells.called == ["K562", "RPE1"]
+    assert datasets.names() == ["simulated"]
+    cells.broken = []
+    code, out, err = run(*words)
+    assert code == 0, err
+    assert cells.called == ["K562", "RPE1", "RPE1"]
+    assert "K562 of K562_essential_raw_bulk_01.h5ad:\n  By single cells." in out
+    data = datasets.load("paper-2024-cells")
+    assert data.screens["K562"].provenance["download"]["key"] == "k562_essential_raw_singlecell"
+    assert data.record["way"] == "cells"
+    assert list((own_home / "work" / "recipes").iterdir()) == []
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, monkeypatch):
+    known, moments = sources.read_registry(), random.Random(1)
+    server.pause = 0.005
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    process = paper.reach(server, known, undisturbed, *PREPARE)
+    asked = time.monotonic()
+    assert ended(process) == ""
+    takes, sent, kills = time.monotonic() - asked, server.sent, 0
+    for _ in range(3):
+        process = paper.reach(server, known, killed, *PREPARE)
+        try:
+            process.wait(moments.uniform(0, 0.8 * takes))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        process.communicate()
+    assert kills > 0
+    assert ended(paper.process(known, killed, *PREPARE)) == ""
+    contents = []
+    for home in (undisturbed, killed):
+        monkeypatch.setenv("LLMPERT_HOME", str(home))
+        assert datasets.names() == ["paper-2024-bulk", "simulated"]
+        contents.append(paper.content("paper-2024-bulk"))
+    assert contents[0] == contents[1]
+    # At most what was under way when a process was killed, and the metalink, are sent again.
+    assert server.sent - 2 * sent < kills * 100_000
+
+
+def ended(process):
+    """What a process that failed said, once it has ended."""
+    _, err = process.communicate()
+    return err if process.returncode else ""
