@@ -1,4 +1,4 @@
-"""Downloads killed at random moments and started again: whether anything is lost or wrong.
+"""Downloads and preparations killed at random moments: whether anything is lost or wrong.
 
     python -m benchmarks.kills [--times 50]
 
@@ -7,6 +7,9 @@ The process is killed (SIGKILL) while it fetches, verifies, unpacks or writes no
 again, until it comes to its end; then another round begins in an empty folder. After every kill and
 at the end no file may have the name of a whole one and be another. Told are the kills by what was
 there, and the bytes that were sent twice.
+
+Then the same for `prepare paper-2024` from nothing to its end, on small files in the formats of the
+real ones: every data set must in the end be, bit by bit, that of a preparation that nobody killed.
 """
 
 import json
@@ -21,6 +24,7 @@ from random import Random
 
 import click
 
+from benchmarks.killed_preparation import kill_preparations
 from llmpert.sources import Source
 from tests.faulty import Faulty, md5, zipped
 
@@ -37,10 +41,17 @@ LATEST = 1.5
 
 
 @click.command()
-@click.option("--times", default=50, show_default=True, help="Kills.")
+@click.option("--times", default=50, show_default=True, help="Kills of each.")
 def main(times: int) -> None:
-    """Kill downloads and report."""
+    """Kill downloads and preparations and report."""
     random = Random(0)
+    wrong = kill_downloads(times, random) + kill_preparations(times, random)
+    click.echo("\n".join(wrong) or "Nothing was lost or wrong.")
+    sys.exit(bool(wrong))
+
+
+def kill_downloads(times: int, random: Random) -> list[str]:
+    """Kill downloads at random moments and report; what was lost or wrong."""
     contents = {"plain.bin": random.randbytes(SIZE), "member.bin": random.randbytes(SIZE)}
     archive = zipped({"folder/member.bin.": contents["member.bin"], "other.txt": b"x"})
     kills, wrong, rounds = Counter[str](), [], 0
@@ -76,8 +87,7 @@ def main(times: int) -> None:
     click.echo(f"{kills.total()} kills in {rounds} downloads, {twice:,} bytes sent twice")
     for what, count in kills.most_common():
         click.echo(f"  {count:3d} {what}")
-    click.echo("\n".join(wrong) or "Nothing was lost or wrong.")
-    sys.exit(bool(wrong))
+    return wrong
 
 
 def _killed(words: list[str], server: Faulty, seconds: float, kill: bool) -> bool:

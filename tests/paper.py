@@ -41,15 +41,19 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-def registry(server: Faulty, folder: Path) -> Registry:
-    """Let a server have the files; the shipped registry's entries for them, with its addresses."""
+def registry(server: Faulty, folder: Path, genes: int = 30) -> Registry:
+    """Let a server have the files; the shipped registry's entries for them, with its addresses.
+
+    `genes`: how many are measured.
+    """
     text = np.random.default_rng(3).normal(size=(len(TARGETS), 1536))
     vectors = dict(zip(TARGETS, text.tolist(), strict=True))
     del vectors[WITHOUT_TEXT]
     text_file = pickle.dumps(vectors)
+    k562, rpe1 = (small_bulk("raw", seed=seed, genes=genes) for seed in (0, 1))
     contents = {
-        "K562_essential_raw_bulk_01.h5ad": _bulk(small_bulk("raw", seed=0), folder),
-        "rpe1_raw_bulk_01.h5ad": _bulk(_without(small_bulk("raw", seed=1), ONLY_K562), folder),
+        "K562_essential_raw_bulk_01.h5ad": _bulk(k562, folder),
+        "rpe1_raw_bulk_01.h5ad": _bulk(_without(rpe1, ONLY_K562), folder),
         "GenePT_emebdding_v2.zip": zipped({f"GenePT_emebdding_v2/{PICKLE}": text_file, "a": b""}),
         "per-protein.h5": _proteins(),
     }
