@@ -20,6 +20,8 @@ from tests.faulty import Faulty
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
 NAME = "paper-2024-bulk"
 GENES = 20_000
+FILES = 4
+"""That it is made of."""
 THERE = "when the data set was there"
 
 
@@ -85,7 +87,7 @@ def _reached(home: Path) -> str:
         return THERE
     if kept.exists():
         return "while it was written"
-    if len(list(notes)) == len(paper.KEYS):
+    if len(list(notes)) == FILES:
         return "while files were read and matched"
     return "while files came" if home.exists() else "before anything came"
 

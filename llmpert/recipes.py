@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmpert import __version__, sources
 from llmpert.errors import InputError
+from llmpert.parallel import Run, here
 from llmpert.sources import Source, verified
 from llmpert.sources.folder import Progress, Say
 from llmpert.storage import fingerprint, home, shipped
@@ -105,7 +106,13 @@ def needed(recipe: Recipe, way: str) -> list[Source]:
 
 
 def prepare(
-    recipe: Recipe, way: str, name: str, folder: Path, progress: Progress, say: Say
+    recipe: Recipe,
+    way: str,
+    name: str,
+    folder: Path,
+    progress: Progress,
+    say: Say,
+    run: Run = here,
 ) -> Path:
     """Make a data set of downloaded files, with a record of how (`Dataset.record`).
 
@@ -124,6 +131,8 @@ def prepare(
         Called with a file's name, how far it is, and the whole.
     say:
         Called with sentences about what is done.
+    run:
+        Where single cells are worked on.
 
     Returns
     -------
@@ -149,7 +158,7 @@ def prepare(
         if file.source.embedding:
             embeddings.append(_embedding(file, progress))
         else:
-            screens.append(_screen(file, progress))
+            screens.append(_screen(file, progress, run))
     say(f"Matching perturbations with embeddings, and writing the data set {name}.")
     data = datasets.with_added(name, screens, embeddings)
     report = understood.sentences(data, screens, embeddings)
@@ -218,20 +227,19 @@ def _embedding(file: _File, progress: Progress) -> "Embedding":
         return read_embedding(file.path, file.source.embedding)
 
 
-def _screen(file: _File, progress: Progress) -> "Screen":
+def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
     from llmpert.screens import Screen, read_screen
 
     line, path = file.source.line, file.path
     if file.source.kind != "single cells":
         with _whole(path, progress):
             return read_screen(path, line=line)
-    from llmpert.singlecell import prepare as prepare_cells
+    from llmpert import singlecell
 
     with suppress(InputError):  # it is not there, or not as it was written
         return Screen.load(file.finished)
-    screen = prepare_cells(
-        path, line=line, progress=lambda done, total: progress(path.name, done, total)
-    )
+    plan = singlecell.plan(path, line)
+    screen = singlecell.prepare(plan, run, lambda done, total: progress(path.name, done, total))
     screen.provenance["download"] = dict(file.download)
     screen.save(file.finished)
     return screen

@@ -17,8 +17,8 @@ import numpy as np
 
 from llmpert import datasets
 from llmpert.genes import GeneTable
-from llmpert.screens import Screen, replogle
 from llmpert.sources import Registry, read_registry
+from tests.cells import single_cells, written
 from tests.faulty import Faulty, md5, zipped
 from tests.screens.replogle_files import SYMBOLS, Bulk, small_bulk, write_bulk
 
@@ -27,7 +27,11 @@ TARGETS = [*SYMBOLS, *(f"GENE{i}" for i in range(40))]
 ONLY_K562 = "GENE39"
 WITHOUT_TEXT = "GENE5"
 PICKLE = "GenePT_gene_embedding_ada_text.pickle"
-KEYS = ("k562_essential_raw_bulk", "rpe1_raw_bulk", "genept_ada", "prott5")
+CELLS = 200
+KEYS = (
+    "k562_essential_raw_bulk", "rpe1_raw_bulk", "k562_essential_raw_singlecell",
+    "rpe1_raw_singlecell", "genept_ada", "prott5",
+)  # fmt: skip
 
 # What runs a command line with a registry of its own, given as JSON.
 CHILD = """
@@ -54,6 +58,8 @@ def registry(server: Faulty, folder: Path, genes: int = 30) -> Registry:
     contents = {
         "K562_essential_raw_bulk_01.h5ad": _bulk(k562, folder),
         "rpe1_raw_bulk_01.h5ad": _bulk(_without(rpe1, ONLY_K562), folder),
+        "K562_essential_raw_singlecell_01.h5ad": _cells(0, folder),
+        "rpe1_raw_singlecell_01.h5ad": _cells(1, folder),
         "GenePT_emebdding_v2.zip": zipped({f"GenePT_emebdding_v2/{PICKLE}": text_file, "a": b""}),
         "per-protein.h5": _proteins(),
     }
@@ -115,11 +121,6 @@ def content(name: str) -> dict[str, Any]:
     return found | {"record": _timeless(data.record or {})}
 
 
-def read_bulk(path: Path, line: str) -> Screen:
-    """One of the screens, by the reader of bulk files."""
-    return replogle.read_replogle(path, line)
-
-
 def _timeless(value: Any) -> Any:
     if isinstance(value, Mapping):
         late = ("date", "seconds", "understood")
@@ -129,6 +130,13 @@ def _timeless(value: Any) -> Any:
 
 def _bulk(bulk: Bulk, folder: Path) -> bytes:
     path = write_bulk(folder / "bulk.h5ad", bulk)
+    found = path.read_bytes()
+    path.unlink()
+    return found
+
+
+def _cells(seed: int, folder: Path) -> bytes:
+    path = written(folder / "cells.h5ad", single_cells(CELLS, seed=seed))
     found = path.read_bytes()
     path.unlink()
     return found

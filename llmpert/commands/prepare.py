@@ -1,7 +1,10 @@
 """`python -m llmpert prepare`: a published setting, from download to data set."""
 
+import os
+
 import click
 
+from llmpert.commands import options
 from llmpert.commands.fetching import Bars, fetch, recipe_list
 from llmpert.commands.reading import remark
 
@@ -16,8 +19,17 @@ from llmpert.commands.reading import remark
 @click.option(
     "--name", metavar="DATASET", help="What to call the data set. Default: RECIPE-WAY."
 )  # fmt: skip
+@options.processes
+@options.scheduler
 @click.option("--yes", is_flag=True, help="Download without asking.")
-def prepare(recipe: str, way: str | None, name: str | None, yes: bool) -> None:
+def prepare(
+    recipe: str,
+    way: str | None,
+    name: str | None,
+    processes: int | None,
+    scheduler: str | None,
+    yes: bool,
+) -> None:
     """List published settings (recipes), or make one a data set of the pages.
 
     Downloads what is missing after asking, reads it, cuts the screens to their common
@@ -40,11 +52,16 @@ def prepare(recipe: str, way: str | None, name: str | None, yes: bool) -> None:
     name = name or f"{chosen.name}-{way}"
 
     from llmpert import datasets, understood
+    from llmpert.parallel import workers
 
     datasets.folder(name)  # a name that cannot be used is told before anything is downloaded
-    fetch(recipes.needed(chosen, way), folder, yes, "Nothing was prepared.")
-    with Bars(unit="") as bars:
-        kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say)
+    needed = recipes.needed(chosen, way)
+    fetch(needed, folder, yes, "Nothing was prepared.")
+    cells = any(source.kind == "single cells" for source in needed)
+    if processes is None:
+        processes = min(4, os.cpu_count() or 1) if cells and scheduler is None else 1
+    with workers(processes, scheduler) as run, Bars(unit="") as bars:
+        kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say, run)
     for line in understood.recorded(datasets.record(name) or {}):
         click.echo(line)
     click.echo(f"Data set {name} is in {kept}.")

@@ -3,17 +3,16 @@
 import io
 import random
 import subprocess
-import sys
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
+import numpy as np
 import paper
 import pytest
 import small
 from faulty import Faulty, cut, md5
 
-from llmpert import datasets, sources
+from llmpert import datasets, singlecell, sources
 from llmpert.evaluation.results import Results
 
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
@@ -161,47 +160,37 @@ def test_downloads_of_a_recipe_by_its_name(run, server):
     assert server.sent == sent
 
 
-@pytest.fixture
-def cells(server, monkeypatch):
-    """Makes the bulk files single cells, and stands in for what prepares these; what it was told.
+def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_home, monkeypatch):
+    words = ("prepare", "paper-2024", "--way", "cells", "--processes", 1, "--yes")
+    prepared, original = [], singlecell.prepare
 
-    The second file cannot be prepared until `broken` is emptied.
-    """
-    known = sources.read_registry()
-    made = dict(known.sources)
-    for key in ("k562_essential_raw", "rpe1_raw"):
-        source = made.pop(f"{key}_bulk")
-        made[f"{key}_singlecell"] = replace(source, key=f"{key}_singlecell", kind="single cells")
-    monkeypatch.setattr(sources, "read_registry", lambda: replace(known, sources=made))
-    state = SimpleNamespace(called=[], broken=["RPE1"])
-
-    def prepare(path, line, progress):
-        state.called.append(line)
-        progress(1, 2)
-        if line in state.broken:
+    def interrupted(plan, *rest):
+        prepared.append(plan.layout.line)
+        if prepared == ["K562", "RPE1"]:
             raise KeyboardInterrupt
-        progress(2, 2)
-        about = {"file": path.name, "steps": ["By single cells."]}
-        return replace(paper.read_bulk(path, line), provenance=about)
+        return original(plan, *rest)
 
-    monkeypatch.setitem(sys.modules, "llmpert.singlecell", SimpleNamespace(prepare=prepare))
-    return state
-
-
-def test_single_cells_go_on_with_the_line_that_is_not_finished(run, cells, own_home):
-    words = ("prepare", "paper-2024", "--way", "cells", "--yes")
+    monkeypatch.setattr(singlecell, "prepare", interrupted)
     assert run(*words)[0] == 130
-    assert cells.called == ["K562", "RPE1"]
     assert datasets.names() == ["simulated"]
-    cells.broken = []
     code, out, err = run(*words)
     assert code == 0, err
-    assert cells.called == ["K562", "RPE1", "RPE1"]
-    assert "K562 of K562_essential_raw_bulk_01.h5ad:\n  By single cells." in out
+    assert prepared == ["K562", "RPE1", "RPE1"]
+    assert "K562 of K562_essential_raw_singlecell_01.h5ad:\n  Scaled every cell to 10,000" in out
+    assert "4 of 4 perturbations have a vector in text+sequence" in out
     data = datasets.load("paper-2024-cells")
-    assert data.screens["K562"].provenance["download"]["key"] == "k562_essential_raw_singlecell"
     assert data.record["way"] == "cells"
     assert list((own_home / "work" / "recipes").iterdir()) == []
+    for line, key in {
+        "K562": "k562_essential_raw_singlecell",
+        "RPE1": "rpe1_raw_singlecell",
+    }.items():
+        screen = data.screens[line]
+        assert screen.provenance["download"]["key"] == key
+        path = sources.downloads() / screen.provenance["file"]
+        alone = original(singlecell.plan(path, line))
+        assert screen.fingerprint == alone.fingerprint
+        np.testing.assert_array_equal(screen.layers["q"], alone.layers["q"])
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, monkeypatch):
