@@ -165,7 +165,9 @@ def prepare(
     if recipe.perturbations:
         found = len(next(iter(data.screens.values())).perturbations)
         report.append(f"{found:,} perturbations in common; as published: {recipe.perturbations:,}")
-    record = _record(recipe, way, [*screens, *embeddings], report, time.monotonic() - started)
+    parts: dict[str, Screen | Embedding] = {screen.line: screen for screen in screens}
+    parts |= {embedding.name: embedding for embedding in embeddings}
+    record = _record(recipe, way, parts, report, time.monotonic() - started)
     kept = datasets.add(name, screens, embeddings, record=record)
     for file in files:
         file.finished.unlink(missing_ok=True)
@@ -184,7 +186,7 @@ class _File:
     def finished(self) -> Path:
         """Where a screen made of its single cells is kept until the data set is there."""
         key = fingerprint(__version__, self.source.key, self.download["md5"])
-        return home() / "work" / "recipes" / f"{key}.h5ad"
+        return home() / "recipes" / f"{key}.h5ad"
 
 
 def _files(recipe: Recipe, way: str, folder: Path) -> list[_File]:
@@ -215,8 +217,8 @@ def _is_made(recipe: Recipe, way: str, name: str, files: Sequence[_File]) -> boo
             " was made. Choose another name, or remove it first: python -m llmpert datasets"
             f" --remove {name}"
         )
-    made_of = [part["download"] for part in record["parts"]]
-    same = made_of == [file.download for file in files]
+    made_of = [part["download"]["md5"] for part in record["parts"]]
+    same = made_of == [file.download["md5"] for file in files]
     return same and (record["way"], record["versions"]["llmpert"]) == (way, __version__)
 
 
@@ -257,7 +259,7 @@ def _whole(path: Path, progress: Progress) -> Iterator[None]:
 def _record(
     recipe: Recipe,
     way: str,
-    parts: "Sequence[Screen | Embedding]",
+    parts: "Mapping[str, Screen | Embedding]",
     report: list[str],
     seconds: float,
 ) -> dict[str, Any]:
@@ -274,18 +276,18 @@ def _record(
         "versions": {
             "llmpert": __version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in LIBRARIES},
+            **{library: version(library) for library in LIBRARIES},
         },
         "settings": asdict(Settings()),
         "parts": [
             {
-                "name": getattr(part, "line", None) or getattr(part, "name", ""),
+                "name": name,
                 "file": part.provenance.get("file", ""),
                 "fingerprint": part.fingerprint,
                 "steps": list(part.provenance.get("steps", [])),
                 "download": part.provenance.get("download", {}),
             }
-            for part in parts
+            for name, part in parts.items()
         ],
         "understood": report,
     }

@@ -180,7 +180,7 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
     assert "4 of 4 perturbations have a vector in text+sequence" in out
     data = datasets.load("paper-2024-cells")
     assert data.record["way"] == "cells"
-    assert list((own_home / "work" / "recipes").iterdir()) == []
+    assert list((own_home / "recipes").iterdir()) == []
     for line, key in {
         "K562": "k562_essential_raw_singlecell",
         "RPE1": "rpe1_raw_singlecell",
