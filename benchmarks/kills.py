@@ -1,4 +1,4 @@
-"""Downloads and preparations killed at random moments: whether anything is lost or wrong.
+"""Whatever takes long, killed at random moments: whether anything is lost or wrong.
 
     python -m benchmarks.kills [--times 50]
 
@@ -10,6 +10,8 @@ there, and the bytes that were sent twice.
 
 Then the same for `prepare paper-2024` from nothing to its end, on small files in the formats of the
 real ones: every data set must in the end be, bit by bit, that of a preparation that nobody killed.
+And for the way from single cells to a screen, and for an evaluation: finished parts are never lost,
+and the end is the same.
 """
 
 import json
@@ -25,6 +27,7 @@ from random import Random
 import click
 
 from benchmarks.killed_preparation import kill_preparations
+from benchmarks.killed_work import kill_evaluations, kill_pseudobulk
 from llmpert.sources import Source
 from tests.faulty import Faulty, md5, zipped
 
@@ -43,9 +46,10 @@ LATEST = 1.5
 @click.command()
 @click.option("--times", default=50, show_default=True, help="Kills of each.")
 def main(times: int) -> None:
-    """Kill downloads and preparations and report."""
+    """Kill downloads, preparations and evaluations and report."""
     random = Random(0)
-    wrong = kill_downloads(times, random) + kill_preparations(times, random)
+    steps = kill_downloads, kill_preparations, kill_pseudobulk, kill_evaluations
+    wrong = [sentence for step in steps for sentence in step(times, random)]
     click.echo("\n".join(wrong) or "Nothing was lost or wrong.")
     sys.exit(bool(wrong))
 

@@ -242,7 +242,6 @@ def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
         return Screen.load(file.finished)
     plan = singlecell.plan(path, line)
     screen = singlecell.prepare(plan, run, lambda done, total: progress(path.name, done, total))
-    screen.provenance["download"] = dict(file.download)
     screen.save(file.finished)
     return screen
 

@@ -19,6 +19,7 @@ from llmpert.singlecell.file import BLOCK_BYTES, open_cells
 from llmpert.singlecell.groups import FEWEST_CONTROLS, CellGroups, cell_groups
 from llmpert.singlecell.layout import Layout, layout_of
 from llmpert.singlecell.moments import Job, Total, add_up, centre_of, moments
+from llmpert.sources import download_of
 from llmpert.storage import fingerprint, home
 
 VERSION = 1
@@ -146,7 +147,10 @@ def prepare(
     """
     total = _summed(plan.job, run, progress, work or home() / "singlecell")
     with parsing(plan.job.path, "single cells of a screen"):
-        return _screen(plan, plan.groups.without(total.empty), total)
+        screen = _screen(plan, plan.groups.without(total.empty), total)
+    if download := download_of(plan.job.path):
+        screen.provenance["download"] = download
+    return screen
 
 
 def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Total:
