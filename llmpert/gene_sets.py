@@ -6,6 +6,9 @@ from pathlib import Path
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
+from llmpert.files.limits import LARGEST_LIST
+from llmpert.files.names import check_names
+from llmpert.files.text import open_text
 from llmpert.genes import GeneTable
 from llmpert.storage import atomic_path
 
@@ -51,8 +54,8 @@ class GeneSets:
         path = existing(path)
         expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
         members: dict[str, frozenset[str]] = {}
-        with parsing(path, expected):
-            lines = path.read_text("utf-8-sig").splitlines()
+        with parsing(path, expected), open_text(path, "\t", LARGEST_LIST) as text:
+            lines = text.read().splitlines()
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -71,6 +74,8 @@ class GeneSets:
                 members[name] = genes
         if not members:
             raise InputError.of_file(path, expected, "no set with a gene")
+        check_names(path, "set", members)
+        check_names(path, "gene", set().union(*members.values()))
         return cls(path.name.removesuffix(".gmt"), path.name, members)
 
     def save(self, path: str | Path) -> None:

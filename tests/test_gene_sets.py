@@ -39,7 +39,8 @@ def test_what_is_saved_is_read_back(file, tmp_path):
         (b" \tx\tG1\n", "none on line 1"),
         (b"", "no set with a gene"),
         (b"A\tx\t\n", "no set with a gene"),
-        (b"A\tx\t\xff\xfe\x00\n", "cannot be read"),
+        (b"A\tx\t\xff\xfe\n", "cannot be read"),
+        (b"A\tx\tB\0\n", "found NUL bytes"),
     ],
 )
 def test_files_that_are_no_gmt_are_sentences(tmp_path, content, words):

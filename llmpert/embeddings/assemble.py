@@ -10,6 +10,7 @@ import pandas as pd
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.files import some
+from llmpert.files.names import is_plain
 
 
 def assemble(
@@ -22,8 +23,9 @@ def assemble(
     """Build the embedding of a file's usable rows.
 
     Blanks around names are removed. Left out, with a note in `provenance["notes"]`, are rows
-    without a readable name, with missing or infinite numbers, and of zeros only, which is how
-    GenePT writes that there is no text. A gene repeated with the same vector counts once.
+    without a readable name (`llmpert.files.names`), with missing or infinite numbers, and of zeros
+    only, which is how GenePT writes that there is no text. A gene repeated with the same vector
+    counts once.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def assemble(
     with np.errstate(over="ignore"):
         vectors = np.asarray(vectors).astype(np.float32, copy=False)
 
-    unnamed = np.array([not name or not name.isprintable() for name in names], dtype=bool)
+    unnamed = np.array([not is_plain(name) for name in names], dtype=bool)
     unknown = ~np.isfinite(vectors).all(axis=1)
     empty = ~vectors.any(axis=1)
     notes = list(provenance.get("notes", ()))

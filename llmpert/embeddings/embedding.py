@@ -10,6 +10,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.files import some
+from llmpert.files.names import check_names
 from llmpert.storage import fingerprint
 
 
@@ -44,6 +45,9 @@ class Embedding:
                 f"Embedding {self.name}: expected one vector for each of {len(genes)} genes,"
                 f" found an array of shape {vectors.shape}."
             )
+        source = f"Embedding {self.name}"
+        check_names(source, "embedding", [self.name])
+        check_names(source, "gene", genes)
         repeated = pd.Series(genes)[pd.Series(genes).duplicated()].unique()
         if len(repeated):
             raise InputError(

@@ -26,8 +26,11 @@ from llmpert.files import parsing
 LARGEST = 8 * 2**30
 """Bytes; 140,000 genes with 3,072 numbers each, the most known of, take 4 GiB."""
 
-MOST_STEPS = 20_000_000
+MOST_STEPS = 10_000_000
 """Instructions, a run of numbers counted once; the largest files known of need 4 million."""
+
+MOST_KEPT = 2_000_000
+"""Entries of the memo and of the stacks; a pickler remembers a few a gene and stacks by 1,000."""
 
 NUMBER = np.dtype([("instruction", "S1"), ("value", ">f8")])
 RUN = 1024
@@ -92,13 +95,17 @@ def _vector(name: str, value: object) -> np.ndarray:
         if isinstance(value, _Vector) and value.numbers is not None:
             return value.numbers.astype(np.float32)
         if isinstance(value, list | tuple):
-            parts = [
-                part if isinstance(part, np.ndarray) else np.array([part], dtype=np.float32)
+            lengths = [
+                len(part) if isinstance(part, np.ndarray) else 1
                 for part in value
                 if isinstance(part, np.ndarray | float | int) and not isinstance(part, bool)
             ]
-            if parts and len(parts) == len(value):
-                return np.concatenate(parts)
+            if lengths and len(lengths) == len(value):
+                numbers, start = np.empty(sum(lengths), dtype=np.float32), 0
+                for part, length in zip(value, lengths, strict=True):
+                    numbers[start : start + length] = part
+                    start += length
+                return numbers
     raise NotPlainError(f"holds {_shown(value)} for {_shown(name)} instead of numbers")
 
 
@@ -120,6 +127,8 @@ class _Machine:
                 asked = "" if argument is None else f" ({_shown(argument)})"
                 raise NotPlainError(f"asks for the instruction {instruction.name}{asked}")
             perform(self, argument)
+            if len(self.memo) + len(self.stack) + len(self.outer) > MOST_KEPT:
+                raise NotPlainError(f"holds more than {MOST_KEPT:,} values on its way to a dict")
         return self.pop()
 
     def top(self) -> Any:
@@ -171,7 +180,14 @@ class _Machine:
         target = self.top()
         if not isinstance(target, list):
             raise NotPlainError(f"asks to append to {_shown(target)}")
+        self.check_flat(items)
         target.extend(items)
+
+    def check_flat(self, items: list[Any]) -> None:
+        """A list of lists, or of itself, would only take memory."""
+        inner = next((i for i in items if isinstance(i, list | dict | tuple | _Vector)), None)
+        if inner is not None:
+            raise NotPlainError(f"holds {_shown(inner)} in a list instead of numbers")
 
     def set_item(self, argument: Any) -> None:
         value, name = self.pop(), self.pop()
@@ -191,6 +207,7 @@ class _Machine:
 
     def make_list(self, argument: Any) -> None:
         items = self.since_mark()
+        self.check_flat(items)
         self.stack.append(items)
 
     def make_dict(self, argument: Any) -> None:
@@ -261,7 +278,14 @@ class _Vector:
     ) -> None:
         self.numbers = _values(raw, dtype)
         if shape != self.numbers.shape or self.numbers.dtype.kind == "U":
-            raise NotPlainError(f"holds an array of {self.numbers.dtype} in the shape {shape}")
+            found = f"an array of {self.numbers.dtype} in the shape {_shape(shape)}"
+            raise NotPlainError(f"holds {found}")
+
+
+def _shape(shape: object) -> str:
+    """Spelt out only where it is one: tuples of tuples can be endless to write."""
+    plain = isinstance(shape, tuple) and all(type(length) is int for length in shape)
+    return str(shape)[:60] if plain else _shown(shape)
 
 
 def _vector_of_buffer(raw: object, dtype: object, shape: object, order: object) -> _Vector:

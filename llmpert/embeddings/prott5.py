@@ -14,6 +14,8 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing, some
+from llmpert.files.hdf5 import contents, open_hdf5, values_of
+from llmpert.files.limits import MOST_VALUES
 from llmpert.genes import GeneTable
 
 DIMENSIONS = 1024
@@ -85,21 +87,19 @@ def _rank(accession: str) -> tuple[bool, bool, str]:
 def _read(path: Path) -> tuple[list[str], np.ndarray]:
     """Accessions and their vectors, in the file's order."""
     expected = "an HDF5 file of one vector of numbers a UniProt accession"
-    with parsing(path, expected), h5py.File(path, "r") as file:
+    with parsing(path, expected), open_hdf5(path) as file:
         accessions = list(file)
         if not accessions:
             raise InputError.of_file(path, expected, "nothing in it")
         vectors: np.ndarray | None = None
-        for row, accession in enumerate(accessions):
-            # A link could lead into another file; UniProt's hold none.
-            link = file.get(accession, getlink=True)
-            item = file[accession] if isinstance(link, h5py.HardLink) else link
+        for row, (accession, item) in enumerate(contents(file, path)):
             if not isinstance(item, h5py.Dataset):
-                found = type(item).__name__.lower()
-                raise InputError.of_file(path, expected, f"a {found} under {accession}")
+                raise InputError.of_file(path, expected, f"a group under {accession}")
             if item.ndim != 1 or not item.size or item.dtype.kind not in "fiu":
                 found = f"{item.dtype} of shape {item.shape} under {accession}"
                 raise InputError.of_file(path, expected, found)
+            if values_of(item) * len(accessions) > MOST_VALUES:
+                raise InputError.of_file(path, f"at most {MOST_VALUES:,} numbers", "more")
             if vectors is None:
                 vectors = np.empty((len(accessions), item.size), dtype=np.float32)
             elif item.size != vectors.shape[1]:

@@ -10,7 +10,7 @@ from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
-from llmpert.files import existing
+from llmpert.files import existing, parsing
 from llmpert.genes import GeneTable
 from llmpert.sources import download_of
 
@@ -45,7 +45,8 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
         The file is missing, damaged, of another format, or not what its format promises.
     """
     path = existing(path)
-    embedding = _read(path, name, genes)
+    with parsing(path, "a file of embeddings"):
+        embedding = _read(path, name, genes)
     if download := download_of(path):
         embedding.provenance["download"] = download
     return embedding
@@ -59,7 +60,10 @@ def _read(path: Path, name: str, genes: GeneTable | None) -> Embedding:
     if file.endswith(HDF5):
         return read_prott5(path, name, genes)
     if file.endswith(".parquet") and is_stored(path):
-        return replace(load_embedding(path), name=name)
+        stored = load_embedding(path)
+        # A file cannot claim to be what it is not: others' kept results would be taken for its own.
+        told = {key: value for key, value in stored.provenance.items() if key != "identity"}
+        return replace(stored, name=name, provenance=told)
     if file.endswith(tables.FORMATS):
         return read_embedding_table(path, name)
     raise InputError.of_file(path, f"a file of embeddings ({', '.join(FORMATS)})", "another kind")

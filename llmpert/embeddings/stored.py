@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.files import check_version, existing, parsing
+from llmpert.files.parquet import refuse_oversized
+from llmpert.files.remarks import check_remarks, parse_json
 from llmpert.storage import atomic_path
 
 FORMAT = "llmpert-embedding"
@@ -38,7 +40,7 @@ def is_stored(path: Path) -> bool:
     """Whether `save_embedding` wrote this file, in any version of the format."""
     try:
         head = _head(pq.read_schema(path))
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return False
     return head.get("format") == FORMAT
 
@@ -57,6 +59,7 @@ def load_embedding(path: str | Path) -> Embedding:
         if head.get("format") != FORMAT:
             raise InputError.of_file(path, "an embedding written by llmpert", "no mark of it")
         check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
+        refuse_oversized(path, pa.types.is_fixed_size_list)
         table = pq.read_table(path, columns=["gene", "vector"])
         vectors = table["vector"].combine_chunks()
         numbers = vectors.flatten().to_numpy(zero_copy_only=False)
@@ -64,14 +67,14 @@ def load_embedding(path: str | Path) -> Embedding:
             name=str(head["name"]),
             genes=table["gene"].to_numpy(),
             vectors=numbers.reshape(len(table), vectors.type.list_size),
-            provenance=dict(head["provenance"]),
+            provenance=check_remarks(path, head["provenance"]),
         )
 
 
 def _head(schema: pa.Schema) -> dict:
     """What llmpert wrote about the file; empty where it did not write it."""
     try:
-        head = json.loads((schema.metadata or {}).get(b"llmpert", b"{}"))
+        head = parse_json((schema.metadata or {}).get(b"llmpert", b"{}"))
     except ValueError:
         return {}
     return head if isinstance(head, dict) else {}

@@ -9,6 +9,10 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
+from llmpert.files.limits import MOST_DIMENSIONS
+from llmpert.files.npz import refuse_oversized
+from llmpert.files.parquet import read_flat
+from llmpert.files.text import open_text
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 FORMATS = (".parquet", ".npz", *SEPARATORS)
@@ -43,21 +47,22 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
 
 def _frame(path: Path, ending: str) -> pd.DataFrame:
     if ending == ".parquet":
-        return pd.read_parquet(path)
+        return read_flat(path)
     separator = SEPARATORS[ending]
-    head = pd.read_csv(path, sep=separator, encoding="utf-8-sig", nrows=100)
+    with open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+        head = pd.read_csv(text, sep=separator, nrows=100)
     gene = _gene_column(path, head)
     # "NA" and "nan" are missing numbers, but a gene may be called so.
     missing = {str(column): MISSING for column in head.columns if column != gene}
-    return pd.read_csv(
-        path,
-        sep=separator,
-        encoding="utf-8-sig",
-        dtype={} if gene is None else {gene: str},
-        na_values=missing,
-        keep_default_na=False,
-        low_memory=False,
-    )
+    with open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+        return pd.read_csv(
+            text,
+            sep=separator,
+            dtype={} if gene is None else {gene: str},
+            na_values=missing,
+            keep_default_na=False,
+            low_memory=False,
+        )
 
 
 def _is_text(values: "pd.Series | pd.Index") -> bool:
@@ -91,6 +96,7 @@ def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    refuse_oversized(path)
     with np.load(path, allow_pickle=False) as archive:
         arrays = dict(archive) if hasattr(archive, "files") else {}
     matrix = next((arrays[key] for key in ("vectors", "embeddings") if key in arrays), None)

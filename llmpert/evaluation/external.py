@@ -32,12 +32,17 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.results import PUBLISHED
 from llmpert.files import check_version, existing, parsing, some
+from llmpert.files.names import check_names
+from llmpert.files.remarks import check_remarks, parse_json
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import matrix, open_h5ad
 from llmpert.storage import atomic_path
 
 FORMAT_VERSION = 1
 EXPECTED = "an AnnData file of predictions (perturbations x genes of Δ)"
+
+
+REMARKS = ("version", "method", "line", "unit", "trained_on", "about")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +120,7 @@ class ExternalPredictions:
         """
         path = existing(path)
         with parsing(path, EXPECTED):
-            data = open_h5ad(path)
+            data = open_h5ad(path, REMARKS)
             check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
             said = _text(data, "line", path) if line is None or "line" in data.uns else line
             if line is not None and said != line:
@@ -164,6 +169,7 @@ class ExternalPredictions:
         for name in ("method", "line", "unit"):
             if not str(getattr(self, name)).strip():
                 raise self._refuse(f"text that names the {name}", "none")
+        check_names(self.source, "method, line and unit", [self.method, self.line, self.unit])
         taken = {*MODELS, *(spec.label for spec in MODELS.values())}
         if self.method in taken or self.method.endswith(PUBLISHED):
             raise self._refuse(
@@ -177,6 +183,7 @@ class ExternalPredictions:
                 f"a matrix of shape {self.delta.shape}",
             )
         for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
+            check_names(self.source, kind, names)
             repeated = pd.Series(names)[pd.Series(names).duplicated()].unique()
             if len(repeated):
                 raise self._refuse(
@@ -201,8 +208,10 @@ class ExternalPredictions:
                 f"rows of fold {some(unknown)}, which is not there",
             )
         for fold, names in self.trained_on.items():
+            check_names(self.source, "fold", [fold])
+            check_names(self.source, "perturbation", names)
             # AnnData takes "/" in a name for a folder.
-            if "/" in fold or not fold:
+            if "/" in fold:
                 raise self._refuse("names of folds without /", repr(fold))
             if not len(names):
                 raise self._refuse(f"perturbations that fold {fold} was trained on", "none")
@@ -248,12 +257,12 @@ def _trained_on(data: anndata.AnnData, path: Path) -> dict[str, np.ndarray]:
 def _about(data: anndata.AnnData, path: Path) -> dict[str, Any]:
     value = data.uns.get("about", "{}")
     try:
-        about = json.loads(value)
+        about = parse_json(value)
     except (TypeError, ValueError):
         about = None
     if not isinstance(about, dict):
         raise InputError.of_file(path, "a JSON object as text under 'about' in uns", _kind(value))
-    return about
+    return check_remarks(path, about)
 
 
 def _kind(value: Any) -> str:

@@ -13,6 +13,11 @@ from llmpert.errors import InputError
 from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
 from llmpert.files import check_version, existing, parsing
+from llmpert.files.limits import LARGEST_LIST
+from llmpert.files.names import check_names
+from llmpert.files.parquet import read_flat, refuse_oversized
+from llmpert.files.remarks import parse_json
+from llmpert.files.text import open_text
 from llmpert.genes import GeneTable
 from llmpert.storage import atomic_path
 
@@ -89,10 +94,11 @@ class Published:
             )
         with parsing(path, f"a table of results ({ending})"):
             if ending == ".parquet":
-                frame = pd.read_parquet(path)
+                frame = read_flat(path)
             else:
-                # As text: "NA" is a missing number, but a gene or method may be called so.
-                frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+                with open_text(path, ",", LARGEST_LIST, columns=1000) as text:
+                    # As text: "NA" is a missing number, but a gene or method may be called so.
+                    frame = pd.read_csv(text, dtype=str, keep_default_na=False)
             return cls(line, path.name, _averaged(path, _tidy(path, frame)))
 
     def save(self, path: str | Path) -> None:
@@ -112,8 +118,9 @@ class Published:
         """
         path = existing(path)
         with parsing(path, "published results as llmpert keeps them"):
+            refuse_oversized(path)
             stored = pq.read_table(path)
-            about = json.loads(stored.schema.metadata[b"about"])
+            about = parse_json(stored.schema.metadata[b"about"])
             # The first files had no mark of their version.
             check_version(path, "published results", about.get("version", 1), FORMAT_VERSION)
             table = _averaged(path, _tidy(path, stored.to_pandas()))
@@ -184,6 +191,8 @@ def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             f"none named {', '.join(missing)}",
         )
     names = {column: _names(path, frame, column) for column in TIDY[:3]}
+    for column, given in names.items():
+        check_names(path, column, given.unique())
     return pd.DataFrame({**names, "value": _numbers(path, frame, "value")})
 
 

@@ -1,18 +1,31 @@
 """AnnData files and file names of screens."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
+from anndata.io import read_elem
 from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
+from llmpert.files.hdf5 import member, open_hdf5, refuse_oversized
+from llmpert.files.sparse import check_sparse
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+
+
+REMARKS = (
+    "llmpert", "line", "cell_line", "unit", "source", "licence", "license", "response",
+)  # fmt: skip
+"""What files of screens tell about themselves in `uns`."""
+
+LAYERS = ("variance", "t", "q")
+"""What single cells tell beside the response, in screens that llmpert wrote."""
 
 
 def suffix(path: Path) -> str:
@@ -40,24 +53,62 @@ def line_in_name(path: Path) -> str:
     return first.upper() if re.fullmatch(r"[a-z0-9]+", first) else first
 
 
-def open_h5ad(path: str | Path) -> anndata.AnnData:
-    """Read an AnnData file into memory.
+def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
+    """Read of an AnnData file what is used: X, obs, var, some of uns, and layers of llmpert's own.
+
+    Whatever else is in the file is not looked at.
+
+    Parameters
+    ----------
+    remarks:
+        What to read of `uns` where it is there.
 
     Raises
     ------
     InputError
-        The file is missing, is truncated, is not HDF5, or holds no matrix `X`.
+        The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too large
+        (`llmpert.files.limits`) or leads out of itself (`llmpert.files.hdf5`).
     """
     path = existing(path)
     wanted = "an AnnData file (.h5ad)"
     if not h5py.is_hdf5(path):
         raise InputError.of_file(path, wanted, "a file that is not HDF5")
-    with parsing(path, wanted):
-        with h5py.File(path) as file:
-            missing = [part for part in ("X", "obs", "var") if part not in file]
+    with parsing(path, wanted), open_hdf5(path) as file:
+        names = set(file)
+        missing = [part for part in ("X", "obs", "var") if part not in names]
         if missing:
             raise InputError.of_file(path, wanted, f"an HDF5 file without {', '.join(missing)}")
-        return anndata.read_h5ad(path)
+        told = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
+        # Those of other programs may be anything.
+        kept = _names(file, "layers", path) if "uns/llmpert" in told else []
+        layers = [f"layers/{key}" for key in kept if key in LAYERS]
+        refuse_oversized(file, path, ["X", *layers], ["obs", "var", *told])
+        values = read_elem(file["X"])
+        if sparse.issparse(values):
+            check_sparse(values)
+        return anndata.AnnData(
+            X=values,
+            obs=_frame(read_elem(file["obs"])),
+            var=_frame(read_elem(file["var"])),
+            uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
+            layers={key.removeprefix("layers/"): read_elem(file[key]) for key in layers},
+        )
+
+
+def _names(file: h5py.File, group: str, path: Path) -> list[str]:
+    """What there is in a group that need not be there."""
+    if group not in set(file):
+        return []
+    found = member(file, group, path)
+    return list(found) if isinstance(found, h5py.Group) else []
+
+
+def _frame(table: "pd.DataFrame | np.ndarray") -> pd.DataFrame:
+    """Before AnnData 0.7 (2020) a table was an array of records that start with the index."""
+    if isinstance(table, np.ndarray):
+        records = pd.DataFrame(table)
+        return records.set_index(records.columns[0])
+    return table
 
 
 def matrix(data: anndata.AnnData, path: Path) -> np.ndarray:

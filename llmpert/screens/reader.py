@@ -31,7 +31,8 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
         The file is missing, damaged or not usable as a screen.
     """
     path = existing(path)
-    screen = _read(path, line, unit)
+    with parsing(path, "a screen"):
+        screen = _read(path, line, unit)
     if download := download_of(path):
         screen.provenance["download"] = download
     return screen
@@ -44,7 +45,7 @@ def _read(path: Path, line: str | None, unit: str | None) -> Screen:
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
         with parsing(path, "a screen written by llmpert"):
-            screen = Screen.from_anndata(data, str(path))
+            screen = _by_content(Screen.from_anndata(data, str(path)))
     elif replogle.is_replogle(data):
         screen = replogle.screen_of(data, path, line)
     else:
@@ -52,3 +53,9 @@ def _read(path: Path, line: str | None, unit: str | None) -> Screen:
     if (line or screen.line, unit or screen.unit) == (screen.line, screen.unit):
         return screen
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
+
+
+def _by_content(screen: Screen) -> Screen:
+    """Without the identity that a file claims: others' kept results would be taken for its own."""
+    told = {key: value for key, value in screen.provenance.items() if key != "identity"}
+    return replace(screen, provenance=told)

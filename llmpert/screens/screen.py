@@ -14,6 +14,9 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.files import check_version, existing, parsing, some
+from llmpert.files.names import check_names
+from llmpert.files.remarks import check_remarks, parse_json
+from llmpert.screens.files import open_h5ad
 from llmpert.storage import atomic_path, fingerprint
 
 FORMAT = "llmpert-screen"
@@ -82,6 +85,8 @@ class Screen:
         self._check()
 
     def _check(self) -> None:
+        screen = f"Screen {self.line}"
+        check_names(screen, "cell line and unit", [self.line, self.unit])
         rows, columns = len(self.perturbations), len(self.genes)
         if self.response.shape != (rows, columns):
             raise InputError(
@@ -93,6 +98,7 @@ class Screen:
                 f"Screen {self.line} is empty: {rows} perturbations x {columns} genes."
             )
         for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
+            check_names(screen, kind, names)
             repeated = pd.Series(names)[pd.Series(names).duplicated()].unique()
             if len(repeated):
                 raise InputError(
@@ -216,7 +222,7 @@ class Screen:
         """
         path = existing(path)
         with parsing(path, "a screen written by llmpert"):
-            return cls.from_anndata(anndata.read_h5ad(path), str(path))
+            return cls.from_anndata(open_h5ad(path), str(path))
 
     @classmethod
     def from_anndata(cls, data: anndata.AnnData, source: str) -> "Screen":
@@ -248,7 +254,7 @@ class Screen:
             spread=column(data.var, "spread"),
             cells=column(data.obs, "cells"),
             layers={name: np.asarray(layer) for name, layer in data.layers.items()},
-            provenance=json.loads(str(head["provenance"])),
+            provenance=check_remarks(source, parse_json(str(head["provenance"]))),
         )
 
 

@@ -1,12 +1,9 @@
 """Reader of tables of differences to control: perturbations x genes, from several file formats."""
 
 import csv
-import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import anndata
 import numpy as np
@@ -14,6 +11,9 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing, some
+from llmpert.files.parquet import read_flat
+from llmpert.files.remarks import check_remarks
+from llmpert.files.text import open_text
 from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
 from llmpert.screens.names import is_control, target
 from llmpert.screens.screen import Screen
@@ -121,12 +121,13 @@ def screen_of(
     ):
         if text:
             table.provenance[key] = text
+    check_remarks(path, table.provenance)
     return _screen(table, path, line, unit)
 
 
 def _from_text(path: Path, separator: str) -> _Table:
     wanted = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
-    with parsing(path, wanted), _text(path) as handle:
+    with parsing(path, wanted), open_text(path, separator) as handle:
         # The header is read apart because pandas would rename repeated genes instead of telling.
         header = next(csv.reader(handle, delimiter=separator), [])
         if len(header) < 2:
@@ -151,17 +152,9 @@ def _from_text(path: Path, separator: str) -> _Table:
     )
 
 
-@contextmanager
-def _text(path: Path) -> Iterator[IO[str]]:
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as handle:
-        yield handle
-
-
 def _from_parquet(path: Path) -> _Table:
     with parsing(path, "a Parquet table"):
-        frame = pd.read_parquet(path)
+        frame = read_flat(path)
     texts = [i for i, kind in enumerate(frame.dtypes) if pd.api.types.is_string_dtype(kind)]
     if pd.api.types.is_string_dtype(frame.index.dtype):
         perturbations = frame.index.tolist()

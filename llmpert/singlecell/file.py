@@ -1,7 +1,7 @@
 """A file of single cells on disk: names in memory, expression a block of cells at a time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
+from llmpert.files.hdf5 import open_hdf5, refuse_large_blocks, refuse_large_tables
+from llmpert.files.sparse import check_sparse
 
 WANTED = "single cells in AnnData's format (.h5ad)"
 BLOCK_BYTES = 128 * 2**20
@@ -87,6 +89,7 @@ class CellFile:
             found = self._matrix[rows]
             if sparse.issparse(found):
                 found = sparse.csr_matrix(found, dtype=np.float32)
+                check_sparse(found)
                 values = found.data
             else:
                 found = values = np.asarray(found, dtype=np.float32)
@@ -111,12 +114,15 @@ def open_cells(path: str | Path) -> Iterator[CellFile]:
     path = existing(path)
     if not h5py.is_hdf5(path):
         raise InputError.of_file(path, WANTED, "a file that is not HDF5")
-    with parsing(path, WANTED):
-        file = h5py.File(path)
-    with file:
-        missing = [part for part in ("X", "obs", "var") if part not in file]
+    with ExitStack() as stack:
+        with parsing(path, WANTED):
+            file = stack.enter_context(open_hdf5(path))
+        names = set(file)
+        missing = [part for part in ("X", "obs", "var") if part not in names]
         if missing:
             raise InputError.of_file(path, WANTED, f"an HDF5 file without {', '.join(missing)}")
         with parsing(path, WANTED):
+            refuse_large_blocks(file, path, "X")
+            refuse_large_tables(file, path, sorted(names & {"obs", "var", "uns"}))
             cells = CellFile(path, file)
         yield cells

@@ -66,6 +66,9 @@ def _find(content: zipfile.ZipFile, archive: Path, member: str) -> zipfile.ZipIn
     link = (info.external_attr >> 16) & 0o170000 == 0o120000
     if path.is_absolute() or ".." in path.parts or link:
         raise InputError.of_file(archive, f"{member} inside it", f"{info.filename!r} leading out")
+    # Others than deflate can ask for gigabytes to unpack a byte.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError.of_file(archive, f"{member} stored or deflated", "it packed otherwise")
     if info.flag_bits & 0x1:
         raise InputError.of_file(archive, f"{member} in plain", "it encrypted")
     return info

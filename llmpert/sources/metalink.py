@@ -20,7 +20,7 @@ def parse_metalink(text: str, file: str) -> Expected:
         raise InputError("Expected a plain metalink, found one with declarations.")
     try:
         root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as problem:
+    except (ElementTree.ParseError, ValueError) as problem:
         raise InputError(f"Expected a metalink, found what is not XML ({problem}).") from problem
     for entry in root.iterfind(".//{*}file"):
         if entry.get("name", "").rpartition("/")[2] != file:
@@ -30,6 +30,6 @@ def parse_metalink(text: str, file: str) -> Expected:
             found.text or "" for found in entry.iterfind(".//{*}hash") if found.get("type") == "md5"
         ]
         md5 = "".join(hashes).strip().lower()
-        if size.isascii() and size.isdigit() and re.fullmatch("[0-9a-f]{32}", md5):
+        if re.fullmatch("[0-9]{1,15}", size) and re.fullmatch("[0-9a-f]{32}", md5):
             return Expected(int(size), md5)
     raise InputError(f"Expected size and MD5 of {file} in the metalink, found neither.")

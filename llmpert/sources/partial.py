@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from llmpert.files.remarks import parse_json
 from llmpert.storage import atomic_path
 
 Origin = dict[str, str | int | None]
@@ -28,7 +29,7 @@ class Partial:
     def origin(self, url: str) -> Origin:
         """Where they came from; {} unless from `url`, and so that another file is recognised."""
         try:
-            origin = json.loads(self._label.read_text("utf-8"))
+            origin = parse_json(self._label.read_text("utf-8"))
             known = self.size and origin["url"] == url and (origin["etag"] or origin["modified"])
         except (OSError, ValueError, TypeError, KeyError):
             return {}

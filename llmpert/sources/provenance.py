@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llmpert.files.remarks import parse_json
 from llmpert.sources.registry import Source
 from llmpert.sources.transfer import Expected, md5_of
 from llmpert.storage import atomic_path
@@ -17,7 +18,7 @@ TOLD = ("key", "url", "date", "how", "md5", "licence", "citation")
 def read_note(path: Path) -> dict[str, Any]:
     """The note beside a file; {} where there is none that can be read. It proves nothing."""
     try:
-        content = json.loads(_beside(path).read_text("utf-8"))
+        content = parse_json(_beside(path).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -80,7 +80,7 @@ def test_missing_gene_names_in_parquet(tmp_path: Path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
-    genes=st.lists(st.text("ABC-1", min_size=1), min_size=1, max_size=5, unique=True),
+    genes=st.lists(st.text("ABC_1", min_size=1), min_size=1, max_size=5, unique=True),
     data=st.data(),
     ending=st.sampled_from([".parquet", ".csv", ".tsv.gz"]),
 )
@@ -118,8 +118,8 @@ def test_archive_of_one_array_a_gene(tmp_path: Path):
         ({"genes": np.array(GENES), "vectors": VECTORS[:2]}, r"each of 3 genes.*shape \(2, 2\)"),
         ({"genes": np.array(GENES), "vectors": VECTORS[:, 0]}, r"shape \(3,\)"),
         ({"genes": np.arange(3), "vectors": VECTORS}, "a list of names as genes"),
-        ({"genes": np.array(GENES, dtype=object), "vectors": VECTORS}, "Object arrays"),
-        ({"TP53": np.array([{}], dtype=object)}, "Object arrays"),
+        ({"genes": np.array(GENES, dtype=object), "vectors": VECTORS}, "found Python objects"),
+        ({"TP53": np.array([{}], dtype=object)}, "found Python objects"),
         ({"TP53": np.ones(2), "MYC": np.ones(3)}, r"\(3,\) under MYC"),
         ({"TP53": np.ones((2, 2))}, r"\(2, 2\) under TP53"),
         ({"TP53": np.array(["a", "b"])}, "one vector of numbers"),
@@ -175,7 +175,7 @@ def test_damaged_files(tmp_path: Path):
 def test_a_pickle_is_not_read_as_an_archive(tmp_path: Path):
     path = tmp_path / "t.npz"
     path.write_bytes(b"\x80\x04cos\nsystem\n.")
-    with pytest.raises(InputError, match="allow_pickle"):
+    with pytest.raises(InputError, match="not a zip file"):
         read_embedding_table(path, "text")
 
 

@@ -21,6 +21,7 @@ from hypothesis.extra import numpy as hnp
 from llmpert.embeddings import plain_pickle
 from llmpert.embeddings.genept import read_genept
 from llmpert.errors import InputError
+from llmpert.files.names import is_plain
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 # Protocols 0 to 2 write arrays through the module _codecs, which no GenePT file does.
@@ -89,7 +90,7 @@ def test_one_list_under_two_names(file: Path):
 
 
 names = st.text(st.characters(codec="utf-8"), min_size=1).filter(
-    lambda name: name.isprintable() and name == name.strip()
+    lambda name: is_plain(name) and name == name.strip()
 )
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -459,3 +460,57 @@ def test_the_benchmark_file(real_data: Path):
     trusted = pickle.loads(path.read_bytes())
     assert embedding.genes.tolist() == [str(gene) for gene in trusted]
     np.testing.assert_array_equal(embedding.vectors, np.array(list(trusted.values()), np.float32))
+
+
+def laughs(levels: int = 60) -> bytes:
+    """Tuples of tuples: few in the file and in memory, endless to write out."""
+    return b")" + b"".join(
+        b"q" + bytes([n]) + b"h" + bytes([n]) + b"\x86" for n in range(1, levels)
+    )
+
+
+DTYPE = b"cnumpy\ndtype\nX\x02\0\0\0f8\x89\x88\x87R"
+EMPTY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        # An array whose shape would be written into the message.
+        (b"}X\1\0\0\0A" + EMPTY + b"(K\1" + laughs() + DTYPE + b"\x89C\x08" + bytes(8) + b"tbs.",
+         "an array of float64 in the shape a tuple"),
+        (b"]\x94h\0a.", "holds a list in a list"),
+        (b"}\x94X\1\0\0\0Ah\0s.", "holds a dict for A"),
+        (b"}X\1\0\0\0A](" + b"]" * 9_000 + b"es.", "holds a list in a list"),
+        (b"(" * 20_000 + b".", "more than 10,000 values"),
+        (b"N" + b"\x94" * 20_000 + b".", "more than 10,000 values"),
+        (b"B\xff\xff\xff\x7fabc.", "cannot be read"),
+        (b"\x8e" + b"\xff" * 7 + b"\x3fabc.", "cannot be read"),
+        (b"}X\1\0\0\0A](\x8b\0\0\1\0" + b"\x7f" * 65536 + b"es.", "cannot be read"),
+        (b"I" + b"9" * 100_000 + b"\n.", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_little_in_the_file_is_little_in_memory(
+    file: Path, content: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plain_pickle, "MOST_KEPT", 10_000)
+    file.write_bytes(b"\x80\x04" + content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=words) as caught:
+            read_genept(file)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(str(caught.value)) < 500
+
+
+def test_small_whole_numbers_take_the_memory_of_numbers(file: Path):
+    file.write_bytes(b"\x80\x04}X\1\0\0\0A](" + b"K\1" * 100_000 + b"es.")
+    tracemalloc.start()
+    try:
+        embedding = read_genept(file)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert embedding.dimensions == 100_000

@@ -121,8 +121,8 @@ def test_the_shipped_table_serves_where_none_is_given(file: Path):
         ({"P04637": np.empty(0, np.float16)}, r"shape \(0,\) under P04637"),
         ({"P04637": [b"text"]}, "under P04637"),
         ({"X/values": vector(1)}, "a group under X"),
-        ({"P04637": h5py.SoftLink("/elsewhere")}, "a softlink under P04637"),
-        ({"P04637": h5py.ExternalLink("other.h5", "/x")}, "a externallink under P04637"),
+        ({"P04637": h5py.SoftLink("/elsewhere")}, "a soft link under 'P04637'"),
+        ({"P04637": h5py.ExternalLink("other.h5", "/x")}, "an external link under 'P04637'"),
         ({"Q99999": vector(1)}, "UniProt accessions of human genes, found 1 of 1 protein"),
     ],
 )

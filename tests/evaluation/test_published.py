@@ -128,7 +128,7 @@ def test_other_files_are_refused():
 def test_odd_parquet_columns_are_refused():
     frame = pd.read_csv(written(TIDY)).fillna({"perturbation": "NA"})
     for column, odd, said in [
-        ("value", [[1.0]] * 4, "numbers"),
+        ("value", [[1.0]] * 4, "columns of numbers and text"),
         ("value", pd.to_datetime(["2020-01-01"] * 4), "numbers"),
         ("method", [None] * 4, "a method in every row"),
     ]:

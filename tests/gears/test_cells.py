@@ -1,6 +1,7 @@
 """Reading a sample of single cells, and what a fold sees of it."""
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,3 +120,26 @@ def test_a_file_that_is_no_h5ad_is_told(tmp_path):
     (tmp_path / "cells.h5ad").write_text("not HDF5")
     with pytest.raises(InputError, match=r"single cells in AnnData's format"):
         read(tmp_path / "cells.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("part", "place", "value"), [("indptr", 3, -(2**31)), ("indptr", -1, 9), ("indices", 0, 99)]
+)
+def test_cells_with_indices_that_lead_out_are_refused(tmp_path, part, place, value):
+    path = tmp_path / "cells.h5ad"
+    file_of(path, sparse.csr_matrix(np.ones((225, 30), np.float32) / 3))
+    with h5py.File(path, "r+") as file:
+        numbers = file[f"X/{part}"][()]
+        numbers[place] = value
+        file[f"X/{part}"][...] = numbers
+    with pytest.raises(InputError, match=r"cells\.h5ad: .*(disorder|indices inside it)"):
+        read(path, per_perturbation=5, controls=20)
+
+
+def test_cells_that_lie_in_another_file_are_not_read(tmp_path):
+    path = tmp_path / "cells.h5ad"
+    file_of(path)
+    with h5py.File(path, "r+") as file:
+        file["obsm/out"] = h5py.ExternalLink("other.h5", "/x")
+    with pytest.raises(InputError, match="an external link under 'out'"):
+        read(path)

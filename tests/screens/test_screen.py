@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from llmpert.errors import InputError
+from llmpert.files.names import is_plain
 from llmpert.screens import Screen, common_perturbations, read_screen
 
 
@@ -67,7 +68,7 @@ def test_round_trip(tmp_path: Path, optional: bool) -> None:
 @given(
     response=arrays.arrays(np.float32, (3, 2), elements=st.floats(-(2.0**100), 2.0**100, width=32)),
     names=st.lists(
-        st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1),
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(is_plain),
         min_size=3,
         max_size=3,
         unique=True,

@@ -70,7 +70,11 @@ HOSTILE = {
     ),
     "a wrong checksum": (patched(GOOD, 16, b"\0\0\0\0"), "Bad CRC-32"),
     "damaged data": (GOOD[:AT_DATA] + b"\xff" * 20 + GOOD[AT_DATA + 20 :], "cannot be read"),
-    "an unknown method": (patched(GOOD, 10, struct.pack("<H", 77)), "cannot be read"),
+    "an unknown method": (patched(GOOD, 10, struct.pack("<H", 77)), "stored or deflated"),
+    "packed to ask for much memory": (
+        patched(GOOD, 10, struct.pack("<H", zipfile.ZIP_LZMA)),
+        "stored or deflated",
+    ),
     "another member there": (patched(GOOD, 42, struct.pack("<L", 10)), "cannot be read"),
     "two of that name": (twice(), "expected one vectors.pickle in it, found 2"),
     "none of that name": (zipped({"other": b"x"}), "expected one vectors.pickle in it, found 0"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from llmpert.errors import InputError
+from llmpert.files.names import RULE, is_plain
 
 
 def existing(path: str | Path) -> Path:
@@ -17,9 +18,11 @@ def existing(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        There is no such file, or it is a folder.
+        There is no such file, it is a folder, or its name cannot be shown: it stands in captions.
     """
     path = Path(path)
+    if not is_plain(path.name):
+        raise InputError.of_file(path, f"a file whose name is {RULE}", "another name")
     if not path.is_file():
         raise InputError.of_file(path, "a file", "a folder" if path.is_dir() else "no such file")
     return path

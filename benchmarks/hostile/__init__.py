@@ -1,0 +1,1 @@
+"""Hostile and damaged files at every door of the library: python -m benchmarks.hostile."""

@@ -1,0 +1,25 @@
+"""How large a file from outside may be once it is read, whatever it says of itself.
+
+A few kilobytes can declare or unpack to terabytes. The largest files known of are those of the
+genome-wide screen of Replogle et al. 2022: 11,258 x 8,248 numbers, 93 million, in 375 MB.
+"""
+
+MOST_VALUES = 200_000_000
+"""Numbers in a matrix, twice those of the largest file known of; 0.8 GB as float32."""
+
+MOST_ROWS = 5_000_000
+MOST_COLUMNS = 200_000
+"""Of a table: the human genome has 60,000 genes, with every transcript 250,000 names at most."""
+
+MOST_DIMENSIONS = 20_000
+"""Numbers of a vector in a table of text; pandas takes seconds for as many names of columns."""
+
+LARGEST_TABLE = 2 * 2**30
+"""Bytes of a matrix as text, unpacked: 93 million numbers of 20 characters fit."""
+
+LARGEST_LIST = 128 * 2**20
+"""Bytes of text, unpacked, where every word stays one: names of genes, sets or methods. All human
+gene sets of MSigDB take 30 MB."""
+
+LONGEST_LINE = 16 * 2**20
+"""Bytes of a line: 200,000 numbers of 80 characters."""
