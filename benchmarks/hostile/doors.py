@@ -20,6 +20,7 @@ from llmpert.evaluation.external import ExternalPredictions
 from llmpert.evaluation.published import Published
 from llmpert.gears.cells import Cells, read_cells
 from llmpert.gene_sets import GeneSets
+from llmpert.kept.index import FILE
 from llmpert.screens import Screen, read_screen
 from llmpert.sources.archive import unpack
 from llmpert.sources.metalink import parse_metalink
@@ -57,12 +58,14 @@ def _copy(home: Path) -> Path:
 def lost(home: Path, refused: bool) -> bool:
     """Whether an import changed what was kept; it is restored.
 
-    A refused one may change nothing. One that was not adds files, and the data set still loads.
+    A refused one may change nothing. One that was not adds files and names them in the index; all
+    files that were there stay as they were, and the data set still loads.
     """
     before, now = _hashes(_copy(home)), _hashes(home)
     if now == before:
         return False
-    bad = refused or any(now.get(name) != hashed for name, hashed in before.items())
+    parts = {name: hashed for name, hashed in before.items() if Path(name).name != FILE}
+    bad = refused or any(now.get(name) != hashed for name, hashed in parts.items())
     try:
         datasets.load(KEPT)
     except Exception:

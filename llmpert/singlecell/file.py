@@ -117,7 +117,7 @@ def open_cells(path: str | Path) -> Iterator[CellFile]:
     with ExitStack() as stack:
         with parsing(path, WANTED):
             file = stack.enter_context(open_hdf5(path))
-        names = set(file)
+            names = set(file)
         missing = [part for part in ("X", "obs", "var") if part not in names]
         if missing:
             raise InputError.of_file(path, WANTED, f"an HDF5 file without {', '.join(missing)}")

@@ -140,6 +140,6 @@ def test_cells_that_lie_in_another_file_are_not_read(tmp_path):
     path = tmp_path / "cells.h5ad"
     file_of(path)
     with h5py.File(path, "r+") as file:
-        file["obsm/out"] = h5py.ExternalLink("other.h5", "/x")
+        file["obs/out"] = h5py.ExternalLink("other.h5", "/x")
     with pytest.raises(InputError, match="an external link under 'out'"):
         read(path)
