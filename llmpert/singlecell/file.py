@@ -53,6 +53,10 @@ class CellFile:
         self.obs: pd.DataFrame = read_elem(file["obs"])
         self.var: pd.DataFrame = read_elem(file["var"])
         self.uns: dict[str, Any] = read_elem(file["uns"]) if "uns" in file else {}
+        for part, kind in (("obs", pd.DataFrame), ("var", pd.DataFrame), ("uns", dict)):
+            if not isinstance(getattr(self, part), kind):
+                found = type(getattr(self, part)).__name__
+                raise InputError.of_file(path, f"a {kind.__name__} as {part}", found)
         self.shape: tuple[int, int] = tuple(self._matrix.shape)
         if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
             raise InputError.of_file(

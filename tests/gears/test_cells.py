@@ -143,3 +143,13 @@ def test_cells_that_lie_in_another_file_are_not_read(tmp_path):
         file["obs/out"] = h5py.ExternalLink("other.h5", "/x")
     with pytest.raises(InputError, match="an external link under 'out'"):
         read(path)
+
+
+def test_parts_of_another_kind_are_refused(tmp_path):
+    path = tmp_path / "cells.h5ad"
+    file_of(path)
+    with h5py.File(path, "r+") as file:
+        del file["uns"]
+        file["uns"] = 5
+    with pytest.raises(InputError, match=r"cells\.h5ad: expected a dict as uns"):
+        read(path)
