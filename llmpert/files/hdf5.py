@@ -261,6 +261,17 @@ def _check_numbers(item: h5py.Dataset, path: Path) -> None:
         raise InputError.of_file(path, "a matrix of numbers", f"values of type {item.dtype}")
 
 
+def shape_of(matrix: h5py.Dataset | h5py.Group, path: Path) -> tuple[int, ...]:
+    """Rows and columns of a dense matrix, or those that a sparse one says it has.
+
+    Raises
+    ------
+    InputError
+        A sparse one says no number that can be.
+    """
+    return tuple(matrix.shape) if isinstance(matrix, h5py.Dataset) else _shape(matrix, path)
+
+
 def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:
     """Rows and columns that a sparse matrix says it has."""
     for key in ("shape", "h5sparse_shape"):

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
-from llmpert.files.hdf5 import member, open_hdf5, refuse_oversized
+from llmpert.files.hdf5 import member, open_hdf5, refuse_oversized, shape_of
 from llmpert.files.sparse import check_sparse
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
@@ -23,6 +23,9 @@ REMARKS = (
     "llmpert", "line", "cell_line", "unit", "source", "licence", "license", "response",
 )  # fmt: skip
 """What files of screens tell about themselves in `uns`."""
+
+MOST_PERTURBATIONS = 40_000
+"""Two populations of cells for each human gene; files with more rows hold single cells."""
 
 LAYERS = ("variance", "t", "q")
 """What single cells tell beside the response, in screens that llmpert wrote."""
@@ -78,6 +81,13 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
         missing = [part for part in ("X", "obs", "var") if part not in names]
         if missing:
             raise InputError.of_file(path, wanted, f"an HDF5 file without {', '.join(missing)}")
+        rows = shape_of(member(file, "X", path), path)[:1]
+        if rows > (MOST_PERTURBATIONS,):
+            raise InputError.of_file(
+                path, f"a row a perturbation, at most {MOST_PERTURBATIONS:,}",
+                f"{rows[0]:,} rows, perhaps single cells: `python -m llmpert pseudobulk` makes a"
+                " screen of them",
+            )  # fmt: skip
         told = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
         # Those of other programs may be anything.
         kept = _names(file, "layers", path) if "uns/llmpert" in told else []

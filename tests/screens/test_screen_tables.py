@@ -374,3 +374,12 @@ def test_rank_scores_of_both_lines(real_data: Path, line: str) -> None:
     assert screen.response.max() == 1
     assert np.all((screen.response > 0).sum(axis=1) == 1000)
     assert "Replogle" in screen.provenance["source"]
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_single_cells_are_told_from_screens_before_they_are_read(tmp_path, form, monkeypatch):
+    monkeypatch.setattr("llmpert.screens.files.MOST_PERTURBATIONS", 20)
+    path = tmp_path / "k562_cells.h5ad"
+    anndata.AnnData(form(np.ones((21, 3), np.float32))).write_h5ad(path)
+    with pytest.raises(InputError, match=r"found 21 rows, perhaps single cells.*pseudobulk"):
+        read_screen(path)
