@@ -25,6 +25,7 @@ from llmpert.kept import (
     Index,
     folder,
     folders,
+    is_visitors,
     remove,
     size_of,
 )
@@ -35,11 +36,15 @@ from llmpert.simulation import BUILT_IN, simulate
 from llmpert.storage import shipped
 
 __all__ = [
-    "SIMULATED", "Dataset", "add", "folder", "load", "names", "parts", "record", "remove",
+    "SIMULATED", "Dataset", "add", "exists", "folder", "load", "names", "parts", "record", "remove",
     "simulated_dataset", "size", "stamp", "with_added",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
+
+GONE = (
+    "These data were uploaded and are not here any more. Upload the files again on the page Data."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +143,7 @@ def simulated_dataset() -> Dataset:
 
 
 def names() -> list[str]:
-    """All data sets there are: imported ones first, then the built-in one."""
+    """All data sets for everybody: imported ones first, then the built-in one."""
     return [*(path.name for path in folders() if _has_screen(path)), SIMULATED]
 
 
@@ -147,6 +152,11 @@ def _has_screen(kept: Path) -> bool:
         return bool(Index.read(kept).files(SCREENS))
     except InputError:
         return True  # whoever loads it is told what is wrong
+
+
+def exists(name: str) -> bool:
+    """Whether there is a data set of this name: one of `names()`, or a visitor's own."""
+    return name in names() or (is_visitors(name) and _has_screen(folder(name)))
 
 
 def load(name: str) -> Dataset:
@@ -158,7 +168,9 @@ def load(name: str) -> Dataset:
         There is none of this name, or one of its files cannot be read.
     """
     start = perf_counter()
-    if name != SIMULATED and name not in names():
+    if not exists(name):
+        if is_visitors(name):
+            raise InputError(GONE)
         raise InputError(f"Expected a data set among {', '.join(names())}, found {name!r}.")
     data = simulated_dataset() if name == SIMULATED else with_added(name, [], [])
     if not data.embeddings:

@@ -13,21 +13,28 @@ from llmpert.storage import alone, home
 
 __all__ = [
     "EMBEDDINGS", "EXTERNAL", "GENE_SETS", "KINDS", "PUBLISHED", "SCREENS", "SIMULATED", "Index",
-    "add", "folder", "folders", "remove", "size_of",
+    "add", "folder", "folders", "is_visitors", "remove", "size_of",
 ]  # fmt: skip
 
 SIMULATED = "simulated"
 """Name of the built-in data set."""
 
 
+def is_visitors(name: str) -> bool:
+    """Whether a name is that of a visitor's own data set: words, a dot and an unguessable token."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}\.[A-Za-z0-9_-]{22}", name))
+
+
 def folder(name: str) -> Path:
-    """Where an imported data set is kept.
+    """Where an imported data set is kept, or a visitor's own.
 
     Raises
     ------
     InputError
         The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in one.
     """
+    if is_visitors(name):
+        return home() / "visitors" / name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
         raise InputError(
             "Expected a data set name of letters, digits, - and _ other than"

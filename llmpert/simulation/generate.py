@@ -14,6 +14,8 @@ from llmpert.screens.screen import Screen
 from llmpert.simulation.recipe import BUILT_IN, RECIPE_VERSION, LineRecipe, Recipe, SourceRecipe
 
 UNIT = "Δ log-normalised expression (simulated)"
+INVENTED = "FICT"
+"""How symbols of simulated genes begin; no real one does."""
 
 SCREEN_STEPS = (
     "Control cells: negative binomial counts, divided by cell size to 10,000 counts, log1p.",
@@ -64,7 +66,9 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
     Takes about a second.
     """
     rng = stream(seed, "genes")
-    genes = np.array([f"FICT{number:04d}" for number in range(1, recipe.genes + 1)], dtype=object)
+    genes = np.array(
+        [f"{INVENTED}{number:04d}" for number in range(1, recipe.genes + 1)], dtype=object
+    )
     module = rng.choice(recipe.modules, recipe.genes, p=rng.dirichlet(np.full(recipe.modules, 2.0)))
     perturbed = np.sort(rng.choice(recipe.genes, recipe.perturbations, replace=False))
     measured = np.sort(rng.choice(recipe.genes, recipe.measured, replace=False))
