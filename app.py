@@ -15,6 +15,7 @@ if __name__ == "__main__":
     st.set_page_config(page_icon="🧬", layout="wide")
     pages = [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("pages/data.py", title="Data", icon=":material/database:"),
         st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
         st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),

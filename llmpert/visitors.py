@@ -51,9 +51,10 @@ def add(
     Raises
     ------
     InputError
-        A part's name cannot be used, or there is no space.
+        A part's name cannot be used, the parts do not fit together, or there is no space.
     """
     name = name_for(words)
+    datasets.with_added(name, screens, embeddings, gene_sets)
     datasets.add(name, screens, embeddings, gene_sets)
     try:
         sweep()

@@ -51,6 +51,9 @@ for column, (title, words, links) in zip(columns, CARDS, strict=True):
             st.page_link(f"pages/{path}.py", label=label, icon=f":material/{icon}:")
 
 st.header("Data loaded")
+st.page_link(
+    "pages/data.py", label="Use your own screens, or public ones", icon=":material/database:"
+)
 st.dataframe(
     [
         {
@@ -104,17 +107,3 @@ if problem.left_out:
             [{"Perturbation": name, "Why": why} for name, why in problem.left_out.items()],
             hide_index=True,
         )
-own_screens = st.expander("Use your own screens", on_change="rerun")
-if own_screens.open:
-    own_screens.markdown(
-        "Stop the program, import files of differences to control (`.h5ad`, CSV, Parquet) with"
-        " embeddings and, if you like, gene sets (GMT) and another method's predictions, and start"
-        " it again:"
-    )
-    own_screens.code(
-        "python -m llmpert import --name my-screen --screen responses.h5ad"
-        " --embedding text=genept.pickle --embedding sequence=per-protein.h5"
-        " --gene-sets go.gmt --predictions K562=gears.h5ad\n"
-        "python -m llmpert serve",
-        language="bash",
-    )

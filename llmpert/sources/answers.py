@@ -136,7 +136,7 @@ def _check(response: requests.Response, url: str) -> None:
         raise InputError(
             f"{url}: expected the file, found {'a web page' if page else f'{code} {reason}'}: the"
             " server wants to see a browser, or the network asks you to log in first. Open it in a"
-            " browser, then run the same command."
+            " browser, then start the download again."
         )
     raise InputError(
         f"{url}: the server refuses it ({code} {reason})."
@@ -153,6 +153,6 @@ def _retry_after(response: requests.Response, url: str) -> float | None:
     if seconds is not None and seconds > LONGEST_WAIT:
         raise InputError(
             f"{url}: the server ({response.status_code} {response.reason}) wants to be asked again"
-            f" in {seconds / 60:,.0f} minutes. What came is kept; run the same command then."
+            f" in {seconds / 60:,.0f} minutes. What came is kept; start the download again then."
         )
     return seconds

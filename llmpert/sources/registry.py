@@ -1,5 +1,6 @@
 """What can be downloaded: public files with their licence and how to know that they are whole."""
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,8 +83,16 @@ class Registry:
 
 
 def read_registry(path: Path | None = None) -> Registry:
-    """The registry that comes along (`data/sources.toml`), or another file of its form."""
-    content = tomllib.loads((path or shipped() / "sources.toml").read_text("utf-8"))
+    """The list of public files that comes along, or another file of its form.
+
+    Parameters
+    ----------
+    path:
+        By default the one that `LLMPERT_SOURCES` names, such as a lab's mirror, else
+        `data/sources.toml`.
+    """
+    path = path or Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
+    content = tomllib.loads(path.read_text("utf-8"))
     sources = {}
     for key, entry in content["sources"].items():
         publication = content["publications"][entry.pop("publication")]

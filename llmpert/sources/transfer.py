@@ -93,7 +93,7 @@ def transfer(
             if isinstance(problem, Unreachable) and not answered:
                 raise InputError(
                     f"{problem}. Where there is no internet, fetch {url} on another computer, copy"
-                    f" it to {target} and run the same command: it verifies the copy."
+                    f" it to {target} and start the download again: that verifies the copy."
                 ) from problem
             size = partial.size
             failures = 1 if size > reached else failures + 1
@@ -101,7 +101,7 @@ def transfer(
             if failures >= TRIES:
                 raise InputError(
                     f"{url}: {problem}; given up after {TRIES} tries. The {size:,} bytes that came"
-                    " are kept, and the same command continues from them."
+                    " are kept, and the next start continues from them."
                 ) from problem
             seconds = 2.0 ** (failures - 1) if problem.wait is None else problem.wait
             say(f"{target.name}: {problem}; trying again in {seconds:.0f} s.")
@@ -166,7 +166,7 @@ def _receive(
             raise
         raise InputError(
             f"{partial.path}: the disk is full. The {partial.size:,} bytes that came are kept; free"
-            " some space and run the same command."
+            " some space and start the download again."
         ) from problem
     if partial.size > end:
         partial.drop()

@@ -5,9 +5,10 @@ from typing import TypeVar
 
 import streamlit as st
 
-from llmpert import datasets
+from llmpert import datasets, visitors
 from llmpert.datasets import Dataset
 from llmpert.evaluation.results import pretty
+from llmpert.kept import is_visitors
 from llmpert.models.registry import MODELS, label
 from llmpert.ui import data as shared
 from llmpert.ui.navigation import through_app
@@ -18,16 +19,47 @@ T = TypeVar("T")
 def choose_dataset() -> Dataset:
     """The data set, in the side bar; every page begins with it."""
     through_app()
-    names = datasets.names()
+    names = [*datasets.names(), *own_names()]
     with st.sidebar:
         name = st.selectbox(
             "Data",
             names,
             key="data",
             bind="query-params",
-            help="Data sets that were imported, and the simulated one that comes with the program.",
+            help="Data sets for everybody, the simulated one that comes with the program, and your"
+            " own uploads. The page *Data* adds more.",
         )
-    return shared.load(name if name in names else names[0])
+        if name not in names:
+            name = names[0]
+        if is_visitors(name):
+            visitors.use(name)
+            st.caption(
+                "Your upload: seen by you, and by whoever you give this page's address. Removed"
+                f" after {visitors.DAYS} days without use."
+            )
+    return shared.load(name)
+
+
+def own_names() -> list[str]:
+    """Visitors' data sets that this visitor made or opened the link of, as far as they are there.
+
+    One that the address names and that is gone is told.
+    """
+    opened: dict[str, None] = st.session_state.setdefault("own", {})
+    asked = st.query_params.get("data", "")
+    if is_visitors(asked) and asked not in opened:
+        if datasets.exists(asked):
+            opened[asked] = None
+        else:
+            st.warning(datasets.GONE, icon=":material/history:")
+    return [name for name in opened if datasets.exists(name)]
+
+
+def open_dataset(name: str) -> None:
+    """Let the side bar show another data set; called before `choose_dataset`, as from a button."""
+    if is_visitors(name):
+        st.session_state.setdefault("own", {})[name] = None
+    st.session_state["data"] = name
 
 
 def choose_line(data: Dataset) -> str:

@@ -1,0 +1,156 @@
+"""Public files and recipes: what they are, what fetching them takes, and the job that does it."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from llmpert import sources
+from llmpert.sources import Source, readable
+from llmpert.ui import controls
+from llmpert.ui.jobs import Job, Progress, Say, Work, jobs
+from llmpert.ui.operator import ON_THE_COMMAND_LINE, is_operator
+
+
+def offer() -> None:
+    """What can be downloaded; for the operator, the way to do it."""
+    registry = sources.read_registry()
+    if not is_operator():
+        st.info(ON_THE_COMMAND_LINE, icon=":material/lock:")
+        st.code("python -m llmpert download", language="bash")
+        _list(list(registry.sources.values()))
+        return
+    show_job()
+    st.markdown(
+        "Nothing is fetched before you have seen what it is, where it comes from and how much space"
+        " it takes."
+    )
+    st.subheader("Single files")
+    _list(list(registry.sources.values()))
+    keys = st.multiselect(
+        "Files to download",
+        list(registry.sources),
+        key="files",
+        help="Once here, they can be chosen under *Use your own*.",
+    )
+    if keys:
+        chosen = registry.choose(keys)
+        _plan(chosen)
+        _start(f"Download {', '.join(keys)}", chosen, _fetch(chosen))
+
+
+def _list(every: Sequence[Source]) -> None:
+    folder = sources.downloads()
+    st.dataframe(
+        [
+            {
+                "File": one.key,
+                "What": one.what,
+                "Size": _size(one),
+                "Here": sources.presence(one, folder),
+                "Licence": one.licence,
+                "Citation": one.citation,
+            }
+            for one in every
+        ],
+        hide_index=True,
+    )
+
+
+def _plan(chosen: Sequence[Source]) -> None:
+    """Say what would be fetched from where, under which licence, and the space it takes."""
+    folder = sources.downloads()
+    for one in chosen:
+        part = f", an archive of which only {one.member} is kept" if one.member else ""
+        here = sources.presence(one, folder)
+        st.markdown(
+            f"- **{one.what}**  \n{_size(one)}{part}; {one.licence}; here: {here}  \n"
+            f"from `{one.url}`  \n{one.citation}"
+        )
+    st.markdown(
+        f"To download: at most **{readable(sources.missing_bytes(chosen, folder))}**. It goes to"
+        f" `{folder}`, where {readable(_free(folder))} are free."
+    )
+
+
+def _start(name: str, chosen: Sequence[Source], work: Work) -> None:
+    missing = sources.missing_bytes(chosen, sources.downloads())
+    st.button(
+        f"Download {readable(missing)}" if missing else "Check the files, and go on",
+        key=f"start-{name}",
+        type="primary",
+        icon=":material/download:",
+        on_click=jobs().start,
+        args=(name, work),
+        disabled=jobs().busy,
+        help="Another download is running." if jobs().busy else None,
+    )
+
+
+def _fetch(chosen: Sequence[Source]) -> Work:
+    def work(progress: Progress, say: Say) -> str:
+        sources.download(chosen, sources.downloads(), progress, say)
+        return ""
+
+    return work
+
+
+def show_job() -> None:
+    """The job of this server; it redraws itself while it runs."""
+    job = jobs().latest
+    if job is not None:
+        st.fragment(_panel, run_every=1.0 if job.state == "running" else None)(job, job.state)
+
+
+def _panel(job: Job, known: str) -> None:
+    if job.state != known:
+        st.rerun()  # the rest of the page says what is here
+    with st.container(border=True):
+        st.markdown(f"**{job.name}**")
+        if job.state == "running":
+            _running(job)
+        elif job.state == "finished":
+            st.success("Done.", icon=":material/check:")
+            if job.result:
+                st.button(
+                    f"Open {job.result}",
+                    type="primary",
+                    on_click=controls.open_dataset,
+                    args=(job.result,),
+                )
+            else:
+                st.markdown("Choose the files under *Use your own*.")
+        else:
+            if job.state == "failed":
+                st.error(job.sentences[-1], icon=":material/error:")
+            else:
+                st.info("Stopped. What has come is kept.", icon=":material/pause:")
+            st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")
+
+
+def _running(job: Job) -> None:
+    progress = job.progress()
+    if progress is None:
+        st.progress(0.0, text="Starting …")
+    else:
+        share, words = progress
+        st.progress(share, text=words)
+    for sentence in list(job.sentences)[-3:]:
+        st.caption(sentence)
+    st.button(
+        "Stopping …" if job.stopping else "Stop",
+        on_click=job.stop,
+        disabled=job.stopping,
+        icon=":material/stop:",
+        help="Keeps what has come; you can continue later. Leaving the page does not stop it.",
+    )
+
+
+def _size(one: Source) -> str:
+    return ("" if one.md5 else "about ") + readable(one.size)
+
+
+def _free(folder: Path) -> int:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(there).free

@@ -1,0 +1,142 @@
+"""Work that goes on while its visitor leaves the page: one job at a time, which all see."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import StringIO
+from threading import Lock, Thread
+from typing import Any, Literal
+
+import streamlit as st
+from tqdm import tqdm
+
+from llmpert.errors import InputError
+
+State = Literal["running", "finished", "stopped", "failed"]
+Progress = Callable[[str, int, int | None], None]
+Say = Callable[[str], None]
+Work = Callable[[Progress, Say], str]
+"""Does the work, telling how far it is; gives the data set that it made, or ""."""
+
+
+class _Stopped(Exception):
+    """Somebody pressed Stop."""
+
+
+@dataclass
+class Job:
+    """A piece of work and how far it is; read by any thread, written by its own.
+
+    Attributes
+    ----------
+    name:
+        What it does, for people.
+    work:
+        What it does.
+    sentences:
+        The latest ones said, the newest last.
+    result:
+        The data set that it made, or "".
+    """
+
+    name: str
+    work: Work
+    state: State = "running"
+    sentences: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    result: str = ""
+    stopping: bool = False
+    _bar: "tqdm[Any] | None" = None
+    _file: str = ""
+
+    def stop(self) -> None:
+        """Let it end at its next step; what has come is kept."""
+        self.stopping = True
+
+    def show(self, file: str, done: int, total: int | None) -> None:
+        """Note how far a file is."""
+        self._check()
+        if self._bar is None or file != self._file or done < self._bar.n:
+            # What an earlier run brought counts for the length, not for the speed.
+            self._file = file
+            self._bar = tqdm(
+                total=total, initial=done, mininterval=0.5, file=StringIO(), leave=False
+            )  # fmt: skip
+        self._bar.update(done - self._bar.n)
+
+    def say(self, sentence: str) -> None:
+        """Note a sentence."""
+        self._check()
+        self.sentences.append(sentence)
+
+    def progress(self) -> tuple[float, str] | None:
+        """The share of the current file that is here, and bytes, speed and time left in words."""
+        bar = self._bar
+        if bar is None:
+            return None
+        facts = bar.format_dict
+        new, elapsed, total = bar.n - bar.initial, facts["elapsed"], bar.total
+        speed = facts["rate"] or (new / elapsed if elapsed else 0)
+        words = f"{self._file}: {_bytes(bar.n)}"
+        if not total:
+            return 0.0, words
+        words += f" of {_bytes(total)}"
+        if speed and bar.n < total:
+            left = tqdm.format_interval((total - bar.n) / speed)
+            words += f", {_bytes(speed)}/s, {left} left"
+        return min(1.0, bar.n / total), words
+
+    def _check(self) -> None:
+        if self.stopping:
+            raise _Stopped
+
+
+class Jobs:
+    """The job that runs, or ran last."""
+
+    def __init__(self) -> None:
+        self.latest: Job | None = None
+        self._lock = Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self.latest is not None and self.latest.state == "running"
+
+    def start(self, name: str, work: Work) -> None:
+        """Start a job, unless one is running."""
+        with self._lock:
+            if self.busy:
+                return
+            self.latest = Job(name, work)
+            Thread(target=_run, args=(self.latest,), name="job", daemon=True).start()
+
+    def again(self) -> None:
+        """Start the latest job once more: what has come is not fetched again."""
+        if self.latest is not None:
+            self.start(self.latest.name, self.latest.work)
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The jobs of this server."""
+    return Jobs()
+
+
+def _run(job: Job) -> None:
+    try:
+        job.result = job.work(job.show, job.say)
+        job.state = "finished"
+    except _Stopped:
+        job.state = "stopped"
+    except InputError as problem:
+        job.sentences.append(str(problem))
+        job.state = "failed"
+    except Exception:
+        logging.getLogger(__name__).exception("%s failed", job.name)
+        job.sentences.append("Something went wrong that the program did not expect: see its log.")
+        job.state = "failed"
+
+
+def _bytes(count: float) -> str:
+    return f"{tqdm.format_sizeof(count)}B"

@@ -1,0 +1,19 @@
+"""A screen's responses at a glance."""
+
+import numpy as np
+import pytest
+import small
+
+from llmpert.figures.responses import response_sizes
+from llmpert.own import histogram
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_bars_stand_for_shares_of_all_values(simulated):
+    table = histogram(small.screen(), bins=10)
+    figure = response_sizes(table, "LineA", "Δ z-score", simulated)
+    (bars,) = figure.data
+    np.testing.assert_allclose(bars.y, 100 * table["share"])
+    np.testing.assert_allclose(np.asarray(bars.x) - np.asarray(bars.width) / 2, table["from"])
+    assert figure.layout.xaxis.title.text == "Δ z-score"
+    assert ("SIMULATED DATA" in figure.layout.title.text) == simulated

@@ -1,0 +1,187 @@
+"""The Data page without a browser: uploads understood, used, and seen by their owner alone."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import small
+from streamlit.testing.v1 import AppTest
+
+from llmpert import datasets
+from llmpert.kept import is_visitors
+from llmpert.storage import home
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+
+
+def table(names, columns, values) -> bytes:
+    return pd.DataFrame(values, index=names, columns=columns).to_csv().encode()
+
+
+SCREEN = table(small.screen().perturbations, small.screen().genes, small.screen().response)
+EMBEDDING = table(
+    small.embedding(genes=38).genes, [f"d{i}" for i in range(8)], small.embedding(genes=38).vectors
+)
+
+
+def open_page(**query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params.update(query)
+    return app.switch_page("pages/data.py").run()
+
+
+@pytest.fixture
+def app():
+    datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+    return open_page()
+
+
+def upload(app: AppTest, key: str, *files: tuple[str, bytes]) -> AppTest:
+    app.file_uploader(key=key).set_value([(name, content, "") for name, content in files])
+    return app.run()
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning, *app.info]
+    return "\n".join(block.value for block in [*blocks, *app.success, *app.error])
+
+
+def button(app: AppTest, label: str):
+    return next(one for one in app.button if one.label == label)
+
+
+def field(app: AppTest, label: str):
+    return next(one for one in app.text_input if one.label == label)
+
+
+def brought(app: AppTest) -> AppTest:
+    upload(app, "own-screen", ("hepg2_screen.csv.gz", gzip.compress(SCREEN)))
+    return upload(app, "own-embedding", ("our model.csv", EMBEDDING))
+
+
+def test_uploads_are_understood_before_they_are_used(app):
+    brought(app)
+    text = shown(app)
+    assert not app.exception
+    assert "**40** knockdowns × **30** measured genes" in text
+    assert "**38** genes × **8** numbers" in text
+    assert "**38** knockdowns have every vector" in text
+    assert field(app, "Cell line").value == "HEPG2"
+    reasons = next(d.value for d in app.dataframe if "Why" in d.value)
+    assert list(reasons["Knockdown"]) == ["KD038", "KD039"]
+    assert [path for path in (home() / "visitors").glob("[!.]*")] == []
+
+
+def test_what_was_uploaded_is_used_on_every_page_and_seen_by_its_owner_alone(app):
+    brought(app)
+    button(app, "Use these data").click().run()
+    assert "All pages show your data now" in shown(app)
+    name = app.selectbox(key="data").value
+    assert is_visitors(name)
+    assert name.startswith("HEPG2.")
+    assert name not in datasets.names()
+    other = open_page()
+    assert name not in other.selectbox(key="data").options
+    assert name not in shown(other)
+    again = open_page(data=name)
+    assert again.selectbox(key="data").value == name
+    again.switch_page("pages/table.py").run()
+    assert not again.exception
+    assert "HEPG2, 30 training perturbations" in shown(again)
+
+
+def test_line_unit_and_name_can_be_said(app):
+    brought(app)
+    field(app, "Cell line").input("Hep-G2")
+    field(app, "Unit of the responses").input("Δ z-score")
+    field(app, "What to call this embedding").input("model")
+    app.run()
+    button(app, "Use these data").click().run()
+    data = datasets.load(app.selectbox(key="data").value)
+    assert [(s.line, s.unit) for s in data.screens.values()] == [("Hep-G2", "Δ z-score")]
+    assert list(data.embeddings) == ["model"]
+    assert data.embeddings["model"].provenance["file"] == "our model.csv"
+
+
+def test_a_file_that_cannot_be_used_is_told_and_the_rest_waits(app):
+    upload(app, "own-embedding", ("our model.csv", EMBEDDING))
+    upload(app, "own-screen", ("hepg2.csv", b"gene,A,B\nKD1,high,1\n"))
+    assert not app.exception
+    assert [e.value for e in app.error] == [
+        "hepg2.csv: expected a number for every gene, found 1 column(s) with something else, such"
+        " as 'high' for A."
+    ]
+    assert "Use these data" not in [b.label for b in app.button]
+
+
+def test_embeddings_that_are_here_can_be_chosen(app):
+    upload(app, "own-screen", ("hepg2.csv", SCREEN))
+    app.multiselect(key="own-embedding-here").select("text of mine").run()
+    assert "**40** knockdowns have every vector" in shown(app)
+
+
+def test_the_operator_saves_for_everybody_but_replaces_nothing(app):
+    brought(app)
+    app.text_input(key="own-name").input("mine").run()
+    button(app, "Save for everybody").click().run()
+    assert "There is a data set mine already" in app.error[0].value
+    assert list(datasets.load("mine").screens) == ["LineA"]
+    app.text_input(key="own-name").input("ours").run()
+    button(app, "Save for everybody").click().run()
+    assert not app.error
+    assert datasets.names() == ["mine", "ours", "simulated"]
+    assert app.selectbox(key="data").value == "ours"
+
+
+def test_a_file_on_this_computer_is_used_where_it_is(app, tmp_path):
+    path = tmp_path / "rpe1_x.csv"
+    path.write_bytes(SCREEN)
+    app.text_input(key="own-screen-path").input(str(path)).run()
+    assert field(app, "Cell line").value == "RPE1"
+    assert path.read_bytes() == SCREEN
+    app.text_input(key="own-screen-path").input(str(tmp_path / "none.csv")).run()
+    assert "no such file" in app.error[0].value
+
+
+def test_on_a_shared_server_nothing_that_others_see_can_be_changed(app, monkeypatch):
+    monkeypatch.setenv("LLMPERT_SHARED", "1")
+    app = brought(open_page())
+    labels = [one.label for one in app.button]
+    assert "Use these data" in labels
+    assert not any(label.startswith(("Save", "Remove", "Download", "Check")) for label in labels)
+    assert "path" not in " ".join(t.label for t in app.text_input)
+    assert [m.label for m in app.multiselect] == ["Or embeddings that are here already"]
+    assert shown(app).count("whoever runs it does it on the command line") == 3
+
+
+def test_what_is_here_is_opened_and_removed(app):
+    datasets.add("other", [small.screen("LineB", seed=3)], [small.embedding("text")])
+    app.run()
+    app.button(key="open-other").click().run()
+    assert app.selectbox(key="data").value == "other"
+    app.button(key="remove-other").click().run()
+    assert not app.exception
+    assert datasets.names() == ["mine", "simulated"]
+    assert app.selectbox(key="data").value == "mine"
+
+
+def test_an_upload_that_is_gone_is_told_and_another_data_set_shown(app):
+    for page in ("data", "gene", "table"):
+        lost = AppTest.from_file(APP, default_timeout=120)
+        lost.query_params["data"] = "HEPG2.AAAAAAAAAAAAAAAAAAAAAA"
+        lost.switch_page(f"pages/{page}.py").run()
+        assert not lost.exception
+        assert datasets.GONE in [w.value for w in lost.warning]
+        assert lost.selectbox(key="data").value == "mine"
+
+
+def test_a_damaged_data_set_is_told_where_it_is_listed():
+    for name in ("mine", "other"):
+        datasets.add(name, [small.screen("LineA")], [small.embedding("text")])
+    (path,) = datasets.folder("other").rglob("LineA.h5ad")
+    path.write_bytes(b"damaged")
+    app = open_page()
+    assert not app.exception
+    (sentence,) = [error.value for error in app.error]
+    assert "LineA.h5ad: expected a screen written by llmpert" in sentence
