@@ -12,6 +12,8 @@ from llmpert.ui import controls
 from llmpert.ui.jobs import Job, Progress, Say, Work, jobs
 from llmpert.ui.operator import ON_THE_COMMAND_LINE, is_operator
 
+WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
+
 
 def offer() -> None:
     """What can be downloaded; for the operator, the way to do it."""
@@ -26,6 +28,7 @@ def offer() -> None:
         "Nothing is fetched before you have seen what it is, where it comes from and how much space"
         " it takes."
     )
+    _offer_recipes()
     st.subheader("Single files")
     _list(list(registry.sources.values()))
     keys = st.multiselect(
@@ -38,6 +41,30 @@ def offer() -> None:
         chosen = registry.choose(keys)
         _plan(chosen)
         _start(f"Download {', '.join(keys)}", chosen, _fetch(chosen))
+
+
+def _offer_recipes() -> None:
+    from llmpert.recipes import needed, recipes
+
+    for recipe in recipes().values():
+        with st.container(border=True):
+            st.subheader(recipe.name)
+            st.markdown(f"{recipe.what}.")
+            st.caption(recipe.citation)
+            way = st.segmented_control(
+                "Made from",
+                list(recipe.ways),
+                default=None,
+                key=f"way-{recipe.name}",
+                format_func=lambda way: WAYS.get(way, way),
+                help="Choose to see what would be fetched.",
+            )
+            if way is None:
+                continue
+            name = st.text_input("Name of the data set", recipe.name, key=f"name-{recipe.name}")
+            chosen = needed(recipe, way)
+            _plan(chosen)
+            _start(f"Prepare {recipe.name}", chosen, _prepare(recipe.name, way, name))
 
 
 def _list(every: Sequence[Source]) -> None:
@@ -96,16 +123,36 @@ def _fetch(chosen: Sequence[Source]) -> Work:
     return work
 
 
+def _prepare(recipe: str, way: str, name: str) -> Work:
+    def work(progress: Progress, say: Say) -> str:
+        from llmpert.recipes import needed, prepare, recipes
+
+        folder, known = sources.downloads(), recipes()[recipe]
+        sources.download(needed(known, way), folder, progress, say)
+        prepare(known, way, name, folder, progress, say)
+        return name
+
+    return work
+
+
 def show_job() -> None:
-    """The job of this server; it redraws itself while it runs."""
+    """The job of this server; while it runs, it redraws itself."""
     job = jobs().latest
-    if job is not None:
-        st.fragment(_panel, run_every=1.0 if job.state == "running" else None)(job, job.state)
+    if job is None:
+        return
+    if job.state == "running":
+        st.fragment(_watch, run_every=1.0)(job)
+    else:
+        _panel(job)
 
 
-def _panel(job: Job, known: str) -> None:
-    if job.state != known:
+def _watch(job: Job) -> None:
+    if job.state != "running":
         st.rerun()  # the rest of the page says what is here
+    _panel(job)
+
+
+def _panel(job: Job) -> None:
     with st.container(border=True):
         st.markdown(f"**{job.name}**")
         if job.state == "running":

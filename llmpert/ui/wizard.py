@@ -37,7 +37,6 @@ class Parts:
 
 def wizard() -> None:
     """Ask for files, say what they were understood to be, and make a data set of them."""
-    _outcome()
     st.markdown(
         "You need a **screen** (how expression changed after each knockdown) and an **embedding**"
         " (numbers for each gene). Nothing is used before you have seen how your files were"
@@ -260,12 +259,13 @@ def _use(parts: Parts) -> None:
         help=f"Only you see them, and whoever you give the address. They are removed after"
         f" {visitors.DAYS} days without use.",
     )
-    if not is_operator():
+    if is_operator():
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name of a data set for everybody", key="own-name").strip()
+            st.button("Save for everybody", on_click=_save, args=(name, parts))
+    else:
         st.caption(f"Saving data for everybody: {ON_THE_COMMAND_LINE}")
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name of a data set for everybody", key="own-name").strip()
-        st.button("Save for everybody", on_click=_save, args=(name, parts))
+    _outcome()
 
 
 def _make(parts: Parts) -> None:

@@ -1,16 +1,19 @@
 """The Data page without a browser: uploads understood, used, and seen by their owner alone."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import small
+from faulty import Faulty, answers, md5
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
+from llmpert import datasets, recipes
 from llmpert.kept import is_visitors
 from llmpert.storage import home
+from llmpert.ui.jobs import jobs
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
@@ -185,3 +188,82 @@ def test_a_damaged_data_set_is_told_where_it_is_listed():
     assert not app.exception
     (sentence,) = [error.value for error in app.error]
     assert "LineA.h5ad: expected a screen written by llmpert" in sentence
+
+
+@pytest.fixture
+def public(monkeypatch, tmp_path):
+    """A list of two public files, one of them here, on a server that gives what is asked for."""
+    screen = tmp_path / "screen.h5ad"
+    small.screen("LineA").save(screen)
+    with Faulty(screen.read_bytes()) as server:
+        registry = tmp_path / "sources.toml"
+        registry.write_text(
+            '[publications.paper]\nlicence = "CC BY 4.0"\ncitation = "Somebody 2024"\n'
+            '[sources.k562]\nwhat = "K562, a screen"\npublication = "paper"\n'
+            f'kind = "raw bulk screen"\nline = "K562"\nurl = "{server.url}"\n'
+            f'file = "k562.h5ad"\nsize = {len(server.content)}\nmd5 = "{md5(server.content)}"\n'
+        )
+        monkeypatch.setenv("LLMPERT_SOURCES", str(registry))
+        monkeypatch.setenv("no_proxy", "*")
+        yield server
+    jobs().latest = None
+
+
+def finished() -> str:
+    for _ in range(500):
+        if not jobs().busy:
+            return jobs().latest.state
+        time.sleep(0.02)
+    raise AssertionError("it took too long")
+
+
+def test_a_file_is_downloaded_after_it_was_said_what_it_takes(public):
+    app = open_page()
+    app.multiselect(key="files").select("k562").run()
+    text = shown(app)
+    assert f"from `{public.url}`" in text
+    assert "CC BY 4.0" in text
+    assert "Somebody 2024" in text
+    assert str(home() / "downloads") in text
+    assert not public.requests
+    next(one for one in app.button if one.label.startswith("Download")).click().run()
+    assert finished() == "finished"
+    app.run()
+    assert "Done." in shown(app)
+    # It can be used at once.
+    app.multiselect(key="own-screen-downloaded").select("k562: K562, a screen").run()
+    assert "**40** knockdowns × **30** measured genes" in shown(app)
+
+
+def test_a_recipe_is_downloaded_and_prepared(public, monkeypatch):
+    recipe = recipes.Recipe("paper", "The setting", "Somebody 2024", {"bulk": ("k562",)})
+    made = []
+
+    def prepare(recipe, way, name, folder, progress, say):
+        assert (folder / "k562.h5ad").read_bytes() == public.content
+        made.append((recipe.name, way))
+        return datasets.add(name, [small.screen("K562")], [small.embedding()])
+
+    monkeypatch.setattr(recipes, "recipes", lambda: {"paper": recipe})
+    monkeypatch.setattr(recipes, "prepare", prepare)
+    app = open_page()
+    app.button_group(key="way-paper").set_value("bulk").run()
+    app.text_input(key="name-paper").input("ours").run()
+    app.button(key="start-Prepare paper").click().run()
+    assert finished() == "finished"
+    assert made == [("paper", "bulk")]
+    app.run()
+    button(app, "Open ours").click().run()
+    assert app.selectbox(key="data").value == "ours"
+
+
+def test_a_download_that_fails_is_told_and_can_go_on(public):
+    public.faults.append(answers(404))
+    app = open_page()
+    app.multiselect(key="files").select("k562").run()
+    next(one for one in app.button if one.label.startswith("Download")).click().run()
+    assert finished() == "failed"
+    app.run()
+    assert "refuses it (404" in app.error[0].value
+    button(app, "Continue").click().run()
+    assert finished() == "finished"
