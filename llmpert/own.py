@@ -17,6 +17,7 @@ from llmpert.embeddings import Embedding, load_embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.embeddings.stored import is_stored
 from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Settings
 from llmpert.gene_sets import GeneSets
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations, read_screen
@@ -25,6 +26,8 @@ from llmpert.simulation import INVENTED
 
 PERTURBATIONS = 5_000
 """Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
+FEWEST = Settings().folds
+"""Fewest perturbations that pages work on: cross-validation takes one a fold."""
 VALUES = 50_000_000
 """Most numbers of an uploaded screen or embedding: 200 MB in memory."""
 
@@ -163,7 +166,15 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
     screen = common_perturbations(*screens)[0]
     together = [[embedding] for embedding in embeddings]
     found = [_covered(screen, part) for part in together]
-    return [*found, _covered(screen, list(embeddings))] if len(embeddings) > 1 else found
+    if len(embeddings) > 1:
+        found.append(_covered(screen, list(embeddings)))
+    if not found[-1].refusal and found[-1].found < FEWEST:
+        refusal = (
+            f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
+            f" on each in turn, found {found[-1].found}."
+        )
+        found[-1] = replace(found[-1], refusal=refusal)
+    return found
 
 
 def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:

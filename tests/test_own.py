@@ -102,6 +102,13 @@ def test_what_shares_nothing_is_refused_in_words():
     assert "at least 2 are needed" in found.refusal
 
 
+@pytest.mark.parametrize("count", [4, 5])
+def test_too_few_to_test_models_on_are_refused(count):
+    (found,) = own.coverage([small.screen(perturbations=count)], [small.embedding()])
+    assert found.found == count
+    assert bool(found.refusal) == (count < 5)
+
+
 @pytest.mark.parametrize(
     ("screens", "embeddings", "words"),
     [

@@ -64,7 +64,8 @@ def _offer_recipes() -> None:
             name = st.text_input("Name of the data set", recipe.name, key=f"name-{recipe.name}")
             chosen = needed(recipe, way)
             _plan(chosen)
-            _start(f"Prepare {recipe.name}", chosen, _prepare(recipe.name, way, name))
+            work = _prepare(recipe.name, way, name)
+            _start(f"Prepare {recipe.name}", chosen, work, " and prepare it")
 
 
 def _list(every: Sequence[Source]) -> None:
@@ -101,10 +102,10 @@ def _plan(chosen: Sequence[Source]) -> None:
     )
 
 
-def _start(name: str, chosen: Sequence[Source], work: Work) -> None:
+def _start(name: str, chosen: Sequence[Source], work: Work, then: str = "") -> None:
     missing = sources.missing_bytes(chosen, sources.downloads())
     st.button(
-        f"Download {readable(missing)}" if missing else "Check the files, and go on",
+        (f"Download {readable(missing)}" if missing else "Check the files") + then,
         key=f"start-{name}",
         type="primary",
         icon=":material/download:",

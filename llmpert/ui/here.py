@@ -93,13 +93,21 @@ def _lines(found: Holdings) -> Iterable[str]:
     for screen in found.screens:
         yield (
             f"**{screen.name}**: {screen.rows:,} knockdowns × {screen.columns:,} measured genes"
-            f" ({screen.unit})"
+            f" ({screen.unit}){_origin(screen)}"
         )
     for embedding in found.embeddings:
         yield (
             f"embedding **{embedding.name}**: {embedding.rows:,} genes ×"
-            f" {embedding.columns:,} numbers"
+            f" {embedding.columns:,} numbers{_origin(embedding)}"
         )
+
+
+def _origin(part: Part) -> str:
+    """Source, licence and day of download, as far as they are known."""
+    facts = _facts(part)
+    day = facts["Downloaded"]
+    said = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
+    return "".join(f"; {words}" for words in said if words)
 
 
 def _facts(part: Part) -> dict[str, str]:
@@ -108,7 +116,7 @@ def _facts(part: Part) -> dict[str, str]:
     return {
         "What": part.name,
         "Source": str(told.get("source", "")),
-        "Licence": str(download.get("licence") or told.get("licence") or "not stated"),
+        "Licence": str(download.get("licence") or told.get("licence") or ""),
         "Downloaded": str(download.get("date", ""))[:10],
         "From": str(download.get("url", "")),
         "MD5": str(download.get("md5", "")),

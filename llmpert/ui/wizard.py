@@ -256,8 +256,10 @@ def _use(parts: Parts) -> None:
         type="primary",
         on_click=_make,
         args=(parts,),
-        help=f"Only you see them, and whoever you give the address. They are removed after"
-        f" {visitors.DAYS} days without use.",
+    )
+    st.caption(
+        "Only you see them, and whoever you give the address. They are removed after"
+        f" {visitors.DAYS} days without use."
     )
     if is_operator():
         with st.container(horizontal=True, vertical_alignment="bottom"):
