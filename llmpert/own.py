@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
 
 from llmpert import visitors
-from llmpert.embeddings import Embedding, load_embedding, read_embedding
+from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
-from llmpert.embeddings.stored import is_stored
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.gene_sets import GeneSets
@@ -24,6 +22,10 @@ from llmpert.screens import Screen, common_perturbations, read_screen
 from llmpert.screens.files import line_in_name
 from llmpert.simulation import INVENTED
 
+UNNAMED = "unnamed"
+"""The cell line of a screen that nothing says the line of."""
+LINES = ("uns/llmpert/line", "uns/line", "uns/cell_line")
+"""Where AnnData files state it."""
 PERTURBATIONS = 5_000
 """Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
 FEWEST = Settings().folds
@@ -82,7 +84,7 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
 def read_own_screen(file: File) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
-    Its line is "" where neither says one. Invented genes are recognised as a simulation's.
+    Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
 
     Raises
     ------
@@ -91,15 +93,15 @@ def read_own_screen(file: File) -> Screen:
     """
     line = _line(file)
     with _called(file):
-        screen = read_screen(file.path, line=line or "unnamed")
+        screen = read_screen(file.path, line=line)
     provenance = _renamed(screen.provenance, file)
     if all(str(name).startswith(INVENTED) for name in screen.perturbations):
         provenance["simulated"] = True
-    return replace(screen, line=line, provenance=provenance)
+    return replace(screen, provenance=provenance)
 
 
 def read_own_embedding(file: File) -> Embedding:
-    """Read an embedding (`read_embedding`), called what the file says or its format suggests.
+    """Read an embedding (`read_embedding`), called after its format or its file.
 
     Raises
     ------
@@ -107,10 +109,7 @@ def read_own_embedding(file: File) -> Embedding:
         As `read_embedding`; it speaks of the file by its owner's name.
     """
     with _called(file):
-        if is_stored(file.path):
-            embedding = load_embedding(file.path)
-        else:
-            embedding = read_embedding(file.path, _source(file.name))
+        embedding = read_embedding(file.path, _source(file.name))
     return replace(embedding, provenance=_renamed(embedding.provenance, file))
 
 
@@ -228,23 +227,42 @@ def _ending(name: str, endings: Sequence[str]) -> str:
 
 
 def _line(file: File) -> str:
-    """The cell line that a file states, or that its name begins with; "" where it does not."""
-    if h5py.is_hdf5(file.path):
-        try:
-            with h5py.File(file.path) as content:
-                places = ("uns/llmpert/line", "uns/line", "uns/cell_line")
-                said = [anndata.io.read_elem(content[at]) for at in places if at in content]
-        except Exception:  # nearly any on a damaged file, which the reader tells
-            said = []
-        if said and str(said[0]).strip():
-            return str(said[0])
+    """The cell line that a file states, or that its name begins with."""
+    if h5py.is_hdf5(file.path) and (stated := _stated(file.path)):
+        return stated
     known = re.search("K562|RPE1", file.name, re.IGNORECASE)
     if known:
         return known.group().upper()
     try:
         return line_in_name(Path(file.name))
     except InputError:
-        return ""
+        return UNNAMED
+
+
+def _stated(path: Path) -> str:
+    """The text at the first of `LINES` in an HDF5 file; "" where there is none."""
+    try:
+        with h5py.File(path) as file:
+            for place in LINES:
+                part = _within(file, place)
+                if isinstance(part, h5py.Dataset) and part.shape == ():
+                    return str(part.asstr()[()]).strip()
+    except Exception:  # nearly any on a damaged file, which its reader tells
+        pass
+    return ""
+
+
+def _within(file: h5py.File, place: str) -> h5py.Group | h5py.Dataset | None:
+    """What is at a place in this very file: links, also to other files, are not followed."""
+    part = file
+    for name in place.split("/"):
+        inside = isinstance(part, h5py.Group)
+        if not inside or not isinstance(part.get(name, getlink=True), h5py.HardLink):
+            return None
+        part = part[name]
+    if isinstance(part, h5py.Dataset) and (part.is_virtual or part.external):
+        return None
+    return part
 
 
 def _source(name: str) -> str:

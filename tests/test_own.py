@@ -2,6 +2,7 @@
 
 import gzip
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from llmpert import own
 from llmpert.datasets import simulated_dataset
-from llmpert.embeddings import save_embedding
 from llmpert.errors import InputError
 from llmpert.examples import example_files
 from llmpert.screens.files import FORMATS
@@ -48,7 +48,18 @@ def test_a_line_that_the_file_states_counts_more_than_its_name(tmp_path):
 
 
 def test_a_line_that_nothing_states_is_left_open():
-    assert read(as_csv(small.screen()), "_.csv").line == ""
+    assert read(as_csv(small.screen()), "_.csv").line == own.UNNAMED
+
+
+def test_a_line_is_not_looked_up_in_other_files(tmp_path):
+    small.screen("Secret").save(tmp_path / "secret.h5ad")
+    small.screen("Mine").save(tmp_path / "x.h5ad")
+    with h5py.File(tmp_path / "x.h5ad", "a") as file:
+        del file["uns/llmpert/line"]
+        secret = h5py.ExternalLink(str(tmp_path / "secret.h5ad"), "uns/llmpert/line")
+        file["uns/llmpert/line"] = secret
+        file["uns/line"] = h5py.SoftLink("/uns/llmpert/line")
+    assert own._line(own.File(tmp_path / "x.h5ad", "k562_x.h5ad")) == "K562"
 
 
 def test_errors_name_the_file_as_its_owner_does():
@@ -68,9 +79,7 @@ def test_a_files_name_never_becomes_a_path(name, ending):
         assert file.path.parent.parent == home() / "visitors"
 
 
-def test_embeddings_are_called_what_they_say_or_are(tmp_path):
-    save_embedding(small.embedding("mine"), tmp_path / "x.parquet")
-    assert own.read_own_embedding(own.File(tmp_path / "x.parquet", "y.parquet")).name == "mine"
+def test_embeddings_are_called_after_their_file(tmp_path):
     vectors = small.embedding()
     frame = pd.DataFrame(vectors.vectors, index=vectors.genes)
     frame.to_csv(tmp_path / "x.csv")

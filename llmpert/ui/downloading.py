@@ -11,6 +11,7 @@ from llmpert.sources import Source, readable
 from llmpert.ui import controls
 from llmpert.ui.jobs import Job, Progress, Say, Work, jobs
 from llmpert.ui.operator import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.verbatim import verbatim
 
 WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
 
@@ -155,7 +156,7 @@ def _watch(job: Job) -> None:
 
 def _panel(job: Job) -> None:
     with st.container(border=True):
-        st.markdown(f"**{job.name}**")
+        st.markdown(f"**{verbatim(job.name)}**")
         if job.state == "running":
             _running(job)
         elif job.state == "finished":
@@ -171,7 +172,7 @@ def _panel(job: Job) -> None:
                 st.markdown("Choose the files under *Use your own*.")
         else:
             if job.state == "failed":
-                st.error(job.sentences[-1], icon=":material/error:")
+                st.error(verbatim(job.sentences[-1]), icon=":material/error:")
             else:
                 st.info("Stopped. What has come is kept.", icon=":material/pause:")
             st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")
@@ -183,9 +184,9 @@ def _running(job: Job) -> None:
         st.progress(0.0, text="Starting …")
     else:
         share, words = progress
-        st.progress(share, text=words)
+        st.progress(share, text=verbatim(words))
     for sentence in list(job.sentences)[-3:]:
-        st.caption(sentence)
+        st.caption(verbatim(sentence))
     st.button(
         "Stopping …" if job.stopping else "Stop",
         on_click=job.stop,

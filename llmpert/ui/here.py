@@ -14,6 +14,7 @@ from llmpert.sources import readable
 from llmpert.ui import controls
 from llmpert.ui import data as shared
 from llmpert.ui.operator import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.verbatim import verbatim
 
 
 def held(name: str) -> Holdings:
@@ -46,7 +47,7 @@ def list_all(shown: Dataset) -> None:
                 _one(name, shown)
             except InputError as problem:
                 st.subheader(name)
-                st.error(str(problem), icon=":material/error:")
+                st.error(verbatim(str(problem)), icon=":material/error:")
                 _remove(name)
     if not is_operator():
         st.caption(f"Removing data sets: {ON_THE_COMMAND_LINE}")
@@ -57,9 +58,9 @@ def _one(name: str, shown: Dataset) -> None:
     st.subheader(_title(name))
     st.markdown("\n".join(f"- {line}" for line in _lines(found)))
     for sentence in found.unreadable:
-        st.error(sentence, icon=":material/error:")
+        st.error(verbatim(sentence), icon=":material/error:")
     if found.changed is not None:
-        others = f" Also: {', '.join(found.others)}." if found.others else ""
+        others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
         st.caption(f"Added {found.changed:%Y-%m-%d}, {readable(found.size)} on disk.{others}")
     with st.container(horizontal=True):
         if name == shown.name:
@@ -92,12 +93,12 @@ def _title(name: str) -> str:
 def _lines(found: Holdings) -> Iterable[str]:
     for screen in found.screens:
         yield (
-            f"**{screen.name}**: {screen.rows:,} knockdowns × {screen.columns:,} measured genes"
-            f" ({screen.unit}){_origin(screen)}"
+            f"**{verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,} measured"
+            f" genes ({verbatim(screen.unit)}){_origin(screen)}"
         )
     for embedding in found.embeddings:
         yield (
-            f"embedding **{embedding.name}**: {embedding.rows:,} genes ×"
+            f"embedding **{verbatim(embedding.name)}**: {embedding.rows:,} genes ×"
             f" {embedding.columns:,} numbers{_origin(embedding)}"
         )
 
@@ -107,7 +108,7 @@ def _origin(part: Part) -> str:
     facts = _facts(part)
     day = facts["Downloaded"]
     said = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
-    return "".join(f"; {words}" for words in said if words)
+    return "".join(f"; {verbatim(words)}" for words in said if words)
 
 
 def _facts(part: Part) -> dict[str, str]:
@@ -138,4 +139,4 @@ def _removed(name: str) -> None:
     try:
         datasets.remove(name)
     except InputError as problem:
-        st.toast(str(problem))
+        st.toast(verbatim(str(problem)))

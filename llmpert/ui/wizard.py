@@ -20,6 +20,7 @@ from llmpert.ui import brought, controls, here
 from llmpert.ui import data as shared
 from llmpert.ui.brought import Brought
 from llmpert.ui.operator import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.verbatim import verbatim
 
 T = TypeVar("T")
 
@@ -114,11 +115,11 @@ def _add(
 ) -> None:
     """Add what a file holds, or say why it cannot be used."""
     with st.container(border=True):
-        st.markdown(f"**{file.name}**")
+        st.markdown(f"**{verbatim(file.name)}**")
         try:
             part = understand(file)
         except InputError as problem:
-            st.error(str(problem), icon=":material/error:")
+            st.error(verbatim(str(problem)), icon=":material/error:")
             part = None
         if part is None:
             parts.complete = False
@@ -131,7 +132,7 @@ def _screen(file: Brought) -> Screen | None:
     first, second = st.columns(2)
     line = first.text_input(
         "Cell line",
-        screen.line,
+        "" if screen.line == own.UNNAMED else screen.line,
         key=f"line-{file.identity}",
         help="Which cells these are. Understood from the file or its name.",
     ).strip()
@@ -183,7 +184,7 @@ def _gene_sets(file: Brought) -> GeneSets:
 def _notes(part: Screen | Embedding) -> None:
     notes = part.provenance.get("notes", [])
     if notes:
-        st.markdown("\n".join(f"- {note}" for note in notes))
+        st.markdown("\n".join(f"- {verbatim(str(note))}" for note in notes))
 
 
 def _embeddings_here(parts: Parts) -> None:
@@ -217,7 +218,7 @@ def _together(parts: Parts) -> None:
     try:
         found = own.coverage(parts.screens, parts.embeddings)
     except InputError as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(verbatim(str(problem)), icon=":material/error:")
         return
     total = found[0].total
     if len(parts.screens) > 1:
@@ -236,9 +237,9 @@ def _together(parts: Parts) -> None:
     )
     for one in found:
         if one.refusal:
-            st.error(one.refusal, icon=":material/error:")
+            st.error(verbatim(one.refusal), icon=":material/error:")
         elif one.left_out and (len(found) == 1 or one is not found[-1]):
-            with st.expander(f"{len(one.left_out):,} without {one.embedding}: why?"):
+            with st.expander(f"{len(one.left_out):,} without {verbatim(one.embedding)}: why?"):
                 st.dataframe(
                     [{"Knockdown": name, "Why": why} for name, why in one.left_out.items()],
                     hide_index=True,
@@ -301,7 +302,7 @@ def _outcome() -> None:
     """What the last click came to."""
     name, refusal = st.session_state.get("own-outcome", ("", ""))
     if refusal:
-        st.error(refusal, icon=":material/error:")
+        st.error(verbatim(refusal), icon=":material/error:")
         del st.session_state["own-outcome"]
     elif name and name == st.session_state.get("data"):
         st.success(
