@@ -133,7 +133,7 @@ def _run(job: Job) -> None:
         job.sentences.append(str(problem))
         job.state = "failed"
     except Exception:
-        logging.getLogger(__name__).exception("%s failed", job.name)
+        logging.getLogger(__name__).exception("job failed")
         job.sentences.append("Something went wrong that the program did not expect: see its log.")
         job.state = "failed"
 
