@@ -36,8 +36,13 @@ def heading(title: str, question: str, data: Dataset) -> None:
     if data.simulated:
         st.warning(
             "**Simulated data.** Genes, cell lines and numbers here are invented; they show how the"
-            " program works, not biology. Import real screens to replace them (see *Start*).",
+            " program works, not biology.",
             icon=":material/science:",
+        )
+        st.page_link(
+            "pages/data.py",
+            label="Use real screens: your own, or public ones",
+            icon=":material/database:",
         )
     stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
     if stand_ins:

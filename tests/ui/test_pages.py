@@ -106,3 +106,12 @@ def test_nonsense_in_the_address_does_no_harm(app):
     app.switch_page("pages/model_classes.py").run()
     assert not app.exception
     assert not app.error
+
+
+def test_simulated_data_say_so_and_lead_to_real_ones():
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params["data"] = "simulated"
+    app.run()
+    assert app.warning[0].value.startswith("**Simulated data.**")
+    links = [link.proto.label for link in app.get("page_link")]
+    assert "Use real screens: your own, or public ones" in links
