@@ -64,6 +64,10 @@ def open_data(page, visit):
         visit("data")
         page.get_by_text("Choose a screen to go on.").wait_for(timeout=60_000)
         page.wait_for_selector(DONE, timeout=60_000)
+        # While scripts of tables arrive, the browser makes some controls anew; what a test does
+        # with the old ones within that moment is lost.
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)
 
     return open_page
 
@@ -127,9 +131,10 @@ def test_a_wrong_file_is_told_in_a_sentence(page, open_data, files):
 def begin(page, open_data, key: str) -> None:
     open_data()
     page.get_by_role("tab", name="Download public data").click()
-    page.get_by_test_id("stMultiSelect").filter(has_text="Files to download").locator(
-        "input"
-    ).click()
+    box = page.get_by_test_id("stMultiSelect").filter(has_text="Files to download")
+    # The table above it is laid out when its tab is first seen, and pushes it down.
+    page.wait_for_timeout(1000)
+    box.locator("input").press_sequentially(key)
     page.get_by_role("option", name=key).click()
     page.keyboard.press("Escape")
     # The first click shows what would come; only the second one fetches it.
