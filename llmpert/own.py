@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
+from llmpert.files.hdf5 import contents, open_hdf5
 from llmpert.gene_sets import GeneSets
 from llmpert.problem import Problem
 from llmpert.screens import Screen, common_perturbations, read_screen
@@ -241,28 +242,13 @@ def _line(file: File) -> str:
 
 def _stated(path: Path) -> str:
     """The text at the first of `LINES` in an HDF5 file; "" where there is none."""
-    try:
-        with h5py.File(path) as file:
-            for place in LINES:
-                part = _within(file, place)
-                if isinstance(part, h5py.Dataset) and part.shape == ():
-                    return str(part.asstr()[()]).strip()
-    except Exception:  # nearly any on a damaged file, which its reader tells
-        pass
+    for place in LINES:
+        # Nearly any exception on a damaged file, which its reader tells.
+        with suppress(Exception), open_hdf5(path) as file:
+            ((_, part),) = contents(file, path, [place])
+            if isinstance(part, h5py.Dataset) and part.shape == ():
+                return str(part.asstr()[()]).strip()
     return ""
-
-
-def _within(file: h5py.File, place: str) -> h5py.Group | h5py.Dataset | None:
-    """What is at a place in this very file: links, also to other files, are not followed."""
-    part = file
-    for name in place.split("/"):
-        inside = isinstance(part, h5py.Group)
-        if not inside or not isinstance(part.get(name, getlink=True), h5py.HardLink):
-            return None
-        part = part[name]
-    if isinstance(part, h5py.Dataset) and (part.is_virtual or part.external):
-        return None
-    return part
 
 
 def _source(name: str) -> str:

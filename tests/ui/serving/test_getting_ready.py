@@ -82,7 +82,7 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
 
 
 def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplog):
-    screen = own_home / "datasets" / "mine" / "screens" / "LineA.h5ad"
+    (screen,) = (own_home / "datasets" / "mine").rglob("LineA.h5ad")
     screen.write_bytes(b"damaged")
     st.cache_resource.clear()
     start_and_stop()
