@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from llmpert import visitors
+from llmpert import singlecell, visitors
 from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.errors import InputError
@@ -33,6 +33,8 @@ FEWEST = Settings().folds
 """Fewest perturbations that pages work on: cross-validation takes one a fold."""
 VALUES = 50_000_000
 """Most numbers of an uploaded screen or embedding: 200 MB in memory."""
+CELLS_X_GENES = 1_000_000_000
+"""Most numbers of an uploaded file of single cells, some seconds of work, however well packed."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +84,29 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
         yield File(path, name)
 
 
-def read_own_screen(file: File) -> Screen:
+def read_own_screen(file: File, most: int | None = None) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
+    A file of single cells is turned into one (`llmpert.singlecell`).
+
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
+
+    Parameters
+    ----------
+    most:
+        Cells x genes that a file of single cells may have; by default any number.
 
     Raises
     ------
     InputError
-        As `read_screen`; it speaks of the file by its owner's name.
+        As `read_screen` and `llmpert.singlecell.plan`; it speaks of the file by its owner's name.
     """
     line = _line(file)
     with _called(file):
-        screen = read_screen(file.path, line=line)
+        if file.path.suffix == ".h5ad" and singlecell.holds_cells(file.path):
+            screen = _of_cells(file, line, most)
+        else:
+            screen = read_screen(file.path, line=line)
     provenance = _renamed(screen.provenance, file)
     if all(str(name).startswith(INVENTED) for name in screen.perturbations):
         provenance["simulated"] = True
@@ -124,6 +136,17 @@ def read_own_gene_sets(file: File) -> GeneSets:
     """
     with _called(file):
         return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
+
+
+def _of_cells(file: File, line: str, most: int | None) -> Screen:
+    plan = singlecell.plan(file.path, line)
+    size = len(plan.job.group) * plan.job.genes
+    if most is not None and size > most:
+        raise InputError.of_file(
+            file.path, f"at most {most:,} cells x genes in an upload", f"{size:,}"
+        )
+    # Finished parts of an upload go where it goes, and with it.
+    return singlecell.prepare(plan, work=None if most is None else file.path.parent)
 
 
 def check_upload(part: Screen | Embedding, name: str) -> None:

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import small
+from cells import TARGETS, single_cells, written
 from hypothesis import given
 from hypothesis import strategies as st
+from screens.replogle_files import small_bulk, write_bulk
 
 from llmpert import own
 from llmpert.datasets import simulated_dataset
 from llmpert.errors import InputError
 from llmpert.examples import example_files
 from llmpert.screens.files import FORMATS
+from llmpert.singlecell import holds_cells
 from llmpert.storage import home
 
 
@@ -161,3 +164,26 @@ def test_examples_are_read_and_stay_marked_as_simulated(tmp_path):
     assert found.found == found.total == 120
     sets = own.read_own_gene_sets(files["Simulated_modules.gmt"])
     assert sets.within(screen.perturbations).members
+
+
+def test_single_cells_become_a_screen(tmp_path):
+    path = written(tmp_path / "upload.h5ad", single_cells(), as_sparse=True)
+    screen = own.read_own_screen(own.File(path, "rpe1_cells.h5ad"))
+    assert (screen.line, list(screen.perturbations)) == ("RPE1", list(TARGETS))
+    assert screen.layers["t"].shape == screen.response.shape
+    assert screen.provenance["file"] == "rpe1_cells.h5ad"
+    with own.copied(path.read_bytes(), "rpe1_cells.h5ad", FORMATS) as file:
+        upload = own.read_own_screen(file, own.CELLS_X_GENES)
+    assert upload.fingerprint == screen.fingerprint
+    assert not [left for left in home().rglob("*") if left.is_file()]
+    said = r"rpe1_cells\.h5ad: expected at most 11,999 cells x genes"
+    with pytest.raises(InputError, match=said):
+        own.read_own_screen(own.File(path, "rpe1_cells.h5ad"), 11_999)
+
+
+def test_screens_and_bulk_files_are_not_taken_for_single_cells(tmp_path):
+    small.screen().save(tmp_path / "screen.h5ad")
+    write_bulk(tmp_path / "bulk.h5ad", small_bulk("raw"))
+    (tmp_path / "text.h5ad").write_text("no HDF5")
+    for name in ("screen", "bulk", "text", "missing"):
+        assert not holds_cells(tmp_path / f"{name}.h5ad")

@@ -1,6 +1,7 @@
 """Which column says what in a file of single cells."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from llmpert.errors import InputError
 from llmpert.files import some
 from llmpert.screens.files import line_in_name
 from llmpert.screens.names import is_control
-from llmpert.singlecell.file import CellFile
+from llmpert.singlecell.file import CellFile, open_cells
 
 TARGETS = (
     "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
@@ -83,6 +84,19 @@ def layout_of(
         symbols=next((column for column in SYMBOLS if column in cells.var), None),
         counts=_counts(cells) if counts is None else counts,
     )
+
+
+def holds_cells(path: str | Path) -> bool:
+    """Whether an `.h5ad` file has single cells as rows: some are controls, and most targets repeat.
+
+    Rows of screens and of bulk files go by the names of their targets, and have none in a column.
+    """
+    try:
+        with open_cells(path) as cells:
+            column, _ = _target(cells, None, None)
+            return 2 * cells.obs[column].nunique() < cells.shape[0]
+    except InputError:
+        return False
 
 
 def _target(

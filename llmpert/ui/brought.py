@@ -86,7 +86,6 @@ def screen_of(file: Brought, line: str | None = None, unit: str | None = None) -
     InputError
         It cannot be used.
     """
-    # Differences to control and bulk files; files of single cells are to be prepared before this.
     return _screen(file.identity, line, unit, file)
 
 
@@ -96,7 +95,7 @@ def _screen(identity: str, line: str | None, unit: str | None, _file: Brought) -
         screen = _screen(identity, None, None, _file)
         return replace(screen, line=line or screen.line, unit=unit or screen.unit)
     with _file.opened(SCREENS) as file:
-        screen = own.read_own_screen(file)
+        screen = own.read_own_screen(file, own.CELLS_X_GENES if _file.uploaded else None)
     if _file.uploaded:
         own.check_upload(screen, _file.name)
     return screen

@@ -41,7 +41,9 @@ def wizard() -> None:
     st.markdown(
         "A row for each knocked-down gene, a column for each measured gene, each number the"
         " **difference to control** (such as Δ log expression or a z-score). One file a cell line."
-        " Bulk files of Replogle et al. 2022 are understood as published."
+        " Bulk files of Replogle et al. 2022 are understood as published. A file of single cells"
+        " (`.h5ad`; a column of `obs` names each cell's knocked-down gene and the controls) is"
+        " turned into a screen."
     )
     for file in brought.choose_files(
         "Screen", brought.SCREENS, "own-screen", _downloaded("screen")
@@ -172,7 +174,7 @@ def _gene_sets(file: Brought) -> GeneSets:
 
 
 def _notes(part: Screen | Embedding) -> None:
-    notes = part.provenance.get("notes", [])
+    notes = [*part.provenance.get("steps", []), *part.provenance.get("notes", [])]
     if notes:
         st.markdown("\n".join(f"- {verbatim(str(note))}" for note in notes))
 
