@@ -128,7 +128,7 @@ def prepare(
     folder:
         Where the files are (`llmpert.sources.download`).
     progress:
-        Called with a file's name, how far it is, and the whole.
+        Called with a file's name, the bytes of it that were worked through, and the whole.
     say:
         Called with sentences about what is done.
     run:
@@ -240,8 +240,12 @@ def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
 
     with suppress(InputError):  # it is not there, or not as it was written
         return Screen.load(file.finished)
-    plan = singlecell.plan(path, line)
-    screen = singlecell.prepare(plan, run, lambda done, total: progress(path.name, done, total))
+    size = path.stat().st_size
+
+    def bytes_worked_through(done: int, total: int) -> None:
+        progress(path.name, size * done // total, size)
+
+    screen = singlecell.prepare(singlecell.plan(path, line), run, bytes_worked_through)
     screen.save(file.finished)
     return screen
 

@@ -75,16 +75,9 @@ def agreed(question: str) -> bool:
 
 
 class Bars:
-    """A progress bar on standard error, with speed and time left, for one file after another.
+    """A progress bar on standard error, with speed and time left, for one file after another."""
 
-    Parameters
-    ----------
-    unit:
-        Of what is counted.
-    """
-
-    def __init__(self, unit: str = "B") -> None:
-        self._unit = unit
+    def __init__(self) -> None:
         self._bar: tqdm | None = None
         self._file = ""
 
@@ -103,7 +96,7 @@ class Bars:
             self._file = file
             # What an earlier run brought counts for the length, not for the speed.
             self._bar = tqdm(
-                desc=file, total=total, initial=done, unit=self._unit, unit_scale=True,
+                desc=file, total=total, initial=done, unit="B", unit_scale=True,
                 dynamic_ncols=True, mininterval=0.5,
             )  # fmt: skip
         self._bar.update(done - self._bar.n)

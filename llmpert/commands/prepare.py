@@ -60,7 +60,7 @@ def prepare(
     cells = any(source.kind == "single cells" for source in needed)
     if processes is None:
         processes = min(4, os.cpu_count() or 1) if cells and scheduler is None else 1
-    with workers(processes, scheduler) as run, Bars(unit="") as bars:
+    with workers(processes, scheduler) as run, Bars() as bars:
         kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say, run)
     for line in understood.recorded(datasets.record(name) or {}):
         click.echo(line)
