@@ -97,26 +97,31 @@ def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
 def _check(client: Any, scheduler: str) -> None:
     """The workers are there and do what this process would do."""
     if not client.scheduler_info(n_workers=-1)["workers"]:
+        raise InputError(f"The Dask scheduler at {scheduler} has no workers. {_start(scheduler)}")
+    try:
+        found = client.run(_version)
+    except Exception as problem:  # whatever Python raises there when a module is missing
         raise InputError(
-            f"The Dask scheduler at {scheduler} has no workers: start some with `dask worker"
-            f" {scheduler} --nthreads 1` in the folder that holds llmpert."
-        )
-    found = client.run(_version)
+            f"The Dask workers of {scheduler} cannot load llmpert. {_start(scheduler)}"
+        ) from problem
     others = {address: version for address, version in found.items() if version != __version__}
     if others:
         address, version = next(iter(others.items()))
         raise InputError(
-            f"Expected llmpert {__version__} on all Dask workers, found"
-            f" {version or 'none'} on {len(others)} of them, such as {address}."
+            f"Expected llmpert {__version__} on all Dask workers, found {version} on"
+            f" {len(others)} of them, such as {address}."
         )
 
 
-def _version() -> str | None:
-    try:
-        from llmpert import __version__ as version
-    except ImportError:
-        return None
-    return version
+def _start(scheduler: str) -> str:
+    return (
+        "Start workers in the folder of llmpert, with its Python:"
+        f" python -m distributed.cli.dask_worker {scheduler} --nthreads 1"
+    )
+
+
+def _version() -> str:
+    return __version__
 
 
 def _on(client: Any) -> Run:

@@ -287,7 +287,8 @@ def test_files_up_to_the_limit_go_through_the_proxy_and_larger_ones_do_not(page,
         file = {"name": "screen.csv", "mimeType": "text/csv", "buffer": b"x" * size}
         upload.set_input_files(file)
         page.get_by_text(f"Received {size} bytes").wait_for(timeout=60_000)
-    body = b"x" * (51 * 2**20 + 1)
+    (limit,) = re.findall(r"client_max_body_size (\d+)m;", DOCS)
+    body = b"x" * (int(limit) * 2**20 + 1)
     path = "/llmpert/_stcore/upload_file/no-session/no-file"
     assert ask(port, path, PASSWORD, "PUT", body)[0] == 413
 
