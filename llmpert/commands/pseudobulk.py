@@ -102,5 +102,5 @@ def _understood(screen: "Screen") -> Iterable[str]:
     called = (screen.layers["q"] <= FDR).sum(axis=1)
     yield (
         f"  {int(called.mean()):,} genes of a perturbation differ from control on average, at a"
-        f" false discovery rate of {FDR:.0%}."
+        f" false discovery rate of {round(100 * FDR)} %."
     )

@@ -61,7 +61,8 @@ class GenePrediction:
         count = int((self.q <= FDR).sum())
         return (
             f"In the measurement **{count:,}** of these {len(self.q):,} genes differ from control"
-            f" (Welch's t-test on {self.cells:,.0f} cells, false discovery rate {FDR:.0%})."
+            f" (Welch's t-test on {self.cells:,.0f} cells, false discovery rate"
+            f" {round(100 * FDR)} %)."
         )
 
 

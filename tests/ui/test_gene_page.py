@@ -187,6 +187,6 @@ def test_a_screen_from_single_cells_says_how_many_genes_differ():
     said = visit(open_app(), gene="KD007")
     assert (
         "In the measurement **4** of these 30 genes differ from control (Welch's t-test on 120"
-        " cells, false discovery rate 5%)." in said
+        " cells, false discovery rate 5 %)." in said
     )
     assert "genes differ from control" not in visit(open_app(), gene="KD044")
