@@ -57,7 +57,7 @@ def write(path: Path, size: float, form: str, targets: int = TARGETS) -> int:
                 dataset.resize((len(dataset) + len(values),))
                 dataset[-len(values) :] = values
             lengths.append(np.bincount(row, minlength=len(part)))
-        group["indptr"] = np.cumsum(np.concatenate(lengths))
+        group["indptr"] = np.cumsum(np.concatenate(lengths)).astype(np.int32)
     return cells
 
 
@@ -106,9 +106,12 @@ def _and_peak(shared, item):  # type: ignore[no-untyped-def]
 
 def in_memory(path: Path) -> tuple[float, int]:
     """Seconds and peak memory of scanpy on the whole file: the same means and the same test."""
+    import warnings
+
     import anndata
     import scanpy
 
+    warnings.simplefilter("ignore")
     start = time.perf_counter()
     data = anndata.read_h5ad(path)
     scanpy.pp.normalize_total(data, target_sum=1e4)

@@ -6,18 +6,18 @@ steps are gone through here first.
 """
 
 import mmap
-import re
 import struct
 from pathlib import Path
 
 from llmpert.errors import InputError
 
 # Signature, version and three empty bytes; the size follows.
-HEAP = re.compile(rb"GCOL\x01\0\0\0", re.DOTALL)
+HEAP = b"GCOL\x01\0\0\0"
 HEADER = struct.Struct("<8xQ")
 OBJECT = struct.Struct("<HHIQ")
-LARGEST = 4 * 2**30
-"""Bytes of a file: larger ones are single cells that the operator has, and no upload."""
+LARGEST = 256 * 2**20
+"""Bytes of a file: larger ones are the operator's own, and no upload. Those are opened many times
+and would be read whole each time."""
 
 SMALLEST = 4096
 """Bytes of a heap, by the format's definition."""
@@ -37,13 +37,12 @@ def refuse_endless(path: Path) -> None:
     if not 0 < path.stat().st_size <= LARGEST:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for found in HEAP.finditer(data):
-            start = found.start()
-            if start + HEADER.size > len(data):
-                return
+        start = data.find(HEAP)
+        while 0 <= start <= len(data) - HEADER.size:
             (size,) = HEADER.unpack_from(data, start)
             if SMALLEST <= size <= len(data) - start and not _ends(data, start, start + size):
                 raise InputError.of_file(path, "an HDF5 file", "one with a damaged heap of texts")
+            start = data.find(HEAP, start + len(HEAP))
 
 
 def _ends(data: mmap.mmap, start: int, end: int) -> bool:
