@@ -15,9 +15,9 @@ import numpy as np
 
 from llmpert.errors import InputError
 from llmpert.files.heaps import refuse_endless
-from llmpert.files.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.files.limits import LARGEST_LIST, LARGEST_UPLOAD, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
 
-TEXT_BLOCK = 64 * 2**20
+TEXT_BLOCK = 512 * 2**20
 """Bytes of text looked at together."""
 
 DEEPEST = 16
@@ -294,10 +294,16 @@ def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
 
 
 def _text_size(item: h5py.Dataset, limit: int) -> int:
-    """Bytes of a dataset's texts, or more than `limit`; many entries can share one long text."""
+    """Bytes of a dataset's texts, or more than `limit`; many entries can share one long text.
+
+    0 for files that no visitor brought: reading texts a few at a time takes minutes there.
+    """
+    size = item.file.id.get_filesize()
+    if size > LARGEST_UPLOAD:
+        return 0
     values = item if item.ndim else [item[()]]
     # Each text lies in the file, so that no block is larger than this, or than one text.
-    block = max(1, min(65_536, TEXT_BLOCK // max(1, item.file.id.get_filesize())))
+    block = max(1, min(65_536, TEXT_BLOCK // max(1, size)))
     total = 0
     for start in range(0, len(values), block):
         total += sum(len(text) for text in np.ravel(values[start : start + block]))

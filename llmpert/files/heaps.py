@@ -10,15 +10,12 @@ import struct
 from pathlib import Path
 
 from llmpert.errors import InputError
+from llmpert.files.limits import LARGEST_UPLOAD
 
 # Signature, version and three empty bytes; the size follows.
 HEAP = b"GCOL\x01\0\0\0"
 HEADER = struct.Struct("<8xQ")
 OBJECT = struct.Struct("<HHIQ")
-LARGEST = 256 * 2**20
-"""Bytes of a file: larger ones are the operator's own, and no upload. Those are opened many times
-and would be read whole each time."""
-
 SMALLEST = 4096
 """Bytes of a heap, by the format's definition."""
 
@@ -26,7 +23,7 @@ SMALLEST = 4096
 def refuse_endless(path: Path) -> None:
     """Raise if a heap of an HDF5 file has an object from which no other follows.
 
-    All of a file of up to `LARGEST` bytes is looked through, at the speed of the disk. Offsets and
+    All of a file of up to `LARGEST_UPLOAD` bytes is looked through, at the speed of the disk. Offsets and
     lengths of eight bytes are taken for granted.
 
     Raises
@@ -34,7 +31,7 @@ def refuse_endless(path: Path) -> None:
     InputError
         That is so.
     """
-    if not 0 < path.stat().st_size <= LARGEST:
+    if not 0 < path.stat().st_size <= LARGEST_UPLOAD:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start = data.find(HEAP)

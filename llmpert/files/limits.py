@@ -4,6 +4,10 @@ A few kilobytes can declare or unpack to terabytes. The largest files known of a
 genome-wide screen of Replogle et al. 2022: 11,258 x 8,248 numbers, 93 million, in 375 MB.
 """
 
+LARGEST_UPLOAD = 256 * 2**20
+"""Bytes of a file: larger ones are the operator's own. What would take long, and guards only
+against files that are made to harm, is not looked for in them."""
+
 MOST_VALUES = 200_000_000
 """Numbers in a matrix, twice those of the largest file known of; 0.8 GB as float32."""
 

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.files import existing, parsing
-from llmpert.files.hdf5 import open_hdf5, refuse_large_blocks, refuse_large_tables
+from llmpert.files.hdf5 import open_hdf5, refuse_large_blocks, refuse_large_tables, refuse_outside
 from llmpert.files.sparse import check_sparse
 
 WANTED = "single cells in AnnData's format (.h5ad)"
@@ -23,22 +23,20 @@ Block = Any
 """Some cells x all genes, float32: a NumPy array, or a SciPy CSR matrix where the file has one."""
 
 
-class CellFile:
-    """An open file of cells x genes; made by `open_cells`.
+class Expression:
+    """The matrix of an open file, of which some cells are read at a time.
 
     Attributes
     ----------
     path:
         Of the file.
-    obs, var, uns:
-        Of the cells, of the genes, and of the file.
     shape:
         Cells, genes.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         # It takes a second to import.
-        from anndata.io import read_elem, sparse_dataset
+        from anndata.io import sparse_dataset
 
         self.path = path
         self._matrix: Any = file["X"]
@@ -50,26 +48,9 @@ class CellFile:
                     "it stored gene by gene (CSC); in Python, `data.X = data.X.tocsr()` and"
                     " `data.write_h5ad(…)` turn it",
                 )  # fmt: skip
-        self.obs: pd.DataFrame = read_elem(file["obs"])
-        self.var: pd.DataFrame = read_elem(file["var"])
-        self.uns: dict[str, Any] = read_elem(file["uns"]) if "uns" in file else {}
-        for part, kind in (("obs", pd.DataFrame), ("var", pd.DataFrame), ("uns", dict)):
-            if not isinstance(getattr(self, part), kind):
-                found = type(getattr(self, part)).__name__
-                raise InputError.of_file(path, f"a {kind.__name__} as {part}", found)
         self.shape: tuple[int, int] = tuple(self._matrix.shape)
-        if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
-            raise InputError.of_file(
-                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
-                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
-            )  # fmt: skip
         if np.dtype(self._matrix.dtype).kind not in "fiu":
             raise InputError.of_file(path, "a matrix X of numbers", str(self._matrix.dtype))
-
-    def said(self, key: str) -> str:
-        """What `uns` says by this key, "" where that is no text."""
-        text = self.uns.get(key)
-        return text.strip() if isinstance(text, str) else ""
 
     @property
     def block(self) -> int:
@@ -103,6 +84,55 @@ class CellFile:
                 self.path, "expression (finite values of 0 or more)", "negative or missing ones"
             )
         return found
+
+
+class CellFile(Expression):
+    """An open file of cells x genes with all names; made by `open_cells`.
+
+    Attributes
+    ----------
+    obs, var, uns:
+        Of the cells, of the genes, and of the file.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        from anndata.io import read_elem
+
+        super().__init__(path, file)
+        self.obs: pd.DataFrame = read_elem(file["obs"])
+        self.var: pd.DataFrame = read_elem(file["var"])
+        self.uns: dict[str, Any] = read_elem(file["uns"]) if "uns" in file else {}
+        for part, kind in (("obs", pd.DataFrame), ("var", pd.DataFrame), ("uns", dict)):
+            if not isinstance(getattr(self, part), kind):
+                found = type(getattr(self, part)).__name__
+                raise InputError.of_file(path, f"a {kind.__name__} as {part}", found)
+        if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
+            raise InputError.of_file(
+                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
+                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
+            )  # fmt: skip
+
+    def said(self, key: str) -> str:
+        """What `uns` says by this key, "" where that is no text."""
+        text = self.uns.get(key)
+        return text.strip() if isinstance(text, str) else ""
+
+
+@contextmanager
+def open_expression(path: Path) -> Iterator[Expression]:
+    """Open the matrix of a file that `open_cells` has seen, without names: cheap, however large.
+
+    Raises
+    ------
+    InputError
+        The file is another one by now, or damaged.
+    """
+    with ExitStack() as stack:
+        with parsing(path, WANTED):
+            file = stack.enter_context(h5py.File(path))
+            refuse_outside(file, path, ["X"])
+            expression = Expression(path, file)
+        yield expression
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.singlecell.expression import log_normalised
-from llmpert.singlecell.file import BLOCK_BYTES, CellFile, open_cells
+from llmpert.singlecell.file import BLOCK_BYTES, Expression, open_expression
 from llmpert.storage import atomic_path
 
 SHARE = 4
@@ -114,7 +114,7 @@ def add_up(paths: Sequence[Path], job: Job) -> Total:
     return replace(total, empty=np.concatenate(empty))
 
 
-def centre_of(cells: CellFile, counts: bool) -> np.ndarray:
+def centre_of(cells: Expression, counts: bool) -> np.ndarray:
     """The mean expression of the file's first cells, as a centre for `Job`: float32, one a gene."""
     block, _ = log_normalised(cells.read(slice(0, cells.block)), counts)
     mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
@@ -130,7 +130,7 @@ def moments(job: Job, part: tuple[int, int]) -> Moments:
     sums = np.zeros((len(groups), job.genes))
     squares = np.zeros_like(sums)
     empty = [np.empty(0, dtype=np.int64)]
-    with open_cells(job.path) as cells:
+    with open_expression(job.path) as cells:
         for first in range(start, stop, cells.block):
             last = min(first + cells.block, stop)
             if (job.group[first:last] < 0).all():
