@@ -23,8 +23,8 @@ SMALLEST = 4096
 def refuse_endless(path: Path) -> None:
     """Raise if a heap of an HDF5 file has an object from which no other follows.
 
-    All of a file of up to `LARGEST_UPLOAD` bytes is looked through, at the speed of the disk. Offsets and
-    lengths of eight bytes are taken for granted.
+    All of a file of up to `LARGEST_UPLOAD` bytes is looked through, at the speed of the disk.
+    Offsets and lengths of eight bytes are taken for granted.
 
     Raises
     ------
