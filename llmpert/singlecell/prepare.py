@@ -31,8 +31,8 @@ FEWEST = 10
 
 STARTING = 250 * 2**20
 """Bytes that a process takes before it reads anything: Python and its libraries."""
-BLOCKS = 3
-"""Blocks of cells in memory at a time: as stored, as expression, and their sums."""
+BLOCKS = 4
+"""Blocks of cells in memory at a time: as stored, as expression, their squares, and their sums."""
 
 Progress = Callable[[int, int], None]
 """Called with the cells that were read, and with how many there are."""
