@@ -1,7 +1,5 @@
 """`python -m llmpert prepare`: a published setting, from download to data set."""
 
-import os
-
 import click
 
 from llmpert.commands import options
@@ -57,10 +55,7 @@ def prepare(
     datasets.folder(name)  # a name that cannot be used is told before anything is downloaded
     needed = recipes.needed(chosen, way)
     fetch(needed, folder, yes, "Nothing was prepared.")
-    cells = any(source.kind == "single cells" for source in needed)
-    if processes is None:
-        processes = min(4, os.cpu_count() or 1) if cells and scheduler is None else 1
-    with workers(processes, scheduler) as run, Bars() as bars:
+    with workers(processes or 1, scheduler) as run, Bars() as bars:
         kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say, run)
     for line in understood.recorded(datasets.record(name) or {}):
         click.echo(line)

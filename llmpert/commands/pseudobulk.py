@@ -65,18 +65,17 @@ def pseudobulk(
     """
     from tqdm import tqdm
 
-    from llmpert.files import existing
     from llmpert.parallel import workers
     from llmpert.singlecell import plan, prepare
     from llmpert.sources import readable
 
-    if processes is None:
-        large = scheduler is None and existing(file).stat().st_size > LARGE
-        processes = min(4, os.cpu_count() or 1) if large else 1
     found = plan(
         file, line, target=target, control=control, batch=batch, fewest=fewest,
         counts=None if values is None else values == "counts",
     )  # fmt: skip
+    if processes is None:
+        large = scheduler is None and file.stat().st_size > LARGE
+        processes = found.processes(os.cpu_count() or 1) if large else 1
     remark(f"{file}: takes up to {readable(found.memory(processes))} of memory.")
     with (
         workers(processes, scheduler) as run,

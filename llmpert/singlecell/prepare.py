@@ -34,6 +34,9 @@ STARTING = 250 * 2**20
 BLOCKS = 4
 """Blocks of cells in memory at a time: as stored, as expression, their squares, and their sums."""
 
+MEMORY = 4e9
+"""Bytes that are to be enough unless more is asked for: what any laptop can spare."""
+
 Progress = Callable[[int, int], None]
 """Called with the cells that were read, and with how many there are."""
 
@@ -69,8 +72,14 @@ class Plan:
         sums, reading = self.job.bytes_of_sums, STARTING + BLOCKS * BLOCK_BYTES
         if processes == 1:
             return reading + 3 * sums
-        # Others hold the sums of the part in hand and of the one before, until these are fetched.
-        return STARTING + 3 * sums + processes * (reading + 2 * sums)
+        # Others hold the sums of the part in hand, and those of the one before twice until these
+        # are fetched: as they are and on their way.
+        return STARTING + 3 * sums + processes * (reading + 3 * sums)
+
+    def processes(self, most: int, memory: float = MEMORY) -> int:
+        """As many processes, up to `most`, as `memory` bytes are enough for; at least one."""
+        fitting = [count for count in range(1, most + 1) if self.memory(count) <= memory]
+        return max(fitting, default=1)
 
 
 def plan(

@@ -369,3 +369,12 @@ def test_means_of_random_files_are_those_of_pandas(tmp_path_factory, seed, batch
     expected = differences.groupby(obs["gene"].astype(str)).mean().drop(CONTROL)
     assert list(expected.index) == list(screen.perturbations)
     np.testing.assert_allclose(screen.response, expected, atol=1e-5)
+
+
+def test_as_many_processes_are_taken_as_memory_is_enough_for(tmp_path, data):
+    found = plan(written(tmp_path / "k562_cells.h5ad", data))
+    memory = [found.memory(count) for count in range(1, 6)]
+    assert memory == sorted(memory)
+    assert found.processes(5, memory[2]) == 3
+    assert found.processes(2, memory[4]) == 2
+    assert found.processes(4, 0) == 1
