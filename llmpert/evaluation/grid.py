@@ -176,7 +176,12 @@ def run(
 
 def _made(experiments: list[Experiment], item: tuple[int, str, int, int, int]) -> pd.DataFrame:
     number, model, train_size, fold, repeat = item
-    return experiments[number].new_scores(model, train_size, fold, repeat)
+    fit = Fit(experiments[number], model, train_size, fold, repeat)
+    # Another visitor or process may have made it since it was found missing.
+    kept = fit.experiment.store.scores(fit.key)
+    if kept is not None:
+        return kept
+    return fit.experiment.new_scores(fit.model, fit.train_size, fit.fold, fit.repeat)
 
 
 def _tidy(fits: Sequence[Fit], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -127,6 +127,25 @@ def test_fits_made_by_other_processes_are_the_same_and_kept_here(store, tmp_path
     pd.testing.assert_frame_equal(spread.table, here.table, rtol=1e-6)
 
 
+def test_fits_that_others_make_meanwhile_are_not_made_again(store, monkeypatch):
+    made: list[str] = []
+    fit_and_predict = Experiment._fit_and_predict
+
+    def counted(self, model, part):
+        made.append(model)
+        return fit_and_predict(self, model, part)
+
+    monkeypatch.setattr(Experiment, "_fit_and_predict", counted)
+    fits = grid(experiments(store), FAST, [5])
+
+    def overtaken(done: int, total: int, label: str) -> None:
+        if done == 1:
+            run(grid(experiments(ResultsStore(store.folder)), FAST, [5]))
+
+    run(fits, overtaken)
+    assert len(made) == len(fits)
+
+
 def test_progress_tells_every_step(store):
     told: list[tuple[int, int, str]] = []
     fits = grid(experiments(store)[:1], ["mean", "knn"], [5])
