@@ -5,7 +5,7 @@ The server imports this file once, for `app`. Streamlit runs it again for every 
 
 import streamlit as st
 
-from llmpert.threads import wait_briefly
+from llmpert.runtime import wait_briefly
 
 wait_briefly()
 

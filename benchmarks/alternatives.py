@@ -30,10 +30,10 @@ from tqdm import tqdm
 from benchmarks.real import markdown, read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.problem import Problem
 from llmpert.models.gp import GaussianProcess
 from llmpert.models.gp.kernels import RBF
 from llmpert.models.registry import MODELS
-from llmpert.problem import Problem
 
 COMMAND = "LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives"
 

@@ -77,13 +77,13 @@ def _write_frame(group: h5py.Group, columns: dict[str, np.ndarray]) -> None:
 
 def blockwise(path: Path, processes: int, work: Path) -> tuple[float, int, int]:
     """Seconds, peak memory of all processes, and what was said beforehand, of llmpert."""
-    from llmpert.parallel import here, workers
-    from llmpert.singlecell import plan, prepare
+    from llmpert.parallel import run_serially, workers
+    from llmpert.screens.cells import plan, prepare
 
     start = time.perf_counter()
     found = plan(path)
     if processes == 1:
-        prepare(found, here, work=work)
+        prepare(found, run_serially, work=work)
         return time.perf_counter() - start, peak_memory(), found.memory()
     with workers(processes) as run:
         peaks = []

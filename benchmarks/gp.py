@@ -93,7 +93,7 @@ def figure() -> tuple[float, int]:
     from llmpert.evaluation.results import summarise
     from llmpert.evaluation.store import ResultsStore
     from llmpert.models.gp import GaussianProcess  # noqa: F401 - its import is not timed
-    from llmpert.ui.data import PAPER_SIZES, REPEATS
+    from llmpert.ui.common.cache import PAPER_SIZES, REPEATS
 
     with TemporaryDirectory() as folder:
         start = time.perf_counter()

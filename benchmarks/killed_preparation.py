@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from llmpert.sources import Registry
+from llmpert.downloads import Registry
 from tests import paper
 from tests.faulty import Faulty
 

@@ -28,13 +28,13 @@ import click
 
 from benchmarks.killed_preparation import kill_preparations
 from benchmarks.killed_work import kill_evaluations, kill_pseudobulk
-from llmpert.sources import Source
+from llmpert.downloads import Source
 from tests.faulty import Faulty, md5, zipped
 
 CHILD = """
 import json, sys
 from pathlib import Path
-from llmpert.sources import Source, download
+from llmpert.downloads import Source, download
 sources = [Source(**entry) for entry in json.loads(sys.argv[1])]
 download(sources, Path(sys.argv[2]), lambda *_: None, lambda _: None)
 """

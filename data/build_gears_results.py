@@ -29,13 +29,13 @@ from tqdm import tqdm
 
 from llmpert.datasets import simulated_dataset
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.external import ExternalPredictions
-from llmpert.gears.cells import read_cells
-from llmpert.gears.folds import Training, folds
-from llmpert.gears.neighbours import predict_from_neighbours
-from llmpert.gears.run import check_installed, run
+from llmpert.io.paths import home, shipped
+from llmpert.methods.gears.cells import read_cells
+from llmpert.methods.gears.folds import Training, folds
+from llmpert.methods.gears.neighbours import predict_from_neighbours
+from llmpert.methods.gears.run import check_installed, run
+from llmpert.methods.predictions import ExternalPredictions
 from llmpert.simulation import gene_ontology, simulate, single_cells
-from llmpert.storage import home, shipped
 
 TRAIN_SIZE = 1400
 CELLS, POOL, CONTROLS = 5, 19, 500

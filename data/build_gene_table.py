@@ -40,7 +40,8 @@ from pathlib import Path
 
 from llmpert.errors import InputError
 from llmpert.genes import COLUMNS
-from llmpert.storage import atomic_path, shipped
+from llmpert.io.atomic import atomic_path
+from llmpert.io.paths import shipped
 
 PACKAGE = "r-bioc-org.hs.eg.db"
 SQLITE = "usr/lib/R/site-library/org.Hs.eg.db/extdata/org.Hs.eg.sqlite"

@@ -20,9 +20,9 @@ from llmpert.datasets import simulated_dataset
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.store import ResultsStore
+from llmpert.io.paths import home, shipped
 from llmpert.models import MODELS
-from llmpert.storage import home, shipped
-from llmpert.ui.data import PAPER_SIZES, REPEATS
+from llmpert.ui.common.cache import PAPER_SIZES, REPEATS
 
 PACK = shipped() / "simulated_results.parquet"
 

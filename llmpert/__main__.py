@@ -24,7 +24,7 @@ from llmpert.commands.pseudobulk import pseudobulk
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
 from llmpert.errors import InputError
-from llmpert.threads import wait_briefly
+from llmpert.runtime import wait_briefly
 
 PROGRAM = "python -m llmpert"
 

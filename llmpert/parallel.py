@@ -33,7 +33,7 @@ class Run(Protocol):
         ...
 
 
-def here(
+def run_serially(
     work: Callable[[Shared, Item], T], shared: Shared, items: Sequence[Item]
 ) -> Iterator[tuple[int, T]]:
     """In this process, one item after another."""
@@ -48,7 +48,7 @@ def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
     Parameters
     ----------
     count:
-        Processes on this machine, each with one thread; with one, work is done `here`.
+        Processes on this machine, each with one thread; with one, work is done `run_serially`.
     scheduler:
         Address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; its workers do the work then.
         They need this version of llmpert, and to find files under the same paths.
@@ -60,7 +60,7 @@ def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
         work is done: its own errors, or workers died of it again and again.
     """
     if scheduler is None and count <= 1:
-        yield here
+        yield run_serially
         return
     from distributed import Client, LocalCluster
 

@@ -4,8 +4,9 @@ import streamlit as st
 
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
 from llmpert.insight.compare import compare, in_deviations, strongest
-from llmpert.ui import controls, show
-from llmpert.ui.compare import (
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.compare.view import (
     GENES,
     LINES,
     beyond_chance,

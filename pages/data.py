@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from llmpert.ui import controls, downloading, here, show, wizard
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.datasets import download_panel as downloading
+from llmpert.ui.datasets import listing as here
+from llmpert.ui.datasets import upload_wizard as wizard
 
 dataset = controls.choose_dataset()
 show.heading(

@@ -5,9 +5,10 @@ import streamlit as st
 from llmpert.figures.effects import effects_on
 from llmpert.insight.effects import agreement, effects, strongest
 from llmpert.models.registry import MODELS, label
-from llmpert.ui import controls, show
-from llmpert.ui.effects import changing_gene, choose_measured_gene, held_out, unseen
-from llmpert.ui.elsewhere import origin
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.external_methods import origin
+from llmpert.ui.effects.view import changing_gene, choose_measured_gene, held_out, unseen
 
 COUNTS = (10, 20, 30, 50)
 

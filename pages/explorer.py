@@ -3,17 +3,25 @@
 import pandas as pd
 import streamlit as st
 
-from llmpert.evaluation.results import pretty
+from llmpert.evaluation.results import embedding_label
 from llmpert.figures.map import map_by_group, map_by_value
 from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.insight.maps import METHODS
-from llmpert.ui import controls, explorer, show
-from llmpert.ui.gene_sets import sets_of
-from llmpert.ui.genes import choose_gene
-from llmpert.ui.head_to_head import open_gene
-from llmpert.ui.prediction import strong_perturbation
-from llmpert.ui.selected import FEWEST_TESTED, list_selected, list_shared, select, selection
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.gene_search import choose_gene
+from llmpert.ui.common.gene_sets import sets_of
+from llmpert.ui.common.selected_rows import (
+    FEWEST_TESTED,
+    list_selected,
+    list_shared,
+    select,
+    selection,
+)
+from llmpert.ui.explorer import view as explorer
+from llmpert.ui.gene.prediction import strong_perturbation
+from llmpert.ui.head_to_head.view import open_gene
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)
@@ -49,7 +57,7 @@ with fourth:
         "colour",
         offered,
         f"Effect size: root mean square of the measured response. Held-out accuracy: Pearson, all"
-        f" genes, of the Gaussian process on {pretty(embedding)} with {size:,} training"
+        f" genes, of the Gaussian process on {embedding_label(embedding)} with {size:,} training"
         " perturbations (side bar).",
     )
 with first, show.errors_as_sentences():
@@ -63,8 +71,8 @@ with show.errors_as_sentences():
     accuracy = explorer.accuracy(dataset, line, embedding, size)
     if colour == explorer.BY_ACCURACY and accuracy is None:
         st.info(
-            f"The Gaussian process on {pretty(embedding)} was not yet evaluated with {size:,}"
-            " training perturbations: its accuracy is not known.",
+            f"The Gaussian process on {embedding_label(embedding)} was not yet evaluated with"
+            f" {size:,} training perturbations: its accuracy is not known.",
             icon=":material/info:",
         )
         st.button(
@@ -142,7 +150,7 @@ else:
 
 st.header(f"Nearest to {gene}")
 ask_kernel = st.toggle(
-    f"Ask the Gaussian process on {pretty(embedding)} too",
+    f"Ask the Gaussian process on {embedding_label(embedding)} too",
     key="kernel",
     bind="query-params",
     help="Its kernel says which knockdowns it learnt to take as informative for this gene. Fitting"

@@ -2,18 +2,22 @@
 
 import streamlit as st
 
-from llmpert.evaluation.results import pretty
+from llmpert.evaluation.results import embedding_label
 from llmpert.figures.contributions import contributions
 from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
 from llmpert.figures.neighbourhood import neighbourhood
 from llmpert.figures.report import Section
 from llmpert.figures.volcano import volcano
 from llmpert.insight import contributions as insight
-from llmpert.ui import controls, data, explained, gene_report, show
-from llmpert.ui.elsewhere import origin, other_sizes
-from llmpert.ui.enriched import enriched
-from llmpert.ui.genes import choose_gene, offer, understood
-from llmpert.ui.prediction import by_method, predict, predict_elsewhere, strong_perturbation
+from llmpert.ui.common import cache as data
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.external_methods import origin, other_sizes
+from llmpert.ui.common.gene_search import choose_gene, offer, understood
+from llmpert.ui.gene import reliability as explained
+from llmpert.ui.gene import report as gene_report
+from llmpert.ui.gene.enrichment import enriched
+from llmpert.ui.gene.prediction import by_method, predict, predict_elsewhere, strong_perturbation
 
 GENES_SHOWN = (10, 20, 30, 50)
 KNOCKDOWNS, HEATMAP_GENES, OFFERED = 12, 30, 6
@@ -37,9 +41,11 @@ with show.errors_as_sentences():
     others = predict_elsewhere(dataset, line, size, gene)
 show.name_tab(f"{gene} in {line}")
 unit = problem.screen.unit
-settings = f"Gaussian process on {pretty(embedding)}, {shown.trained_on:,} training perturbations"
+settings = (
+    f"Gaussian process on {embedding_label(embedding)}, {shown.trained_on:,} training perturbations"
+)
 caption = (
-    f"Gaussian process ({pretty(embedding)}; {shown.trained_on:,} training perturbations)."
+    f"Gaussian process ({embedding_label(embedding)}; {shown.trained_on:,} training perturbations)."
     f" {show.caption(dataset)}"
 )
 
@@ -169,7 +175,8 @@ def foundation() -> Section:
         st.info(words, icon=":material/info:")
         return Section("What it rests on", [words])
     sources = "; ".join(
-        f"{pretty(source)} {100 * share:.0f} %" for source, share in basis.by_source.items()
+        f"{embedding_label(source)} {100 * share:.0f} %"
+        for source, share in basis.by_source.items()
     )
     words = (
         "The prediction is the mean of all training knockdowns plus a weighted sum of their"
@@ -261,7 +268,7 @@ if shown.scores:
         column.metric(metric.label, text, help=f"{metric.definition} {metric.edge_cases}")
         facts.append(f"{metric.label}: {text}")
 if others:
-    st.table(by_method(f"Gaussian process on {pretty(embedding)}", shown, others))
+    st.table(by_method(f"Gaussian process on {embedding_label(embedding)}", shown, others))
     facts += [f"not predicted by {method}" for method, made in others.items() if made is None]
 for words in (origin(dataset, [line], size, others), other_sizes(dataset, line, size)):
     if words and shown.measured is not None:

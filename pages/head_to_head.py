@@ -17,8 +17,10 @@ from llmpert.insight.head_to_head import (
     short_labels,
     strongest,
 )
-from llmpert.ui import controls, elsewhere, show
-from llmpert.ui.head_to_head import (
+from llmpert.ui.common import components as show
+from llmpert.ui.common import external_methods as elsewhere
+from llmpert.ui.common import selection as controls
+from llmpert.ui.head_to_head.view import (
     by_gene_set,
     choose_method,
     choose_metric,

@@ -4,8 +4,10 @@ import streamlit as st
 
 from llmpert.figures.learning_curves import learning_curves
 from llmpert.models import MODELS, label
-from llmpert.ui import controls, data, show
-from llmpert.ui.elsewhere import origin
+from llmpert.ui.common import cache as data
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.external_methods import origin
 
 DRAWN_AT_FIRST = ("random", "mean", "gp")
 

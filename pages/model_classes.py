@@ -2,7 +2,10 @@
 
 from llmpert.figures.model_classes import model_classes
 from llmpert.models import MODELS
-from llmpert.ui import controls, data, elsewhere, show
+from llmpert.ui.common import cache as data
+from llmpert.ui.common import components as show
+from llmpert.ui.common import external_methods as elsewhere
+from llmpert.ui.common import selection as controls
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)

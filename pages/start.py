@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from llmpert.ui import controls, show
-from llmpert.ui.elsewhere import listed
+from llmpert.ui.common import components as show
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.external_methods import listed
 
 CARDS = (
     (

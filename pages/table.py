@@ -4,7 +4,10 @@ import streamlit as st
 
 from llmpert.evaluation.tables import PUBLISHED_SOURCE, table1
 from llmpert.models import MODELS
-from llmpert.ui import controls, data, elsewhere, show
+from llmpert.ui.common import cache as data
+from llmpert.ui.common import components as show
+from llmpert.ui.common import external_methods as elsewhere
+from llmpert.ui.common import selection as controls
 
 dataset = controls.choose_dataset()
 line = controls.choose_line(dataset)

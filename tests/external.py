@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmpert.evaluation.external import ExternalPredictions
+from llmpert.methods.predictions import ExternalPredictions
 from llmpert.screens import Screen
 
 

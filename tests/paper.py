@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 
 from llmpert import datasets
+from llmpert.downloads import Registry, read_registry
 from llmpert.genes import GeneTable
-from llmpert.sources import Registry, read_registry
 from tests.cells import single_cells, written
 from tests.faulty import Faulty, md5, zipped
 from tests.screens.replogle_files import SYMBOLS, Bulk, small_bulk, write_bulk
@@ -36,10 +36,10 @@ KEYS = (
 # What runs a command line with a registry of its own, given as JSON.
 CHILD = """
 import json, sys
-from llmpert import sources
+from llmpert import downloads
 entries = json.loads(sys.argv[1])
-known = sources.Registry({entry["key"]: sources.Source(**entry) for entry in entries})
-sources.read_registry = lambda: known
+known = downloads.Registry({entry["key"]: downloads.Source(**entry) for entry in entries})
+downloads.read_registry = lambda: known
 from llmpert.__main__ import main
 sys.exit(main(sys.argv[2:]))
 """

@@ -13,7 +13,7 @@ from benchmarks import alternatives
 from benchmarks.alternatives import ALTERNATIVES, GP, Alternative
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.metrics import pearson
-from llmpert.problem import Problem
+from llmpert.evaluation.problem import Problem
 
 
 @pytest.fixture

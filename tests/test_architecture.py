@@ -54,14 +54,6 @@ def test_imports_keep_to_the_layers():
     assert " 0 broken" in done.stdout
 
 
-def test_every_part_of_the_library_is_in_a_layer():
-    # import-linter says nothing of modules that no contract names.
-    contracts = (REPOSITORY / "pyproject.toml").read_text("utf-8")
-    parts = {path.relative_to(REPOSITORY / "llmpert").parts[0] for path in LIBRARY}
-    parts = {part.removesuffix(".py") for part in parts} - {"__init__"}
-    assert {part for part in parts if f"llmpert.{part}" not in contracts} == set()
-
-
 @pytest.mark.parametrize("path", LIBRARY, ids=name)
 def test_only_the_ui_imports_streamlit(path):
     assert "ui" in path.relative_to(REPOSITORY).parts or "streamlit" not in imported(path)

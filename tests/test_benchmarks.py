@@ -11,7 +11,7 @@ from benchmarks import gp, machine, peers, real, scale
 from benchmarks.fold import Fold, measure
 from benchmarks.work import Work, counted
 from llmpert.models.gp.solver import Cholesky
-from llmpert.threads import WAITING
+from llmpert.runtime import WAITING
 
 
 @pytest.fixture

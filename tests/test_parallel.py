@@ -10,7 +10,7 @@ import pytest
 
 from llmpert import __version__
 from llmpert.errors import InputError
-from llmpert.parallel import _check, here, workers
+from llmpert.parallel import _check, run_serially, workers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -29,8 +29,8 @@ def run():
 
 def test_one_process_is_this_one():
     with workers() as run:
-        assert run is here
-    assert list(here(product, {"factor": 3}, [4, 5])) == [(0, 12), (1, 15)]
+        assert run is run_serially
+    assert list(run_serially(product, {"factor": 3}, [4, 5])) == [(0, 12), (1, 15)]
 
 
 def test_processes_do_all_items_once_whatever_their_order(run):

@@ -7,8 +7,8 @@ from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import summarise
-from llmpert.problem import Problem
 from llmpert.screens import read_screen
 
 pytestmark = pytest.mark.real

@@ -5,9 +5,9 @@ import pytest
 
 from llmpert.embeddings import read_embedding
 from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.problem import Problem
 from llmpert.insight.contributions import basis
 from llmpert.insight.trust import Yardstick
-from llmpert.problem import Problem
 from llmpert.screens import read_screen
 
 pytestmark = pytest.mark.real

@@ -15,15 +15,15 @@ import pandas as pd
 from benchmarks.hostile.valid import MEMBER
 from llmpert import datasets
 from llmpert.commands.import_data import import_data
+from llmpert.datasets.index import FILE
+from llmpert.downloads.archive import unpack
+from llmpert.downloads.metalink import parse_metalink
 from llmpert.embeddings import read_embedding
-from llmpert.evaluation.external import ExternalPredictions
-from llmpert.evaluation.published import Published
-from llmpert.gears.cells import Cells, read_cells
-from llmpert.gene_sets import GeneSets
-from llmpert.kept.index import FILE
+from llmpert.genes.sets import GeneSets
+from llmpert.methods.gears.cells import Cells, read_cells
+from llmpert.methods.predictions import ExternalPredictions
+from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen
-from llmpert.sources.archive import unpack
-from llmpert.sources.metalink import parse_metalink
 from tests import small
 
 KEPT = "kept"

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.embeddings import save_embedding
-from llmpert.evaluation.external import ExternalPredictions
+from llmpert.methods.predictions import ExternalPredictions
 from tests import small
 from tests.faulty import zipped
 from tests.screens.replogle_files import small_bulk, write_bulk

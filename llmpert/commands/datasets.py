@@ -26,7 +26,7 @@ def datasets(name: str | None, yes: bool) -> None:
       python -m llmpert datasets --remove mine
     """
     from llmpert import datasets as kept
-    from llmpert.sources import readable
+    from llmpert.downloads import readable
 
     if name is None:
         for line in aligned([HEAD, *map(_row, kept.names())]):
@@ -42,7 +42,7 @@ def datasets(name: str | None, yes: bool) -> None:
 
 def _row(name: str) -> tuple[str, ...]:
     from llmpert import datasets as kept
-    from llmpert.sources import readable
+    from llmpert.downloads import readable
 
     try:
         parts, record = kept.parts(name), kept.record(name) or {}

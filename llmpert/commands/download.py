@@ -12,7 +12,7 @@ from llmpert.commands.fetching import fetch, recipe_list
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.sources import Registry, Source
+    from llmpert.downloads import Registry, Source
 
 
 @click.command(short_help="List public data, or download what is named.")
@@ -31,9 +31,10 @@ def download(keys: Sequence[str], yes: bool) -> None:
       python -m llmpert download
       python -m llmpert download paper-2024-bulk
     """
-    from llmpert import recipes, sources
+    from llmpert import downloads
+    from llmpert.datasets import presets as recipes
 
-    known, bundles, folder = sources.read_registry(), recipes.bundles(), sources.downloads()
+    known, bundles, folder = downloads.read_registry(), recipes.bundles(), downloads.downloads()
     if not keys:
         for line in [*_table(known, folder), "", *recipe_list(folder)]:
             click.echo(line)
@@ -54,7 +55,7 @@ def download(keys: Sequence[str], yes: bool) -> None:
 
 
 def _table(known: "Registry", folder: Path) -> Iterable[str]:
-    from llmpert.sources import presence, readable
+    from llmpert.downloads import presence, readable
 
     head = ("KEY", "SIZE", "LICENCE", "HERE", "WHAT")
     rows = [

@@ -11,11 +11,11 @@ from llmpert.errors import InputError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from llmpert.sources import Source
+    from llmpert.downloads import Source
 
 
 def _plan(chosen: Sequence["Source"], folder: Path) -> Iterable[str]:
-    from llmpert.sources import missing_bytes, presence, readable
+    from llmpert.downloads import missing_bytes, presence, readable
 
     for one in chosen:
         yield f"{one.key}: {one.what}"
@@ -30,8 +30,8 @@ def _plan(chosen: Sequence["Source"], folder: Path) -> Iterable[str]:
 
 def recipe_list(folder: Path) -> Iterable[str]:
     """What recipes there are, in which ways, and how much is still to be downloaded for each."""
-    from llmpert import recipes
-    from llmpert.sources import missing_bytes, readable
+    from llmpert.datasets import presets as recipes
+    from llmpert.downloads import missing_bytes, readable
 
     for recipe in recipes.recipes().values():
         yield f"{recipe.name}: {recipe.what}"
@@ -55,14 +55,14 @@ def fetch(chosen: Sequence["Source"], folder: Path, yes: bool, otherwise: str) -
     InputError
         The user does not agree, or a file cannot be had.
     """
-    from llmpert import sources
+    from llmpert import downloads
 
     for line in _plan(chosen, folder):
         click.echo(line)
-    if not yes and sources.missing_bytes(chosen, folder) and not agreed("Download?"):
+    if not yes and downloads.missing_bytes(chosen, folder) and not agreed("Download?"):
         raise InputError(f"{otherwise} Answer y, or give --yes.")
     with Bars() as bars:
-        return sources.download(chosen, folder, bars.show, bars.say)
+        return downloads.download(chosen, folder, bars.show, bars.say)
 
 
 def agreed(question: str) -> bool:

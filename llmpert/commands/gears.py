@@ -10,7 +10,7 @@ from llmpert.commands.reading import remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.gears.folds import Fold
+    from llmpert.methods.gears.folds import Fold
 
 
 @click.command(short_help="Train GEARS fold by fold and write what it predicts.")
@@ -93,12 +93,12 @@ def gears(
 
     from llmpert import datasets
     from llmpert.evaluation.experiment import Experiment
-    from llmpert.gears import folds, run
-    from llmpert.gears.cells import read_cells
-    from llmpert.gears.neighbours import METHOD as NEIGHBOUR_MEAN
-    from llmpert.gears.neighbours import predict_from_neighbours
-    from llmpert.gene_sets import GeneSets
-    from llmpert.storage import home
+    from llmpert.genes.sets import GeneSets
+    from llmpert.io.paths import home
+    from llmpert.methods.gears import folds, run
+    from llmpert.methods.gears.cells import read_cells
+    from llmpert.methods.gears.neighbours import METHOD as NEIGHBOUR_MEAN
+    from llmpert.methods.gears.neighbours import predict_from_neighbours
 
     if not estimate:
         run.check_installed()

@@ -56,8 +56,9 @@ def import_data(
             "Expected at least one --screen, --embedding, --gene-sets or --predictions, found none."
         )
 
-    from llmpert import datasets, understood
-    from llmpert.gene_sets import GeneSets
+    from llmpert import datasets
+    from llmpert.datasets import report as understood
+    from llmpert.genes.sets import GeneSets
 
     datasets.folder(name)  # a name that cannot be used is told before files are read
     new_screens = list(read_screens(screens, lines, unit).values())

@@ -59,7 +59,7 @@ def predict(
           --gene GATA1 --gene CDK9 --out predictions.csv
     """
     from llmpert.evaluation.experiment import Experiment, Settings
-    from llmpert.storage import atomic_path
+    from llmpert.io.atomic import atomic_path
 
     table = read_genes(genes)
     (measured,) = read_screens([screen], [line] if line else [], unit).values()

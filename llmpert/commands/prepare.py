@@ -39,9 +39,10 @@ def prepare(
       python -m llmpert prepare
       python -m llmpert prepare paper-2024
     """
-    from llmpert import recipes, sources
+    from llmpert import downloads
+    from llmpert.datasets import presets as recipes
 
-    folder = sources.downloads()
+    folder = downloads.downloads()
     if not recipe:
         for line in recipe_list(folder):
             click.echo(line)
@@ -49,7 +50,8 @@ def prepare(
     chosen, way = recipes.choose(recipe, way)
     name = name or f"{chosen.name}-{way}"
 
-    from llmpert import datasets, understood
+    from llmpert import datasets
+    from llmpert.datasets import report as understood
     from llmpert.parallel import workers
 
     datasets.folder(name)  # a name that cannot be used is told before anything is downloaded

@@ -65,9 +65,9 @@ def pseudobulk(
     """
     from tqdm import tqdm
 
+    from llmpert.downloads import readable
     from llmpert.parallel import workers
-    from llmpert.singlecell import plan, prepare
-    from llmpert.sources import readable
+    from llmpert.screens.cells import plan, prepare
 
     found = plan(
         file, line, target=target, control=control, batch=batch, fewest=fewest,

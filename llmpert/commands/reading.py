@@ -11,10 +11,10 @@ from llmpert.errors import InputError
 
 if TYPE_CHECKING:
     from llmpert.embeddings import Embedding
-    from llmpert.evaluation.external import ExternalPredictions
-    from llmpert.evaluation.published import Published
+    from llmpert.evaluation.problem import Problem
     from llmpert.genes import GeneTable
-    from llmpert.problem import Problem
+    from llmpert.methods.predictions import ExternalPredictions
+    from llmpert.methods.published import Published
     from llmpert.screens import Screen
 
 
@@ -43,7 +43,7 @@ def read_screens(
         A file cannot be used, or two are of the same line.
     """
     from llmpert.screens import read_screen
-    from llmpert.singlecell import holds_cells
+    from llmpert.screens.cells import holds_cells
 
     if lines and len(lines) != len(paths):
         raise click.UsageError(
@@ -85,8 +85,8 @@ def read_predictions(
     InputError
         A file cannot be used, or two would take each other's place.
     """
-    from llmpert.evaluation.external import ExternalPredictions
-    from llmpert.evaluation.published import Published
+    from llmpert.methods.predictions import ExternalPredictions
+    from llmpert.methods.published import Published
 
     predictions: dict[object, ExternalPredictions] = {}
     published: dict[object, Published] = {}
@@ -112,8 +112,8 @@ def read_predictions(
 
 def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable") -> "Problem":
     """The problem of a screen and embeddings; who is left out, and why, is said."""
-    from llmpert.problem import Problem
-    from llmpert.understood import left_out
+    from llmpert.datasets.report import left_out
+    from llmpert.evaluation.problem import Problem
 
     problem = Problem.align(screen, embeddings, table)
     remark(

@@ -41,9 +41,9 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
         raise InputError(f"{folder} cannot be written: {reason}.")
 
     from llmpert.embeddings import save_embedding
+    from llmpert.io.atomic import atomic_path
     from llmpert.simulation import gene_ontology, single_cells
     from llmpert.simulation import simulate as run
-    from llmpert.storage import atomic_path
 
     simulation = run(seed)
     for line, screen in simulation.screens.items():

@@ -9,8 +9,8 @@ import pandas as pd
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.files import some
-from llmpert.files.names import is_plain
+from llmpert.io.names import is_plain
+from llmpert.io.reading import preview
 
 
 def assemble(
@@ -23,7 +23,7 @@ def assemble(
     """Build the embedding of a file's usable rows.
 
     Blanks around names are removed. Left out, with a note in `provenance["notes"]`, are rows
-    without a readable name (`llmpert.files.names`), with missing or infinite numbers, and of zeros
+    without a readable name (`llmpert.io.names`), with missing or infinite numbers, and of zeros
     only, which is how GenePT writes that there is no text. A gene repeated with the same vector
     counts once.
 
@@ -58,7 +58,7 @@ def assemble(
     ):
         out = names[rows & keep]
         if len(out):
-            notes.append(f"{len(out):,} gene(s) {what} were left out: {some(out)}.")
+            notes.append(f"{len(out):,} gene(s) {what} were left out: {preview(out)}.")
         keep = keep & ~rows
     if not keep.any() or not vectors.shape[1]:
         found = " ".join(notes).rstrip(".") or f"a table of {len(names)} x {vectors.shape[1]}"
@@ -87,7 +87,7 @@ def _repeats(path: Path, names: np.ndarray, vectors: np.ndarray, usable: np.ndar
         raise InputError.of_file(
             path,
             "one vector a gene",
-            f"several different ones for {some(list(differ))}",
+            f"several different ones for {preview(list(differ))}",
         )
     repeats = np.zeros(len(names), dtype=bool)
     repeats[rows[again]] = True

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.files import some
-from llmpert.files.names import check_names
-from llmpert.storage import fingerprint
+from llmpert.io.hashing import fingerprint
+from llmpert.io.names import check_names
+from llmpert.io.reading import preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Embedding:
         if len(repeated):
             raise InputError(
                 f"Embedding {self.name}: expected every gene once, found {len(repeated)} repeated:"
-                f" {some(repeated)}."
+                f" {preview(repeated)}."
             )
         if not np.isfinite(vectors).all():
             bad = genes[~np.isfinite(vectors).all(axis=1)]
@@ -94,5 +94,5 @@ class Embedding:
         index = pd.Index(self.genes).get_indexer(pd.Index(list(genes), dtype=object))
         if (index < 0).any():
             missing = [g for g, i in zip(genes, index, strict=True) if i < 0]
-            raise InputError(f"Embedding {self.name} has no vector for {some(missing)}.")
+            raise InputError(f"Embedding {self.name} has no vector for {preview(missing)}.")
         return self.vectors[index]

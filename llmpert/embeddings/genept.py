@@ -13,7 +13,7 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
-from llmpert.files import existing, some
+from llmpert.io.reading import preview, require_file
 
 MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
 """Numbers a gene -> the model behind GenePT's files of that length."""
@@ -32,14 +32,14 @@ def read_genept(path: str | Path, name: str = "text") -> Embedding:
         The file is missing, damaged, asks for anything to be run, or holds vectors of unequal
         length.
     """
-    path = existing(path)
+    path = require_file(path)
     vectors = read_named_vectors(path)
     lengths = Counter(len(vector) for vector in vectors.values())
     usual = lengths.most_common(1)[0][0]
     if len(lengths) > 1:
         others = [f"{gene} with {len(v):,}" for gene, v in vectors.items() if len(v) != usual]
         raise InputError.of_file(
-            path, f"{usual:,} numbers for every gene, as most have", some(others)
+            path, f"{usual:,} numbers for every gene, as most have", preview(others)
         )
     genes, matrix = list(vectors), np.stack(list(vectors.values()))
     del vectors  # a large file's numbers are not kept twice while the embedding is built

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.files import parsing
+from llmpert.io.reading import as_input_error
 
 LARGEST = 8 * 2**30
 """Bytes; 140,000 genes with 3,072 numbers each, the most known of, take 4 GiB."""
@@ -62,7 +62,7 @@ def read_named_vectors(path: Path) -> dict[str, np.ndarray]:
         raise InputError.of_file(
             path, f"a pickle of at most {LARGEST // 2**30} GiB", f"{size:,} bytes"
         )
-    with parsing(path, "a whole pickle of gene names and vectors"), path.open("rb") as file:
+    with as_input_error(path, "a whole pickle of gene names and vectors"), path.open("rb") as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 value = _Machine(data).run()

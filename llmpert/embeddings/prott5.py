@@ -13,10 +13,10 @@ import numpy as np
 from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing, some
-from llmpert.files.hdf5 import contents, open_hdf5, values_of
-from llmpert.files.limits import MOST_VALUES
 from llmpert.genes import GeneTable
+from llmpert.io.hdf5 import contents, open_hdf5, values_of
+from llmpert.io.limits import MOST_VALUES
+from llmpert.io.reading import as_input_error, preview, require_file
 
 DIMENSIONS = 1024
 
@@ -39,7 +39,7 @@ def read_prott5(
         The file is missing, damaged, holds vectors of unequal length or anything else, or no
         accession names a gene.
     """
-    path = existing(path)
+    path = require_file(path)
     accessions, vectors = _read(path)
     table = genes or GeneTable.shipped()
     speaker: dict[str, int] = {}
@@ -57,12 +57,12 @@ def read_prott5(
     if unknown:
         notes.append(
             f"{len(unknown):,} of {len(accessions):,} protein(s) belong to no gene of the gene"
-            f" table and were left out: {some(unknown)}."
+            f" table and were left out: {preview(unknown)}."
         )
     if others:
         notes.append(
             f"{len(others):,} further protein(s) of genes with several were left out:"
-            f" {some(others)}."
+            f" {preview(others)}."
         )
     if not speaker:
         raise InputError.of_file(path, "UniProt accessions of human genes", " ".join(notes)[:-1])
@@ -87,7 +87,7 @@ def _rank(accession: str) -> tuple[bool, bool, str]:
 def _read(path: Path) -> tuple[list[str], np.ndarray]:
     """Accessions and their vectors, in the file's order."""
     expected = "an HDF5 file of one vector of numbers a UniProt accession"
-    with parsing(path, expected), open_hdf5(path) as file:
+    with as_input_error(path, expected), open_hdf5(path) as file:
         accessions = list(file)
         if not accessions:
             raise InputError.of_file(path, expected, "nothing in it")

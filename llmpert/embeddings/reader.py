@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from llmpert.downloads import download_of
 from llmpert.embeddings import tables
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.genept import read_genept
@@ -10,9 +11,8 @@ from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing
 from llmpert.genes import GeneTable
-from llmpert.sources import download_of
+from llmpert.io.reading import as_input_error, require_file
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")
@@ -30,7 +30,7 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
     | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |
 
     Where the file was downloaded from is in `provenance["download"]` if the note beside it says so
-    (see `llmpert.sources.download_of`).
+    (see `llmpert.downloads.download_of`).
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
     InputError
         The file is missing, damaged, of another format, or not what its format promises.
     """
-    path = existing(path)
-    with parsing(path, "a file of embeddings"):
+    path = require_file(path)
+    with as_input_error(path, "a file of embeddings"):
         embedding = _read(path, name, genes)
     if download := download_of(path):
         embedding.provenance["download"] = download

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.files import check_version, existing, parsing
-from llmpert.files.parquet import refuse_oversized
-from llmpert.files.remarks import check_remarks, parse_json
-from llmpert.storage import atomic_path
+from llmpert.io.atomic import atomic_path
+from llmpert.io.parquet import refuse_oversized
+from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.remarks import check_remarks, parse_json
 
 FORMAT = "llmpert-embedding"
 FORMAT_VERSION = 1
@@ -53,8 +53,8 @@ def load_embedding(path: str | Path) -> Embedding:
     InputError
         The file is missing, damaged, not written by llmpert or of another version.
     """
-    path = existing(path)
-    with parsing(path, "an embedding written by llmpert"):
+    path = require_file(path)
+    with as_input_error(path, "an embedding written by llmpert"):
         head = _head(pq.read_schema(path))
         if head.get("format") != FORMAT:
             raise InputError.of_file(path, "an embedding written by llmpert", "no mark of it")

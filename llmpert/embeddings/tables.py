@@ -8,11 +8,11 @@ import pandas as pd
 from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing
-from llmpert.files.limits import MOST_DIMENSIONS
-from llmpert.files.npz import refuse_oversized
-from llmpert.files.parquet import read_flat
-from llmpert.files.text import open_text
+from llmpert.io.limits import MOST_DIMENSIONS
+from llmpert.io.npz import refuse_oversized
+from llmpert.io.parquet import read_flat
+from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.text import open_text
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 FORMATS = (".parquet", ".npz", *SEPARATORS)
@@ -33,11 +33,11 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
     InputError
         The file is missing, damaged, of another format, or holds something other than numbers.
     """
-    path = existing(path)
+    path = require_file(path)
     ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
     if ending is None:
         raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
-    with parsing(path, f"a table of gene vectors ({ending})"):
+    with as_input_error(path, f"a table of gene vectors ({ending})"):
         if ending == ".npz":
             genes, vectors = _of_archive(path)
         else:

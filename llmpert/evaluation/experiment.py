@@ -15,12 +15,12 @@ from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
-from llmpert.files import some
+from llmpert.io.hashing import fingerprint
+from llmpert.io.reading import preview
 from llmpert.models.registry import MODELS, ModelSpec
-from llmpert.problem import Problem
-from llmpert.storage import fingerprint
 
 VERSION = 2
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
@@ -217,7 +217,7 @@ class Experiment:
         ):
             if (at < 0).any():
                 raise InputError(
-                    f"Expected {expected}, found {some(names[at < 0])} not among them."
+                    f"Expected {expected}, found {preview(names[at < 0])} not among them."
                 )
         measured = screen.response[np.ix_(test[rows], columns)]
         values = evaluate(

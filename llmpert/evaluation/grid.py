@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from llmpert.downloads import download_fields
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.models.registry import MODELS
-from llmpert.parallel import Run, here
-from llmpert.sources import told
+from llmpert.parallel import Run, run_serially
 
 Progress = Callable[[int, int, str], None]
 """Called with fits done, fits in all, and what is being fitted."""
@@ -146,7 +146,7 @@ def _check_comparable(experiments: Sequence[Experiment]) -> None:
 def run(
     fits: Sequence[Fit],
     progress: Progress = lambda done, total, label: None,
-    somewhere: Run = here,
+    somewhere: Run = run_serially,
 ) -> Results:
     """Make the fits that are not kept yet and gather the scores of all.
 
@@ -251,5 +251,5 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
 
 def _download(provenance: Mapping[str, Any]) -> dict[str, str]:
     """Which file it was read from, where that is known."""
-    download = told(provenance)
+    download = download_fields(provenance)
     return {f"download_{name}": download[name] for name in ("url", "md5") if download}

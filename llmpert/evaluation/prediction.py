@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.io.atomic import atomic_path
 from llmpert.models.intervals import Intervals
-from llmpert.storage import atomic_path
 
 
 @dataclass(frozen=True, eq=False)

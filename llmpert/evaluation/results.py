@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing
-from llmpert.storage import atomic_path
+from llmpert.io.atomic import atomic_path
+from llmpert.io.reading import as_input_error, require_file
 
 COLUMNS = (
     "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
@@ -24,7 +24,7 @@ PUBLISHED = " (published)"
 """What names of models end with whose values were published, not computed here."""
 
 
-def pretty(embedding: str) -> str:
+def embedding_label(embedding: str) -> str:
     """An embedding's name for people: "text+sequence" becomes "text + sequence"."""
     return " + ".join(embedding.split("+"))
 
@@ -65,7 +65,7 @@ class Results:
         InputError
             The file is missing, is not Parquet, lacks a column, or has one of another kind.
         """
-        with parsing(existing(path), "a Parquet table of results"):
+        with as_input_error(require_file(path), "a Parquet table of results"):
             stored = pq.read_table(path)
         missing = [c for c in COLUMNS if c not in stored.column_names]
         if missing:
@@ -78,7 +78,7 @@ class Results:
             raise InputError.of_file(
                 path, f"numbers in the columns {', '.join(NUMBERS)}", f"others in {text[0]}"
             )
-        with parsing(Path(path), "JSON in the note `about`"):
+        with as_input_error(Path(path), "JSON in the note `about`"):
             about = json.loads((stored.schema.metadata or {}).get(b"about", b"{}"))
         return cls(table, about)
 

@@ -71,7 +71,7 @@ def largest_training_size(perturbations: int, folds: int) -> int:
     return perturbations - -(-perturbations // folds)
 
 
-def counted_as(size: int, sizes: Sequence[int]) -> int:
+def nearest_size(size: int, sizes: Sequence[int]) -> int:
     """Which of these training sizes another one counts as: the nearest within a tenth, else itself.
 
     What is measured with 1,419 training perturbations says nothing else than with 1,400.

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import write_table
-from llmpert.files import parsing
-from llmpert.storage import atomic_path, fingerprint, home
+from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
+from llmpert.io.paths import home
+from llmpert.io.reading import as_input_error
 
 T = TypeVar("T")
 
@@ -120,7 +122,7 @@ class ResultsStore:
         """The pack's rows, and which of them belong to each key."""
         if self.pack is None or not self.pack.is_file():
             return pd.DataFrame(), {}
-        with parsing(self.pack, "a table of kept scores"):
+        with as_input_error(self.pack, "a table of kept scores"):
             stored = pq.read_table(self.pack, read_dictionary=list(NAMES))
             table = stored.to_pandas(ignore_metadata=True)
             keys = table.pop("key")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING, pretty
+from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
+from llmpert.io.paths import shipped
 from llmpert.models.registry import MODELS, label
-from llmpert.storage import shipped
 
 PUBLISHED_SOURCE = "Märtens et al. 2024, Table 1 (K562, 1,400 training perturbations)"
 
@@ -75,7 +75,11 @@ def _place(model: str) -> tuple[int, int]:
 
 
 def _label(model: str, embedding: str) -> str:
-    return label(model) if embedding == NO_EMBEDDING else f"{label(model)}, {pretty(embedding)}"
+    return (
+        label(model)
+        if embedding == NO_EMBEDDING
+        else f"{label(model)}, {embedding_label(embedding)}"
+    )
 
 
 def _mean_and_error(mean: float, error: float) -> str:

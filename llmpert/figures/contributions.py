@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from llmpert.evaluation.results import pretty
+from llmpert.evaluation.results import embedding_label
 from llmpert.figures.theme import SOURCE_COLORS, ZERO_LINE, finish
 from llmpert.insight.contributions import Basis
 
@@ -36,7 +36,9 @@ def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
             values.append(rest[source].sum())
             similar.append("")
         joint = "+" in source and len(basis.shares.columns) > 1
-        label = f"{pretty(source)} (near in all at once)" if joint else pretty(source)
+        label = (
+            f"{embedding_label(source)} (near in all at once)" if joint else embedding_label(source)
+        )
         figure.add_bar(
             x=[100 * value for value in values], y=rows, orientation="h", name=label,
             marker={
@@ -44,7 +46,7 @@ def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
                 "pattern": {"shape": PATTERNS[at % len(PATTERNS)], "solidity": 0.25},
             },
             customdata=similar,
-            hovertemplate=f"%{{y}} through {pretty(source)}: %{{x:.1f}} %%{{customdata}}"
+            hovertemplate=f"%{{y}} through {embedding_label(source)}: %{{x:.1f}} %%{{customdata}}"
             "<extra></extra>",
         )  # fmt: skip
     return finish(

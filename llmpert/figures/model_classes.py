@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING, pretty
+from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
 from llmpert.figures.equal_axes import LEGEND_BELOW
 from llmpert.figures.theme import finish, in_two_lines, styles
 from llmpert.models.registry import label
@@ -68,7 +68,7 @@ def model_classes(
                 mode="markers", name=label(model), legendgroup=model,
                 showlegend=model not in labelled,
                 marker={"color": color, "symbol": symbol, "size": 9},
-                customdata=points["ci95"], text=[pretty(e) for e in embeddings],
+                customdata=points["ci95"], text=[embedding_label(e) for e in embeddings],
                 hovertemplate=f"{label(model)} on %{{text}}<br>{metric.label}: "
                 "%{y:.3f} ± %{customdata:.3f}<extra></extra>",
                 **place,

@@ -12,7 +12,7 @@ def response_sizes(table: pd.DataFrame, line: str, unit: str, simulated: bool) -
     Parameters
     ----------
     table:
-        From `llmpert.own.histogram`.
+        From `llmpert.datasets.reading.histogram`.
     line, unit:
         Of the screen.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from llmpert.evaluation.results import NO_EMBEDDING, pretty
+from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
 from llmpert.models.registry import MODELS, label
 
 # Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
@@ -92,7 +92,7 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
             at = embeddings.index(embedding)
             look = [turn[at % len(turn)] for turn in (SOURCE_COLORS, SOURCE_SYMBOLS)]
             look.append(EMBEDDED_DASHES[model])
-        on = "" if embedding == NO_EMBEDDING else f", {pretty(embedding)}"
+        on = "" if embedding == NO_EMBEDDING else f", {embedding_label(embedding)}"
         looks[model, embedding] = Style(label(model) + on, *look)
     return looks
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from llmpert.gene_sets import GeneSets
+from llmpert.genes.sets import GeneSets
 
 COLUMNS = ("set", "overlap", "size", "expected", "fold", "p", "q", "genes")
 

@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control, rankdata, wilcoxon
 
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric, registry
-from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, pretty
+from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, embedding_label
 from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
 
@@ -41,12 +41,12 @@ class Method:
 
     @property
     def published(self) -> bool:
-        """Whether its values were published (`llmpert.evaluation.published`), not computed here."""
+        """Whether its values were published (`llmpert.methods.published`), not computed here."""
         return self.model.endswith(PUBLISHED)
 
     @property
     def external(self) -> bool:
-        """Whether its predictions were made elsewhere (`llmpert.evaluation.external`)."""
+        """Whether its predictions were made elsewhere (`llmpert.methods.predictions`)."""
         return self.model not in MODELS and not self.published
 
     @property
@@ -58,7 +58,11 @@ class Method:
     def label(self) -> str:
         """For people: "Gaussian process, text + sequence"."""
         without = self.embedding == NO_EMBEDDING
-        return self.model_label if without else f"{self.model_label}, {pretty(self.embedding)}"
+        return (
+            self.model_label
+            if without
+            else f"{self.model_label}, {embedding_label(self.embedding)}"
+        )
 
     @property
     def slug(self) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from llmpert.storage import atomic_path, fingerprint
+from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
 
 VERSION = 1
 """Raised whenever the same vectors give another map, so that kept ones are not used."""

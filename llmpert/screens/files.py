@@ -12,9 +12,9 @@ from anndata.io import read_elem
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing
-from llmpert.files.hdf5 import member, open_hdf5, refuse_oversized, shape_of
-from llmpert.files.sparse import check_sparse
+from llmpert.io.hdf5 import member, open_hdf5, refuse_oversized, shape_of
+from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.sparse import check_sparse
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
@@ -70,13 +70,13 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
     ------
     InputError
         The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too large
-        (`llmpert.files.limits`) or leads out of itself (`llmpert.files.hdf5`).
+        (`llmpert.io.limits`) or leads out of itself (`llmpert.io.hdf5`).
     """
-    path = existing(path)
+    path = require_file(path)
     wanted = "an AnnData file (.h5ad)"
     if not h5py.is_hdf5(path):
         raise InputError.of_file(path, wanted, "a file that is not HDF5")
-    with parsing(path, wanted), open_hdf5(path) as file:
+    with as_input_error(path, wanted), open_hdf5(path) as file:
         names = set(file)
         missing = [part for part in ("X", "obs", "var") if part not in names]
         if missing:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from llmpert.files import some
+from llmpert.io.reading import preview
 
 #: `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
 _CONTROL = re.compile(
@@ -51,6 +51,6 @@ def measured_genes(
     if shadowed.any():
         notes.append(
             f"{int(shadowed.sum())} measured gene(s) share a symbol with a more expressed one and"
-            f" go by their Ensembl id: {some(pd.unique(names[shadowed]))}."
+            f" go by their Ensembl id: {preview(pd.unique(names[shadowed]))}."
         )
     return np.where(shadowed, ids, names)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.files import some
+from llmpert.io.reading import preview
 
 #: A gene (then a population) with a larger share of unknown values than this is left out.
 LARGEST_GAP = 0.05
@@ -53,7 +53,7 @@ class Populations:
         if bad.any():
             raise InputError(
                 "expected raw values (finite mean UMI counts of at least 0, not all 0), found"
-                f" others in {int(bad.sum())} row(s): {some(self.names[bad])}."
+                f" others in {int(bad.sum())} row(s): {preview(self.names[bad])}."
             )
         depth = float(np.median(totals[self.control]))
         self.values *= (depth / totals).astype(np.float32)[:, None]
@@ -99,7 +99,7 @@ class Populations:
             if not kept.all():
                 self.notes.append(
                     f"{int((~kept).sum()):,} {what} with too few finite values were left out:"
-                    f" {some(names[~kept])}."
+                    f" {preview(names[~kept])}."
                 )
         if not (genes.all() and rows.all()):
             self.values = self.values[np.ix_(rows, genes)]

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from llmpert.files import existing, parsing
+from llmpert.downloads import download_of
+from llmpert.io.reading import as_input_error, require_file
 from llmpert.screens import replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
-from llmpert.sources import download_of
 
 
 def read_screen(path: str | Path, line: str | None = None, unit: str | None = None) -> Screen:
@@ -16,7 +16,7 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
     A file written by `Screen.save` is known by its mark, a bulk file of Replogle et al. 2022 by its
     row names (see `read_replogle`); anything else is taken as a table of differences to control
     (see `read_table`). The file is read once. Where it was downloaded from is in
-    `provenance["download"]` if the note beside it says so (see `llmpert.sources.download_of`).
+    `provenance["download"]` if the note beside it says so (see `llmpert.downloads.download_of`).
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
     InputError
         The file is missing, damaged or not usable as a screen.
     """
-    path = existing(path)
-    with parsing(path, "a screen"):
+    path = require_file(path)
+    with as_input_error(path, "a screen"):
         screen = _read(path, line, unit)
     if download := download_of(path):
         screen.provenance["download"] = download
@@ -44,7 +44,7 @@ def _read(path: Path, line: str | None, unit: str | None) -> Screen:
     data = open_h5ad(path)
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
-        with parsing(path, "a screen written by llmpert"):
+        with as_input_error(path, "a screen written by llmpert"):
             screen = _by_content(Screen.from_anndata(data, str(path)))
     elif replogle.is_replogle(data):
         screen = replogle.screen_of(data, path, line)

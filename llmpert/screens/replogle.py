@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.files import parsing, some
+from llmpert.io.reading import as_input_error, preview
 from llmpert.screens.files import matrix, numeric_column, open_h5ad
 from llmpert.screens.names import measured_genes
 from llmpert.screens.populations import Populations
@@ -92,7 +92,7 @@ def screen_of(
     data: anndata.AnnData, path: Path, line: str | None = None, *, kind: Kind | None = None
 ) -> Screen:
     """`read_replogle` for a file already opened; takes X out of `data` to spare a copy of it."""
-    with parsing(path, "a bulk file of Replogle et al. 2022"):
+    with as_input_error(path, "a bulk file of Replogle et al. 2022"):
         line = line or _line(path)
         populations = _populations(data, path)
         kind = kind or _kind(populations.values, path)
@@ -163,7 +163,7 @@ def _populations(data: anndata.AnnData, path: Path) -> Populations:
     if uncounted.any():
         notes.append(
             f"{int(uncounted.sum())} population(s) without a cell count were left out:"
-            f" {some(names[uncounted])}."
+            f" {preview(names[uncounted])}."
         )
     keep = used & ~uncounted
     genes = measured_genes(data.var, numeric_column(data.var, "mean", path), notes)
@@ -189,14 +189,14 @@ def _symbols(names: np.ndarray, path: Path, notes: list[str]) -> np.ndarray:
         raise InputError.of_file(
             path,
             "rows named like 10005_ZBTB4_P1_ENSG00000174282",
-            f"{len(malformed)} named otherwise: {some(malformed)}",
+            f"{len(malformed)} named otherwise: {preview(malformed)}",
         )
     found = pd.DataFrame([part.groupdict() for part in parts if part])
     several = found.groupby("symbol")["ensembl"].nunique() > 1
     if several.any():
         notes.append(
             f"{int(several.sum())} target symbol(s) stand for several Ensembl ids and are averaged"
-            f" under the symbol: {some(several.index[several].to_numpy())}."
+            f" under the symbol: {preview(several.index[several].to_numpy())}."
         )
     return found["symbol"].to_numpy()
 

@@ -13,11 +13,12 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.files import check_version, existing, parsing, some
-from llmpert.files.names import check_names
-from llmpert.files.remarks import check_remarks, parse_json
+from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
+from llmpert.io.names import check_names
+from llmpert.io.reading import as_input_error, check_version, preview, require_file
+from llmpert.io.remarks import check_remarks, parse_json
 from llmpert.screens.files import open_h5ad
-from llmpert.storage import atomic_path, fingerprint
 
 FORMAT = "llmpert-screen"
 FORMAT_VERSION = 1
@@ -103,7 +104,7 @@ class Screen:
             if len(repeated):
                 raise InputError(
                     f"Screen {self.line}: expected every {kind} once, found {len(repeated)}"
-                    f" repeated: {some(repeated)}."
+                    f" repeated: {preview(repeated)}."
                 )
         for name, length in (("control_mean", columns), ("spread", columns), ("cells", rows)):
             value = getattr(self, name)
@@ -180,7 +181,7 @@ class Screen:
         index = pd.Index(names).get_indexer(pd.Index(list(wanted), dtype=object))
         if (index < 0).any():
             missing = [str(w) for w, i in zip(wanted, index, strict=True) if i < 0]
-            raise InputError(f"Screen {self.line} has no {kind} {some(missing)}.")
+            raise InputError(f"Screen {self.line} has no {kind} {preview(missing)}.")
         return index
 
     def to_anndata(self) -> anndata.AnnData:
@@ -220,8 +221,8 @@ class Screen:
         InputError
             The file is missing, truncated, or not a screen written by llmpert.
         """
-        path = existing(path)
-        with parsing(path, "a screen written by llmpert"):
+        path = require_file(path)
+        with as_input_error(path, "a screen written by llmpert"):
             return cls.from_anndata(open_h5ad(path), str(path))
 
     @classmethod

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.files import existing, parsing, some
-from llmpert.files.parquet import read_flat
-from llmpert.files.remarks import check_remarks
-from llmpert.files.text import open_text
+from llmpert.io.parquet import read_flat
+from llmpert.io.reading import as_input_error, preview, require_file
+from llmpert.io.remarks import check_remarks
+from llmpert.io.text import open_text
 from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
 from llmpert.screens.names import is_control, target
 from llmpert.screens.screen import Screen
@@ -70,7 +70,7 @@ def read_table(path: str | Path, line: str | None = None, unit: str | None = Non
         The file is missing or damaged, holds something other than numbers, missing or infinite
         values, a name twice, or what looks like raw counts.
     """
-    path = existing(path)
+    path = require_file(path)
     ending = suffix(path)
     if ending == ".h5ad":
         return screen_of(open_h5ad(path), path, line, unit)
@@ -127,7 +127,7 @@ def screen_of(
 
 def _from_text(path: Path, separator: str) -> _Table:
     wanted = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
-    with parsing(path, wanted), open_text(path, separator) as handle:
+    with as_input_error(path, wanted), open_text(path, separator) as handle:
         # The header is read apart because pandas would rename repeated genes instead of telling.
         header = next(csv.reader(handle, delimiter=separator), [])
         if len(header) < 2:
@@ -153,7 +153,7 @@ def _from_text(path: Path, separator: str) -> _Table:
 
 
 def _from_parquet(path: Path) -> _Table:
-    with parsing(path, "a Parquet table"):
+    with as_input_error(path, "a Parquet table"):
         frame = read_flat(path)
     texts = [i for i, kind in enumerate(frame.dtypes) if pd.api.types.is_string_dtype(kind)]
     if pd.api.types.is_string_dtype(frame.index.dtype):
@@ -202,7 +202,8 @@ def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Sc
     control = np.array([is_control(name) for name in names], dtype=bool)
     if control.any():
         notes.append(
-            f"{int(control.sum())} control row(s) were left out: {some(names[control].tolist())}."
+            f"{int(control.sum())} control row(s) were left out:"
+            f" {preview(names[control].tolist())}."
         )
         names, values = names[~control], values[~control]
         cells = None if cells is None else cells[~control]
@@ -218,14 +219,14 @@ def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Sc
         repeated = pd.unique(labels[pd.Series(labels).duplicated().to_numpy()])
         if len(repeated):
             raise InputError.of_file(
-                path, f"every {what} once", f"{len(repeated)} repeated: {some(repeated)}"
+                path, f"every {what} once", f"{len(repeated)} repeated: {preview(repeated)}"
             )
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise InputError.of_file(
             path,
             "a finite number for every perturbation and gene",
-            f"missing or infinite values in {int(bad.sum())} row(s): {some(names[bad])}",
+            f"missing or infinite values in {int(bad.sum())} row(s): {preview(names[bad])}",
         )
     if values.min() >= 0:
         if values.max() >= COUNTS_PEAK and all((row == np.rint(row)).all() for row in values):
@@ -236,7 +237,7 @@ def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Sc
                 " which look like raw counts",
             )
         notes.append("No value is negative: these responses know no down-regulation.")
-    with parsing(path, "a screen"):
+    with as_input_error(path, "a screen"):
         return Screen(
             line=line or table.line or line_in_name(path),
             response=values,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmpert.gene_sets import GeneSets
+from llmpert.genes.sets import GeneSets
 from llmpert.simulation.generate import Simulation, stream
 
 

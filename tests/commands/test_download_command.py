@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from faulty import Faulty, answers, md5
 
-from llmpert import recipes, sources
-from llmpert.recipes import Recipe
+from llmpert import downloads
+from llmpert.datasets import presets as recipes
+from llmpert.datasets.presets import Recipe
 
 DOWNLOADS = Path("llmpert-home/downloads")
 
@@ -40,8 +41,8 @@ def server(files, monkeypatch):
         )
         both = Recipe("both", "Both.", "Somebody 2024", {"bulk": ("screen", "text")})
         monkeypatch.setattr(recipes, "recipes", lambda: {"both": both})
-        known = sources.read_registry(registry)
-        monkeypatch.setattr(sources, "read_registry", lambda: known)
+        known = downloads.read_registry(registry)
+        monkeypatch.setattr(downloads, "read_registry", lambda: known)
         yield server
 
 
@@ -65,7 +66,7 @@ def test_without_a_key_it_lists_and_asks_nobody(run, server):
 def test_the_real_list_names_every_source_and_fits_its_columns(run):
     code, out, _ = run("download")
     assert code == 0
-    known = sources.read_registry()
+    known = downloads.read_registry()
     lines = out.splitlines()
     starts = {lines[0].index("WHAT")}
     for line in lines[1 : len(known.sources) + 1]:
@@ -141,10 +142,10 @@ def test_a_file_that_cannot_be_had_is_one_line_after_the_plan(run, server):
 
 
 def test_two_screens_of_a_line_become_two_data_sets(run, server, monkeypatch):
-    known = sources.read_registry()
+    known = downloads.read_registry()
     other = replace(known.sources["screen"], key="other", url=server.url + "?2", file="other.h5ad")
     both = replace(known, sources={**known.sources, "other": other})
-    monkeypatch.setattr(sources, "read_registry", lambda: both)
+    monkeypatch.setattr(downloads, "read_registry", lambda: both)
     server.content = server.files["/screen.h5ad"]
     _, out, _ = run("download", "screen", "other", "text", "--yes")
     assert run("download", "both-bulk", "--yes")[1].endswith(

@@ -9,7 +9,7 @@ import pytest
 import small
 from lines import IMPORT, replaced
 
-from llmpert.gears import run as gears_run
+from llmpert.methods.gears import run as gears_run
 
 COMMAND = (
     "gears", "--data", "mine", "--line", "LineA", "--cells", "cells.h5ad",

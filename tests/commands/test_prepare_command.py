@@ -12,8 +12,9 @@ import pytest
 import small
 from faulty import Faulty, cut, md5
 
-from llmpert import datasets, singlecell, sources
+from llmpert import datasets, downloads
 from llmpert.evaluation.results import Results
+from llmpert.screens import cells
 
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
 
@@ -24,7 +25,7 @@ def server(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
         known = paper.registry(server, tmp_path)
-        monkeypatch.setattr(sources, "read_registry", lambda: known)
+        monkeypatch.setattr(downloads, "read_registry", lambda: known)
         yield server
 
 
@@ -72,7 +73,7 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
     parts = {part["name"]: part for part in data.record["parts"]}
     assert list(parts) == ["K562", "RPE1", "text", "sequence"]
     # The archive is not kept: this is the member's MD5, which the archive's was verified for.
-    kept = (sources.downloads() / paper.PICKLE).read_bytes()
+    kept = (downloads.downloads() / paper.PICKLE).read_bytes()
     assert parts["text"]["download"]["md5"] == md5(kept)
     assert parts["text"]["fingerprint"] == data.embeddings["text"].fingerprint
 
@@ -135,13 +136,13 @@ def test_another_data_set_of_that_name_is_left_alone(run, server):
 
 
 def test_a_file_that_cannot_be_used_adds_nothing(run, server, monkeypatch):
-    known = sources.read_registry()
+    known = downloads.read_registry()
     source = known.sources["rpe1_raw_bulk"]
     content = server.files["/rpe1_raw_bulk_01.h5ad"][:3000]
     server.files["/rpe1_raw_bulk_01.h5ad"] = content
     broken = replace(source, md5=md5(content), size=len(content))
     other = replace(known, sources={**known.sources, source.key: broken})
-    monkeypatch.setattr(sources, "read_registry", lambda: other)
+    monkeypatch.setattr(downloads, "read_registry", lambda: other)
     code, _, err = run(*PREPARE)
     assert code == 1
     assert "rpe1_raw_bulk_01.h5ad: expected an AnnData file" in err
@@ -152,7 +153,7 @@ def test_downloads_of_a_recipe_by_its_name(run, server):
     code, out, _ = run("download", "paper-2024-bulk", "--yes")
     assert code == 0
     assert out.endswith("Use it: python -m llmpert prepare paper-2024 --way bulk\n")
-    assert {path.name for path in sources.downloads().glob("*[!nk]")} == {
+    assert {path.name for path in downloads.downloads().glob("*[!nk]")} == {
         "K562_essential_raw_bulk_01.h5ad", "rpe1_raw_bulk_01.h5ad", paper.PICKLE, "per-protein.h5",
     }  # fmt: skip
     sent = server.sent
@@ -162,7 +163,7 @@ def test_downloads_of_a_recipe_by_its_name(run, server):
 
 def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_home, monkeypatch):
     words = ("prepare", "paper-2024", "--way", "cells", "--processes", 1, "--yes")
-    prepared, original = [], singlecell.prepare
+    prepared, original = [], cells.prepare
 
     def interrupted(plan, *rest):
         prepared.append(plan.layout.line)
@@ -170,7 +171,7 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
             raise KeyboardInterrupt
         return original(plan, *rest)
 
-    monkeypatch.setattr(singlecell, "prepare", interrupted)
+    monkeypatch.setattr(cells, "prepare", interrupted)
     assert run(*words)[0] == 130
     assert datasets.names() == ["simulated"]
     code, out, err = run(*words)
@@ -187,14 +188,14 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
     }.items():
         screen = data.screens[line]
         assert screen.provenance["download"]["key"] == key
-        path = sources.downloads() / screen.provenance["file"]
-        alone = original(singlecell.plan(path, line))
+        path = downloads.downloads() / screen.provenance["file"]
+        alone = original(cells.plan(path, line))
         assert screen.fingerprint == alone.fingerprint
         np.testing.assert_array_equal(screen.layers["q"], alone.layers["q"])
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, monkeypatch):
-    known, moments = sources.read_registry(), random.Random(1)
+    known, moments = downloads.read_registry(), random.Random(1)
     server.pause = 0.005
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     process = paper.reach(server, known, undisturbed, *PREPARE)

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 from llmpert.embeddings import plain_pickle
 from llmpert.embeddings.genept import read_genept
 from llmpert.errors import InputError
-from llmpert.files.names import is_plain
+from llmpert.io.names import is_plain
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 # Protocols 0 to 2 write arrays through the module _codecs, which no GenePT file does.

@@ -9,8 +9,8 @@ from llmpert.errors import InputError
 from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.problem import Problem
 from llmpert.models.intervals import LEVELS, Intervals
-from llmpert.problem import Problem
 
 NORMAL = Intervals(norm.ppf((1 + LEVELS) / 2))
 

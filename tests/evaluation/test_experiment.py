@@ -8,9 +8,9 @@ from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.metrics import evaluate, top_genes
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
-from llmpert.problem import Problem
 from llmpert.screens import Screen
 
 TABLE = small.gene_table({"KD041": "OLD41", "KD003": "OLD3", "NEW": ""})

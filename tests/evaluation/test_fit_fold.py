@@ -5,9 +5,9 @@ import pytest
 import small
 
 from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
-from llmpert.problem import Problem
 
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)
 

@@ -8,11 +8,11 @@ import small
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.grid import about, grid, run, training_sizes
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from llmpert.parallel import workers
-from llmpert.problem import Problem
 
 TABLE = small.gene_table({"OTHER": ""})
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)

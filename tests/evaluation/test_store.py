@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.store import ResultsStore
-from llmpert.storage import home
+from llmpert.io.paths import home
 
 KEY = "0123456789abcdef"
 

@@ -6,7 +6,7 @@ from threading import Lock
 import small
 
 from llmpert.evaluation.experiment import Experiment, Settings
-from llmpert.problem import Problem
+from llmpert.evaluation.problem import Problem
 
 
 class Watched:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import small
 
+from llmpert.datasets.reading import histogram
 from llmpert.figures.responses import response_sizes
-from llmpert.own import histogram
 
 
 @pytest.mark.parametrize("simulated", [True, False])

@@ -6,8 +6,8 @@ import small
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.problem import Problem
 from llmpert.insight.contributions import basis, neighbourhood
-from llmpert.problem import Problem
 
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from llmpert.gene_sets import GeneSets
+from llmpert.genes.sets import GeneSets
 from llmpert.insight.enrichment import COLUMNS, enrichment
 
 GENES = [f"G{i}" for i in range(60)]

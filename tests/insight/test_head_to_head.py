@@ -12,6 +12,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.evaluation.store import ResultsStore
 from llmpert.insight.head_to_head import (
@@ -32,7 +33,6 @@ from llmpert.insight.head_to_head import (
     strongest,
 )
 from llmpert.models import MODELS
-from llmpert.problem import Problem
 
 METRICS = registry()
 PEARSON, MAE = METRICS["pearson_top20"], METRICS["mae_all"]

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.problem import Problem
 from llmpert.insight.similarity import (
     FEWEST,
     all_pairs,
@@ -20,7 +21,6 @@ from llmpert.insight.similarity import (
     kernel_similarity,
     neighbours,
 )
-from llmpert.problem import Problem
 
 numbers = st.floats(-100, 100, width=32).map(lambda x: round(x, 2))
 

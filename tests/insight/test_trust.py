@@ -7,8 +7,8 @@ import small
 from scipy.stats import pearsonr, spearmanr
 
 from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.problem import Problem
 from llmpert.insight.trust import ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
-from llmpert.problem import Problem
 
 SETTINGS = Settings(folds=2, features=25, top=5, components=6)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from llmpert.errors import InputError
-from llmpert.files.names import is_plain
+from llmpert.io.names import is_plain
 from llmpert.screens import Screen, common_perturbations, read_screen
 
 

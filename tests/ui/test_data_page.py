@@ -11,10 +11,11 @@ import small
 from faulty import Faulty, answers, md5
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets, recipes
-from llmpert.kept import is_visitors
-from llmpert.storage import home
-from llmpert.ui.jobs import jobs
+from llmpert import datasets
+from llmpert.datasets import presets as recipes
+from llmpert.datasets.folders import is_visitors
+from llmpert.io.paths import home
+from llmpert.ui.datasets.jobs import jobs
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
 from llmpert.embeddings import Embedding
-from llmpert.gene_sets import GeneSets
+from llmpert.genes.sets import GeneSets
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 

@@ -9,8 +9,8 @@ from external import predictions, without
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
-from llmpert.evaluation.published import Published
-from llmpert.gene_sets import GeneSets
+from llmpert.genes.sets import GeneSets
+from llmpert.methods.published import Published
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/head_to_head.py"
@@ -144,7 +144,7 @@ def test_gene_sets_are_tested_where_there_are_any():
 def test_a_chosen_dot_opens_its_gene_with_the_view_it_was_chosen_in(
     app, monkeypatch, asked, address
 ):
-    from llmpert.ui import show
+    from llmpert.ui.common import components as show
 
     monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD<7>"])
     app.query_params.update(asked)
@@ -231,7 +231,7 @@ def test_methods_without_a_metric_in_common_are_said():
 
 
 def test_a_dot_of_a_published_method_opens_its_gene(monkeypatch):
-    from llmpert.ui import show
+    from llmpert.ui.common import components as show
 
     app = start(published=[elsewhere()])
     monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD001"])

@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from llmpert.errors import InputError
-from llmpert.ui.jobs import Jobs
+from llmpert.ui.datasets.jobs import Jobs
 
 
 def wait_for(condition) -> None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from llmpert import __version__
-from llmpert.storage import home
+from llmpert.io.paths import home
 
 LEAST_FREE = 100 * 10**6
 """Bytes of disk without which the data folder counts as full."""

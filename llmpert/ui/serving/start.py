@@ -10,7 +10,7 @@ from typing import Any
 
 from llmpert import __version__
 from llmpert.errors import InputError
-from llmpert.storage import home
+from llmpert.io.paths import home
 
 SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 
@@ -36,7 +36,7 @@ def _prepare() -> None:
     try:
         # Only here: the server should answer before these imports are done.
         from llmpert import datasets
-        from llmpert.ui.ready import prepare
+        from llmpert.ui.common.warm_up import prepare
 
         names = datasets.names()
         prepare()

@@ -9,8 +9,9 @@ import small
 import streamlit as st
 
 from llmpert import datasets
-from llmpert.ui import data as shared
-from llmpert.ui import explained, ready
+from llmpert.ui.common import cache as shared
+from llmpert.ui.common import warm_up as ready
+from llmpert.ui.gene import reliability as explained
 from llmpert.ui.serving.start import prepared
 
 

@@ -1,0 +1,288 @@
+"""Files that somebody brings: read whatever they are called, and what they amount to together."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from llmpert.datasets import uploads as visitors
+from llmpert.embeddings import Embedding, read_embedding
+from llmpert.embeddings.reader import HDF5, PICKLES
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Settings
+from llmpert.evaluation.problem import Problem
+from llmpert.genes.sets import GeneSets
+from llmpert.io.hdf5 import contents, open_hdf5
+from llmpert.screens import Screen, cells, common_perturbations, read_screen
+from llmpert.screens.files import line_in_name
+from llmpert.simulation import INVENTED
+
+UNNAMED = "unnamed"
+"""The cell line of a screen that nothing says the line of."""
+LINES = ("uns/llmpert/line", "uns/line", "uns/cell_line")
+"""Where AnnData files state it."""
+PERTURBATIONS = 5_000
+"""Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
+FEWEST = Settings().folds
+"""Fewest perturbations that pages work on: cross-validation takes one a fold."""
+VALUES = 50_000_000
+"""Most numbers of an uploaded screen or embedding: 200 MB in memory."""
+CELLS_X_GENES = 1_000_000_000
+"""Most numbers of an uploaded file of single cells, some seconds of work, however well packed."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file, and what its owner calls it, which is for words only and never opened."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many perturbations find a vector.
+
+    Attributes
+    ----------
+    embedding:
+        Name of the embedding; of several, joined by "+".
+    found, total:
+        Perturbations with a vector, and all.
+    left_out:
+        Perturbation -> why it has none.
+    refusal:
+        Why the two cannot be used together, or "".
+    """
+
+    embedding: str
+    found: int
+    total: int
+    left_out: Mapping[str, str]
+    refusal: str = ""
+
+
+@contextmanager
+def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
+    """An uploaded file on disk for as long as it is read; of its name only the ending is used.
+
+    Raises
+    ------
+    InputError
+        The name has none of these endings.
+    """
+    ending = _ending(name, endings)
+    with visitors.scratch() as folder:
+        path = folder / f"upload{ending}"
+        path.write_bytes(content)
+        yield File(path, name)
+
+
+def read_own_screen(file: File, most: int | None = None) -> Screen:
+    """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
+
+    A file of single cells is turned into one (`llmpert.screens.cells`).
+
+    Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
+
+    Parameters
+    ----------
+    most:
+        Cells x genes that a file of single cells may have; by default any number.
+
+    Raises
+    ------
+    InputError
+        As `read_screen` and `llmpert.screens.cells.plan`; it speaks of the file by its owner's
+        name.
+    """
+    line = _line(file)
+    with _called(file):
+        if file.path.suffix == ".h5ad" and cells.holds_cells(file.path):
+            screen = _of_cells(file, line, most)
+        else:
+            screen = read_screen(file.path, line=line)
+    provenance = _renamed(screen.provenance, file)
+    if all(str(name).startswith(INVENTED) for name in screen.perturbations):
+        provenance["simulated"] = True
+    return replace(screen, provenance=provenance)
+
+
+def read_own_embedding(file: File) -> Embedding:
+    """Read an embedding (`read_embedding`), called after its format or its file.
+
+    Raises
+    ------
+    InputError
+        As `read_embedding`; it speaks of the file by its owner's name.
+    """
+    with _called(file):
+        embedding = read_embedding(file.path, _source(file.name))
+    return replace(embedding, provenance=_renamed(embedding.provenance, file))
+
+
+def read_own_gene_sets(file: File) -> GeneSets:
+    """Read gene sets (`GeneSets.read`), called like their file.
+
+    Raises
+    ------
+    InputError
+        As `GeneSets.read`; it speaks of the file by its owner's name.
+    """
+    with _called(file):
+        return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
+
+
+def _of_cells(file: File, line: str, most: int | None) -> Screen:
+    plan = cells.plan(file.path, line)
+    size = len(plan.job.group) * plan.job.genes
+    if most is not None and size > most:
+        raise InputError.of_file(
+            file.path, f"at most {most:,} cells x genes in an upload", f"{size:,}"
+        )
+    # Finished parts of an upload go where it goes, and with it.
+    return cells.prepare(plan, work=None if most is None else file.path.parent)
+
+
+def check_upload(part: Screen | Embedding, name: str) -> None:
+    """Uploads are small enough for a server that others use too, or it is told.
+
+    Raises
+    ------
+    InputError
+        There are more than `PERTURBATIONS` or `VALUES`.
+    """
+    values = part.response if isinstance(part, Screen) else part.vectors
+    rows, columns = values.shape
+    larger = "Larger files are added on the server, by whoever runs it"
+    if isinstance(part, Screen) and rows > PERTURBATIONS:
+        raise InputError(
+            f"{name}: expected at most {PERTURBATIONS:,} perturbations in an upload, found"
+            f" {rows:,}. {larger}."
+        )
+    if values.size > VALUES:
+        raise InputError(
+            f"{name}: expected at most {VALUES:,} numbers in an upload, found {rows:,} x"
+            f" {columns:,}. {larger}."
+        )
+
+
+def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list[Coverage]:
+    """How many of the common perturbations find a vector in each embedding, and in all of them.
+
+    Raises
+    ------
+    InputError
+        The screens have no perturbation in common, or two embeddings have the same name.
+    """
+    names = [embedding.name for embedding in embeddings]
+    if len(set(names)) < len(names):
+        raise InputError(f"Expected embeddings with different names, found {', '.join(names)}.")
+    lines = [screen.line for screen in screens]
+    if len(set(lines)) < len(lines):
+        raise InputError(f"Expected screens of different cell lines, found {', '.join(lines)}.")
+    screen = common_perturbations(*screens)[0]
+    together = [[embedding] for embedding in embeddings]
+    found = [_covered(screen, part) for part in together]
+    if len(embeddings) > 1:
+        found.append(_covered(screen, list(embeddings)))
+    if not found[-1].refusal and found[-1].found < FEWEST:
+        refusal = (
+            f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
+            f" on each in turn, found {found[-1].found}."
+        )
+        found[-1] = replace(found[-1], refusal=refusal)
+    return found
+
+
+def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:
+    """How often responses of which size occur: columns from, to, share.
+
+    Of a large screen, of every n-th of its numbers, so that a million are counted. The outermost
+    thousandth lies beyond the first and last bin.
+    """
+    values = screen.response.ravel()
+    values = values[:: max(1, values.size // 1_000_000)]
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(values, bins, (low, high))
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": counts / values.size})
+
+
+def _covered(screen: Screen, embeddings: Sequence[Embedding]) -> Coverage:
+    name = "+".join(embedding.name for embedding in embeddings)
+    total = len(screen.perturbations)
+    try:
+        problem = Problem.align(screen, embeddings)
+    except InputError as refusal:
+        return Coverage(name, 0, total, {}, str(refusal))
+    return Coverage(name, len(problem.screen.perturbations), total, problem.left_out)
+
+
+@contextmanager
+def _called(file: File) -> Iterator[None]:
+    """Let errors name a file as its owner does."""
+    try:
+        yield
+    except InputError as problem:
+        raise InputError(str(problem).replace(str(file.path), file.name)) from problem
+
+
+def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
+    """A provenance that names the file as its owner does."""
+    return {
+        key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
+        for key, value in provenance.items()
+    }
+
+
+def _ending(name: str, endings: Sequence[str]) -> str:
+    """Which of these endings a file has, the longest one."""
+    fitting = [ending for ending in endings if name.lower().endswith(ending)]
+    if not fitting:
+        raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
+    return max(fitting, key=len)
+
+
+def _line(file: File) -> str:
+    """The cell line that a file states, or that its name begins with."""
+    if h5py.is_hdf5(file.path) and (stated := _stated(file.path)):
+        return stated
+    known = re.search("K562|RPE1", file.name, re.IGNORECASE)
+    if known:
+        return known.group().upper()
+    try:
+        return line_in_name(Path(file.name))
+    except InputError:
+        return UNNAMED
+
+
+def _stated(path: Path) -> str:
+    """The text at the first of `LINES` in an HDF5 file; "" where there is none."""
+    for place in LINES:
+        # Nearly any exception on a damaged file, which its reader tells.
+        with suppress(Exception), open_hdf5(path) as file:
+            ((_, part),) = contents(file, path, [place])
+            if isinstance(part, h5py.Dataset) and part.shape == ():
+                return str(part.asstr()[()]).strip()
+    return ""
+
+
+def _source(name: str) -> str:
+    """What an embedding is called after its file: GenePT's is text, UniProt's is sequence."""
+    if name.lower().rstrip(".").endswith(PICKLES):
+        return "text"
+    return "sequence" if name.lower().endswith(HDF5) else _plain(name)
+
+
+def _plain(name: str) -> str:
+    """A file's name without endings, of characters that names of parts can have."""
+    words = re.sub(r"[^A-Za-z0-9_-]+", " ", name.split(".")[0]).strip(" _-")
+    return words[:40].strip() or "mine"

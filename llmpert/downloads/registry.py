@@ -1,0 +1,105 @@
+"""What can be downloaded: public files with their licence and how to know that they are whole."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmpert.errors import InputError
+from llmpert.io.paths import shipped
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public file.
+
+    Attributes
+    ----------
+    key:
+        What it is asked for by.
+    what:
+        What it is, for biologists.
+    kind:
+        Such as "raw bulk screen", "single cells", "text embedding".
+    url, file:
+        Where it is, and what it is called.
+    size:
+        In bytes; about right where there is no `md5`.
+    licence, citation:
+        Of the publication.
+    md5:
+        As published, hex; "" where it changes with releases.
+    metalink:
+        Where size and MD5 of the newest release are; "" where they do not change.
+    member, unpacked:
+        The one file kept of an archive, and its size in bytes; "" and 0 where `file` is kept.
+    line:
+        Cell line of a screen.
+    embedding:
+        What `import` calls an embedding.
+    """
+
+    key: str
+    what: str
+    kind: str
+    url: str
+    file: str
+    size: int
+    licence: str
+    citation: str
+    md5: str = ""
+    metalink: str = ""
+    member: str = ""
+    unpacked: int = 0
+    line: str = ""
+    embedding: str = ""
+
+    @property
+    def kept(self) -> str:
+        """Name of the file that stays."""
+        return self.member or self.file
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All sources by key."""
+
+    sources: Mapping[str, Source]
+
+    def choose(self, keys: Iterable[str]) -> list[Source]:
+        """The sources of these keys, each once, in their order.
+
+        Raises
+        ------
+        InputError
+            A key is unknown.
+        """
+        chosen = list(dict.fromkeys(keys))
+        unknown = [key for key in chosen if key not in self.sources]
+        if unknown:
+            raise InputError(f"Expected one of {', '.join(self.sources)}, found {unknown[0]!r}.")
+        return [self.sources[key] for key in chosen]
+
+
+def read_registry(path: Path | None = None) -> Registry:
+    """The list of public files that comes along, or another file of its form.
+
+    Parameters
+    ----------
+    path:
+        By default the one that `LLMPERT_SOURCES` names, such as a lab's mirror, else
+        `data/sources.toml`.
+    """
+    path = path or Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
+    content = tomllib.loads(path.read_text("utf-8"))
+    sources = {}
+    for key, entry in content["sources"].items():
+        publication = content["publications"][entry.pop("publication")]
+        sources[key] = Source(key=key, **entry, **publication)
+    return Registry(sources)
+
+
+def readable(size: int) -> str:
+    """Bytes for people, in units of 1,000: 79766954 -> "79.8 MB"."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,188 @@
+"""One file over HTTP: complete, verified, and continued after whatever broke it off.
+
+requests (urllib3 beneath it) does the transfer: TLS, proxies, redirects, timeouts, lengths, and
+what `Retry-After` means. Streamlit brings it along. Passed over: pooch 1.9 (starts over after a
+break), pypdl 1.5 (appends what comes, even if the server sends the whole file instead of the rest),
+pycurl (needs the same loop as here, and a C library). The loop is RFC 9110's: `Range` with
+`If-Range`, so that a file which changed meanwhile is sent from its start.
+"""
+
+import errno
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from llmpert.downloads.answers import TIMEOUT, Broken, Unreachable, answer, origin_of
+from llmpert.downloads.partial import Partial
+from llmpert.errors import InputError
+
+TRIES = 6
+"""Failures without a new byte before giving up; the waits between them are 1, 2, 4, 8, 16 s."""
+BLOCK = 1 << 20
+MARKS = ("etag", "modified")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a file before it comes: bytes, and MD5 as hex; None where not published."""
+
+    size: int | None
+    md5: str | None
+
+
+def transfer(
+    url: str,
+    target: Path,
+    expected: Expected,
+    progress: Callable[[int, int | None], None],
+    say: Callable[[str], None],
+    *,
+    wait: Callable[[float], None] = time.sleep,
+    timeout: tuple[float, float] = TIMEOUT,
+) -> None:
+    """Bring the file at `url` to `target`, which changes only once the new file is verified.
+
+    What arrives is kept in `target`.part. The caller keeps other processes from doing the same.
+
+    Parameters
+    ----------
+    progress:
+        Called with the bytes that have arrived and the whole (None if unknown).
+    say:
+        Called with sentences about what is done, and what went wrong and is tried again.
+    wait:
+        Called with seconds to wait before the next try.
+    timeout:
+        Seconds to connect, and between two bytes.
+
+    Raises
+    ------
+    InputError
+        The file cannot be had, is not the expected one, or the disk is full.
+    OSError
+        It cannot be written for other reasons.
+    """
+    partial, failures, answered, restarted = Partial(target), 0, False, False
+    reached = partial.size
+    resumed = reached > 0
+    while True:
+        try:
+            if not _complete(url, partial):
+                with answer(url, _headers(url, partial), timeout) as response:
+                    answered = True
+                    _receive(response, url, partial, expected, progress)
+            say(f"{target.name}: has come; checking it.")
+            if expected.md5 is None or md5_of(partial.path) == expected.md5:
+                partial.become(target)
+                return
+            partial.drop()
+            if not resumed or restarted:
+                raise InputError(
+                    f"{url} has another MD5 than the published {expected.md5}, so nothing of it was"
+                    " kept. Try again later; if it stays so, the publisher has changed it."
+                )
+            # The fault may lie in what an earlier run left behind.
+            restarted = True
+            raise Broken("it was damaged by a break and begins anew", 0.0)
+        except Broken as problem:
+            if isinstance(problem, Unreachable) and not answered:
+                raise InputError(
+                    f"{problem}. Where there is no internet, fetch {url} on another computer, copy"
+                    f" it to {target} and start the download again: that verifies the copy."
+                ) from problem
+            size = partial.size
+            failures = 1 if size > reached else failures + 1
+            reached, resumed = max(reached, size), resumed or size > 0
+            if failures >= TRIES:
+                raise InputError(
+                    f"{url}: {problem}; given up after {TRIES} tries. The {size:,} bytes that came"
+                    " are kept, and the next start continues from them."
+                ) from problem
+            seconds = 2.0 ** (failures - 1) if problem.wait is None else problem.wait
+            say(f"{target.name}: {problem}; trying again in {seconds:.0f} s.")
+            wait(seconds)
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file as hex, in bounded memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _complete(url: str, partial: Partial) -> bool:
+    return partial.origin(url).get("size") == partial.size > 0
+
+
+def _headers(url: str, partial: Partial) -> dict[str, str]:
+    """Those that ask for what is missing."""
+    # Bytes as they are stored: the published length and MD5 are theirs.
+    headers = {"Accept-Encoding": "identity"}
+    if origin := partial.origin(url):
+        headers |= {
+            "Range": f"bytes={partial.size}-",
+            "If-Range": str(origin["etag"] or origin["modified"]),
+        }
+    return headers
+
+
+def _receive(
+    response: requests.Response,
+    url: str,
+    partial: Partial,
+    expected: Expected,
+    progress: Callable[[int, int | None], None],
+) -> None:
+    """Add what the server sends to the part; return once the file is whole."""
+    origin = origin_of(response, url)
+    size = origin["size"]
+    if response.status_code == 416 or (
+        response.status_code == 206 and not _continues(response, url, partial)
+    ):
+        partial.drop()
+        raise Broken("the file changed on the server between two parts and begins anew", 0.0)
+    if None not in (size, expected.size) and size != expected.size:
+        raise InputError(
+            f"{url}: expected {expected.size:,} bytes, found that the server offers {size:,}. It is"
+            " not the published file; earlier files are untouched. Try again later."
+        )
+    end = expected.size or size
+    if not isinstance(end, int):
+        raise InputError(f"{url}: neither server nor publisher says how long it is.")
+    if response.status_code != 206:
+        partial.begin(origin | {"size": end})
+    try:
+        with partial.path.open("ab") as file:
+            # More than announced comes only from a server that announced nothing.
+            while file.tell() <= end and (block := response.raw.read1(BLOCK)):
+                file.write(block)
+                progress(file.tell(), end)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"{partial.path}: the disk is full. The {partial.size:,} bytes that came are kept; free"
+            " some space and start the download again."
+        ) from problem
+    if partial.size > end:
+        partial.drop()
+        raise InputError(f"{url}: expected {end:,} bytes, found that the server sends more.")
+    if partial.size < end:
+        raise Broken(f"the connection ended after {partial.size:,} of {end:,} bytes")
+
+
+def _continues(response: requests.Response, url: str, partial: Partial) -> bool:
+    """Whether a part begins where ours ends and is of the same file."""
+    ours, theirs = partial.origin(url), origin_of(response, url)
+    start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return (
+        start is not None
+        and int(start[1]) == partial.size
+        and theirs["size"] == ours.get("size")
+        # A server may leave out of a part what it said with the whole.
+        and all(ours[mark] == theirs[mark] or not theirs[mark] or not ours[mark] for mark in MARKS)
+    )

@@ -1,0 +1,136 @@
+"""Gene sets: named groups of genes, such as GO terms, pathways or modules."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmpert.errors import InputError
+from llmpert.genes.table import GeneTable
+from llmpert.io.atomic import atomic_path
+from llmpert.io.limits import LARGEST_LIST
+from llmpert.io.names import check_names
+from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.text import open_text
+
+
+@dataclass(frozen=True)
+class GeneSets:
+    """A collection of gene sets.
+
+    Attributes
+    ----------
+    name:
+        Of the collection, such as "hallmark".
+    source:
+        Where it is from, for captions.
+    members:
+        Set name -> its genes, at least one each, as the source spells them.
+    """
+
+    name: str
+    source: str
+    members: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of_genes(cls, name: str, source: str, group: Mapping[str, str]) -> "GeneSets":
+        """The groups of a partition, given as gene -> its group; groups in the order of names."""
+        members: dict[str, set[str]] = {label: set() for label in sorted(set(group.values()))}
+        for gene, label in group.items():
+            members[label].add(gene)
+        return cls(name, source, {label: frozenset(genes) for label, genes in members.items()})
+
+    @classmethod
+    def read(cls, path: str | Path) -> "GeneSets":
+        """Read a GMT file: a line a set, tab-separated: its name, a description, its genes.
+
+        The collection is named after the file. Blank lines, blank genes and sets without genes are
+        left out, descriptions are not kept.
+
+        Raises
+        ------
+        InputError
+            The file is missing or not GMT, a set's name is empty or repeated, or no set has a gene.
+        """
+        path = require_file(path)
+        expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
+        members: dict[str, frozenset[str]] = {}
+        with as_input_error(path, expected), open_text(path, "\t", LARGEST_LIST) as text:
+            lines = text.read().splitlines()
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            fields = [field.strip() for field in line.split("\t")]
+            if len(fields) < 3:
+                found = f"{len(fields)} column(s) on line {number}"
+                raise InputError.of_file(path, expected, found)
+            name, genes = fields[0], frozenset(fields[2:]) - {""}
+            if not name:
+                raise InputError.of_file(path, "a name for every set", f"none on line {number}")
+            if name in members:
+                raise InputError.of_file(
+                    path, "every set once", f"{name} a second time on line {number}"
+                )
+            if genes:
+                members[name] = genes
+        if not members:
+            raise InputError.of_file(path, expected, "no set with a gene")
+        check_names(path, "set", members)
+        check_names(path, "gene", set().union(*members.values()))
+        return cls(path.name.removesuffix(".gmt"), path.name, members)
+
+    def save(self, path: str | Path) -> None:
+        """Write as GMT, sets and genes in order; a file is replaced only by a complete one."""
+        with atomic_path(path) as temporary:
+            lines = ("\t".join([n, "", *sorted(g)]) + "\n" for n, g in self.members.items())
+            temporary.write_text("".join(lines), "utf-8")
+
+    def within(self, names: Iterable[str], table: GeneTable | None = None) -> "GeneSets":
+        """The sets' members among these names, as the names spell them.
+
+        A member is taken as it is where a name is spelt the same; otherwise the two meet where they
+        mean the same gene. Sets without a member among the names are left out.
+
+        Parameters
+        ----------
+        table:
+            Tells which names mean the same gene; by default the one that comes with llmpert.
+        """
+        table = table or GeneTable.shipped()
+        spelt = table.spelt_as(set().union(*self.members.values()), names)
+        cut = {
+            label: frozenset(spelt[gene] for gene in genes if gene in spelt)
+            for label, genes in self.members.items()
+        }
+        return replace(self, members={label: genes for label, genes in cut.items() if genes})
+
+    def most_populated(self, count: int, at_most: int) -> list[str]:
+        """Names of the sets with most genes, most first; those above `at_most` come last."""
+        size = {label: len(genes) for label, genes in self.members.items()}
+        return sorted(size, key=lambda label: (size[label] > at_most, -size[label], label))[:count]
+
+    def smallest_of(self, labels: Sequence[str]) -> dict[str, str]:
+        """Gene -> the smallest of these sets that it is in, for all genes that are in one."""
+        largest_first = sorted(labels, key=lambda label: -len(self.members[label]))
+        return {gene: label for label in largest_first for gene in self.members[label]}
+
+
+def joined(collections: Sequence[GeneSets]) -> GeneSets:
+    """Several collections as one.
+
+    Raises
+    ------
+    InputError
+        Two have a set of the same name.
+    """
+    members: dict[str, frozenset[str]] = {}
+    for collection in collections:
+        repeated = members.keys() & collection.members.keys()
+        if repeated:
+            raise InputError(
+                f"Expected every gene set in one collection only, found {min(repeated)} in"
+                f" {collection.name} and in another one."
+            )
+        members |= collection.members
+    return GeneSets(
+        " + ".join(c.name for c in collections), "; ".join(c.source for c in collections), members
+    )

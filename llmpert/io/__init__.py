@@ -1,0 +1,5 @@
+"""Reading files from outside, which may be damaged or hostile."""
+
+from llmpert.io.reading import as_input_error, check_version, preview, require_file
+
+__all__ = ["as_input_error", "check_version", "preview", "require_file"]

@@ -1,0 +1,320 @@
+"""HDF5 files from outside: nothing in them may lead out, go round or declare too much.
+
+HDF5 can take a dataset's content from any other file of the computer: by an external link, by
+external storage (which reads raw bytes of files of any kind) and by a virtual dataset. It can also
+declare sizes that are not stored. All of it is looked up here before anything is read.
+"""
+
+import math
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from llmpert.errors import InputError
+from llmpert.io.heaps import refuse_endless
+from llmpert.io.limits import LARGEST_LIST, LARGEST_UPLOAD, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+
+TEXT_BLOCK = 512 * 2**20
+"""Bytes of text looked at together."""
+
+DEEPEST = 16
+"""Groups within groups."""
+
+LARGEST_REST = 2**30
+"""Bytes of names, columns and remarks beside a matrix: 16 million entries of `ENTRY`."""
+ENTRY = 64
+"""Bytes that an entry takes at least once it is a Python object."""
+
+LINKS = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "an external link"}
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open a file to read it, if the library can.
+
+    Raises
+    ------
+    InputError
+        The library would not come to an end (`llmpert.io.heaps`).
+    OSError
+        It is no HDF5 file.
+    """
+    with h5py.File(path) as file:
+        if file.id.get_create_plist().get_sizes() != (8, 8):
+            raise InputError.of_file(path, "an HDF5 file", "one with addresses of another length")
+        refuse_endless(path)
+        yield file
+
+
+def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None = None) -> None:
+    """Raise if a part of an open file is anything but plain data in this very file.
+
+    Only what describes the data is read, so it takes no longer for large files.
+
+    Parameters
+    ----------
+    parts:
+        Paths within the file of what is to be read; all of it by default.
+
+    Raises
+    ------
+    InputError
+        A part is missing, or there is a link other than a plain one in it, external storage, a
+        virtual dataset, values that are neither numbers nor text, a name that points elsewhere, a
+        part that is reached twice (it may contain itself) or groups more than `DEEPEST` deep.
+    """
+    for _ in contents(file, path, parts):
+        pass
+
+
+def refuse_oversized(
+    file: h5py.Group, path: Path, matrices: Collection[str], rest: Collection[str]
+) -> None:
+    """`refuse_outside` for matrices that are read whole, and `refuse_large_tables` for the rest.
+
+    Parameters
+    ----------
+    matrices:
+        Paths of datasets, or of groups that hold sparse ones. Each is measured by what it declares
+        and, if sparse, by what it would be dense.
+    rest:
+        Paths of what belongs to it.
+
+    Raises
+    ------
+    InputError
+        As these two, or a matrix has more than `MOST_VALUES` values, or others than numbers.
+    """
+    values = 0
+    for _, item in contents(file, path, matrices):
+        if isinstance(item, h5py.Group):
+            values = max(values, math.prod(_shape(item, path)))
+        else:
+            _check_numbers(item, path)
+            values = max(values, values_of(item))
+    if values > MOST_VALUES:
+        raise InputError.of_file(path, f"a matrix of at most {MOST_VALUES:,} values", f"{values:,}")
+    refuse_large_tables(file, path, rest)
+
+
+def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) -> None:
+    """`refuse_outside` for names, columns and remarks; raise also if they are too large.
+
+    Raises
+    ------
+    InputError
+        As `refuse_outside`, or a column has more than `MOST_ROWS` entries, or all together take
+        more than `LARGEST_REST` bytes, or the texts more than `LARGEST_LIST`.
+    """
+    total = texts = 0
+    for name, item in contents(file, path, parts):
+        if isinstance(item, h5py.Dataset):
+            entries, text = values_of(item), item.dtype.kind in "OSV"
+            if entries > MOST_ROWS:
+                raise InputError.of_file(
+                    path, f"at most {MOST_ROWS:,} entries", f"{entries:,} under {_shown(name)}"
+                )
+            total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
+            if total > LARGEST_REST:
+                most = f"at most {LARGEST_REST:,} bytes beside the matrix"
+                raise InputError.of_file(path, most, "more")
+            if item.dtype.kind == "O":
+                texts += _text_size(item, LARGEST_LIST - texts)
+        if texts > LARGEST_LIST:
+            raise InputError.of_file(path, f"at most {LARGEST_LIST:,} bytes of text", "more")
+
+
+def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
+    """`refuse_outside` for a matrix that is read in blocks of rows, of any length.
+
+    Raises
+    ------
+    InputError
+        As `refuse_outside`, or a chunk or a row is larger than can be read, or the pointers of a
+        sparse matrix are in disorder.
+    """
+    for _, item in contents(file, path, [matrix]):
+        if isinstance(item, h5py.Group):
+            rows, columns = _shape(item, path)
+            _check_pointers(item, path, max(rows, columns))
+        else:
+            _check_numbers(item, path)
+            columns = item.shape[1] if item.ndim == 2 else 0
+            if math.prod(item.chunks or (0,)) > MOST_VALUES:
+                raise InputError.of_file(path, f"chunks of at most {MOST_VALUES:,} values", "more")
+        if columns > MOST_COLUMNS:
+            raise InputError.of_file(path, f"at most {MOST_COLUMNS:,} columns", f"{columns:,}")
+
+
+def contents(
+    file: h5py.Group, path: Path, parts: Collection[str] | None = None
+) -> Iterator[tuple[str, h5py.Dataset | h5py.Group]]:
+    """All datasets and groups of a file by name, each checked as `refuse_outside` tells.
+
+    A group comes before what is in it.
+    """
+    seen: set[int] = set()
+    referred: list[tuple[str, int]] = []
+    for part in list(file) if parts is None else parts:
+        *groups, name = part.split("/")
+        parent = file
+        for group in groups:
+            parent = member(parent, group, path)
+        yield from _walk(parent, name, path, seen, referred, 0)
+    for name, address in referred:
+        if address not in seen:
+            raise _refused(path, f"categories that lie elsewhere under {name}")
+
+
+def _walk(
+    parent: h5py.Group,
+    name: str,
+    path: Path,
+    seen: set[int],
+    referred: list[tuple[str, int]],
+    depth: int,
+) -> Iterator[tuple[str, h5py.Dataset | h5py.Group]]:
+    item = member(parent, name, path)
+    address = _address(item)
+    if address in seen:
+        raise _refused(path, f"a part that is reached twice under {_shown(name)}")
+    if depth > DEEPEST:
+        raise _refused(path, f"groups more than {DEEPEST} deep")
+    seen.add(address)
+    if isinstance(item, h5py.Dataset):
+        _check_dataset(item, name, path)
+        # Up to AnnData 0.7, codes point to their categories.
+        if "categories" in item.attrs:
+            target = item.attrs["categories"]
+            if not isinstance(target, h5py.Reference) or not target:
+                raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
+            referred.append((_shown(name), _address(item.parent[target])))
+    else:
+        _check_columns(item, name, path)
+    yield name, item
+    if isinstance(item, h5py.Group):
+        for inner in item:
+            yield from _walk(item, inner, path, seen, referred, depth + 1)
+
+
+def member(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset | h5py.Group:
+    """A member of a group, which no other kind of link leads to."""
+    key = name.encode("utf-8", "surrogateescape")
+    # Looked at before it is followed: a link into another file would open that file.
+    if not isinstance(parent, h5py.Group) or not key or not parent.id.links.exists(key):
+        raise _refused(path, f"nothing under {_shown(name)}")
+    kind = parent.id.links.get_info(key).type
+    if kind != h5py.h5l.TYPE_HARD:
+        raise _refused(path, f"{LINKS.get(kind, 'an unknown link')} under {_shown(name)}")
+    item = parent[name]
+    if not isinstance(item, h5py.Dataset | h5py.Group):
+        raise _refused(path, f"a {type(item).__name__.lower()} under {_shown(name)}")
+    return item
+
+
+def _address(item: h5py.HLObject) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
+
+
+def _check_dataset(item: h5py.Dataset, name: str, path: Path) -> None:
+    made = item.id.get_create_plist()
+    if made.get_external_count():
+        raise _refused(path, f"content of other files (external storage) under {_shown(name)}")
+    if made.get_layout() == h5py.h5d.VIRTUAL:
+        raise _refused(path, f"content of other files (a virtual dataset) under {_shown(name)}")
+    if not _is_plain(item.dtype):
+        raise _refused(path, f"values of type {item.dtype} under {_shown(name)}")
+
+
+def _is_plain(dtype: np.dtype) -> bool:
+    """Numbers, text, or records of these."""
+    if dtype.names:
+        return all(_is_plain(dtype[name]) for name in dtype.names)
+    if dtype.subdtype:
+        return _is_plain(dtype.subdtype[0])
+    if dtype.kind == "O":
+        return h5py.check_string_dtype(dtype) is not None
+    return dtype.kind in "biufcS"
+
+
+def _check_columns(group: h5py.Group, name: str, path: Path) -> None:
+    """Names of columns are looked up as paths, which could start anywhere in the file."""
+    for key in ("column-order", "_index"):
+        if key in group.attrs:
+            if math.prod(group.attrs.get_id(key).shape or ()) > MOST_COLUMNS:
+                raise _refused(path, f"more than {MOST_COLUMNS:,} columns under {_shown(name)}")
+            given = [str(column) for column in np.ravel(group.attrs[key])]
+            if any(column.startswith("/") for column in given):
+                raise _refused(path, f"a column that lies elsewhere under {_shown(name)}")
+
+
+def values_of(item: h5py.Dataset) -> int:
+    """Values in memory while a dataset is read: all, or those of one chunk if these are more."""
+    return max(int(item.size or 0), math.prod(item.chunks or (0,)))
+
+
+def _check_numbers(item: h5py.Dataset, path: Path) -> None:
+    if item.dtype.kind not in "fiub" or item.dtype.itemsize > 8:
+        raise InputError.of_file(path, "a matrix of numbers", f"values of type {item.dtype}")
+
+
+def shape_of(matrix: h5py.Dataset | h5py.Group, path: Path) -> tuple[int, ...]:
+    """Rows and columns of a dense matrix, or those that a sparse one says it has.
+
+    Raises
+    ------
+    InputError
+        A sparse one says no number that can be.
+    """
+    return tuple(matrix.shape) if isinstance(matrix, h5py.Dataset) else _shape(matrix, path)
+
+
+def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:
+    """Rows and columns that a sparse matrix says it has."""
+    for key in ("shape", "h5sparse_shape"):
+        if key in group.attrs and group.attrs.get_id(key).shape == (2,):
+            rows, columns = (int(length) for length in group.attrs[key])
+            if 0 <= rows <= MOST_ROWS and 0 <= columns <= MOST_ROWS:
+                return rows, columns
+    raise _refused(path, "a sparse matrix without a shape that can be")
+
+
+def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
+    pointers, indices, data = (member(group, part, path) for part in ("indptr", "indices", "data"))
+    if values_of(pointers) <= MOST_ROWS + 1:
+        # In 64 bits, where no difference overflows.
+        steps = np.diff(pointers[()].astype(np.int64), prepend=0)
+        stored = steps.sum() == indices.size == data.size
+        if stored and steps.min() >= 0 and steps.max() <= most and not steps[0]:
+            return
+    raise _refused(path, "a sparse matrix whose pointers are in disorder")
+
+
+def _text_size(item: h5py.Dataset, limit: int) -> int:
+    """Bytes of a dataset's texts, or more than `limit`; many entries can share one long text.
+
+    0 for files that no visitor brought: reading texts a few at a time takes minutes there.
+    """
+    size = item.file.id.get_filesize()
+    if size > LARGEST_UPLOAD:
+        return 0
+    values = item if item.ndim else [item[()]]
+    # Each text lies in the file, so that no block is larger than this, or than one text.
+    block = max(1, min(65_536, TEXT_BLOCK // max(1, size)))
+    total = 0
+    for start in range(0, len(values), block):
+        total += sum(len(text) for text in np.ravel(values[start : start + block]))
+        if total > limit:
+            break
+    return total
+
+
+def _refused(path: Path, found: str) -> InputError:
+    return InputError.of_file(path, "numbers and text that lie in the file itself", found)
+
+
+def _shown(name: str) -> str:
+    return repr(name[:60])

@@ -1,0 +1,93 @@
+"""Parquet files from outside: what the footer declares is checked before anything is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmpert.errors import InputError
+from llmpert.io.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+
+
+def read_flat(path: Path) -> pd.DataFrame:
+    """A table of numbers and text.
+
+    Raises
+    ------
+    InputError
+        The table is too large, or holds lists, records or other types than numbers, text and dates.
+    Exception
+        Whatever pyarrow raises on a damaged file (see `llmpert.io.as_input_error`).
+    """
+    refuse_oversized(path)
+    return pd.read_parquet(path)
+
+
+def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:
+    """Raise if a table declares more than can be read, or holds types that may not be.
+
+    Parameters
+    ----------
+    allowed:
+        Tells which nested types may be; by default none.
+
+    Raises
+    ------
+    InputError
+        That is so; also of text that a dictionary repeats to more than `LARGEST_LIST` bytes.
+    """
+    with pq.ParquetFile(path) as file:
+        meta, schema = file.metadata, file.schema_arrow
+        groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
+        columns = range(meta.num_columns)
+        values = sum(group.column(column).num_values for group in groups for column in columns)
+        for what, found, most in (
+            ("columns", meta.num_columns, MOST_COLUMNS),
+            ("rows", meta.num_rows, MOST_ROWS),
+            ("values", max(values, meta.num_rows * len(schema)), MOST_VALUES),
+            ("bytes unpacked", sum(group.total_byte_size for group in groups), 8 * MOST_VALUES),
+        ):
+            if found > most:
+                raise InputError.of_file(path, f"at most {most:,} {what}", f"{found:,}")
+        for field in schema:
+            if _odd(field.type) and not (allowed and allowed(field.type)):
+                raise InputError.of_file(
+                    path, "columns of numbers and text", f"the type {str(field.type)[:40]}"
+                )
+        texts = [field.name for field in schema if _is_text(field.type)]
+        if texts:
+            _bound_text(path, file, texts)
+
+
+def _is_dictionary(column: pa.Array) -> bool:
+    return isinstance(column, pa.DictionaryArray)
+
+
+def _odd(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _odd(kind.value_type)
+    return pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return not (pa.types.is_primitive(kind) or pa.types.is_nested(kind) or pa.types.is_null(kind))
+
+
+def _bound_text(path: Path, file: pq.ParquetFile, texts: list[str]) -> None:
+    """Read the text in blocks that cannot be large, because a page can repeat one for many rows."""
+    meta = file.metadata
+    stored = sum(
+        meta.row_group(number).column(column).total_uncompressed_size
+        for number in range(meta.num_row_groups)
+        for column in range(meta.num_columns)
+        if meta.schema.column(column).path in texts
+    )
+    rows = max(1, min(65_536, LARGEST_LIST // max(1, stored)))
+    found = 0
+    for batch in file.iter_batches(rows, columns=texts):
+        plain = (c.dictionary_decode() if _is_dictionary(c) else c for c in batch.columns)
+        found += sum(column.nbytes for column in plain)
+        if found > LARGEST_LIST:
+            raise InputError.of_file(path, f"at most {LARGEST_LIST:,} bytes of text", "more")

@@ -1,0 +1,84 @@
+"""What files tell about themselves as JSON: provenance, versions, notes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from llmpert.errors import InputError
+from llmpert.io.names import MARKUP, shown
+
+DEEPEST = 40
+"""Levels of JSON within JSON: far from where parsers and writers run out of stack."""
+
+LONGEST = 20_000
+"""Characters of a text."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON from outside.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, or nested too deeply to be written again.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return value
+    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+
+
+def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
+    """What a file tells about itself, if all of it can be shown.
+
+    Parameters
+    ----------
+    source:
+        The file, or what else the message starts with.
+    remarks:
+        As `parse_json` returned it.
+
+    Raises
+    ------
+    InputError
+        It is no JSON object, `notes` or `steps` are no lists of text, or a text is not printable,
+        has markup (see `llmpert.io.names`) or is longer than `LONGEST`.
+    """
+    if not isinstance(remarks, dict):
+        raise InputError.of_file(source, "remarks as a JSON object", shown(remarks))
+    for key in ("notes", "steps"):
+        notes = remarks.get(key, [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise InputError.of_file(source, f"a list of texts as {key}", shown(notes))
+    level: list[object] = [remarks]
+    while level:
+        for text in (item for item in level if isinstance(item, str)):
+            if (
+                len(text) > LONGEST
+                or MARKUP.search(text)
+                or not "".join(text.split()).isprintable()
+            ):
+                raise InputError.of_file(
+                    source,
+                    f"remarks of at most {LONGEST:,} printable characters without <, ` and Markdown"
+                    " links",
+                    shown(text),
+                )
+        level = [inner for item in level for inner in (*_inside(item), *_keys(item))]
+    return remarks
+
+
+def _inside(item: object) -> list[Any]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []
+
+
+def _keys(item: object) -> list[str]:
+    return list(item) if isinstance(item, dict) else []

@@ -1,0 +1,1 @@
+"""Other methods: predictions and results that were made elsewhere, and GEARS."""

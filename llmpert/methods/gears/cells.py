@@ -1,0 +1,194 @@
+"""Single cells of a screen, as many as GEARS is to learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import anndata
+import numpy as np
+from scipy import sparse
+
+from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.io.hashing import fingerprint
+from llmpert.io.reading import preview
+from llmpert.screens.cells.expression import log_normalised
+from llmpert.screens.cells.file import CellFile, open_cells
+from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, Layout, layout_of
+from llmpert.screens.cells.prepare import UNIT
+from llmpert.screens.names import target
+from llmpert.screens.screen import Screen
+
+CONTROL = "ctrl"
+"""What GEARS calls cells without a perturbation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Log-normalised cells of some perturbations, and control cells.
+
+    Attributes
+    ----------
+    expression:
+        csr float32, cells x genes.
+    perturbation:
+        One a cell: a perturbation of the screen, or `CONTROL`.
+    genes:
+        The screen's genes.
+    pool:
+        How many cells each row is the mean of.
+    """
+
+    expression: sparse.csr_matrix
+    perturbation: np.ndarray
+    genes: np.ndarray
+    pool: int = 1
+
+    @property
+    def perturbations(self) -> set[str]:
+        """Those that have cells here."""
+        return set(self.perturbation) - {CONTROL}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the content."""
+        matrix = self.expression
+        return fingerprint(
+            matrix.data, matrix.indices, matrix.indptr, self.perturbation, self.genes
+        )
+
+    def count(self, perturbations: Sequence[str]) -> int:
+        """How many cells these perturbations and the controls have."""
+        return int(self._rows(perturbations).sum())
+
+    def of(self, perturbations: Sequence[str], columns: np.ndarray) -> anndata.AnnData:
+        """Control cells and those of some perturbations, at some genes, as GEARS wants them."""
+        rows = self._rows(perturbations)
+        names = self.perturbation[rows]
+        condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)
+        data = anndata.AnnData(self.expression[rows][:, columns])
+        data.obs_names = [f"cell {number}" for number in range(len(condition))]
+        data.var_names = self.genes[columns].astype(str)
+        data.obs["condition"] = condition
+        data.obs["cell_type"] = "cells"
+        data.var["gene_name"] = data.var_names
+        return data
+
+    def _rows(self, perturbations: Sequence[str]) -> np.ndarray:
+        return np.isin(self.perturbation, [*perturbations, CONTROL])
+
+
+def read_cells(
+    path: str | Path,
+    screen: Screen,
+    *,
+    per_perturbation: int,
+    controls: int,
+    column: str | None = None,
+    control: str | None = None,
+    unit: str | None = None,
+    seed: int = 0,
+    table: GeneTable | None = None,
+) -> Cells:
+    """Read a random sample of cells from an h5ad file, in blocks.
+
+    Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed. Rows can
+    be means over several cells (metacells), if `uns["pool"]` says over how many.
+
+    Parameters
+    ----------
+    screen:
+        Whose perturbations and genes are wanted; names are matched by meaning.
+    per_perturbation, controls:
+        Cells of each perturbation, and control cells, at most.
+    column, control:
+        The column of `obs` that names each cell's knocked-down gene, and what it says of control
+        cells. Found out where not given, as for `llmpert.screens.cells.plan`.
+    unit:
+        Of differences between cells, by default `uns["unit"]` of the file, or that of
+        log-normalised counts.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not of this form, does not measure all of the screen's genes, has
+        values that are no expression, too few control cells or none of a perturbation of the
+        screen, or its unit is not the screen's.
+    """
+    table = table or GeneTable.shipped()
+    with open_cells(path) as cells:
+        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
+        said = unit or cells.said("unit") or (UNIT if layout.counts else None)
+        _check_unit(cells.path, said, screen)
+        label = _labels(cells, layout, screen, table)
+        rows = _sample(label, per_perturbation, controls, seed)
+        if (label[rows] == CONTROL).sum() < 2:
+            raise InputError.of_file(
+                cells.path, f"control cells in the column {layout.target!r}", "fewer than 2"
+            )
+        if (label[rows] == CONTROL).all():
+            raise InputError.of_file(
+                cells.path,
+                f"cells of perturbations of {screen.line} ({preview(screen.perturbations)})",
+                f"others only ({preview(np.unique(cells.obs[layout.target].astype(str)))})",
+            )
+        columns = _columns(cells, screen, table)
+        pool = int(cells.uns.get("pool", 1))
+        blocks = [
+            log_normalised(cells.read(rows[start : start + cells.block]), layout.counts)[0]
+            for start in range(0, len(rows), cells.block)
+        ]
+    expression = sparse.vstack([sparse.csr_matrix(block)[:, columns] for block in blocks], "csr")
+    return Cells(sparse.csr_matrix(expression), label[rows], screen.genes, pool)
+
+
+def _labels(cells: CellFile, layout: Layout, screen: Screen, table: GeneTable) -> np.ndarray:
+    """Each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
+    names = cells.obs[layout.target].astype(str).to_numpy(object)
+    given = set(names) - set(layout.controls)
+    spelt = table.spelt_as({target(name) for name in given}, screen.perturbations)
+    of_name = {name: spelt.get(target(name), "") for name in given}
+    of_name |= dict.fromkeys(layout.controls, CONTROL)
+    return np.array([of_name[name] for name in names], dtype=object)
+
+
+def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:
+    if unit is None:
+        raise InputError.of_file(
+            path, "the unit of differences between cells in uns['unit'] (or --unit)", "none"
+        )
+    if unit != screen.unit:
+        raise InputError.of_file(
+            path, f"differences in the unit of the screen {screen.line}, {screen.unit!r}",
+            repr(unit),
+        )  # fmt: skip
+
+
+def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) -> np.ndarray:
+    """Rows of a random sample of each label, sorted; cells without label are not drawn."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(np.flatnonzero(label != ""))
+    taken: dict[str, list[int]] = {}
+    for row in order:
+        rows = taken.setdefault(label[row], [])
+        if len(rows) < (controls if label[row] == CONTROL else per_perturbation):
+            rows.append(row)
+    return np.sort([row for rows in taken.values() for row in rows])
+
+
+def _columns(cells: CellFile, screen: Screen, table: GeneTable) -> np.ndarray:
+    """The file's column of each of the screen's genes."""
+    found: dict[str, int] = {}
+    spellings = [cells.var.index, *(cells.var[c] for c in SYMBOLS if c in cells.var)]
+    for names in spellings:
+        position = {str(name): column for column, name in enumerate(names)}
+        for given, name in table.spelt_as(position, screen.genes).items():
+            found.setdefault(name, position[given])
+    missing = [gene for gene in screen.genes if gene not in found]
+    if missing:
+        raise InputError.of_file(
+            cells.path, f"the {len(screen.genes):,} genes of the screen {screen.line}",
+            f"{len(missing):,} of them missing ({preview(missing)})",
+        )  # fmt: skip
+    return np.array([found[gene] for gene in screen.genes])

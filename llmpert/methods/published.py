@@ -1,0 +1,245 @@
+"""Results that others published, one value a perturbation, of methods that were run elsewhere."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from llmpert.errors import InputError
+from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
+from llmpert.genes import GeneTable
+from llmpert.io.atomic import atomic_path
+from llmpert.io.limits import LARGEST_LIST
+from llmpert.io.names import check_names
+from llmpert.io.parquet import read_flat, refuse_oversized
+from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.remarks import parse_json
+from llmpert.io.text import open_text
+
+TIDY = ("perturbation", "method", "metric", "value")
+SCOUTER = ("condition", "1-PCC", "Method")
+"""Columns of Scouter's layout that are used; "split" and "NormMSE" are beside them."""
+
+ROWS = ("model", "embedding", "perturbation", "metric", "value")
+"""Columns of `Published.results`, all of them among those of the table of results."""
+
+CONDITION = r"(?:[^+]+_)?(?P<gene>[^_+]+)\+ctrl(?:_1\+1)?"
+"""A knockdown of one gene as GEARS names it: GENE+ctrl, or with cells and dose CELLS_GENE+ctrl_1+1.
+
+Scouter's files use both, the second one for biolord.
+"""
+
+MISSING = ("", "na", "nan", "none", "null")
+ROUNDING = 1e-6
+"""A correlation this far outside [-1, 1] is one of float32 and brought back."""
+
+FORMAT_VERSION = 1
+"""Of what `Published.save` writes."""
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Published results of one cell line.
+
+    Attributes
+    ----------
+    line:
+        Cell line.
+    source:
+        The file they were read from, for captions.
+    table:
+        Columns `TIDY`, one row a perturbation, method and metric of
+        `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not
+        defined.
+    """
+
+    line: str
+    source: str
+    table: pd.DataFrame
+
+    @classmethod
+    def read(cls, path: str | Path, line: str) -> "Published":
+        """Read a table (CSV, also `.gz`, or Parquet) in one of two layouts, told by its columns.
+
+        Tidy: perturbation, method, metric (a name of the registry, such as "pearson_top20") and
+        value. Scouter's: condition (`CONDITION`), "1-PCC" (one minus the Pearson correlation over
+        the top 20 DE genes relative to control, read as pearson_top20) and Method; its "NormMSE" is
+        none of the registry's metrics and is not read. Other columns are ignored.
+
+        Several values of a perturbation, method and metric, such as those of Scouter's five splits,
+        are averaged; a missing one is left out of the average. Not all of Scouter's methods were
+        tested on the same splits.
+
+        Raises
+        ------
+        InputError
+            The file is missing or no table, lacks a column, names no perturbation or method in a
+            row, has an unknown metric, something other than a number, no number at all, a
+            correlation outside [-1, 1] or a negative error.
+        """
+        path = require_file(path)
+        ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
+        if ending is None:
+            raise InputError.of_file(
+                path,
+                f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})",
+                "another kind of file",
+            )
+        with as_input_error(path, f"a table of results ({ending})"):
+            if ending == ".parquet":
+                frame = read_flat(path)
+            else:
+                with open_text(path, ",", LARGEST_LIST, columns=1000) as text:
+                    # As text: "NA" is a missing number, but a gene or method may be called so.
+                    frame = pd.read_csv(text, dtype=str, keep_default_na=False)
+            return cls(line, path.name, _averaged(path, _tidy(path, frame)))
+
+    def save(self, path: str | Path) -> None:
+        """Write as Parquet; a file is replaced only by a complete one."""
+        about = json.dumps({"line": self.line, "source": self.source, "version": FORMAT_VERSION})
+        with atomic_path(path) as temporary:
+            write_table(self.table, temporary, {"about": about})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Published":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, not one of published results, or of another version.
+        """
+        path = require_file(path)
+        with as_input_error(path, "published results as llmpert keeps them"):
+            refuse_oversized(path)
+            stored = pq.read_table(path)
+            about = parse_json(stored.schema.metadata[b"about"])
+            # The first files had no mark of their version.
+            check_version(path, "published results", about.get("version", 1), FORMAT_VERSION)
+            table = _averaged(path, _tidy(path, stored.to_pandas()))
+            return cls(str(about["line"]), str(about["source"]), table)
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, in order."""
+        return list(self.table["method"].unique())
+
+    @property
+    def perturbations(self) -> list[str]:
+        """All perturbations of any method, in order."""
+        return list(self.table["perturbation"].unique())
+
+    def spelt_among(self, names: Iterable[str], table: GeneTable | None = None) -> dict[str, str]:
+        """How `names` spell the perturbations; those that they do not have are left out.
+
+        By exact match, else by meaning the same gene in `table` (by default the one that comes with
+        llmpert).
+        """
+        return (table or GeneTable.shipped()).spelt_as(self.perturbations, names)
+
+    def within(self, names: Iterable[str], table: GeneTable | None = None) -> "Published":
+        """The results of perturbations among `names`, as the names spell them.
+
+        Values of one gene under two names are averaged. See `spelt_among`.
+        """
+        spelt = self.spelt_among(names, table)
+        cut = self.table[self.table["perturbation"].isin(spelt)]
+        return replace(self, table=_mean(cut.assign(perturbation=cut["perturbation"].map(spelt))))
+
+    def results(self) -> pd.DataFrame:
+        """As rows of the table of results, with the columns `ROWS`.
+
+        The model is "GEARS (published)", which no model of the registry is called.
+        """
+        named = self.table.rename(columns={"method": "model"})
+        named = named.assign(model=named["model"] + PUBLISHED, embedding=NO_EMBEDDING)
+        return named[list(ROWS)]
+
+
+def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """A table in either layout with the columns `TIDY`, names as text and values as numbers."""
+    frame = frame.rename(columns=lambda column: str(column).strip())
+    if set(SCOUTER) <= set(frame.columns) and not set(TIDY) <= set(frame.columns):
+        condition = frame["condition"].astype(str).str.strip()
+        gene = condition.str.extract(f"^{CONDITION}$")["gene"]
+        if gene.isna().any():
+            raise InputError.of_file(
+                path, "knockdowns of one gene (GENE+ctrl) in the column condition",
+                repr(condition[gene.isna()].iloc[0]),
+            )  # fmt: skip
+        pearson = 1 - _numbers(path, frame, "1-PCC")
+        frame = pd.DataFrame(
+            {
+                "perturbation": gene,
+                "method": frame["Method"],
+                "metric": "pearson_top20",
+                "value": pearson,
+            }
+        )
+    missing = [column for column in TIDY if column not in frame]
+    if missing:
+        raise InputError.of_file(
+            path,
+            f"the columns {', '.join(TIDY)}, or {', '.join(SCOUTER)} as Scouter publishes them",
+            f"none named {', '.join(missing)}",
+        )
+    names = {column: _names(path, frame, column) for column in TIDY[:3]}
+    for column, given in names.items():
+        check_names(path, column, given.unique())
+    return pd.DataFrame({**names, "value": _numbers(path, frame, "value")})
+
+
+def _names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
+    names = frame[column].astype(object).where(frame[column].notna(), "").map(str).str.strip()
+    if (names == "").any():
+        raise InputError.of_file(path, f"a {column.lower()} in every row", "a row without")
+    return names
+
+
+def _numbers(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
+    """A column as float64, NaN where a value is missing."""
+    values = frame[column]
+    if not pd.api.types.is_numeric_dtype(values):
+        text = values.astype(object).where(values.notna(), "").map(str).str.strip()
+        given = ~text.str.lower().isin(MISSING)
+        values = pd.to_numeric(text.where(given), errors="coerce")
+        if (given & values.isna()).any():
+            odd = text[given & values.isna()].iloc[0]
+            raise InputError.of_file(path, f"numbers in the column {column}", repr(odd))
+    numbers = pd.Series(values.to_numpy(np.float64, na_value=np.nan), index=values.index)
+    if np.isinf(numbers).any():
+        raise InputError.of_file(path, f"finite numbers in the column {column}", "infinite ones")
+    if numbers.isna().all():
+        raise InputError.of_file(path, f"numbers in the column {column}", "none")
+    return numbers
+
+
+def _averaged(path: Path, tidy: pd.DataFrame) -> pd.DataFrame:
+    """Checked values, averaged to one row a perturbation, method and metric."""
+    known = registry()
+    unknown = tidy.loc[~tidy["metric"].isin(known), "metric"]
+    if len(unknown):
+        raise InputError.of_file(path, f"metrics among {', '.join(known)}", repr(unknown.iloc[0]))
+    correlation = tidy["metric"].str.startswith("pearson")
+    for kind, rows, low, high in (
+        ("correlations from -1 to 1", correlation, -1.0, 1.0),
+        ("errors of 0 or more", ~correlation, 0.0, np.inf),
+    ):
+        outside = rows & ((tidy["value"] < low - ROUNDING) | (tidy["value"] > high + ROUNDING))
+        if outside.any():
+            first = tidy[outside].iloc[0]
+            found = f"{first['value']:g} ({first['metric']} of {first['perturbation']})"
+            raise InputError.of_file(path, kind, found)
+        tidy.loc[rows, "value"] = tidy.loc[rows, "value"].clip(low, high)
+    return _mean(tidy)
+
+
+def _mean(tidy: pd.DataFrame) -> pd.DataFrame:
+    return tidy.groupby(list(TIDY[:3]), as_index=False).agg({"value": "mean"})

@@ -1,0 +1,243 @@
+"""Predictions made elsewhere, matched with a screen and scored as every other model is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING
+from llmpert.evaluation.splits import nearest_size
+from llmpert.genes import GeneTable
+from llmpert.io.reading import preview
+from llmpert.methods.predictions import ExternalPredictions
+from llmpert.screens.screen import Screen
+
+
+def matched(
+    predictions: ExternalPredictions, screen: Screen, table: GeneTable | None = None
+) -> ExternalPredictions:
+    """The predictions under a screen's names and in its order; those of other genes are left out.
+
+    Names meet where they are spelt alike, else where they mean the same gene in `table` (by default
+    the one that comes with llmpert).
+
+    Raises
+    ------
+    InputError
+        Line or unit are not the screen's, no perturbation or gene is, two rows or columns mean one
+        of the screen's, or a fold predicts a gene that it was trained on under whatever name.
+    """
+    table = table or GeneTable.shipped()
+    for part, mine, its in (
+        ("of", predictions.line, screen.line),
+        ("in the unit of the screen,", predictions.unit, screen.unit),
+    ):
+        if mine != its:
+            raise InputError.of_file(predictions.source, f"predictions {part} {its}", mine)
+    _check_overlap(predictions, table)
+    trained = [str(name) for names in predictions.trained_on.values() for name in names]
+    spelt = table.spelt_as([*predictions.perturbations, *trained], screen.perturbations)
+    rows = _positions(predictions, "perturbation", screen.perturbations, spelt)
+    spelt_genes = table.spelt_as(predictions.genes, screen.genes)
+    columns = _positions(predictions, "gene", screen.genes, spelt_genes)
+    for fold, names in predictions.trained_on.items():
+        # Misspelt names would match nothing and could hide an overlap.
+        if not any(name in spelt for name in names):
+            raise InputError.of_file(
+                predictions.source,
+                f"perturbations of {screen.line} among those that fold {fold} was trained on"
+                f" ({preview(screen.perturbations)})",
+                f"only others ({preview(names)})",
+            )
+    return replace(
+        predictions,
+        perturbations=_renamed(predictions.perturbations[rows], spelt),
+        genes=_renamed(predictions.genes[columns], spelt_genes),
+        delta=predictions.delta[np.ix_(rows, columns)],
+        fold=predictions.fold[rows],
+        trained_on={fold: _renamed(names, spelt) for fold, names in predictions.trained_on.items()},
+    )
+
+
+def _renamed(names: np.ndarray, spelt: dict[str, str]) -> np.ndarray:
+    return np.array([spelt.get(name, name) for name in names], dtype=object)
+
+
+def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
+    """No fold may predict a gene that it was trained on under another name."""
+    every = {*predictions.perturbations, *(n for m in predictions.trained_on.values() for n in m)}
+    gene = {
+        name: name if found.gene is None else found.gene.symbol
+        for name, found in table.resolve_all(every).items()
+    }
+    for fold, names in predictions.trained_on.items():
+        known = {gene[name] for name in names}
+        predicted = predictions.perturbations[predictions.fold == fold]
+        both = [str(name) for name in predicted if gene[name] in known]
+        if both:
+            raise predictions.overlap(fold, both)
+
+
+def _positions(
+    predictions: ExternalPredictions, kind: str, wanted: np.ndarray, spelt: dict[str, str]
+) -> np.ndarray:
+    """Where the screen's names are among the predictions', in the screen's order."""
+    names = predictions.perturbations if kind == "perturbation" else predictions.genes
+    found: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        if name in spelt:
+            found.setdefault(spelt[name], []).append(at)
+    if not found:
+        raise InputError.of_file(
+            predictions.source,
+            f"a {kind} of the screen ({preview(wanted)})",
+            f"only others ({preview(names)})",
+        )
+    positions = []
+    for name in wanted:
+        places = found.get(name, [])
+        # The screen's own spelling wins over other names of the same gene.
+        exact = [at for at in places if names[at] == name] or places
+        if len(exact) > 1:
+            raise InputError.of_file(
+                predictions.source, f"one {kind} that means {name}", preview(names[exact])
+            )
+        positions += exact
+    return np.array(positions)
+
+
+def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
+    """Perturbations of a screen that matched predictions do not have, in its order."""
+    names = screen.perturbations
+    return [str(name) for name in names[~pd.Index(names).isin(predictions.perturbations)]]
+
+
+def check(
+    predictions: ExternalPredictions, experiment: Experiment, allow_missing: bool = False
+) -> None:
+    """Whether matched predictions can be scored beside every other model.
+
+    Raises
+    ------
+    InputError
+        A gene on which a fold is scored is not predicted, no perturbation of the experiment is, or
+        not all are and `allow_missing` does not say that this is known.
+    """
+    screen = experiment.problem.screen
+    scored: set[str] = set()
+    absent: set[str] = set()
+    for fold in range(experiment.settings.folds):
+        genes = screen.genes[experiment.scored_genes(fold)[0]]
+        test = screen.perturbations[experiment.tested(fold)]
+        rows = pd.Index(predictions.perturbations).isin(test)
+        known = predictions.genes[~np.isnan(predictions.delta[rows]).any(axis=0)]
+        scored.update(genes)
+        absent.update(genes[~pd.Index(genes).isin(known)])
+    if absent:
+        raise InputError.of_file(
+            predictions.source,
+            f"predictions of the {len(scored):,} genes on which models of {screen.line} are scored",
+            f"{len(absent):,} of them missing: {preview(sorted(absent))}",
+        )
+    missing = not_predicted(predictions, screen)
+    count = len(screen.perturbations)
+    if len(missing) == count or (missing and not allow_missing):
+        raise InputError.of_file(
+            predictions.source,
+            f"predictions of all {count:,} perturbations of {screen.line} that models are tested"
+            " on (or that some are knowingly left out, by --allow-missing)",
+            f"{len(missing):,} of them missing: {preview(missing)}",
+        )
+
+
+def scores(
+    predictions: ExternalPredictions, experiment: Experiment, train_size: int | None = None
+) -> pd.DataFrame:
+    """Scores of matched predictions, on the genes and by the metrics of every other model.
+
+    Parameters
+    ----------
+    train_size:
+        What to give as training size; by default `predictions.train_size`.
+
+    Returns
+    -------
+    The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
+    experiment's fold that tests the perturbation (whichever of the method's models predicted it),
+    `repeat` 0. Perturbations that are not predicted have no rows.
+
+    Raises
+    ------
+    InputError
+        A gene on which a fold is scored is not predicted.
+    """
+    names = experiment.problem.screen.perturbations
+    parts = []
+    for fold in range(experiment.settings.folds):
+        test = names[experiment.tested(fold)]
+        rows = np.flatnonzero(pd.Index(predictions.perturbations).isin(test))
+        if not len(rows):
+            continue
+        found = Prediction(
+            predictions.perturbations[rows], predictions.genes, predictions.delta[rows], None
+        )
+        values = experiment.score(found, fold)
+        parts.append(values.melt("perturbation", var_name="metric").assign(fold=fold))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts, ignore_index=True).assign(
+        line=predictions.line,
+        embedding=NO_EMBEDDING,
+        model=predictions.method,
+        train_size=predictions.train_size if train_size is None else train_size,
+        repeat=0,
+    )[list(COLUMNS)]
+
+
+def held_out(
+    predictions: ExternalPredictions, experiment: Experiment, perturbation: str
+) -> Prediction | None:
+    """What matched predictions say of one perturbation, at the genes that it is scored on.
+
+    None where they do not have it.
+
+    Raises
+    ------
+    InputError
+        The perturbation is not among the experiment's.
+    """
+    genes = experiment.problem.screen.genes
+    genes = genes[experiment.scored_genes(experiment.fold_of(perturbation))[0]]
+    row = np.flatnonzero(predictions.perturbations == perturbation)
+    if not len(row):
+        return None
+    columns = pd.Index(predictions.genes).get_indexer(genes)
+    return Prediction(
+        predictions.perturbations[row], genes, predictions.delta[row][:, columns], None
+    )
+
+
+def by_size(
+    every: Iterable[ExternalPredictions], sizes: Sequence[int]
+) -> dict[tuple[str, int], ExternalPredictions]:
+    """(method, training size) -> its predictions.
+
+    Parameters
+    ----------
+    every:
+        Predictions of one line.
+    sizes:
+        Those of pages. What was trained on another number counts as the size that
+        `llmpert.evaluation.splits.counted_as` says; of several that do the nearest is taken.
+    """
+    found: dict[tuple[str, int], ExternalPredictions] = {}
+    for one in every:
+        size = nearest_size(one.train_size, sizes)
+        known = found.setdefault((one.method, size), one)
+        if abs(one.train_size - size) < abs(known.train_size - size):
+            found[one.method, size] = one
+    return found

@@ -1,0 +1,162 @@
+"""A file of single cells on disk: names in memory, expression a block of cells at a time."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from llmpert.errors import InputError
+from llmpert.io.hdf5 import open_hdf5, refuse_large_blocks, refuse_large_tables, refuse_outside
+from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.sparse import check_sparse
+
+WANTED = "single cells in AnnData's format (.h5ad)"
+BLOCK_BYTES = 128 * 2**20
+"""Expression held at once, dense and in float32."""
+
+Block = Any
+"""Some cells x all genes, float32: a NumPy array, or a SciPy CSR matrix where the file has one."""
+
+
+class Expression:
+    """The matrix of an open file, of which some cells are read at a time.
+
+    Attributes
+    ----------
+    path:
+        Of the file.
+    shape:
+        Cells, genes.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        # It takes a second to import.
+        from anndata.io import sparse_dataset
+
+        self.path = path
+        self._matrix: Any = file["X"]
+        if isinstance(self._matrix, h5py.Group):
+            self._matrix = sparse_dataset(self._matrix)
+            if self._matrix.format != "csr":
+                raise InputError.of_file(
+                    path, "X stored cell by cell (dense, or sparse as CSR)",
+                    "it stored gene by gene (CSC); in Python, `data.X = data.X.tocsr()` and"
+                    " `data.write_h5ad(…)` turn it",
+                )  # fmt: skip
+        self.shape: tuple[int, int] = tuple(self._matrix.shape)
+        if np.dtype(self._matrix.dtype).kind not in "fiu":
+            raise InputError.of_file(path, "a matrix X of numbers", str(self._matrix.dtype))
+
+    @property
+    def block(self) -> int:
+        """How many cells `BLOCK_BYTES` hold."""
+        return max(1, BLOCK_BYTES // (4 * self.shape[1]))
+
+    def read(self, rows: slice | np.ndarray) -> Block:
+        """Some cells as stored.
+
+        Parameters
+        ----------
+        rows:
+            A slice, or positions in ascending order.
+
+        Raises
+        ------
+        InputError
+            The file is damaged there, or holds negative or missing values.
+        """
+        with as_input_error(self.path, WANTED):
+            found = self._matrix[rows]
+            if sparse.issparse(found):
+                found = sparse.csr_matrix(found, dtype=np.float32)
+                check_sparse(found)
+                values = found.data
+            else:
+                found = values = np.asarray(found, dtype=np.float32)
+        # One pass for both: anything that is not finite makes the sum so.
+        if values.size and not (values.min() >= 0 and np.isfinite(values.sum(dtype=np.float64))):
+            raise InputError.of_file(
+                self.path, "expression (finite values of 0 or more)", "negative or missing ones"
+            )
+        return found
+
+
+class CellFile(Expression):
+    """An open file of cells x genes with all names; made by `open_cells`.
+
+    Attributes
+    ----------
+    obs, var, uns:
+        Of the cells, of the genes, and of the file.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        from anndata.io import read_elem
+
+        super().__init__(path, file)
+        self.obs: pd.DataFrame = read_elem(file["obs"])
+        self.var: pd.DataFrame = read_elem(file["var"])
+        self.uns: dict[str, Any] = read_elem(file["uns"]) if "uns" in file else {}
+        for part, kind in (("obs", pd.DataFrame), ("var", pd.DataFrame), ("uns", dict)):
+            if not isinstance(getattr(self, part), kind):
+                found = type(getattr(self, part)).__name__
+                raise InputError.of_file(path, f"a {kind.__name__} as {part}", found)
+        if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
+            raise InputError.of_file(
+                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
+                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
+            )  # fmt: skip
+
+    def said(self, key: str) -> str:
+        """What `uns` says by this key, "" where that is no text."""
+        text = self.uns.get(key)
+        return text.strip() if isinstance(text, str) else ""
+
+
+@contextmanager
+def open_expression(path: Path) -> Iterator[Expression]:
+    """Open the matrix of a file that `open_cells` has seen, without names: cheap, however large.
+
+    Raises
+    ------
+    InputError
+        The file is another one by now, or damaged.
+    """
+    with ExitStack() as stack:
+        with as_input_error(path, WANTED):
+            file = stack.enter_context(h5py.File(path))
+            refuse_outside(file, path, ["X"])
+            expression = Expression(path, file)
+        yield expression
+
+
+@contextmanager
+def open_cells(path: str | Path) -> Iterator[CellFile]:
+    """Open a file of single cells.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is not HDF5, holds no X, obs and var that fit together, or keeps X
+        gene by gene.
+    """
+    path = require_file(path)
+    if not h5py.is_hdf5(path):
+        raise InputError.of_file(path, WANTED, "a file that is not HDF5")
+    with ExitStack() as stack:
+        with as_input_error(path, WANTED):
+            file = stack.enter_context(open_hdf5(path))
+            names = set(file)
+        missing = [part for part in ("X", "obs", "var") if part not in names]
+        if missing:
+            raise InputError.of_file(path, WANTED, f"an HDF5 file without {', '.join(missing)}")
+        with as_input_error(path, WANTED):
+            refuse_large_blocks(file, path, "X")
+            refuse_large_tables(file, path, sorted(names & {"obs", "var", "uns"}))
+            cells = CellFile(path, file)
+        yield cells

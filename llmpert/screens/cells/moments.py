@@ -1,0 +1,154 @@
+"""Sums and sums of squares of expression by group of cells: what means, variances and tests need.
+
+Cells are read once, block by block. A file is worked through in parts; a part's sums do not depend
+on the others, so parts can be made in any order, by any process or machine, and added up in theirs:
+the result is the same to the last bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from llmpert.io.atomic import atomic_path
+from llmpert.screens.cells.expression import log_normalised
+from llmpert.screens.cells.file import BLOCK_BYTES, Expression, open_expression
+
+SHARE = 4
+"""A part is so many times as large as its sums, so that keeping these takes a quarter of the file's
+space at most, and a file of 10 GB has about ten parts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What every part of a file has in common.
+
+    Attributes
+    ----------
+    path:
+        The file.
+    counts:
+        Whether its values are counts, to be log-normalised.
+    group:
+        int32, one a cell: its group, or -1 for cells that are not used.
+    groups:
+        How many groups there are.
+    centre:
+        float32, one a gene: expression is summed as the difference to it. Near the mean, it keeps
+        variances exact: sums of squares of large numbers would leave few digits for them.
+    """
+
+    path: Path
+    counts: bool
+    group: np.ndarray
+    groups: int
+    centre: np.ndarray
+
+    @property
+    def genes(self) -> int:
+        """How many genes are measured."""
+        return len(self.centre)
+
+    @property
+    def bytes_of_sums(self) -> int:
+        """What the sums of all groups take."""
+        return 16 * self.groups * self.genes
+
+    def parts(self) -> list[tuple[int, int]]:
+        """The file's cells in parts: where each starts and stops."""
+        cells = max(2 * BLOCK_BYTES, SHARE * self.bytes_of_sums) // (4 * self.genes)
+        starts = range(0, len(self.group), max(1, cells))
+        return [(start, min(start + max(1, cells), len(self.group))) for start in starts]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over some cells.
+
+    Attributes
+    ----------
+    groups:
+        Those that have cells here, ascending.
+    sums, squares:
+        float64, these groups x genes: of log-normalised expression minus the centre, and of its
+        square.
+    empty:
+        Positions of cells without any count; they are in no sum.
+    """
+
+    groups: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    empty: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write to a file, which is there completely or not at all."""
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file, groups=self.groups, sums=self.sums, squares=self.squares, empty=self.empty
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Total:
+    """The sums of a whole file: groups x genes, float64, and the positions of empty cells."""
+
+    sums: np.ndarray
+    squares: np.ndarray
+    empty: np.ndarray
+
+
+def add_up(paths: Sequence[Path], job: Job) -> Total:
+    """Add up what `Moments.save` wrote, in this order; one array at a time is in memory."""
+    shape = job.groups, job.genes
+    total = Total(np.zeros(shape), np.zeros(shape), np.empty(0, dtype=np.int64))
+    empty = [total.empty]
+    for path in paths:
+        with np.load(path, allow_pickle=False) as part:
+            groups = part["groups"]
+            for name, values in (("sums", total.sums), ("squares", total.squares)):
+                values[groups] += part[name]
+            empty.append(part["empty"])
+    return replace(total, empty=np.concatenate(empty))
+
+
+def centre_of(cells: Expression, counts: bool) -> np.ndarray:
+    """The mean expression of the file's first cells, as a centre for `Job`: float32, one a gene."""
+    block, _ = log_normalised(cells.read(slice(0, cells.block)), counts)
+    mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
+    # A coarse number is as good, and the same for dense and sparse files, whose sums round apart.
+    return (np.rint(64 * mean) / 64).astype(np.float32)
+
+
+def moments(job: Job, part: tuple[int, int]) -> Moments:
+    """The sums of one part of a file."""
+    start, stop = part
+    groups = np.unique(job.group[start:stop])
+    groups = groups[groups >= 0]
+    sums = np.zeros((len(groups), job.genes))
+    squares = np.zeros_like(sums)
+    empty = [np.empty(0, dtype=np.int64)]
+    with open_expression(job.path) as cells:
+        for first in range(start, stop, cells.block):
+            last = min(first + cells.block, stop)
+            if (job.group[first:last] < 0).all():
+                continue
+            block, totals = log_normalised(cells.read(slice(first, last)), job.counts)
+            used = (job.group[first:last] >= 0) & (totals > 0)
+            empty.append(first + np.flatnonzero((job.group[first:last] >= 0) & (totals <= 0)))
+            # Dense from here on: the sums are, and adding dense rows up is as fast as it gets.
+            values = block.toarray() if sparse.issparse(block) else block
+            values -= job.centre
+            rows = np.flatnonzero(used)
+            here, number = np.unique(job.group[first + rows], return_inverse=True)
+            member = sparse.csr_array(
+                (np.ones(len(rows), dtype=np.float32), (number, rows)),
+                shape=(len(here), len(values)),
+            )
+            at = np.searchsorted(groups, here)
+            sums[at] += member @ values
+            np.square(values, out=values)
+            squares[at] += member @ values
+    return Moments(groups, sums, squares, np.concatenate(empty))

@@ -1,0 +1,239 @@
+"""From a file of single cells to a screen."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from llmpert.downloads import download_of
+from llmpert.errors import InputError
+from llmpert.io.hashing import fingerprint
+from llmpert.io.paths import home
+from llmpert.io.reading import as_input_error, preview
+from llmpert.parallel import Run, run_serially
+from llmpert.screens import Screen
+from llmpert.screens.cells.differential import Groups, against_control
+from llmpert.screens.cells.expression import DEPTH
+from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
+from llmpert.screens.cells.groups import FEWEST_CONTROLS, CellGroups, cell_groups
+from llmpert.screens.cells.layout import Layout, layout_of
+from llmpert.screens.cells.moments import Job, Total, add_up, centre_of, moments
+from llmpert.screens.names import measured_genes
+
+VERSION = 1
+"""Raised whenever the same file gives other sums: finished parts are made again."""
+
+UNIT = "Δ log-normalised expression"
+FEWEST = 10
+"""Cells that a perturbation needs, by default: a mean over fewer says little."""
+
+STARTING = 250 * 2**20
+"""Bytes that a process takes before it reads anything: Python and its libraries."""
+BLOCKS = 4
+"""Blocks of cells in memory at a time: as stored, as expression, their squares, and their sums."""
+
+MEMORY = 4e9
+"""Bytes that are to be enough unless more is asked for: what any laptop can spare."""
+
+Progress = Callable[[int, int], None]
+"""Called with the cells that were read, and with how many there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What was understood of a file, before the work of reading it whole.
+
+    Attributes
+    ----------
+    layout:
+        Which column says what.
+    groups:
+        The cells of each perturbation and of control.
+    job:
+        What is to be summed.
+    var:
+        The file's table of measured genes.
+    unit, source, simulated:
+        As the file says; by default that of log-normalised expression, its name, and False.
+    """
+
+    layout: Layout
+    groups: CellGroups
+    job: Job
+    var: pd.DataFrame
+    unit: str
+    source: str
+    simulated: bool
+
+    def memory(self, processes: int = 1) -> int:
+        """About how many bytes `prepare` takes at most, all processes together."""
+        sums, reading = self.job.bytes_of_sums, STARTING + BLOCKS * BLOCK_BYTES
+        if processes == 1:
+            return reading + 3 * sums
+        # Others hold the sums of the part in hand, and those of the one before twice until these
+        # are fetched: as they are and on their way.
+        return STARTING + 3 * sums + processes * (reading + 3 * sums)
+
+    def processes(self, most: int, memory: float = MEMORY) -> int:
+        """As many processes, up to `most`, as `memory` bytes are enough for; at least one."""
+        fitting = [count for count in range(1, most + 1) if self.memory(count) <= memory]
+        return max(fitting, default=1)
+
+
+def plan(
+    path: str | Path,
+    line: str | None = None,
+    *,
+    target: str | None = None,
+    control: str | None = None,
+    batch: str | None = None,
+    counts: bool | None = None,
+    fewest: int = FEWEST,
+) -> Plan:
+    """Find out how a file is laid out and who is who in it; what is given is not guessed.
+
+    Parameters
+    ----------
+    path:
+        A `.h5ad` of cells x genes, dense or CSR, of any size.
+    line, target, batch, counts:
+        As in `Layout`. The batch "none" means that there are none.
+    control:
+        What the target column says of control cells. By default whatever controls go by
+        ("non-targeting", "control", "ctrl", …).
+    fewest:
+        Perturbations with fewer cells are left out; at least 2.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks controls or perturbations, or something can neither be found
+        in it nor was given.
+    """
+    with open_cells(path) as cells:
+        layout = layout_of(cells, line, target, control, batch, counts)
+        groups = cell_groups(cells, layout, max(2, fewest))
+        centre = centre_of(cells, layout.counts)
+        job = Job(cells.path.resolve(), layout.counts, groups.group, len(groups), centre)
+        simulated = bool(cells.uns.get("simulated", False))
+        unit, source = cells.said("unit") or UNIT, cells.said("source") or cells.path.name
+        return Plan(layout, groups, job, cells.var, unit, source, simulated)
+
+
+def prepare(
+    plan: Plan,
+    run: Run = run_serially,
+    progress: Progress = lambda done, total: None,
+    work: Path | None = None,
+) -> Screen:
+    """Responses of all perturbations in a file of single cells, with their tests against control.
+
+    Counts are scaled to 10,000 a cell and transformed as log(1 + x); a response is the mean over a
+    perturbation's cells minus the mean over control cells, of the same batches where these are
+    known. The file is read once, in blocks; finished parts are kept, and a call after a break goes
+    on with the next part.
+
+    Parameters
+    ----------
+    run:
+        Where parts are worked on.
+    work:
+        Folder for finished parts, by default in llmpert's data folder. They are removed at the end.
+
+    Returns
+    -------
+    Screen
+        `spread` is the standard deviation of control cells (within batches), `cells` the number of
+        cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
+        `differential.against_control`).
+
+    Raises
+    ------
+    InputError
+        The file is damaged, holds values that are no expression, or too many empty cells.
+    """
+    total = _summed(plan.job, run, progress, work or home() / "singlecell")
+    with as_input_error(plan.job.path, "single cells of a screen"):
+        screen = _screen(plan, plan.groups.without(total.empty), total)
+    if download := download_of(plan.job.path):
+        screen.provenance["download"] = download
+    return screen
+
+
+def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Total:
+    """The sums of the whole file; parts that were made before are taken from `work`."""
+    file = job.path.stat()
+    key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
+    of_file, parts = work / fingerprint(str(job.path)), job.parts()
+    folder = of_file / key
+    for other in set(of_file.glob("*")) - {folder}:  # of an earlier version of the file
+        shutil.rmtree(other, ignore_errors=True)
+    kept = [folder / f"{number}.npz" for number in range(len(parts))]
+    missing = [number for number, path in enumerate(kept) if not path.exists()]
+    done = len(job.group) - sum(parts[number][1] - parts[number][0] for number in missing)
+    progress(done, len(job.group))
+    for position, found in run(moments, job, [parts[number] for number in missing]):
+        number = missing[position]
+        found.save(kept[number])
+        done += parts[number][1] - parts[number][0]
+        progress(done, len(job.group))
+    total = add_up(kept, job)
+    shutil.rmtree(of_file, ignore_errors=True)
+    return total
+
+
+def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
+    first = len(groups.perturbations)
+    table, controls = groups.counts()
+    cells = table.sum(axis=1)
+    used = controls >= FEWEST_CONTROLS
+    if table[:, ~used].any() or (cells < 2).any():
+        raise InputError(
+            "expected two control cells with counts in every batch and two cells with counts of"
+            " every perturbation, found too many empty cells; filter the file first."
+        )
+    control = Groups.of(controls[used], total.sums[first:][used], total.squares[first:][used])
+    perturbed = Groups.of(cells, total.sums[:first], total.squares[:first])
+    delta, t, q = against_control(perturbed, control, table[:, used] / cells[:, None])
+    freedom = control.cells - 1
+    mean = plan.job.centre + control.cells @ control.mean / control.cells.sum()
+    notes = list(groups.notes)
+    return Screen(
+        line=plan.layout.line,
+        response=delta,
+        perturbations=groups.perturbations,
+        genes=measured_genes(plan.var, mean, notes, plan.layout.symbols),
+        unit=plan.unit,
+        control_mean=mean,
+        spread=np.sqrt(freedom @ control.variance / freedom.sum()),
+        cells=cells,
+        layers={"variance": perturbed.variance, "t": t, "q": q},
+        provenance={
+            "source": plan.source,
+            "file": plan.job.path.name,
+            "steps": _steps(plan.layout, groups),
+            "notes": notes,
+            "simulated": plan.simulated,
+        },
+    )
+
+
+def _steps(layout: Layout, groups: CellGroups) -> list[str]:
+    table, controls = groups.counts()
+    compared = "the control cells"
+    if layout.batch:
+        compared += f" of its own batches ({len(groups.batches):,} in the column {layout.batch!r})"
+    return [
+        f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
+        if layout.counts
+        else "Taken as log-normalised expression.",
+        f"Averaged {int(table.sum()):,} cells to {len(groups.perturbations):,} targets named in the"
+        f" column {layout.target!r}.",
+        f"Subtracted the mean of {compared} from each: {int(controls.sum()):,} cells,"
+        f" {preview([repr(label) for label in layout.controls])}.",
+        "Tested every gene against control by Welch's t-test; q is the false discovery rate"
+        " (Benjamini–Hochberg) over a perturbation's genes.",
+    ]

@@ -1,6 +1,0 @@
-"""From single cells to a screen, in bounded memory whatever the size of the file."""
-
-from llmpert.singlecell.layout import Layout, holds_cells
-from llmpert.singlecell.prepare import Plan, plan, prepare
-
-__all__ = ["Layout", "Plan", "holds_cells", "plan", "prepare"]

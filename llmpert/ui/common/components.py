@@ -1,0 +1,170 @@
+"""How pages show things: headings, figures with their exports, captions, errors."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from llmpert.datasets import Dataset
+from llmpert.errors import InputError
+from llmpert.models import label
+from llmpert.ui.common import presentation as present
+from llmpert.ui.common.markdown import verbatim
+
+SelectionMode = Literal["points", "box", "lasso"]
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Show an `InputError` as the sentence it is and stop the page there."""
+    try:
+        yield
+    except InputError as error:
+        st.error(verbatim(str(error)), icon=":material/error:")
+        st.stop()
+
+
+def heading(title: str, question: str, data: Dataset) -> None:
+    """The page's title, the question it answers, and whether its data are simulated."""
+    present.controls(title)
+    st.title(title)
+    st.markdown(question)
+    if data.simulated:
+        st.warning(
+            "**Simulated data.** Genes, cell lines and numbers here are invented; they show how the"
+            " program works, not biology.",
+            icon=":material/science:",
+        )
+        st.page_link(
+            "pages/data.py",
+            label="Use real screens: your own, or public ones",
+            icon=":material/database:",
+        )
+    stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
+    if stand_ins:
+        st.info(
+            f"Stand-in embeddings: **{', '.join(stand_ins)}** — not the vectors the paper used."
+            " *Start* says what they are.",
+            icon=":material/info:",
+        )
+
+
+def name_tab(what: str) -> None:
+    """Let the browser's tab, and so its history and bookmarks, say what the page shows."""
+    st.set_page_config(page_title=f"{what} · llmpert")
+
+
+def figure(
+    chart: go.Figure,
+    name: str,
+    alt: str,
+    numbers: pd.DataFrame,
+    caption: str,
+    data: Dataset,
+    select: Sequence[SelectionMode] = (),
+) -> list[Any]:
+    """A figure with its text alternative, picture export, numbers as CSV and caption.
+
+    Parameters
+    ----------
+    name:
+        For file names and as the widget's key.
+    alt:
+        What the figure shows, for those who do not see it.
+    numbers:
+        What the figure draws.
+    caption:
+        Data and settings in words.
+    select:
+        Ways in which points can be selected, such as "points" or "lasso".
+
+    Returns
+    -------
+    The `customdata` of the selected points; empty where none is or can be selected.
+    """
+    config = present.export(_file_name(name, data))
+    if present.in_meeting():
+        present.stage(chart, name, alt, caption, config)
+        return []
+    chosen: list[Any] = []
+    if select:
+        event = st.plotly_chart(
+            chart, key=name, config=config, alt=alt, on_select="rerun", selection_mode=select
+        )
+        chosen = [point.get("customdata") for point in event.selection.points]
+    else:
+        st.plotly_chart(chart, key=name, config=config, alt=alt)
+    footer(name, numbers, f"{caption} The camera in the figure's corner saves it.", data)
+    return chosen
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def drawn(_draw: Callable[[], go.Figure], *depends_on: Hashable) -> go.Figure:
+    """A figure that takes long to draw, drawn once for all visitors.
+
+    Parameters
+    ----------
+    depends_on:
+        All that the figure depends on.
+    """
+    return _draw()
+
+
+def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:
+    """A caption, and beside it the numbers as CSV, marked where they are simulated."""
+    if data.simulated:
+        numbers = numbers.assign(data="simulated")
+    # A row rather than columns, so that the button keeps its words in a narrow place.
+    with st.container(horizontal=True):
+        st.caption(caption, width="stretch")
+        st.download_button(
+            "Numbers (CSV)",
+            lambda: numbers.to_csv(index=False).encode(),
+            file_name=f"{_file_name(name, data)}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key=f"{name}-csv",
+        )
+
+
+def left_out(summary: pd.DataFrame) -> None:
+    """A sentence on values that are not defined and so in no mean, by model.
+
+    Parameters
+    ----------
+    summary:
+        From `llmpert.evaluation.results.summarise`.
+    """
+    counts = summary.groupby("model", observed=True)["undefined"].sum()
+    if counts.any():
+        which = ", ".join(f"{label(str(model))} {n:,}" for model, n in counts.items() if n)
+        st.caption(
+            "Values that are not defined (a constant prediction or measurement has no correlation)"
+            f" are left out of the means: {which}."
+        )
+
+
+def _file_name(name: str, data: Dataset) -> str:
+    return f"llmpert-{name}-simulated" if data.simulated else f"llmpert-{name}"
+
+
+def caption(data: Dataset, about: dict[str, Any] | None = None) -> str:
+    """Data, settings and date in one line, for captions."""
+    kind = "Simulated data" if data.simulated else "Data"
+    lines = "; ".join(
+        f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
+        for screen in data.screens.values()
+    )
+    words = f"{kind}: {lines}."
+    settings = (about or {}).get("settings")
+    if settings:
+        words += (
+            f" {settings['folds']}-fold cross-validation, seed {settings['seed']},"
+            f" {settings['features']:,} most variable training genes,"
+            f" {settings['components']} components an embedding."
+        )
+    return f"{words} {date.today().isoformat()}."

@@ -1,0 +1,141 @@
+"""Choosing a gene by whatever name one has for it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from llmpert.datasets import Dataset
+from llmpert.errors import InputError
+from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.results import embedding_label
+from llmpert.ui.common.markdown import verbatim
+
+SHORTCUTS = 9
+"""So many suggestions can be taken by Alt and a digit."""
+
+
+def choose_gene(
+    problem: Problem,
+    default: str,
+    label: str = "Gene",
+    key: str = "gene",
+    data: Dataset | None = None,
+) -> str:
+    """A search box with suggestions; returns a name that `problem.find` knows.
+
+    The text lives in the address as `key`. Words that match one gene only are taken for it. Where
+    the text names no gene that can be predicted, the page says why, offers the nearest matches and
+    stops.
+
+    Parameters
+    ----------
+    data:
+        Where a gene lacks an embedding, another choice of embedding in this data set that it has is
+        offered.
+    """
+    typed = st.text_input(
+        label,
+        value=default,
+        key=key,
+        bind="query-params",
+        placeholder="Symbol, alias, Ensembl id, UniProt accession or words of the name",
+        help="Press Enter to search. Any gene with an embedding can be predicted, whether or not it"
+        " was knocked down. Suggestions are reached with Tab, or taken with Alt and their number.",
+    ).strip()
+    try:
+        problem.find(typed)
+    except InputError as error:
+        matches = problem.suggest(typed) if typed else []
+        if len(matches) == 1 and not problem.resolve(typed).found:
+            said = f"“{verbatim(typed)}” matches one gene only"
+            st.caption(f":material/search: {said}: **{matches[0]}**.")
+            return problem.perturbation(matches[0]) or matches[0]
+        _explain(problem, typed, str(error), matches, key, data)
+        st.stop()
+    return problem.perturbation(typed) or typed
+
+
+def understood(problem: Problem, gene: str) -> None:
+    """Say what was understood where somebody typed another name, and link to other sites."""
+    typed = str(st.session_state.get("gene", gene)).strip()
+    known = problem.resolve(typed)
+    if known.gene is None:
+        known = problem.resolve(gene)
+    if known.gene is None:
+        st.caption(
+            f"{gene} is not in the table of human genes"
+            + (" (simulated genes are invented)" if problem.simulated else "")
+            + ", so there are no links to other sites."
+        )
+        return
+    named = f"**{known.gene.symbol}**: {known.gene.name}"
+    if typed not in (known.gene.symbol, gene):
+        named = f"{known.explain()}. {named}"
+    if gene != known.gene.symbol:
+        named += f" (this screen says {gene})"
+    links = " · ".join(f"[{site}]({address})" for site, address in known.gene.links().items())
+    st.markdown(f"{named} · {links}")
+
+
+def offer(genes: Sequence[str], words: str, key: str = "gene") -> None:
+    """A row of buttons that open genes on this page."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(words, width="content")
+        for gene in genes:
+            st.button(gene, on_click=_take, args=(key, gene), key=f"open-{gene}", type="tertiary")
+
+
+def _explain(
+    problem: Problem, typed: str, reason: str, matches: list[str], key: str, data: Dataset | None
+) -> None:
+    """Why a gene cannot be shown, and what can be done."""
+    others = _with_embedding(problem, typed, data) if data and typed else []
+    measured = data is not None and typed in data.screens[problem.screen.line].perturbations
+    if typed:
+        words = verbatim(reason)
+        if others or "embedding" in reason:
+            words = f"**No embedding**: {words} It cannot be predicted from"
+            words += f" {embedding_label(problem.embedding_name)}."
+            words += " It was measured in this screen, but cannot be compared." if measured else ""
+        st.warning(words, icon=":material/search:")
+    else:
+        st.info("Type a gene: its symbol, an alias, an id, or words of its name.")
+    if others:
+        row = st.container(horizontal=True)
+        for embedding in others:
+            row.button(
+                f"Predict it from {embedding_label(embedding)}",
+                on_click=_take,
+                args=("embedding", embedding),
+                key=f"embedding-{embedding}",
+            )
+    if matches:
+        st.write("Did you mean one of these?")
+        row = st.container(horizontal=True)
+        for number, match in enumerate(matches, start=1):
+            known = problem.resolve(match).gene
+            row.button(
+                match,
+                on_click=_take,
+                args=(key, match),
+                key=f"take-{key}-{match}",
+                help=known.name if known else None,
+                shortcut=f"Alt+{number}" if number <= SHORTCUTS else None,
+            )
+
+
+def _with_embedding(problem: Problem, typed: str, data: Dataset) -> list[str]:
+    """The choices of embedding, other than the problem's, from which a gene can be predicted."""
+    found = []
+    for choice in data.embedding_choices:
+        if choice != problem.embedding_name:
+            try:
+                data.problem(problem.screen.line, choice).find(typed)
+            except InputError:
+                continue
+            found.append(choice)
+    return found
+
+
+def _take(key: str, value: str) -> None:
+    st.session_state[key] = value

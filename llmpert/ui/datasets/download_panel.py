@@ -1,0 +1,205 @@
+"""Public files and recipes: what they are, what fetching them takes, and the job that does it."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from llmpert import downloads
+from llmpert.downloads import Source, readable
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.datasets.jobs import Job, Progress, Say, Work, jobs
+
+WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
+
+
+def offer() -> None:
+    """What can be downloaded; for the operator, the way to do it."""
+    registry = downloads.read_registry()
+    if not is_operator():
+        st.info(ON_THE_COMMAND_LINE, icon=":material/lock:")
+        st.code("python -m llmpert download", language="bash")
+        _list(list(registry.sources.values()))
+        return
+    show_job()
+    st.markdown(
+        "Nothing is fetched before you have seen what it is, where it comes from and how much space"
+        " it takes."
+    )
+    _offer_recipes()
+    st.subheader("Single files")
+    _list(list(registry.sources.values()))
+    keys = st.multiselect(
+        "Files to download",
+        list(registry.sources),
+        key="files",
+        help="Once here, they can be chosen under *Use your own*.",
+    )
+    if keys:
+        chosen = registry.choose(keys)
+        _plan(chosen)
+        _start(f"Download {', '.join(keys)}", chosen, _fetch(chosen))
+
+
+def _offer_recipes() -> None:
+    from llmpert.datasets.presets import needed, recipes
+
+    for recipe in recipes().values():
+        with st.container(border=True):
+            st.subheader(recipe.name)
+            st.markdown(f"{recipe.what}.")
+            st.caption(recipe.citation)
+            way = st.segmented_control(
+                "Made from",
+                list(recipe.ways),
+                default=None,
+                key=f"way-{recipe.name}",
+                format_func=lambda way: WAYS.get(way, way),
+                help="Choose to see what would be fetched.",
+            )
+            if way is None:
+                continue
+            name = st.text_input("Name of the data set", recipe.name, key=f"name-{recipe.name}")
+            chosen = needed(recipe, way)
+            _plan(chosen)
+            work = _prepare(recipe.name, way, name)
+            _start(f"Prepare {recipe.name}", chosen, work, " and prepare it")
+
+
+def _list(every: Sequence[Source]) -> None:
+    folder = downloads.downloads()
+    st.dataframe(
+        [
+            {
+                "File": one.key,
+                "What": one.what,
+                "Size": _size(one),
+                "Here": downloads.presence(one, folder),
+                "Licence": one.licence,
+                "Citation": one.citation,
+            }
+            for one in every
+        ],
+        hide_index=True,
+    )
+
+
+def _plan(chosen: Sequence[Source]) -> None:
+    """Say what would be fetched from where, under which licence, and the space it takes."""
+    folder = downloads.downloads()
+    for one in chosen:
+        part = f", an archive of which only {one.member} is kept" if one.member else ""
+        here = downloads.presence(one, folder)
+        st.markdown(
+            f"- **{one.what}**  \n{_size(one)}{part}; {one.licence}; here: {here}  \n"
+            f"from `{one.url}`  \n{one.citation}"
+        )
+    st.markdown(
+        f"To download: at most **{readable(downloads.missing_bytes(chosen, folder))}**. It goes to"
+        f" `{folder}`, where {readable(_free(folder))} are free."
+    )
+
+
+def _start(name: str, chosen: Sequence[Source], work: Work, then: str = "") -> None:
+    missing = downloads.missing_bytes(chosen, downloads.downloads())
+    st.button(
+        (f"Download {readable(missing)}" if missing else "Check the files") + then,
+        key=f"start-{name}",
+        type="primary",
+        icon=":material/download:",
+        on_click=jobs().start,
+        args=(name, work),
+        disabled=jobs().busy,
+        help="Another download is running." if jobs().busy else None,
+    )
+
+
+def _fetch(chosen: Sequence[Source]) -> Work:
+    def work(progress: Progress, say: Say) -> str:
+        downloads.download(chosen, downloads.downloads(), progress, say)
+        return ""
+
+    return work
+
+
+def _prepare(recipe: str, way: str, name: str) -> Work:
+    def work(progress: Progress, say: Say) -> str:
+        from llmpert.datasets.presets import needed, prepare, recipes
+
+        folder, known = downloads.downloads(), recipes()[recipe]
+        downloads.download(needed(known, way), folder, progress, say)
+        prepare(known, way, name, folder, progress, say)
+        return name
+
+    return work
+
+
+def show_job() -> None:
+    """The job of this server; while it runs, it redraws itself."""
+    job = jobs().latest
+    if job is None:
+        return
+    if job.state == "running":
+        st.fragment(_watch, run_every=1.0)(job)
+    else:
+        _panel(job)
+
+
+def _watch(job: Job) -> None:
+    if job.state != "running":
+        st.rerun()  # the rest of the page says what is here
+    _panel(job)
+
+
+def _panel(job: Job) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{verbatim(job.name)}**")
+        if job.state == "running":
+            _running(job)
+        elif job.state == "finished":
+            st.success("Done.", icon=":material/check:")
+            if job.result:
+                st.button(
+                    f"Open {job.result}",
+                    type="primary",
+                    on_click=controls.open_dataset,
+                    args=(job.result,),
+                )
+            else:
+                st.markdown("Choose the files under *Use your own*.")
+        else:
+            if job.state == "failed":
+                st.error(verbatim(job.sentences[-1]), icon=":material/error:")
+            else:
+                st.info("Stopped. What has come is kept.", icon=":material/pause:")
+            st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")
+
+
+def _running(job: Job) -> None:
+    progress = job.progress()
+    if progress is None:
+        st.progress(0.0, text="Starting …")
+    else:
+        share, words = progress
+        st.progress(share, text=verbatim(words))
+    for sentence in list(job.sentences)[-3:]:
+        st.caption(verbatim(sentence))
+    st.button(
+        "Stopping …" if job.stopping else "Stop",
+        on_click=job.stop,
+        disabled=job.stopping,
+        icon=":material/stop:",
+        help="Keeps what has come; you can continue later. Leaving the page does not stop it.",
+    )
+
+
+def _size(one: Source) -> str:
+    return ("" if one.md5 else "about ") + readable(one.size)
+
+
+def _free(folder: Path) -> int:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(there).free

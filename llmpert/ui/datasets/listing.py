@@ -1,0 +1,142 @@
+"""What data sets are here, to open and to remove."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from llmpert import datasets
+from llmpert.datasets import SIMULATED, Dataset
+from llmpert.datasets.folders import is_visitors
+from llmpert.datasets.summary import Holdings, Part, holdings, holdings_of
+from llmpert.downloads import readable
+from llmpert.errors import InputError
+from llmpert.ui.common import cache as shared
+from llmpert.ui.common import selection as controls
+from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+
+
+def held(name: str) -> Holdings:
+    """What a data set holds.
+
+    Raises
+    ------
+    InputError
+        Its index cannot be read.
+    """
+    return _held(name, datasets.stamp(name))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _held(name: str, stamp: float) -> Holdings:
+    return holdings_of(shared.load(name)) if name == SIMULATED else holdings(name)
+
+
+def list_all(shown: Dataset) -> None:
+    """Every data set with what it holds, the visitor's own first.
+
+    Parameters
+    ----------
+    shown:
+        The one that the side bar has.
+    """
+    for name in [*controls.own_names(), *datasets.names()]:
+        with st.container(border=True):
+            try:
+                _one(name, shown)
+            except InputError as problem:
+                st.subheader(name)
+                st.error(verbatim(str(problem)), icon=":material/error:")
+                _remove(name)
+    if not is_operator():
+        st.caption(f"Removing data sets: {ON_THE_COMMAND_LINE}")
+
+
+def _one(name: str, shown: Dataset) -> None:
+    found = held(name)
+    st.subheader(_title(name))
+    st.markdown("\n".join(f"- {line}" for line in _lines(found)))
+    for sentence in found.unreadable:
+        st.error(verbatim(sentence), icon=":material/error:")
+    if found.changed is not None:
+        others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
+        st.caption(f"Added {found.changed:%Y-%m-%d}, {readable(found.size)} on disk.{others}")
+    with st.container(horizontal=True):
+        if name == shown.name:
+            st.markdown(":material/check: Shown on all pages now")
+        else:
+            st.button(
+                "Open",
+                key=f"open-{name}",
+                on_click=controls.open_dataset,
+                args=(name,),
+                help="Show it on all pages.",
+            )
+        _remove(name)
+    with st.expander("Sources, licences and steps"):
+        st.dataframe(
+            [_facts(part) for part in (*found.screens, *found.embeddings)],
+            hide_index=True,
+        )
+        if found.record is not None:
+            st.markdown("How it was prepared:")
+            st.json(dict(found.record), expanded=1)
+
+
+def _title(name: str) -> str:
+    if name == SIMULATED:
+        return "Simulated data"
+    return f"{name.partition('.')[0]} (your upload)" if is_visitors(name) else name
+
+
+def _lines(found: Holdings) -> Iterable[str]:
+    for screen in found.screens:
+        yield (
+            f"**{verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,} measured"
+            f" genes ({verbatim(screen.unit)}){_origin(screen)}"
+        )
+    for embedding in found.embeddings:
+        yield (
+            f"embedding **{verbatim(embedding.name)}**: {embedding.rows:,} genes ×"
+            f" {embedding.columns:,} numbers{_origin(embedding)}"
+        )
+
+
+def _origin(part: Part) -> str:
+    """Source, licence and day of download, as far as they are known."""
+    facts = _facts(part)
+    day = facts["Downloaded"]
+    said = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
+    return "".join(f"; {verbatim(words)}" for words in said if words)
+
+
+def _facts(part: Part) -> dict[str, str]:
+    told: Mapping[str, Any] = part.provenance
+    download = told.get("download") or {}
+    return {
+        "What": part.name,
+        "Source": str(told.get("source", "")),
+        "Licence": str(download.get("licence") or told.get("licence") or ""),
+        "Downloaded": str(download.get("date", ""))[:10],
+        "From": str(download.get("url", "")),
+        "MD5": str(download.get("md5", "")),
+        "Steps and notes": " ".join(map(str, [*told.get("steps", []), *told.get("notes", [])])),
+    }
+
+
+def _remove(name: str) -> None:
+    """Ask before a data set is removed; a visitor may remove an upload."""
+    if name == SIMULATED or not (is_operator() or is_visitors(name)):
+        return
+    with st.popover("Remove", icon=":material/delete:"):
+        whom = "your upload" if is_visitors(name) else "it for everybody"
+        st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
+        st.button(f"Remove {_title(name)}", key=f"remove-{name}", on_click=_removed, args=(name,))
+
+
+def _removed(name: str) -> None:
+    try:
+        datasets.remove(name)
+    except InputError as problem:
+        st.toast(verbatim(str(problem)))

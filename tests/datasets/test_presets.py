@@ -1,0 +1,72 @@
+"""What the recipes that come along say, and what they need."""
+
+from pathlib import Path
+
+import paper
+import pytest
+from faulty import Faulty
+
+from llmpert import downloads
+from llmpert.datasets import presets as recipes
+from llmpert.errors import InputError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+WAYS = [(recipe, way) for recipe in recipes.recipes().values() for way in recipe.ways]
+
+
+@pytest.mark.parametrize(("recipe", "way"), WAYS, ids=[f"{r.name}-{w}" for r, w in WAYS])
+def test_every_way_is_one_data_set_of_known_sources(recipe, way):
+    needed = recipes.needed(recipe, way)
+    assert [source.key for source in needed] == list(recipe.ways[way])
+    assert [source.line for source in needed if source.line] == ["K562", "RPE1"]
+    assert [source.embedding for source in needed if source.embedding] == ["text", "sequence"]
+    kinds = {source.kind for source in needed if source.line}
+    assert (
+        kinds
+        == {
+            ("paper-2024", "bulk"): {"raw bulk screen"},
+            ("paper-2024", "cells"): {"single cells"},
+            ("replogle-normalized", "bulk"): {"normalised bulk screen"},
+        }[recipe.name, way]
+    )
+    assert recipe.citation
+    assert len(recipe.what) > 30
+
+
+def test_the_paper_is_one_of_them():
+    recipe, way = recipes.choose("paper-2024")
+    assert way == "bulk"
+    assert recipes.choose("paper-2024", "cells") == (recipe, "cells")
+    assert recipe.perturbations == 1774
+    named = recipes.bundles()
+    assert named["paper-2024"] == named["paper-2024-bulk"] == (recipe, "bulk")
+    assert named["paper-2024-cells"] == (recipe, "cells")
+    assert not set(named) & set(downloads.read_registry().sources)
+
+
+def test_the_readme_says_how_much_it_is():
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    needed = recipes.needed(*recipes.choose("paper-2024", "bulk"))
+    assert f"{sum(source.size for source in needed) / 1e6:,.0f} MB" in readme
+    archive = downloads.read_registry().sources["genept_ada"]
+    assert f"{archive.size / 1e6:,.0f} MB" in readme
+
+
+def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with Faulty() as server:
+        known = paper.registry(server, tmp_path)
+        monkeypatch.setattr(downloads, "read_registry", lambda: known)
+        folder = tmp_path / "downloads"
+        paths = downloads.download(known.sources.values(), folder, lambda *_: None, lambda _: None)
+    paths["prott5"].unlink()
+    paths["rpe1_raw_bulk"].write_bytes(b"another")
+    recipe, way = recipes.choose("paper-2024")
+    progress = []
+    with pytest.raises(
+        InputError,
+        match=r"expected rpe1_raw_bulk_01.h5ad, per-protein.h5 as downloaded.*"
+        r"llmpert download paper-2024-bulk",
+    ):
+        recipes.prepare(recipe, way, "x", folder, lambda *so: progress.append(so), lambda _: None)
+    assert progress == []

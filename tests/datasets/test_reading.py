@@ -1,0 +1,189 @@
+"""Files that somebody brings: whatever they are called, nothing of that is used as a path."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import small
+from cells import TARGETS, single_cells, written
+from hypothesis import given
+from hypothesis import strategies as st
+from screens.replogle_files import small_bulk, write_bulk
+
+from llmpert.datasets import reading as own
+from llmpert.datasets import simulated_dataset
+from llmpert.datasets.examples import example_files
+from llmpert.errors import InputError
+from llmpert.io.paths import home
+from llmpert.screens.cells import holds_cells
+from llmpert.screens.files import FORMATS
+
+
+def as_csv(screen) -> bytes:
+    frame = pd.DataFrame(screen.response, index=screen.perturbations, columns=screen.genes)
+    return frame.to_csv().encode()
+
+
+def read(content: bytes, name: str):
+    with own.copied(content, name, FORMATS) as file:
+        return own.read_own_screen(file)
+
+
+def test_a_table_is_read_and_called_as_its_owner_calls_it():
+    screen = read(as_csv(small.screen()), "hepg2_my screen.csv")
+    np.testing.assert_allclose(screen.response, small.screen().response, rtol=1e-6)
+    assert screen.line == "HEPG2"
+    assert screen.provenance["source"] == screen.provenance["file"] == "hepg2_my screen.csv"
+    assert not screen.simulated
+    assert list((home() / "visitors").iterdir()) == []
+
+
+def test_a_packed_table_is_read():
+    packed = gzip.compress(as_csv(small.screen()))
+    assert len(read(packed, "a/../../B_x.CSV.GZ").perturbations) == 40
+
+
+def test_a_line_that_the_file_states_counts_more_than_its_name(tmp_path):
+    small.screen("HepG2").save(tmp_path / "x.h5ad")
+    assert read((tmp_path / "x.h5ad").read_bytes(), "k562_x.h5ad").line == "HepG2"
+
+
+def test_a_line_that_nothing_states_is_left_open():
+    assert read(as_csv(small.screen()), "_.csv").line == own.UNNAMED
+
+
+def test_a_line_is_not_looked_up_in_other_files(tmp_path):
+    small.screen("Secret").save(tmp_path / "secret.h5ad")
+    small.screen("Mine").save(tmp_path / "x.h5ad")
+    with h5py.File(tmp_path / "x.h5ad", "a") as file:
+        del file["uns/llmpert/line"]
+        secret = h5py.ExternalLink(str(tmp_path / "secret.h5ad"), "uns/llmpert/line")
+        file["uns/llmpert/line"] = secret
+        file["uns/line"] = h5py.SoftLink("/uns/llmpert/line")
+    assert own._line(own.File(tmp_path / "x.h5ad", "k562_x.h5ad")) == "K562"
+
+
+def test_errors_name_the_file_as_its_owner_does():
+    with pytest.raises(InputError) as error:
+        read(b"gene,A\nKD1,high\n", "K562_screen.csv")
+    assert str(error.value).startswith("K562_screen.csv: expected a number")
+    assert "visitors" not in str(error.value)
+    with pytest.raises(InputError, match=r"ends in \.h5ad"):
+        read(b"", "screen.xlsx")
+    assert list((home() / "visitors").iterdir()) == []
+
+
+@given(st.text(max_size=60), st.sampled_from(FORMATS))
+def test_a_files_name_never_becomes_a_path(name, ending):
+    with own.copied(b"x", name + ending, FORMATS) as file:
+        assert file.path.name == f"upload{ending}"
+        assert file.path.parent.parent == home() / "visitors"
+
+
+def test_embeddings_are_called_after_their_file(tmp_path):
+    vectors = small.embedding()
+    frame = pd.DataFrame(vectors.vectors, index=vectors.genes)
+    frame.to_csv(tmp_path / "x.csv")
+    embedding = own.read_own_embedding(own.File(tmp_path / "x.csv", "Our: language+model.v2.csv"))
+    assert embedding.name == "Our language model"
+    assert embedding.provenance["file"] == "Our: language+model.v2.csv"
+
+
+def test_gene_sets_are_called_like_their_file(tmp_path):
+    (tmp_path / "x.gmt").write_text("set\t\tKD001\tKD002\n")
+    sets = own.read_own_gene_sets(own.File(tmp_path / "x.gmt", "hallmark.v7.gmt"))
+    assert (sets.name, sets.source) == ("hallmark", "hallmark.v7.gmt")
+
+
+def test_coverage_says_who_has_no_vector_and_why():
+    text, sequence = small.embedding("text"), small.embedding("sequence", genes=35, seed=2)
+    found = own.coverage([small.screen()], [text, sequence])
+    assert [(c.embedding, c.found, c.total) for c in found] == [
+        ("text", 40, 40), ("sequence", 35, 40), ("text+sequence", 35, 40),
+    ]  # fmt: skip
+    assert "KD036" in found[1].left_out
+
+
+def test_what_shares_nothing_is_refused_in_words():
+    strange = small.embedding("text")
+    strange = type(strange)("text", [f"X{i}" for i in range(45)], strange.vectors)
+    (found,) = own.coverage([small.screen()], [strange])
+    assert (found.found, found.total) == (0, 40)
+    assert "at least 2 are needed" in found.refusal
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_too_few_to_test_models_on_are_refused(count):
+    (found,) = own.coverage([small.screen(perturbations=count)], [small.embedding()])
+    assert found.found == count
+    assert bool(found.refusal) == (count < 5)
+
+
+@pytest.mark.parametrize(
+    ("screens", "embeddings", "words"),
+    [
+        (["A"], ["text", "text"], "embeddings with different names"),
+        (["A", "A"], ["text"], "different cell lines"),
+    ],
+)
+def test_two_of_one_name_are_refused(screens, embeddings, words):
+    with pytest.raises(InputError, match=words):
+        own.coverage([small.screen(s) for s in screens], [small.embedding(e) for e in embeddings])
+
+
+def test_uploads_have_limits(monkeypatch):
+    screen, embedding = small.screen(), small.embedding()
+    own.check_upload(screen, "x")
+    monkeypatch.setattr(own, "PERTURBATIONS", 39)
+    with pytest.raises(InputError, match="at most 39 perturbations in an upload, found 40"):
+        own.check_upload(screen, "x.csv")
+    monkeypatch.setattr(own, "VALUES", 359)
+    with pytest.raises(InputError, match="at most 359 numbers in an upload, found 45 x 8"):
+        own.check_upload(embedding, "x.csv")
+
+
+def test_the_histogram_counts_all_but_the_outermost():
+    screen = small.screen(perturbations=100, genes=100)
+    table = own.histogram(screen)
+    inside = (screen.response >= table["from"].min()) & (screen.response <= table["to"].max())
+    assert table["share"].sum() == pytest.approx(inside.mean())
+    assert 0.997 < inside.mean() < 1
+
+
+def test_examples_are_read_and_stay_marked_as_simulated(tmp_path):
+    files = {}
+    for name, content in example_files(simulated_dataset()).items():
+        (tmp_path / name).write_bytes(content)
+        files[name] = own.File(tmp_path / name, name)
+    screen = own.read_own_screen(files["Simulated_screen.csv"])
+    assert screen.simulated
+    embedding = own.read_own_embedding(files["Simulated_embedding.csv"])
+    (found,) = own.coverage([screen], [embedding])
+    assert found.found == found.total == 120
+    sets = own.read_own_gene_sets(files["Simulated_modules.gmt"])
+    assert sets.within(screen.perturbations).members
+
+
+def test_single_cells_become_a_screen(tmp_path):
+    path = written(tmp_path / "upload.h5ad", single_cells(), as_sparse=True)
+    screen = own.read_own_screen(own.File(path, "rpe1_cells.h5ad"))
+    assert (screen.line, list(screen.perturbations)) == ("RPE1", list(TARGETS))
+    assert screen.layers["t"].shape == screen.response.shape
+    assert screen.provenance["file"] == "rpe1_cells.h5ad"
+    with own.copied(path.read_bytes(), "rpe1_cells.h5ad", FORMATS) as file:
+        upload = own.read_own_screen(file, own.CELLS_X_GENES)
+    assert upload.fingerprint == screen.fingerprint
+    assert not [left for left in home().rglob("*") if left.is_file()]
+    said = r"rpe1_cells\.h5ad: expected at most 11,999 cells x genes"
+    with pytest.raises(InputError, match=said):
+        own.read_own_screen(own.File(path, "rpe1_cells.h5ad"), 11_999)
+
+
+def test_screens_and_bulk_files_are_not_taken_for_single_cells(tmp_path):
+    small.screen().save(tmp_path / "screen.h5ad")
+    write_bulk(tmp_path / "bulk.h5ad", small_bulk("raw"))
+    (tmp_path / "text.h5ad").write_text("no HDF5")
+    for name in ("screen", "bulk", "text", "missing"):
+        assert not holds_cells(tmp_path / f"{name}.h5ad")

@@ -1,0 +1,131 @@
+"""The scores in `data/`: complete, current, and near the published ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.build_shipped_results import PACK, fits
+from llmpert.evaluation.grid import Fit
+from llmpert.evaluation.store import ResultsStore
+from llmpert.io.paths import shipped
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Keeps what is computed here apart from the pack, so that the two can be compared."""
+    return ResultsStore(tmp_path_factory.mktemp("fits"))
+
+
+@pytest.fixture(scope="module")
+def wanted(store):
+    return fits(store)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    return ResultsStore(tmp_path_factory.mktemp("empty"), PACK)
+
+
+def test_small_enough_for_a_repository():
+    assert PACK.stat().st_size < 4_500_000
+
+
+def test_every_fit_that_the_pages_show_is_there(wanted, packed):
+    # A key is a fingerprint of data, model, split and code versions: one that is missing was made
+    # from something else. Then run `python -m data.build_shipped_results`.
+    missing = [fit.label for fit in wanted if not packed.has_scores(fit.key)]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("model", "embedding", "train_size", "fold", "repeat"),
+    [
+        ("random", "none", 1400, 4, 2),
+        ("mean", "none", 100, 0, 0),
+        ("mean", "none", 1400, 1, 1),
+        ("knn", "text", 1400, 0, 0),
+        ("knn", "text+sequence", 400, 2, 1),
+        ("linear", "sequence", 800, 3, 0),
+        ("no-change", "none", 800, 2, 0),
+        ("ridge", "text", 1400, 1, 0),
+        ("ridge", "text+sequence", 100, 3, 2),
+        ("components", "sequence", 1400, 4, 0),
+        ("components", "text+sequence", 200, 0, 1),
+        ("gp-paper", "text+sequence", 200, 1, 0),
+        ("gp", "text", 100, 0, 0),
+        ("gp", "sequence", 200, 4, 2),
+        ("gp", "text+sequence", 100, 1, 1),
+    ],
+)
+def test_scores_are_those_of_today(wanted, packed, model, embedding, train_size, fold, repeat):
+    chosen = [fit for fit in wanted if is_cell(fit, model, embedding, train_size, fold, repeat)]
+    assert len(chosen) == 2  # one a line
+    for fit in chosen:
+        shipped_scores = packed.scores(fit.key)
+        computed = fit.experiment.scores(model, train_size, fold, repeat)
+        assert list(shipped_scores.columns) == list(computed.columns)
+        assert list(shipped_scores["perturbation"]) == list(computed["perturbation"])
+        # Half a unit of the last decimal is rounding; the rest is for other linear algebra.
+        np.testing.assert_allclose(
+            shipped_scores.iloc[:, 1:], computed.iloc[:, 1:].astype(float), atol=1e-3
+        )
+
+
+def is_cell(fit: Fit, *cell: object) -> bool:
+    return (fit.model, fit.embedding, fit.train_size, fit.fold, fit.repeat) == cell
+
+
+@pytest.fixture(scope="module")
+def at_1400(wanted, packed):
+    """Means over all folds at 1,400: (line, model, embedding, metric) -> value."""
+    parts = [
+        packed.scores(fit.key)
+        .melt("perturbation", var_name="metric")
+        .assign(line=fit.experiment.problem.screen.line, model=fit.model, embedding=fit.embedding)
+        for fit in wanted
+        if fit.train_size == 1400
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table.groupby(["line", "model", "embedding", "metric"])["value"].mean()
+
+
+PUBLISHED = pd.read_csv(shipped() / "published_table1.csv", keep_default_na=False)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=f"{row.model} {row.embedding} {row.metric}")
+        for row in PUBLISHED.itertuples()
+        if row.model != "GEARS"
+    ],
+)
+def test_the_first_line_comes_near_table_1(at_1400, row):
+    found = at_1400["Sim-K562-like", row.model, row.embedding, row.metric]
+    tolerance = {"pearson_top20": 0.05, "pearson_all": 0.05, "mae_top20": 0.05, "mae_all": 0.01}
+    assert found == pytest.approx(row.value, abs=tolerance[row.metric])
+
+
+@pytest.mark.parametrize("line", ["Sim-K562-like", "Sim-RPE1-like"])
+@pytest.mark.parametrize("metric", ["pearson_top20", "pearson_all"])
+def test_models_come_in_the_published_order(at_1400, line, metric):
+    found = at_1400[line].xs(metric, level="metric")
+    assert found["random", "none"] < found["mean", "none"]
+    for source in ("text", "sequence"):
+        for model in ("gp-paper", "gp"):
+            assert found["knn", source] < found["mean", "none"] < found[model, source]
+            assert found[model, source] < found[model, "text+sequence"]
+    assert found["gp-paper", "text+sequence"] < found["gp", "text+sequence"]
+
+
+@pytest.mark.parametrize("line", ["Sim-K562-like", "Sim-RPE1-like"])
+def test_learning_curves_of_the_gaussian_process_rise(wanted, packed, line):
+    curve = {}
+    for fit in wanted:
+        if fit.model == "gp" and fit.experiment.problem.screen.line == line:
+            value = packed.scores(fit.key)["pearson_all"].mean()
+            curve.setdefault(fit.embedding, {}).setdefault(fit.train_size, []).append(value)
+    for by_size in curve.values():
+        means = [np.mean(by_size[size]) for size in sorted(by_size)]
+        assert len(means) == 5
+        assert all(np.diff(means) > 0)

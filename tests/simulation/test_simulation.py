@@ -1,0 +1,262 @@
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from llmpert.datasets import Dataset
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.store import ResultsStore
+from llmpert.genes import GeneTable
+from llmpert.io.paths import shipped
+from llmpert.screens import Screen
+from llmpert.simulation import LineRecipe, Recipe, SourceRecipe, simulate
+
+SMALL = Recipe(genes=300, perturbations=120, measured=80, modules=6, controls=100)
+K562, RPE1 = "Sim-K562-like", "Sim-RPE1-like"
+
+
+@pytest.fixture(scope="module")
+def built_in():
+    return simulate()
+
+
+def arrays(simulation):
+    for name, screen in simulation.screens.items():
+        yield from (screen.response, screen.spread, screen.cells, simulation.controls[name])
+    yield from (embedding.vectors for embedding in simulation.embeddings.values())
+
+
+def fingerprints(simulation):
+    parts = (*simulation.screens.values(), *simulation.embeddings.values())
+    return [part.fingerprint for part in parts]
+
+
+def test_same_seed_same_data():
+    one, two = simulate(3, SMALL), simulate(3, SMALL)
+    for a, b in zip(arrays(one), arrays(two), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert fingerprints(one) == fingerprints(two)
+    assert one.modules == two.modules
+
+
+def test_another_seed_gives_other_data():
+    one, two = simulate(3, SMALL), simulate(4, SMALL)
+    for a, b in zip(arrays(one), arrays(two), strict=True):
+        assert not np.array_equal(a, b)
+    assert set(fingerprints(one)).isdisjoint(fingerprints(two))
+
+
+def test_another_recipe_has_other_fingerprints_and_each_part_its_own():
+    one, two = simulate(3, SMALL), simulate(3, replace(SMALL, knockdown=0.7))
+    assert len({*fingerprints(one), *fingerprints(two)}) == 8
+
+
+def test_what_belongs_to_one_line_does_not_change_the_other():
+    first, second = SMALL.lines
+    one = simulate(3, SMALL)
+    two = simulate(3, replace(SMALL, lines=(first, replace(second, mean_response=0.5))))
+    np.testing.assert_array_equal(one.screens[K562].response, two.screens[K562].response)
+    assert not np.array_equal(one.screens[RPE1].response, two.screens[RPE1].response)
+
+
+def test_fingerprint_survives_a_file(tmp_path):
+    screen = simulate(3, SMALL).screens[K562]
+    screen.save(tmp_path / "screen.h5ad")
+    assert Screen.load(tmp_path / "screen.h5ad").fingerprint == screen.fingerprint
+
+
+def test_takes_seconds():
+    start = time.process_time()
+    simulate(1)
+    assert time.process_time() - start < 10
+
+
+def test_shapes_and_names(built_in):
+    assert list(built_in.screens) == [K562, RPE1]
+    one, two = built_in.screens.values()
+    assert one.response.shape == two.response.shape == (1774, 2000)
+    np.testing.assert_array_equal(one.perturbations, two.perturbations)
+    np.testing.assert_array_equal(one.genes, two.genes)
+    assert {n: e.dimensions for n, e in built_in.embeddings.items()} == {
+        "text": 1536, "sequence": 1024,
+    }  # fmt: skip
+    assert built_in.strength.shape == (1774,)
+    assert built_in.strength.mean() == pytest.approx(1, abs=1e-4)
+    # Some genes are both knocked down and measured, most are one of the two, some neither.
+    both = set(one.perturbations) & set(one.genes)
+    assert 300 < len(both) < 1500
+    either = set(one.perturbations) | set(one.genes)
+    for embedding in built_in.embeddings.values():
+        assert either < set(embedding.genes) == set(built_in.modules)
+
+
+def test_says_that_it_is_simulated(built_in):
+    for part in (*built_in.screens.values(), *built_in.embeddings.values()):
+        assert part.simulated
+        assert part.provenance["source"].startswith("simulated (llmpert recipe")
+        assert part.provenance["steps"]
+    assert all("simulated" in screen.unit for screen in built_in.screens.values())
+
+
+def test_no_symbol_is_a_human_name(built_in):
+    table = GeneTable.shipped()
+    known = [n for n, r in table.resolve_all(list(built_in.modules)).items() if not r.unknown]
+    assert known == []
+
+
+def test_controls_are_expression_and_their_moments_are_the_screens(built_in):
+    for line, screen in built_in.screens.items():
+        cells = built_in.controls[line]
+        assert cells.shape == (500, 2000)
+        assert cells.dtype == np.float32
+        assert cells.min() == 0
+        np.testing.assert_allclose(screen.control_mean, cells.mean(axis=0), rtol=1e-4)
+        np.testing.assert_allclose(screen.spread, cells.std(axis=0), rtol=1e-4)
+        assert (screen.spread > 0).all()
+
+
+def test_no_expression_falls_below_zero(built_in):
+    for screen in built_in.screens.values():
+        assert (screen.response >= -screen.control_mean - 1e-6).all()
+
+
+def test_cells_per_perturbation(built_in):
+    for screen in built_in.screens.values():
+        assert screen.cells.min() >= 25
+        assert 85 < np.median(screen.cells) < 105
+        np.testing.assert_array_equal(screen.cells, screen.cells.round())
+
+
+def test_knocked_down_genes_lose_their_own_expression(built_in):
+    screen = built_in.screens[K562]
+    columns = {gene: column for column, gene in enumerate(screen.genes)}
+    own = [(row, columns[p]) for row, p in enumerate(screen.perturbations) if p in columns]
+    rows, columns = np.transpose(own)
+    lost = -screen.response[rows, columns].sum() / screen.control_mean[columns].sum()
+    assert lost == pytest.approx(0.8, abs=0.02)
+
+
+def test_noise_is_spread_over_root_cells():
+    # Without any response, all that is left is the error of means over cells.
+    silent = Recipe(knockdown=0.0, lines=(LineRecipe("silent", 0.0, 0.0, 0.0),))
+    screen = simulate(5, silent).screens["silent"]
+    z = screen.response / screen.spread * np.sqrt(screen.cells)[:, None]
+    assert z.mean() == pytest.approx(0, abs=0.01)
+    assert z.std() == pytest.approx(1, abs=0.02)
+    few, many = np.quantile(screen.cells, [0.25, 0.75])
+    assert z[screen.cells < few].std() == pytest.approx(z[screen.cells > many].std(), rel=0.03)
+    # So the noise itself is larger where cells are few.
+    ratio = screen.response[screen.cells < few].std() / screen.response[screen.cells > many].std()
+    assert ratio > 1.5
+
+
+def test_means_over_cells_are_gamma():
+    silent = Recipe(
+        perturbations=2500, measured=50, knockdown=0.0, cells=60, cells_spread=0.0,
+        lines=(LineRecipe("silent", 0.0, 0.0, 0.0),),
+    )  # fmt: skip
+    screen = simulate(5, silent).screens["silent"]
+    shape = 60 * (screen.control_mean / screen.spread) ** 2
+    for gene in np.argsort(shape)[[0, 25, 49]]:
+        gamma = stats.gamma(shape[gene], scale=screen.control_mean[gene] / shape[gene])
+        measured = screen.response[:, gene] + screen.control_mean[gene]
+        assert stats.kstest(measured, gamma.cdf).pvalue > 1e-3
+
+
+def test_genes_that_no_control_cell_expresses_are_harmless():
+    simulation = simulate(0, replace(SMALL, depth=0.003))
+    screen = simulation.screens[K562]
+    unseen = screen.control_mean == 0
+    assert 0 < unseen.sum() < len(unseen)
+    assert (screen.response[:, unseen] == 0).all()
+
+
+def test_lines_share_part_of_their_responses(built_in):
+    one, two = (s.response / s.spread for s in built_in.screens.values())
+    mean = np.corrcoef(one.mean(axis=0), two.mean(axis=0))[0, 1]
+    assert 0.3 < mean < 0.7  # half of the variance is shared
+    one, two = one - one.mean(axis=0), two - two.mean(axis=0)
+    modules = pd.Series([built_in.modules[p] for p in built_in.screens[K562].perturbations])
+    by_module = [pd.DataFrame(x).groupby(modules.to_numpy()).mean().to_numpy() for x in (one, two)]
+    within = np.corrcoef(by_module[0].ravel(), by_module[1].ravel())[0, 1]
+    assert 0.2 < within < 0.6
+
+
+def test_knockdowns_of_one_module_respond_alike(built_in):
+    screen = built_in.screens[K562]
+    z = screen.response / screen.spread
+    correlation = np.corrcoef(z - z.mean(axis=0))
+    module = np.array([built_in.modules[p] for p in screen.perturbations])
+    same = module[:, None] == module[None, :]
+    np.fill_diagonal(same, False)
+    different = ~same
+    np.fill_diagonal(different, False)
+    assert correlation[same].mean() > correlation[different].mean() + 0.03
+
+
+def test_embeddings_place_a_module_together_each_in_its_own_way(built_in):
+    module = np.array(list(built_in.modules.values()))[:1500]
+    same = module[:, None] == module[None, :]
+    off_diagonal = ~np.eye(len(module), dtype=bool)
+    similarity = {}
+    for name, embedding in built_in.embeddings.items():
+        similarity[name] = np.corrcoef(embedding.vectors[:1500] - embedding.vectors.mean(axis=0))
+        inside = similarity[name][same & off_diagonal].mean()
+        outside = similarity[name][~same].mean()
+        assert inside > outside + 0.2
+    pairs = np.triu(~same, 1)
+    agreement = np.corrcoef(similarity["text"][pairs], similarity["sequence"][pairs])[0, 1]
+    assert 0.05 < agreement < 0.5
+
+
+def test_a_source_without_noise_knows_the_modules_exactly():
+    exact = replace(SMALL, sources=(SourceRecipe("exact", 200, (0, 24), 0.0),))
+    simulation = simulate(0, exact)
+    vectors = simulation.embeddings["exact"].vectors
+    centred = vectors - vectors.mean(axis=0)
+    distances = ((centred[:, None] - centred[None, :]) ** 2).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    module = np.array(list(simulation.modules.values()))
+    counts = pd.Series(module).map(pd.Series(module).value_counts()).to_numpy()
+    assert (module == module[distances.argmin(axis=1)])[counts > 1].all()
+
+
+def test_mean_response_is_not_zero_and_larger_in_the_second_line(built_in):
+    strength = {}
+    for line, screen in built_in.screens.items():
+        mean = (screen.response / screen.spread).mean(axis=0)
+        # The mean over 1,774 perturbations of noise alone would be smaller by far.
+        assert mean.std() > 8 * 0.11 / np.sqrt(1774)
+        strength[line] = mean.std()
+    assert strength[RPE1] > 1.5 * strength[K562]
+
+
+@pytest.fixture(scope="module")
+def cheap_scores(built_in, tmp_path_factory):
+    data = Dataset("simulated", built_in.screens, built_in.embeddings)
+    values = {}
+    store = ResultsStore(tmp_path_factory.mktemp("store"))
+    for line in data.screens:
+        experiment = Experiment(data.problem(line, "text"), store=store)
+        for model in ("random", "mean"):
+            scores = pd.concat(experiment.scores(model, 1400, fold) for fold in range(5))
+            values[line, model] = scores.drop(columns="perturbation").mean()
+    return values
+
+
+@pytest.mark.parametrize("model", ["random", "mean"])
+def test_baselines_come_out_near_table_1(cheap_scores, model):
+    table = pd.read_csv(shipped() / "published_table1.csv")
+    published = table[table["model"] == model].set_index("metric")["value"]
+    found = cheap_scores[K562, model]
+    tolerances = {"pearson_top20": 0.05, "pearson_all": 0.05, "mae_top20": 0.03, "mae_all": 0.01}
+    for metric, tolerance in tolerances.items():
+        assert found[metric] == pytest.approx(published[metric], abs=tolerance), metric
+
+
+def test_the_second_line_has_the_stronger_mean_of_its_kind(cheap_scores):
+    # Peers report a correlation of 0.48 for the training mean in RPE1, 0.23 in K562.
+    assert cheap_scores[RPE1, "mean"]["pearson_all"] == pytest.approx(0.48, abs=0.05)
