@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from llmpert.downloads import Registry
-from tests import paper
-from tests.faulty import Faulty
+from tests.support import paper_files
+from tests.support.faulty_server import Faulty
 
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
 NAME = "paper-2024-bulk"
@@ -30,9 +30,9 @@ def kill_preparations(times: int, random: Random) -> list[str]:
     kills, wrong, rounds, restarts = Counter[str](), [], 0, 0
     with Faulty(pause=0.003) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        known = paper.registry(server, folder, GENES)
+        known = paper_files.registry(server, folder, GENES)
         started = time.monotonic()
-        _ended(paper.process(known, folder / "undisturbed", *PREPARE))
+        _ended(paper_files.process(known, folder / "undisturbed", *PREPARE))
         takes, whole = time.monotonic() - started, server.sent
         expected = _content(folder / "undisturbed")
         while kills.total() < times:
@@ -46,7 +46,7 @@ def kill_preparations(times: int, random: Random) -> list[str]:
                 kills[reached] += 1
                 if reached == THERE and _content(home) != expected:
                     wrong.append("a killed process left another data set")
-            _ended(paper.process(known, home, *PREPARE))
+            _ended(paper_files.process(known, home, *PREPARE))
             if _content(home) != expected:
                 wrong.append("the end is not that of an undisturbed preparation")
         twice = server.sent - (rounds + 1) * whole
@@ -63,7 +63,7 @@ def kill_preparations(times: int, random: Random) -> list[str]:
 
 def _killed(known: Registry, home: Path, seconds: float) -> bool:
     """Run a process; whether it was killed, so long after its start."""
-    process = paper.process(known, home, *PREPARE)
+    process = paper_files.process(known, home, *PREPARE)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -94,7 +94,7 @@ def _reached(home: Path) -> str:
 
 def _content(home: Path) -> dict[str, Any]:
     with _at(home):
-        return paper.content(NAME)
+        return paper_files.content(NAME)
 
 
 @contextmanager

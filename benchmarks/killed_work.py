@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.cells import write
 from llmpert.embeddings import save_embedding
 from llmpert.screens import Screen
-from tests import small
+from tests.support import small
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CELLS = 0.8e9

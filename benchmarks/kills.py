@@ -29,7 +29,7 @@ import click
 from benchmarks.killed_preparation import kill_preparations
 from benchmarks.killed_work import kill_evaluations, kill_pseudobulk
 from llmpert.downloads import Source
-from tests.faulty import Faulty, md5, zipped
+from tests.support.faulty_server import Faulty, md5, zipped
 
 CHILD = """
 import json, sys

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from scipy.stats import ttest_rel
-from small import embedding, screen
 
 from benchmarks import alternatives
 from benchmarks.alternatives import ALTERNATIVES, GP, Alternative
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.problem import Problem
+from tests.support.small import embedding, screen
 
 
 @pytest.fixture

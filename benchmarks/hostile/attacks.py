@@ -19,7 +19,7 @@ from benchmarks.hostile import hdf5_attacks
 from benchmarks.hostile.outside import BAD_NAMES, Outside
 from benchmarks.hostile.pickle_attacks import pickles
 from benchmarks.hostile.valid import MEMBER
-from tests.faulty import zipped
+from tests.support.faulty_server import zipped
 
 
 def attacks(

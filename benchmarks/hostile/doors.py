@@ -24,7 +24,7 @@ from llmpert.methods.gears.cells import Cells, read_cells
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen
-from tests import small
+from tests.support import small
 
 KEPT = "kept"
 """The data set that is there before anything hostile comes."""

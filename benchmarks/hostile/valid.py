@@ -12,9 +12,9 @@ from scipy import sparse
 
 from llmpert.embeddings import save_embedding
 from llmpert.methods.predictions import ExternalPredictions
-from tests import small
-from tests.faulty import zipped
-from tests.screens.replogle_files import small_bulk, write_bulk
+from tests.support import small
+from tests.support.faulty_server import zipped
+from tests.support.replogle_files import small_bulk, write_bulk
 
 MEMBER = "vectors.pickle"
 METALINK = (

@@ -5,14 +5,14 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-import small
-from chromium import CHROMIUM, DONE, FLAGS
-from running import STREAMLIT, running
 
 from llmpert import datasets
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
 from llmpert.screens import Screen
+from tests.support import small
+from tests.support.chromium import CHROMIUM, DONE, FLAGS
+from tests.support.server_process import STREAMLIT, running
 
 T = TypeVar("T", Screen, Embedding)
 

@@ -16,12 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import small
-from chromium import CHROMIUM, DONE, FLAGS, worth
 from playwright.sync_api import Error
-from running import REPOSITORY, free_port, running
 
 from llmpert import datasets
+from tests.support import small
+from tests.support.chromium import CHROMIUM, DONE, FLAGS, worth
+from tests.support.server_process import REPOSITORY, free_port, running
 
 pytestmark = pytest.mark.browser
 NAME = "llmpert.lab.example"
@@ -155,7 +155,7 @@ def throwaway(tools, tmp_path_factory):
     """A page with an uploader behind the same proxy; its port there, and its log."""
     folder = tmp_path_factory.mktemp("throwaway")
     shutil.copytree(REPOSITORY / ".streamlit", folder / ".streamlit")
-    shutil.copy(Path(__file__).with_name("throwaway.py"), folder / "app.py")
+    shutil.copy(REPOSITORY / "tests" / "support" / "upload_page.py", folder / "app.py")
     command = (
         "streamlit", "run", "app.py", "--server.baseUrlPath=llmpert",
         f"--server.allowedHosts={NAME}",

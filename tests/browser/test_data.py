@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-import small
-from chromium import CHROMIUM, DONE
-from faulty import Faulty, answers, cut, md5
-from running import STREAMLIT, running
 
 from llmpert import datasets
+from tests.support import small
+from tests.support.chromium import CHROMIUM, DONE
+from tests.support.faulty_server import Faulty, answers, cut, md5
+from tests.support.server_process import STREAMLIT, running
 
 pytestmark = pytest.mark.browser
 SIZE = 3_000_000

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from chromium import worth
+
+from tests.support.chromium import worth
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]

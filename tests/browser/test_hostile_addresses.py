@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from chromium import worth
+
+from tests.support.chromium import worth
 
 pytestmark = pytest.mark.browser
 PAGES = Path(__file__).resolve().parents[2] / "pages"

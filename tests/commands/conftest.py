@@ -1,10 +1,10 @@
 """Fixtures for tests of the command line."""
 
 import pytest
-import small
 
 from llmpert.__main__ import main
 from llmpert.embeddings import save_embedding
+from tests.support import small
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from lines import EVALUATE, IMPORT, PREDICT, replaced
 
 from llmpert import __version__, datasets, simulation
 from llmpert.commands import options
@@ -18,6 +16,8 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.results import COLUMNS, Results
 from llmpert.models.registry import MODELS
 from llmpert.screens import Screen, read_screen
+from tests.support import small
+from tests.support.command_lines import EVALUATE, IMPORT, PREDICT, replaced
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

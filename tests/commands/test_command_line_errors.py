@@ -10,12 +10,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from lines import EVALUATE, IMPORT, PREDICT, replaced
 
 from llmpert.embeddings import Embedding, save_embedding
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import Results
+from tests.support import small
+from tests.support.command_lines import EVALUATE, IMPORT, PREDICT, replaced
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -2,9 +2,8 @@
 
 import io
 
-import small
-
 from llmpert import datasets
+from tests.support import small
 
 
 def test_data_sets_are_listed(run, files):

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faulty import Faulty, answers, md5
 
 from llmpert import downloads
 from llmpert.datasets import presets as recipes
 from llmpert.datasets.presets import Recipe
+from tests.support.faulty_server import Faulty, answers, md5
 
 DOWNLOADS = Path("llmpert-home/downloads")
 

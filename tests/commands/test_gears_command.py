@@ -6,10 +6,10 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from lines import IMPORT, replaced
 
 from llmpert.methods.gears import run as gears_run
+from tests.support import small
+from tests.support.command_lines import IMPORT, replaced
 
 COMMAND = (
     "gears", "--data", "mine", "--line", "LineA", "--cells", "cells.h5ad",

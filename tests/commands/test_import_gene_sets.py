@@ -1,9 +1,8 @@
 from pathlib import Path
 
-import small
-from lines import IMPORT
-
 from llmpert import datasets
+from tests.support import small
+from tests.support.command_lines import IMPORT
 
 
 def test_gene_sets_come_with_an_import_or_after_it(run, files):

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from external import predictions, without
-from lines import IMPORT, replaced
 
 from llmpert import datasets
 from llmpert.embeddings import save_embedding
+from tests.support import small
+from tests.support.command_lines import IMPORT, replaced
+from tests.support.external_predictions import predictions, without
 
 TABLE = """perturbation,method,metric,value
 KD001,GEARS,pearson_top20,0.5

@@ -7,14 +7,13 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import paper
 import pytest
-import small
-from faulty import Faulty, cut, md5
 
 from llmpert import datasets, downloads
 from llmpert.evaluation.results import Results
 from llmpert.screens import cells
+from tests.support import paper_files, small
+from tests.support.faulty_server import Faulty, cut, md5
 
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
 
@@ -24,7 +23,7 @@ def server(tmp_path, monkeypatch):
     """Serves the files of the recipe; the registry names it."""
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
-        known = paper.registry(server, tmp_path)
+        known = paper_files.registry(server, tmp_path)
         monkeypatch.setattr(downloads, "read_registry", lambda: known)
         yield server
 
@@ -73,7 +72,7 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
     parts = {part["name"]: part for part in data.record["parts"]}
     assert list(parts) == ["K562", "RPE1", "text", "sequence"]
     # The archive is not kept: this is the member's MD5, which the archive's was verified for.
-    kept = (downloads.downloads() / paper.PICKLE).read_bytes()
+    kept = (downloads.downloads() / paper_files.PICKLE).read_bytes()
     assert parts["text"]["download"]["md5"] == md5(kept)
     assert parts["text"]["fingerprint"] == data.embeddings["text"].fingerprint
 
@@ -154,7 +153,8 @@ def test_downloads_of_a_recipe_by_its_name(run, server):
     assert code == 0
     assert out.endswith("Use it: python -m llmpert prepare paper-2024 --way bulk\n")
     assert {path.name for path in downloads.downloads().glob("*[!nk]")} == {
-        "K562_essential_raw_bulk_01.h5ad", "rpe1_raw_bulk_01.h5ad", paper.PICKLE, "per-protein.h5",
+        "K562_essential_raw_bulk_01.h5ad", "rpe1_raw_bulk_01.h5ad", paper_files.PICKLE,
+        "per-protein.h5",
     }  # fmt: skip
     sent = server.sent
     assert run("download", "paper-2024", "--yes")[0] == 0
@@ -198,12 +198,12 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, mon
     known, moments = downloads.read_registry(), random.Random(1)
     server.pause = 0.005
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    process = paper.reach(server, known, undisturbed, *PREPARE)
+    process = paper_files.reach(server, known, undisturbed, *PREPARE)
     asked = time.monotonic()
     assert ended(process) == ""
     takes, sent, kills = time.monotonic() - asked, server.sent, 0
     for _ in range(3):
-        process = paper.reach(server, known, killed, *PREPARE)
+        process = paper_files.reach(server, known, killed, *PREPARE)
         try:
             process.wait(moments.uniform(0, 0.8 * takes))
         except subprocess.TimeoutExpired:
@@ -211,12 +211,12 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, mon
             kills += 1
         process.communicate()
     assert kills > 0
-    assert ended(paper.process(known, killed, *PREPARE)) == ""
+    assert ended(paper_files.process(known, killed, *PREPARE)) == ""
     contents = []
     for home in (undisturbed, killed):
         monkeypatch.setenv("LLMPERT_HOME", str(home))
         assert datasets.names() == ["paper-2024-bulk", "simulated"]
-        contents.append(paper.content("paper-2024-bulk"))
+        contents.append(paper_files.content("paper-2024-bulk"))
     assert contents[0] == contents[1]
     # At most what was under way when a process was killed, and the metalink, are sent again.
     assert server.sent - 2 * sent < kills * 100_000

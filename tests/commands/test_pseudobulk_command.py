@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from cells import TARGETS, single_cells, written
 
 from llmpert.screens import Screen, read_screen
+from tests.support.single_cells import TARGETS, single_cells, written
 
 
 def test_cells_become_a_screen_and_it_is_said_how(run):

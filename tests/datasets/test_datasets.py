@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-import small
-from external import predictions
 
 from llmpert import datasets
 from llmpert.datasets import dataset
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
+from tests.support import small
+from tests.support.external_predictions import predictions
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small
 
 from llmpert import datasets
 from llmpert.datasets import index as index_module
@@ -19,6 +18,7 @@ from llmpert.genes.sets import GeneSets
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.screens import Screen
+from tests.support import small
 
 
 def files() -> list[str]:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import paper
 import pytest
-from faulty import Faulty
 
 from llmpert import downloads
 from llmpert.datasets import presets as recipes
 from llmpert.errors import InputError
+from tests.support import paper_files
+from tests.support.faulty_server import Faulty
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WAYS = [(recipe, way) for recipe in recipes.recipes().values() for way in recipe.ways]
@@ -55,7 +55,7 @@ def test_the_readme_says_how_much_it_is():
 def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
-        known = paper.registry(server, tmp_path)
+        known = paper_files.registry(server, tmp_path)
         monkeypatch.setattr(downloads, "read_registry", lambda: known)
         folder = tmp_path / "downloads"
         paths = downloads.download(known.sources.values(), folder, lambda *_: None, lambda _: None)

@@ -6,11 +6,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from cells import TARGETS, single_cells, written
 from hypothesis import given
 from hypothesis import strategies as st
-from screens.replogle_files import small_bulk, write_bulk
 
 from llmpert.datasets import reading as own
 from llmpert.datasets import simulated_dataset
@@ -19,6 +16,9 @@ from llmpert.errors import InputError
 from llmpert.io.paths import home
 from llmpert.screens.cells import holds_cells
 from llmpert.screens.files import FORMATS
+from tests.support import small
+from tests.support.replogle_files import small_bulk, write_bulk
+from tests.support.single_cells import TARGETS, single_cells, written
 
 
 def as_csv(screen) -> bytes:

@@ -1,10 +1,9 @@
 """What data sets hold agrees with what is loaded, and damaged files are named."""
 
-import small
-
 from llmpert import datasets
 from llmpert.datasets.summary import holdings, holdings_of
 from llmpert.genes.sets import GeneSets
+from tests.support import small
 
 SETS = GeneSets("hallmark", "made for a test", {"one": frozenset({"KD001"})})
 

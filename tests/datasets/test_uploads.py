@@ -4,7 +4,6 @@ import os
 import time
 
 import pytest
-import small
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from llmpert.datasets import folders as kept
 from llmpert.datasets import uploads as visitors
 from llmpert.errors import InputError
 from llmpert.io.paths import home
+from tests.support import small
 
 PARTS = [small.screen()], [small.embedding()]
 

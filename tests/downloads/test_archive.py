@@ -5,12 +5,12 @@ import struct
 import zipfile
 
 import pytest
-from faulty import zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.downloads.archive import unpack
 from llmpert.errors import InputError
+from tests.support.faulty_server import zipped
 
 MEMBER = "vectors.pickle"
 CONTENT = b"vectors " * 5000

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from faulty import CONTENT, Faulty, answers, cut, md5, serve, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from llmpert.downloads import Source, download, missing_bytes, presence
 from llmpert.downloads import folder as folder_module
 from llmpert.downloads.transfer import transfer
 from llmpert.errors import InputError
+from tests.support.faulty_server import CONTENT, Faulty, answers, cut, md5, serve, zipped
 
 ADA, OTHER = b"ada " * 1000, b"other " * 2000
 ARCHIVE = zipped({"v2/ada.pickle": ADA, "v2/other.pickle.": OTHER, "v2/text.json": b"{}"})

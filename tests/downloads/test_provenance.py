@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 
 import pytest
-import small
 
 from llmpert import datasets
 from llmpert.downloads import Source, download_of, verified
@@ -14,6 +13,7 @@ from llmpert.downloads.provenance import TOLD, write_note
 from llmpert.downloads.transfer import Expected, md5_of
 from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.screens import read_screen
+from tests.support import small
 
 
 def source_of(path):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from faulty import CONTENT, Faulty, answers, cut, md5, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.downloads import answers as answers_module
 from llmpert.downloads.transfer import TRIES, Expected, transfer
 from llmpert.errors import InputError
+from tests.support.faulty_server import CONTENT, Faulty, answers, cut, md5, serve
 
 KNOWN = Expected(len(CONTENT), md5(CONTENT))
 UNKNOWN = Expected(None, None)

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
-from small import embedding, names, screen
 
 from llmpert.errors import InputError
 from llmpert.evaluation import calibration
@@ -11,6 +10,7 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
 from llmpert.models.intervals import LEVELS, Intervals
+from tests.support.small import embedding, names, screen
 
 NORMAL = Intervals(norm.ppf((1 + LEVELS) / 2))
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import small
 
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -12,6 +11,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from llmpert.screens import Screen
+from tests.support import small
 
 TABLE = small.gene_table({"KD041": "OLD41", "KD003": "OLD3", "NEW": ""})
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)

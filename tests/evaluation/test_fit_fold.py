@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import small
 
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
+from tests.support import small
 
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)
 

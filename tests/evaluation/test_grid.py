@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import small
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
@@ -13,6 +12,7 @@ from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from llmpert.parallel import workers
+from tests.support import small
 
 TABLE = small.gene_table({"OTHER": ""})
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.stats
-import small
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -18,6 +17,7 @@ from llmpert.evaluation.metrics import (
     strongest_responses,
     top_genes,
 )
+from tests.support import small
 
 NAMES = ["pearson_top20", "pearson_all", "mae_top20", "mae_all"]
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
@@ -13,6 +12,7 @@ from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import Problem
 from llmpert.screens import Screen
+from tests.support import small
 
 TABLE = small.gene_table(
     {"SEPTIN9": "SEPT9|MSF", "CENATAC": "CCDC84", "TP53": "P53", "QARS1": "QARS", "EPRS1": "QARS"}

@@ -3,10 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
-import small
-
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
+from tests.support import small
 
 
 class Watched:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import small
 
 from llmpert.datasets.reading import histogram
 from llmpert.figures.responses import response_sizes
+from tests.support import small
 
 
 @pytest.mark.parametrize("simulated", [True, False])

@@ -1,11 +1,11 @@
 import pytest
-import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.genes.sets import GeneSets, joined
+from tests.support import small
 
 GMT = "HYPOXIA\thttp://example.org\tVEGFA\tCA9\t\nEMPTY\tnothing known\t\n\nTCA\t\tCS\tSDHA\tCS\r\n"
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import small
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.insight.contributions import basis, neighbourhood
+from tests.support import small
 
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)
 

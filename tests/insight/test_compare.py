@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import small
 from scipy.stats import pearsonr
 
 from llmpert.errors import InputError
@@ -16,6 +15,7 @@ from llmpert.insight.compare import (
     strongest,
 )
 from llmpert.models.intervals import LEVELS, Intervals
+from tests.support import small
 
 INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))  # 2.85 standard deviations at 95 %
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import small
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
@@ -33,6 +32,7 @@ from llmpert.insight.head_to_head import (
     strongest,
 )
 from llmpert.models import MODELS
+from tests.support import small
 
 METRICS = registry()
 PEARSON, MAE = METRICS["pearson_top20"], METRICS["mae_all"]

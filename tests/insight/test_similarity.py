@@ -2,7 +2,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-import small
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -21,6 +20,7 @@ from llmpert.insight.similarity import (
     kernel_similarity,
     neighbours,
 )
+from tests.support import small
 
 numbers = st.floats(-100, 100, width=32).map(lambda x: round(x, 2))
 

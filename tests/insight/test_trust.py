@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-import small
 from scipy.stats import pearsonr, spearmanr
 
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.insight.trust import ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
+from tests.support import small
 
 SETTINGS = Settings(folds=2, features=25, top=5, components=6)
 

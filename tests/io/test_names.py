@@ -6,7 +6,6 @@ import shutil
 import anndata
 import numpy as np
 import pytest
-import small
 
 from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.errors import InputError
@@ -17,6 +16,7 @@ from llmpert.io.remarks import check_remarks, parse_json
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen
+from tests.support import small
 
 BAD = [
     "<script>alert(1)</script>", "<b>", "`code`", "![x](http://127.0.0.1/x.png)", "=1+1", "+1",

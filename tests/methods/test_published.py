@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
 from llmpert.methods.published import Published
+from tests.support import small
 
 TIDY = """perturbation,method,metric,value
 MED1,GEARS,pearson_top20,0.5

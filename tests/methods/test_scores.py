@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from llmpert.evaluation.splits import nearest_size
 from llmpert.evaluation.store import ResultsStore
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.scores import by_size, check, held_out, matched, not_predicted, scores
+from tests.support import small
 
 TABLE = small.gene_table({"KD005": "OLD5|OLDER5", "OUT003": "OLD3", "KD007": ""})
 SPREAD = np.linspace(0.5, 2, 30)

@@ -7,11 +7,11 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
-from screens.replogle_files import CONTROL, SYMBOLS, Bulk, small_bulk, write_bulk
 
 from llmpert.errors import InputError
 from llmpert.screens import Screen, read_screen
 from llmpert.screens.replogle import read_replogle
+from tests.support.replogle_files import CONTROL, SYMBOLS, Bulk, small_bulk, write_bulk
 
 pytestmark = pytest.mark.filterwarnings("ignore::anndata.OldFormatWarning")
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import small
-from faulty import Faulty, answers, md5
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
@@ -16,6 +14,8 @@ from llmpert.datasets import presets as recipes
 from llmpert.datasets.folders import is_visitors
 from llmpert.io.paths import home
 from llmpert.ui.datasets.jobs import jobs
+from tests.support import small
+from tests.support.faulty_server import Faulty, answers, md5
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 

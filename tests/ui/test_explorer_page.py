@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
 from llmpert.genes.sets import GeneSets
+from tests.support import small
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/explorer.py"

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import small
-from external import predictions, without
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
 from llmpert.evaluation.metrics import evaluate, registry
 from llmpert.methods.published import Published
+from tests.support import small
+from tests.support.external_predictions import predictions, without
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 SCREEN = small.screen("LineA")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import small
-from external import predictions, without
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.published import Published
+from tests.support import small
+from tests.support.external_predictions import predictions, without
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/head_to_head.py"

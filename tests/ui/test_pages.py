@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-import small
 from streamlit.testing.v1 import AppTest
 
 from llmpert import datasets
+from tests.support import small
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 APP = str(REPOSITORY / "app.py")

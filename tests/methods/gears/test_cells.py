@@ -5,11 +5,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import small
 from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.methods.gears.cells import CONTROL, read_cells
+from tests.support import small
 
 GENES = small.names("OUT", 30)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from cells import CONTROL, TARGETS, log_expression, single_cells, written
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from llmpert.parallel import run_serially
 from llmpert.screens import Screen
 from llmpert.screens.cells import plan, prepare
 from llmpert.screens.cells.file import open_cells
+from tests.support.single_cells import CONTROL, TARGETS, log_expression, single_cells, written
 
 
 def screen_of(path, **options) -> Screen:

@@ -5,7 +5,6 @@ import logging
 import threading
 
 import pytest
-import small
 import streamlit as st
 
 from llmpert import datasets
@@ -13,6 +12,7 @@ from llmpert.ui.common import cache as shared
 from llmpert.ui.common import warm_up as ready
 from llmpert.ui.gene import reliability as explained
 from llmpert.ui.serving.start import prepared
+from tests.support import small
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import json
 import shutil
 from collections import namedtuple
 
-from asgi import ask
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from llmpert.ui.serving.health import LEAST_FREE, health
+from tests.support.asgi import ask
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import small
 import streamlit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import running
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 from llmpert import datasets
+from tests.support import small
+from tests.support.server_process import running
 
 INDEX = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
 FOLDERS = ("/", "/static/", "/media/", "/component/", "/_stcore/bidi-components/", "/app/static/")

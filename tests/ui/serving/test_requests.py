@@ -3,13 +3,13 @@
 import logging
 
 import pytest
-from asgi import ask
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
 from llmpert.ui.serving.requests import LONGEST, RequestLog, SameOrigin
+from tests.support.asgi import ask
 
 
 async def answer(request):

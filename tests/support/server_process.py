@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 STREAMLIT = ("streamlit", "run", "app.py")
 """As in README; `serve` is ("llmpert", "serve")."""
 

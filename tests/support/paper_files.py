@@ -18,11 +18,11 @@ import numpy as np
 from llmpert import datasets
 from llmpert.downloads import Registry, read_registry
 from llmpert.genes import GeneTable
-from tests.cells import single_cells, written
-from tests.faulty import Faulty, md5, zipped
-from tests.screens.replogle_files import SYMBOLS, Bulk, small_bulk, write_bulk
+from tests.support.faulty_server import Faulty, md5, zipped
+from tests.support.replogle_files import SYMBOLS, Bulk, small_bulk, write_bulk
+from tests.support.single_cells import single_cells, written
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 TARGETS = [*SYMBOLS, *(f"GENE{i}" for i in range(40))]
 ONLY_K562 = "GENE39"
 WITHOUT_TEXT = "GENE5"
