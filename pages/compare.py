@@ -56,7 +56,7 @@ what = f"A: {state(one, made_a)}. B: {state(other, made_b)}.".replace("**", "")
 left, right = st.columns(2)
 with left:
     show.figure(
-        one_against_the_other(table, labels, units, "predicted", dataset.simulated),
+        one_against_the_other(table, labels, units, "predicted"),
         name=f"compare-predicted-{name}",
         alt=f"Scatter of the predicted response of every gene: {a.label} across, {b.label} up.",
         numbers=table,
@@ -66,7 +66,7 @@ with left:
 with right:
     if one_measurement and both_measured:
         show.figure(
-            both_against_measured(table, labels, units[0], dataset.simulated),
+            both_against_measured(table, labels, units[0]),
             name=f"compare-against-measured-{name}",
             alt=f"Scatter of the responses of every gene to knocking down {one.gene}, as {a.label}"
             f" and {b.label} predict them (across) and as measured (up).",
@@ -76,7 +76,7 @@ with right:
         )
     elif both_measured:
         show.figure(
-            one_against_the_other(table, labels, units, "measured", dataset.simulated),
+            one_against_the_other(table, labels, units, "measured"),
             name=f"compare-measured-{name}",
             alt=f"Scatter of the measured response of every gene: {a.label} across, {b.label} up.",
             numbers=table,
@@ -127,7 +127,6 @@ with left:
             f"{len(drawn)} genes with the {ORDERS[0] if by_response else ORDERS[1]}:"
             f"<br>{a.label} and {b.label}",
             one_measurement,
-            dataset.simulated,
         ),
         name=f"compare-genes-{name}",
         alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side, with"

@@ -77,7 +77,7 @@ st.metric(
     " predicted by a model that did not train on the knockdown.",
 )
 show.figure(
-    effects_on(shown, gene, line, screen.unit, ranked_by, dataset.simulated),
+    effects_on(shown, gene, line, screen.unit, ranked_by),
     name=f"effects-on-{gene}-{line}",
     alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in {line},"
     " measured and predicted.",

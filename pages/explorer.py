@@ -104,11 +104,11 @@ values = {
 if colour == explorer.BY_SET and sets is not None:
     groups = explorer.choose_sets(sets, len(points), len(SOURCE_COLORS))
     points["group"] = points["gene"].map(sets.smallest_of(groups)).fillna("")
-    chart = map_by_group(points, drawn.axes, groups, title, gene, names, dataset.simulated)
+    chart = map_by_group(points, drawn.axes, groups, title, gene, names)
 else:
     column, label = values[colour]
     points["value"] = table[column] if column in table else float("nan")
-    chart = map_by_value(points, drawn.axes, label, title, gene, names, dataset.simulated)
+    chart = map_by_value(points, drawn.axes, label, title, gene, names)
     if colour == explorer.BY_SIMILARITY and similarity is None:
         st.info(f"{gene} is **not measured**: it has no response to be similar to.")
 if not measured:
@@ -162,7 +162,7 @@ with show.errors_as_sentences():
 by_measure = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
 if measured and by_measure["response"].notna().any():
     show.figure(
-        neighbour_agreement(near, pairs, gene, dataset.simulated),
+        neighbour_agreement(near, pairs, gene),
         name=f"neighbours-{gene}-{line}",
         alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
         f" {explorer.NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
@@ -209,7 +209,7 @@ among = (
     else f"{pairs.perturbations:,} knockdowns drawn at random from {pairs.of:,}"
 )
 show.figure(
-    closeness_by_source(found, dataset.simulated),
+    closeness_by_source(found),
     name=f"closeness-{line}",
     alt=f"Mean Pearson correlation between responses by cosine similarity of embeddings in {line},"
     f" one panel for each of {', '.join(found)}.",

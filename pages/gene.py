@@ -68,9 +68,7 @@ def response() -> Section:
         left = right = st.container()
     else:
         left, right = st.columns([3, 2])
-    ranked = ranked_genes(
-        shown.prediction, shown.measured, unit, count, dataset.simulated, elsewhere
-    )
+    ranked = ranked_genes(shown.prediction, shown.measured, unit, count, elsewhere)
     ranked_alt = (
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements"
@@ -98,7 +96,7 @@ def response() -> Section:
         else:
             scatter = predicted_against_measured(
                 shown.prediction, shown.measured, shown.top, unit,
-                shown.scores["pearson_all"], dataset.simulated,
+                shown.scores["pearson_all"],
             )  # fmt: skip
             alt = (
                 "Scatter of predicted against measured response of every gene to knocking down"
@@ -192,8 +190,8 @@ def foundation() -> Section:
     rows = insight.neighbourhood(
         fitted, basis, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )
-    bars = contributions(basis, KNOCKDOWNS, dataset.simulated)
-    heatmap = neighbourhood(rows, gene, unit, dataset.simulated)
+    bars = contributions(basis, KNOCKDOWNS)
+    heatmap = neighbourhood(rows, gene, unit)
     bars_alt = f"Bars: share of each training knockdown in the prediction for {gene}, by source."
     heatmap_alt = (
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
@@ -231,7 +229,7 @@ def every_gene() -> Section:
     """A volcano of all genes, and what the strongest have in common."""
     st.header("All genes, and what the strongest share", divider="gray")
     left, right = st.columns(2)
-    chart = volcano(shown.prediction, shown.measured, unit, dataset.simulated)
+    chart = volcano(shown.prediction, shown.measured, unit)
     numbers = shown.prediction.table().assign(z=lambda table: table["mean"] / table["sd"])
     alt = f"Volcano of every gene's predicted response to knocking down {gene} in {line}."
     with left:

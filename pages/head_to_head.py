@@ -112,7 +112,6 @@ with figure_place:
             rival_name,
             metric,
             unit,
-            dataset.simulated,
             not_like_with_like(ours, rival),
         ),
         name=f"head-to-head-{name}",

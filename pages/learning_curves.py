@@ -47,7 +47,7 @@ with show.errors_as_sentences():
     summary, about = data.summary(dataset, list(dataset.screens), ours)
 metrics = [data.METRICS[name] for name in chosen or data.METRICS]
 chart = show.drawn(
-    lambda: learning_curves(summary, list(dataset.screens), metrics, models, dataset.simulated),
+    lambda: learning_curves(summary, list(dataset.screens), metrics, models),
     "learning curves",
     data.identity(dataset),
     tuple(metric.name for metric in metrics),

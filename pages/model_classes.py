@@ -20,7 +20,7 @@ show.heading(
 with show.errors_as_sentences():
     summary, about = data.summary(dataset, [line], list(MODELS), [size])
 show.figure(
-    model_classes(summary, line, size, list(data.METRICS.values()), dataset.simulated),
+    model_classes(summary, line, size, list(data.METRICS.values())),
     name=f"model-classes-{line}-{size}",
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",

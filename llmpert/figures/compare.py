@@ -27,7 +27,6 @@ def one_against_the_other(
     labels: tuple[str, str],
     units: tuple[str, str],
     what: What,
-    simulated: bool,
 ) -> go.Figure:
     """Every common gene: side A along x, side B along y, on equal axes.
 
@@ -69,14 +68,10 @@ def one_against_the_other(
         )  # fmt: skip
     r = correlation(drawn, x, y)
     said = f"r = {r:.2f}" if np.isfinite(r) else "correlation not defined"
-    return finish(
-        figure, f"{what.capitalize()}: {said} over {len(drawn):,} genes", simulated, height=540
-    )
+    return finish(figure, f"{what.capitalize()}: {said} over {len(drawn):,} genes", height=540)
 
 
-def both_against_measured(
-    table: pd.DataFrame, labels: tuple[str, str], unit: str, simulated: bool
-) -> go.Figure:
+def both_against_measured(table: pd.DataFrame, labels: tuple[str, str], unit: str) -> go.Figure:
     """Both predictions of one measurement along x, the measurement along y, on equal axes.
 
     Parameters
@@ -99,7 +94,7 @@ def both_against_measured(
         r = correlation(table, side, "measured_a")
         said.append(f"{label}: " + (f"r = {r:.2f}" if np.isfinite(r) else "r not defined"))
     title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(said)}"
-    return finish(figure, title, simulated, height=540)
+    return finish(figure, title, height=540)
 
 
 def gene_by_gene(
@@ -108,7 +103,6 @@ def gene_by_gene(
     units: tuple[str, str],
     title: str,
     one_measurement: bool,
-    simulated: bool,
 ) -> go.Figure:
     """Both predictions of each gene on one axis, with 95 % intervals where there are any.
 
@@ -153,7 +147,6 @@ def gene_by_gene(
     return finish(
         figure,
         title,
-        simulated,
         height=170 + 28 * len(table),
         xaxis={"title": {"text": " / ".join(dict.fromkeys(units))}},
         yaxis={

@@ -12,7 +12,7 @@ PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 REST = "all others"
 
 
-def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
+def contributions(basis: Basis, count: int) -> go.Figure:
     """The strongest training knockdowns down the side; their shares, stacked by source, along x.
 
     The last bar is the sum over all other training knockdowns.
@@ -52,7 +52,6 @@ def contributions(basis: Basis, count: int, simulated: bool) -> go.Figure:
     return finish(
         figure,
         f"What the prediction for {basis.gene} rests on",
-        simulated,
         height=260 + 24 * len(rows),
         xaxis={"title": {"text": "Share of the prediction (%)<br>negative: pulls away"}},
         yaxis={

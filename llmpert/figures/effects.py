@@ -14,7 +14,7 @@ LOOKS = {
 
 
 def effects_on(
-    strongest: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str, simulated: bool
+    strongest: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str
 ) -> go.Figure:
     """Knockdowns down the side, strongest on top; effects on the gene along x.
 
@@ -56,7 +56,6 @@ def effects_on(
     return finish(
         figure,
         f"{len(rows)} knockdowns that change {gene} most<br>in {line}, by {ranked_by} effect",
-        simulated,
         height=250 + 22 * len(rows),
         xaxis={"title": {"text": f"{gene}<br>({unit})"}},
         yaxis={

@@ -19,7 +19,6 @@ def ranked_genes(
     measured: np.ndarray | None,
     unit: str,
     count: int,
-    simulated: bool,
     others: Mapping[str, np.ndarray] | None = None,
 ) -> go.Figure:
     """The genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
@@ -67,7 +66,6 @@ def ranked_genes(
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown:<br>{len(chosen)} strongest predicted genes",
-        simulated,
         height=190 + 22 * (len(chosen) + len(figure.data)),
         xaxis={"title": {"text": unit}},
         yaxis={"type": "category", "tickmode": "linear"},
@@ -82,7 +80,6 @@ def predicted_against_measured(
     top: np.ndarray,
     unit: str,
     correlation: float,
-    simulated: bool,
 ) -> go.Figure:
     """Every gene of one perturbation: predicted along x, measured along y.
 
@@ -122,7 +119,6 @@ def predicted_against_measured(
     return finish(
         figure,
         f"{prediction.perturbations[0]}, all genes: {said}",
-        simulated,
         height=520,
         # A long unit would be cut: the figure stands in a narrow column.
         xaxis={"title": {"text": f"Predicted<br>({unit.replace(' (', '<br>(')})"}},

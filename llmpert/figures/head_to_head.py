@@ -22,7 +22,6 @@ def head_to_head(
     rival: str,
     metric: Metric,
     unit: str,
-    simulated: bool,
     note: str = "",
 ) -> go.Figure:
     """The rival's value of each perturbation along x, ours along y, on equal axes.
@@ -66,7 +65,7 @@ def head_to_head(
             hovertemplate=f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})<extra></extra>",
         )  # fmt: skip
-    return finish(figure, title(Tally.of(table), ours), simulated, height=640, note=note)
+    return finish(figure, title(Tally.of(table), ours), height=640, note=note)
 
 
 def title(tally: Tally, ours: str) -> str:

@@ -17,7 +17,6 @@ def learning_curves(
     lines: Sequence[str],
     metrics: Sequence[Metric],
     models: Sequence[str],
-    simulated: bool,
 ) -> go.Figure:
     """One panel a metric and cell line; one curve a model and embedding, with its band.
 
@@ -32,8 +31,6 @@ def learning_curves(
     models:
         Which to draw. Looks are given out over all of the summary: whatever is drawn beside it, a
         curve looks the same.
-    simulated:
-        Whether to mark the figure as simulated.
 
     Returns
     -------
@@ -93,7 +90,6 @@ def learning_curves(
     return finish(
         figure,
         "Accuracy on unseen knockdowns",
-        simulated,
         # On a narrow screen every name in the legend takes a line.
         height=150 + 220 * len(metrics) + 14 * len(labelled),
         note="by training size; bands and bars: 1.96 standard errors",

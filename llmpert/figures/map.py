@@ -27,7 +27,6 @@ def map_by_value(
     title: str,
     chosen: str | None,
     selected: Sequence[str],
-    simulated: bool,
 ) -> go.Figure:
     """Every perturbation at its place, coloured by a number; those without one are grey crosses.
 
@@ -68,7 +67,7 @@ def map_by_value(
         }  # fmt: skip
         _add(figure, known, "Perturbations", look, len(points), showlegend=bool(len(unknown)))
     figure.update_layout(legend={"y": 1, "yanchor": "bottom"})
-    return _finished(figure, points, axes, title, chosen, selected, simulated)
+    return _finished(figure, points, axes, title, chosen, selected)
 
 
 def map_by_group(
@@ -78,7 +77,6 @@ def map_by_group(
     title: str,
     chosen: str | None,
     selected: Sequence[str],
-    simulated: bool,
 ) -> go.Figure:
     """Every perturbation at its place, in the colour and shape of its group; the rest are grey.
 
@@ -88,7 +86,7 @@ def map_by_group(
         Columns gene, x, y, group ("" for the rest) and note (for the hover).
     groups:
         In the order in which colours and shapes are given out.
-    axes, title, chosen, selected, simulated:
+    axes, title, chosen, selected:
         As for `map_by_value`.
     """
     figure = go.Figure()
@@ -106,7 +104,7 @@ def map_by_group(
         }
         _add(figure, members, f"{group} ({len(members):,})", look, len(points))
     figure.update_layout(legend={"y": -0.14, "yanchor": "top"})
-    return _finished(figure, points, axes, title, chosen, selected, simulated)
+    return _finished(figure, points, axes, title, chosen, selected)
 
 
 def _add(
@@ -130,7 +128,6 @@ def _finished(
     title: str,
     chosen: str | None,
     selected: Sequence[str],
-    simulated: bool,
 ) -> go.Figure:
     if selected:
         for trace in figure.data:
@@ -151,7 +148,6 @@ def _finished(
     return finish(
         figure,
         title,
-        simulated,
         height=HEIGHT,
         xaxis={"title": {"text": axes[0]}, "zeroline": False},
         yaxis={"title": {"text": axes[1]}, "zeroline": False},

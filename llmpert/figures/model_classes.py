@@ -28,7 +28,7 @@ COLUMNS = 2
 
 
 def model_classes(
-    summary: pd.DataFrame, line: str, train_size: int, metrics: Sequence[Metric], simulated: bool
+    summary: pd.DataFrame, line: str, train_size: int, metrics: Sequence[Metric]
 ) -> go.Figure:
     """One panel a metric: embeddings along x, one marker a model with its error bar.
 
@@ -98,7 +98,6 @@ def model_classes(
     return finish(
         figure,
         f"Model classes by embedding: {line}",
-        simulated,
         height=170 + 270 * rows,
         note=f"{train_size:,} training perturbations; bars: 1.96 standard errors",
     )

@@ -10,7 +10,7 @@ CLIP = 98
 """Percentile of |Δ| at which the colour scale ends: one extreme gene would pale all others."""
 
 
-def neighbourhood(rows: pd.DataFrame, gene: str, unit: str, simulated: bool) -> go.Figure:
+def neighbourhood(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure:
     """Responses as a heatmap: knockdowns down the side in the order given, genes along x.
 
     Blue is lowered, orange is raised, and the middle of the scale is 0.
@@ -37,7 +37,6 @@ def neighbourhood(rows: pd.DataFrame, gene: str, unit: str, simulated: bool) -> 
     return finish(
         figure,
         f"{gene} beside what it rests on",
-        simulated,
         height=290 + 24 * len(labels),
         # Names that find no room are left out by Plotly; each is told on hovering.
         xaxis={

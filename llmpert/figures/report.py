@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from llmpert.figures.theme import EXPORT, MARK
+from llmpert.figures.theme import EXPORT, MARK, mark_simulated
 
 CONFIG = EXPORT | {"responsive": True, "toImageButtonOptions": {"format": "svg"}}
 STYLE = f"""
@@ -63,7 +63,7 @@ def report(
     caption:
         Data, model, fingerprint and date, for the foot.
     simulated:
-        Whether to mark it as simulated, below the heading and at the foot.
+        Whether to mark it as simulated: below the heading, in each figure and at the foot.
     """
     mark = '<p class="mark">SIMULATED DATA</p>' if simulated else ""
     number = 0
@@ -73,7 +73,7 @@ def report(
         body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
         for figure, alt in section.figures:
             number += 1
-            body.append(_figure(figure, alt, number))
+            body.append(_figure(mark_simulated(figure) if simulated else figure, alt, number))
         if section.table is not None:
             body.append(_table(section.table))
         body.append("</section>")

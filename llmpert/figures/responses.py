@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from llmpert.figures.theme import MEASURED, ZERO_LINE, finish
 
 
-def response_sizes(table: pd.DataFrame, line: str, unit: str, simulated: bool) -> go.Figure:
+def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
     """Size of a response along x, how frequent it is along y.
 
     Parameters
@@ -26,7 +26,6 @@ def response_sizes(table: pd.DataFrame, line: str, unit: str, simulated: bool) -
     return finish(
         figure,
         f"Responses in {line}",
-        simulated,
         height=260,
         xaxis={"title": {"text": unit}},
         yaxis={"title": {"text": "% of all values"}, "rangemode": "tozero"},

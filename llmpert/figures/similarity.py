@@ -14,7 +14,7 @@ ALL_PAIRS = "All pairs"
 RESPONSES = "Pearson r between responses"
 
 
-def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.Figure:
+def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:
     """One panel a source: mean similarity of responses in bins of pairs, with its spread.
 
     Parameters
@@ -61,7 +61,6 @@ def closeness_by_source(found: Mapping[str, Closeness], simulated: bool) -> go.F
     return finish(
         figure,
         "Responses by embeddings, all pairs",
-        simulated,
         height=150 + 340 * rows,
     )
 
@@ -71,9 +70,7 @@ def said(rho: float) -> str:
     return f"Spearman ρ = {rho:.2f}" if np.isfinite(rho) else "Spearman ρ not defined"
 
 
-def neighbour_agreement(
-    found: Mapping[str, pd.DataFrame], pairs: Pairs, gene: str, simulated: bool
-) -> go.Figure:
+def neighbour_agreement(found: Mapping[str, pd.DataFrame], pairs: Pairs, gene: str) -> go.Figure:
     """How well each measure's nearest neighbours agree with a gene, beside all pairs.
 
     Parameters
@@ -118,6 +115,5 @@ def neighbour_agreement(
     return finish(
         figure,
         f"Do {gene}'s neighbours respond alike?",
-        simulated,
         height=190 + 60 * (len(found) + 1),
     )

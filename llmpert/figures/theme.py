@@ -108,18 +108,13 @@ def translucent(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def finish(
-    figure: go.Figure, title: str, simulated: bool, height: int, note: str = "", **layout: Any
-) -> go.Figure:
-    """Give a figure its layout, title, font, margins and, where due, the mark "simulated data".
+def finish(figure: go.Figure, title: str, height: int, note: str = "", **layout: Any) -> go.Figure:
+    """Give a figure its layout, title, font and margins, with room for `mark_simulated`.
 
-    The mark is part of the figure's title, so that no export can lose it; so is the note, in small
-    type: a narrow figure has no room for both in one line.
+    The note is part of the title, in small type: a narrow figure has no room for both in one line.
     """
     if note:
         title += f'<br><span style="font-size:12px">{note}</span>'
-    if simulated:
-        title += f'<br><span style="font-size:12px;color:{MARK}">SIMULATED DATA</span>'
     layout |= {
         "title": {
             "text": title, "font": {"size": 16},
@@ -133,6 +128,17 @@ def finish(
     # All at once and as a whole: Plotly takes several times as long to merge it with what is there.
     figure.update_layout(layout, overwrite=True)
     return figure
+
+
+def mark_simulated(figure: go.Figure) -> go.Figure:
+    """Return a copy that says "SIMULATED DATA" below its title, where no export can lose it."""
+    # What was validated once is not validated again, which takes three times as long as drawing.
+    marked = go.Figure(figure.to_dict(), _validate=False)
+    marked.layout.title.text = (
+        f"{figure.layout.title.text}"
+        f'<br><span style="font-size:12px;color:{MARK}">SIMULATED DATA</span>'
+    )
+    return marked
 
 
 def enlarged(figure: go.Figure) -> go.Figure:

@@ -13,9 +13,7 @@ NAMED = 8
 """At most so many genes are named in the figure."""
 
 
-def volcano(
-    prediction: Prediction, measured: np.ndarray | None, unit: str, simulated: bool
-) -> go.Figure:
+def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> go.Figure:
     """Every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
 
     Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
@@ -68,7 +66,6 @@ def volcano(
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown: size and certainty",
-        simulated,
         height=520,
         xaxis={"title": {"text": f"Predicted<br>({unit})"}},
         yaxis={

@@ -24,7 +24,7 @@ LABELS, UNITS = ("KD1", "KD2"), ("Δ z", "Δ z")
 @pytest.mark.parametrize("what", ["predicted", "measured"])
 def test_the_scatter_shows_every_gene_once_on_equal_axes(what):
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
-    figure = one_against_the_other(TABLE, LABELS, UNITS, what, simulated=True)
+    figure = one_against_the_other(TABLE, LABELS, UNITS, what)
     diagonal, others, marked = figure.data
     assert list(marked.customdata) == GENES[:MARKED]
     assert sorted([*marked.customdata, *others.customdata]) == GENES
@@ -33,7 +33,6 @@ def test_the_scatter_shows_every_gene_once_on_equal_axes(what):
     assert others.marker.symbol != marked.marker.symbol
     r = np.corrcoef(TABLE[x], TABLE[y])[0, 1]
     assert f"{what.capitalize()}: r = {r:.2f} over 30 genes" in figure.layout.title.text
-    assert "SIMULATED DATA" in figure.layout.title.text
     assert figure.layout.xaxis.range == figure.layout.yaxis.range == tuple(diagonal.x)
     assert figure.layout.xaxis.title.text == f"KD1, {what}<br>Δ z"
     assert figure.layout.yaxis.title.text == f"KD2, {what}<br>Δ z"
@@ -41,7 +40,7 @@ def test_the_scatter_shows_every_gene_once_on_equal_axes(what):
 
 def test_the_largest_disagreements_are_named():
     predicted, measured = (
-        one_against_the_other(TABLE, LABELS, UNITS, what, simulated=False).data[2]
+        one_against_the_other(TABLE, LABELS, UNITS, what).data[2]
         for what in ("predicted", "measured")
     )
     assert list(predicted.text)[:4] == [*GENES[:3], ""]
@@ -49,12 +48,12 @@ def test_the_largest_disagreements_are_named():
 
 
 def test_a_correlation_that_is_not_defined_is_said():
-    figure = one_against_the_other(TABLE.assign(b=1.0), LABELS, UNITS, "predicted", simulated=False)
+    figure = one_against_the_other(TABLE.assign(b=1.0), LABELS, UNITS, "predicted")
     assert "correlation not defined" in figure.layout.title.text
 
 
 def test_both_predictions_are_drawn_against_their_measurement():
-    figure = both_against_measured(TABLE, LABELS, "Δ z", simulated=True)
+    figure = both_against_measured(TABLE, LABELS, "Δ z")
     diagonal, a, b = figure.data
     for trace, column in ((a, "a"), (b, "b")):
         np.testing.assert_array_equal(trace.x, TABLE[column])
@@ -64,8 +63,7 @@ def test_both_predictions_are_drawn_against_their_measurement():
         assert f"{trace.name}: r = {r:.2f}" in figure.layout.title.text
     assert a.marker.symbol != b.marker.symbol
     assert figure.layout.xaxis.range == figure.layout.yaxis.range == tuple(diagonal.x)
-    assert "SIMULATED DATA" in figure.layout.title.text
-    constant = both_against_measured(TABLE.assign(b=1.0), LABELS, "Δ z", simulated=False)
+    constant = both_against_measured(TABLE.assign(b=1.0), LABELS, "Δ z")
     assert "KD2: r not defined" in constant.layout.title.text
 
 
@@ -79,7 +77,7 @@ def rows(figure):
 
 
 def test_gene_by_gene_pairs_markers_with_intervals_and_measurements():
-    figure = gene_by_gene(TABLE.head(4), LABELS, UNITS, "Title", False, simulated=False)
+    figure = gene_by_gene(TABLE.head(4), LABELS, UNITS, "Title", False)
     drawn = rows(figure)
     assert list(drawn) == [
         "KD1, predicted (95 % interval)", "KD2, predicted (95 % interval)",
@@ -98,16 +96,13 @@ def test_gene_by_gene_pairs_markers_with_intervals_and_measurements():
 
 
 def test_one_measurement_is_drawn_once():
-    figure = gene_by_gene(TABLE.head(4), LABELS, UNITS, "Title", True, simulated=True)
+    figure = gene_by_gene(TABLE.head(4), LABELS, UNITS, "Title", True)
     assert [trace.name for trace in figure.data][2:] == ["Measured"]
-    assert "SIMULATED DATA" in figure.to_json()
 
 
 def test_what_is_not_known_is_not_drawn():
     nothing = {c: float("nan") for c in TABLE if c.startswith(("low95_b", "high95_b", "measured"))}
-    figure = gene_by_gene(
-        TABLE.assign(**nothing), LABELS, ("Δ z", "log"), "Title", False, simulated=False
-    )
+    figure = gene_by_gene(TABLE.assign(**nothing), LABELS, ("Δ z", "log"), "Title", False)
     a, b = figure.data
     assert b.name == "KD2, predicted"
     assert b.error_x.array is None

@@ -18,7 +18,7 @@ def basis(shares: pd.DataFrame = SHARES) -> Basis:
 
 
 def test_bars_are_shares_in_percent_stacked_by_source():
-    figure = contributions(basis(), 2, simulated=True)
+    figure = contributions(basis(), 2)
     assert [bar.name for bar in figure.data] == [
         "text", "sequence", "text + sequence (near in all at once)",
     ]  # fmt: skip
@@ -32,11 +32,9 @@ def test_bars_are_shares_in_percent_stacked_by_source():
     assert "%" in figure.layout.xaxis.title.text
     assert len({bar.marker.pattern.shape for bar in figure.data}) == 3  # not by colour alone
     assert "similarity 0.90" in figure.data[0].customdata[0]
-    assert "SIMULATED DATA" in figure.layout.title.text
 
 
 def test_the_strongest_stand_on_top_and_nothing_is_left_over():
-    figure = contributions(basis(SHARES[["text"]]), 10, simulated=False)
+    figure = contributions(basis(SHARES[["text"]]), 10)
     assert list(figure.data[0].y) == ["A", "B", "C", "D"]  # by absolute share
     assert list(figure.layout.yaxis.categoryarray) == ["D", "C", "B", "A"]  # drawn upwards
-    assert "SIMULATED" not in figure.layout.title.text

@@ -17,7 +17,7 @@ ROWS = pd.DataFrame(
 
 
 def test_measured_held_out_and_never_measured_are_told_apart():
-    figure = effects_on(ROWS, "Y", "K562", "Δ z-score", "predicted", simulated=True)
+    figure = effects_on(ROWS, "Y", "K562", "Δ z-score", "predicted")
     held_out, never, measured = figure.data
     assert (list(held_out.y), list(held_out.x)) == (["A"], [-1.5])
     assert list(held_out.error_x.array) == [1.0]
@@ -29,19 +29,17 @@ def test_measured_held_out_and_never_measured_are_told_apart():
     assert figure.layout.xaxis.title.text == "Y<br>(Δ z-score)"
     title = figure.layout.title.text
     assert title.startswith("3 knockdowns that change Y most<br>in K562, by predicted effect")
-    assert "SIMULATED DATA" in figure.layout.title.text
 
 
 def test_without_predictions_only_measurements_are_drawn():
     part = ROWS.iloc[[2]]
-    figure = effects_on(part, "Y", "K562", "Δ", "measured", simulated=False)
+    figure = effects_on(part, "Y", "K562", "Δ", "measured")
     assert [trace.name for trace in figure.data] == ["Measured"]
-    assert "SIMULATED" not in figure.layout.title.text
 
 
 def test_only_predictions_with_intervals_promise_them():
     with_, without = (
-        effects_on(rows, "Y", "K562", "Δ", "predicted", simulated=False).data[0]
+        effects_on(rows, "Y", "K562", "Δ", "predicted").data[0]
         for rows in (ROWS, ROWS.assign(low95=np.nan, high95=np.nan))
     )
     assert with_.name == "Predicted, held out (95 % interval)"

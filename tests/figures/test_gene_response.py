@@ -19,7 +19,7 @@ def prediction(std=STD):
 
 
 def test_strongest_genes_stand_on_top_with_their_intervals():
-    figure = ranked_genes(prediction(), MEASURED, "Δ z-score", 2, simulated=False)
+    figure = ranked_genes(prediction(), MEASURED, "Δ z-score", 2)
     predicted, measured = figure.data
     assert list(predicted.y) == ["C", "B"]  # a category axis is drawn upwards
     np.testing.assert_allclose(predicted.x, [1.0, -2.0])
@@ -29,7 +29,7 @@ def test_strongest_genes_stand_on_top_with_their_intervals():
 
 
 def test_without_measurement_or_deviation_nothing_is_invented():
-    figure = ranked_genes(prediction(std=None), None, "Δ", 4, simulated=False)
+    figure = ranked_genes(prediction(std=None), None, "Δ", 4)
     assert len(figure.data) == 1
     assert figure.data[0].error_x.array is None
 
@@ -38,21 +38,18 @@ def test_without_measurement_or_deviation_nothing_is_invented():
     ("correlation", "said"), [(0.5, "r = 0.50"), (float("nan"), "correlation not defined")]
 )
 def test_scatter_shows_every_gene_once(correlation, said):
-    figure = predicted_against_measured(
-        prediction(), MEASURED, np.array([2, 1]), "Δ", correlation, simulated=True
-    )
+    figure = predicted_against_measured(prediction(), MEASURED, np.array([2, 1]), "Δ", correlation)
     others, top, _ = figure.data
     assert sorted([*others.text, *top.text]) == ["A", "B", "C", "D"]
     assert set(top.text) == {"B", "C"}
     assert dict(zip(top.text, top.y, strict=True)) == {"B": -1.0, "C": 3.0}
     assert dict(zip(top.text, top.customdata, strict=True)) == {"B": -1.0, "C": -2.0}  # errors
     assert said in figure.layout.title.text
-    assert "SIMULATED DATA" in figure.to_json()
 
 
 def test_other_methods_have_markers_of_their_own():
     others = {"GEARS": np.array([9.0, 8.0, 7.0, 6.0]), "Other": np.array([1.0, 2.0, 3.0, 4.0])}
-    figure = ranked_genes(prediction(), MEASURED, "Δ", 2, simulated=True, others=others)
+    figure = ranked_genes(prediction(), MEASURED, "Δ", 2, others=others)
     predicted, measured, *drawn = figure.data
     assert {trace.name: list(trace.x) for trace in drawn} == {"GEARS": [7, 8], "Other": [3, 2]}
     assert all(list(trace.y) == ["C", "B"] for trace in drawn)

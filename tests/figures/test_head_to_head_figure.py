@@ -18,8 +18,8 @@ TABLE = pd.DataFrame(
 )
 
 
-def figure(table=TABLE, metric="pearson_top20", simulated=False):
-    return head_to_head(table, "GP", "Linear", METRICS[metric], "Δ z", simulated)
+def figure(table=TABLE, metric="pearson_top20"):
+    return head_to_head(table, "GP", "Linear", METRICS[metric], "Δ z")
 
 
 def test_every_defined_perturbation_is_one_dot_under_its_winner():
@@ -53,9 +53,8 @@ def test_axes_are_equal_named_and_hold_all_points():
     assert tuple(diagonal.x) == tuple(diagonal.y) == tuple(drawn.layout.xaxis.range)
 
 
-def test_the_title_says_who_wins_how_many_and_what_is_simulated():
+def test_the_title_says_who_wins_how_many():
     assert figure().layout.title.text == "GP wins<br>for 50 % of 4 perturbations"
-    assert "SIMULATED DATA" in figure(simulated=True).to_json()
     assert title(Tally(656, 225, 6, 3), "Gaussian process") == (
         "Gaussian process wins<br>for 74 % of 887 perturbations"
     )
@@ -67,7 +66,7 @@ def test_the_axis_says_what_is_better(metric, said):
 
 
 def test_a_note_is_part_of_the_title_that_exports_keep():
-    noted = head_to_head(TABLE, "GP", "GEARS", METRICS["mae_all"], "Δ z", False, "Other data")
+    noted = head_to_head(TABLE, "GP", "GEARS", METRICS["mae_all"], "Δ z", "Other data")
     text = noted.layout.title.text
     assert text.startswith("GP wins<br>for 50 % of 4 perturbations<br>")
     assert text.endswith(">Other data</span>")

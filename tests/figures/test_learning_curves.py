@@ -2,7 +2,6 @@ import itertools
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from llmpert.evaluation.metrics import registry
 from llmpert.figures.learning_curves import learning_curves
@@ -32,7 +31,7 @@ def curves(figure):
 
 def test_a_curve_for_each_line_metric_and_model():
     table = summary()
-    figure = learning_curves(table, ["A", "B"], METRICS, MODELS, simulated=False)
+    figure = learning_curves(table, ["A", "B"], METRICS, MODELS)
     assert len(curves(figure)) == 2 * len(METRICS) * len(PAIRS)
     chosen = table.query("line == 'B' and metric == 'mae_all' and embedding == 'text'")
     expected = chosen.sort_values("train_size")["mean"].tolist()
@@ -42,7 +41,7 @@ def test_a_curve_for_each_line_metric_and_model():
 
 
 def test_bands_span_the_interval():
-    figure = learning_curves(summary(0.05), ["A"], METRICS[:1], MODELS, simulated=False)
+    figure = learning_curves(summary(0.05), ["A"], METRICS[:1], MODELS)
     curve = curves(figure)[0]
     band = next(t for t in figure.data if t.name == f"{curve.name} band")
     np.testing.assert_allclose(band.y[:2], np.array(curve.y) + 0.05)
@@ -50,13 +49,13 @@ def test_bands_span_the_interval():
 
 
 def test_a_single_fold_has_a_curve_without_band():
-    figure = learning_curves(summary(np.nan), ["A"], METRICS[:1], MODELS, simulated=False)
+    figure = learning_curves(summary(np.nan), ["A"], METRICS[:1], MODELS)
     assert all(len(t.x) == 0 for t in figure.data if t.name.endswith("band"))
     assert all(len(t.x) == 2 for t in curves(figure))
 
 
 def test_legend_names_each_curve_once():
-    figure = learning_curves(summary(), ["A", "B"], METRICS, MODELS, simulated=False)
+    figure = learning_curves(summary(), ["A", "B"], METRICS, MODELS)
     named = [c.name for c in curves(figure) if c.showlegend]
     assert sorted(named) == [
         "Gaussian process, text",
@@ -67,8 +66,7 @@ def test_legend_names_each_curve_once():
 
 def test_what_is_not_asked_for_is_not_drawn_and_changes_no_look():
     every, one = (
-        learning_curves(summary(), ["A", "B"], METRICS, models, simulated=False)
-        for models in (MODELS, ["gp"])
+        learning_curves(summary(), ["A", "B"], METRICS, models) for models in (MODELS, ["gp"])
     )
     looks = [{c.name: (c.line, c.marker) for c in curves(figure)} for figure in (every, one)]
     assert set(looks[0]) - set(looks[1]) == {"Non-control mean"}
@@ -83,7 +81,7 @@ def elsewhere(model: str, size: int, line: str = "B", ci95: float = 0.02) -> pd.
 
 def test_a_method_at_one_size_is_a_marker_with_its_error_in_its_line_only():
     table = pd.concat([summary(), elsewhere("GEARS", 320)])
-    figure = learning_curves(table, ["A", "B"], METRICS, [*MODELS, "GEARS"], simulated=False)
+    figure = learning_curves(table, ["A", "B"], METRICS, [*MODELS, "GEARS"])
     found = [t for t in figure.data if t.name == "GEARS"]
     assert [(list(t.x), list(t.y), t.mode) for t in found] == [([320], [0.7], "markers")] * 4
     assert all(list(t.error_y.array) == [0.02] for t in found)
@@ -94,25 +92,19 @@ def test_a_method_at_one_size_is_a_marker_with_its_error_in_its_line_only():
 
 def test_a_method_at_several_sizes_is_a_curve():
     table = pd.concat([summary(), elsewhere("GEARS", 320), elsewhere("GEARS", 90)])
-    figure = learning_curves(table, ["A", "B"], METRICS[:1], ["GEARS"], simulated=False)
+    figure = learning_curves(table, ["A", "B"], METRICS[:1], ["GEARS"])
     assert [list(c.x) for c in curves(figure)] == [[90, 320]]
 
 
 def test_axes_say_what_is_measured_and_columns_in_which_line():
-    figure = learning_curves(summary(), ["A", "B"], METRICS, MODELS, simulated=False)
+    figure = learning_curves(summary(), ["A", "B"], METRICS, MODELS)
     titles = [figure.layout[f"yaxis{at}"].title.text for at in ("", 3, 5, 7)]
     assert [title.replace("<br>", " ") for title in titles] == [m.label for m in METRICS]
     assert [note.text for note in figure.layout.annotations] == ["A", "B"]
     assert figure.layout.xaxis7.title.text == "Training<br>perturbations"
 
 
-@pytest.mark.parametrize("simulated", [True, False])
-def test_says_simulated_only_where_it_is(simulated):
-    figure = learning_curves(summary(), ["A"], METRICS, MODELS, simulated=simulated)
-    assert ("SIMULATED DATA" in figure.to_json()) == simulated
-
-
 def test_curves_differ_in_more_than_colour():
-    figure = learning_curves(summary(), ["A"], METRICS[:1], MODELS, simulated=False)
+    figure = learning_curves(summary(), ["A"], METRICS[:1], MODELS)
     looks = {(c.line.dash, c.marker.symbol) for c in curves(figure)}
     assert len(looks) == len(PAIRS)

@@ -15,7 +15,7 @@ CELLS = {
 }
 
 
-def draw(simulated: bool = False, more=None):
+def draw(more=None):
     table = pd.DataFrame(
         [
             {"line": line, "embedding": e, "model": m, "train_size": size,
@@ -24,7 +24,7 @@ def draw(simulated: bool = False, more=None):
             for (m, e), value in {**CELLS, **(more or {})}.items()
         ]
     )  # fmt: skip
-    return model_classes(table, "A", 100, [METRIC], simulated)
+    return model_classes(table, "A", 100, [METRIC])
 
 
 def trace(figure, name):
@@ -83,15 +83,13 @@ def test_what_is_not_defined_in_one_panel_is_drawn_and_named_in_the_others():
             for m, e, metric, value in rows
         ]
     )  # fmt: skip
-    figure = model_classes(table, "A", 100, [METRIC, error], False)
+    figure = model_classes(table, "A", 100, [METRIC, error])
     lines = [t for t in figure.data if t.mode == "lines"]
     assert [(t.name, t.y[0], t.xaxis, t.showlegend) for t in lines] == [
         ("No change", 0.2, "x2", True)
     ]
 
 
-def test_units_title_and_mark():
+def test_units_and_title():
     assert ": A<" in draw().layout.title.text
     assert "100 training perturbations" in draw().layout.title.text
-    assert "SIMULATED DATA" in draw(simulated=True).to_json()
-    assert "SIMULATED DATA" not in draw().to_json()

@@ -26,6 +26,7 @@ def test_it_holds_figures_numbers_and_the_mark():
     page = made()
     assert page.startswith("<!DOCTYPE html>")
     assert page.count('<p class="mark">SIMULATED DATA</p>') == 2
+    assert page.count("SIMULATED DATA") == 4  # below the heading, in two figures, at the foot
     assert "<h1>MED12 knockdown</h1>" in page
     assert "<p>held out</p>" in page
     assert "<td>1.23</td>" in page

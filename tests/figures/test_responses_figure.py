@@ -1,19 +1,16 @@
 """A screen's responses at a glance."""
 
 import numpy as np
-import pytest
 
 from llmpert.datasets.reading import histogram
 from llmpert.figures.responses import response_sizes
 from tests.support import small
 
 
-@pytest.mark.parametrize("simulated", [True, False])
-def test_bars_stand_for_shares_of_all_values(simulated):
+def test_bars_stand_for_shares_of_all_values():
     table = histogram(small.screen(), bins=10)
-    figure = response_sizes(table, "LineA", "Δ z-score", simulated)
+    figure = response_sizes(table, "LineA", "Δ z-score")
     (bars,) = figure.data
     np.testing.assert_allclose(bars.y, 100 * table["share"])
     np.testing.assert_allclose(np.asarray(bars.x) - np.asarray(bars.width) / 2, table["from"])
     assert figure.layout.xaxis.title.text == "Δ z-score"
-    assert ("SIMULATED DATA" in figure.layout.title.text) == simulated

@@ -22,7 +22,7 @@ def titles(figure):
 
 def test_a_panel_a_source_with_its_correlation_and_spread():
     found = {"text": Closeness(BINS, 0.314, 120), "sequence": Closeness(BINS, float("nan"), 120)}
-    figure = closeness_by_source(found, simulated=True)
+    figure = closeness_by_source(found)
     assert titles(figure) == ["text<br>Spearman ρ = 0.31", "sequence<br>Spearman ρ not defined"]
     band, line = figure.data[:2]
     np.testing.assert_allclose(line.x, [0.1, 0.5])
@@ -30,13 +30,12 @@ def test_a_panel_a_source_with_its_correlation_and_spread():
     np.testing.assert_allclose(band.y, [0.2, 0.6, 0.1, -0.2])
     assert figure.layout.xaxis.title.text == "Cosine similarity"
     assert figure.layout.yaxis.title.text == "Pearson r between responses"
-    assert "SIMULATED DATA" in figure.layout.title.text
 
 
 @pytest.mark.parametrize("sources", [1, 3, 6])
 def test_any_number_of_sources_has_a_panel_each(sources):
     found = {f"source {i}": Closeness(BINS, 0.1, 120) for i in range(sources)}
-    figure = closeness_by_source(found, simulated=False)
+    figure = closeness_by_source(found)
     assert len(figure.data) == 2 * sources
     assert len({(trace.xaxis, trace.yaxis) for trace in figure.data}) == sources
 
@@ -46,7 +45,7 @@ def test_neighbours_stand_beside_all_pairs():
     near = pd.DataFrame(
         {"gene": ["A", "B", "C"], "similarity": [0.9, 0.8, 0.7], "response": [0.2, np.nan, 0.6]}
     )
-    figure = neighbour_agreement({"text": near}, pairs, "MED12", simulated=True)
+    figure = neighbour_agreement({"text": near}, pairs, "MED12")
     box, marks, mean = figure.data
     assert [box.q1[0], box.median[0], box.q3[0]] == pytest.approx([-0.5, 0, 0.5], abs=1e-6)
     assert [box.lowerfence[0], box.upperfence[0]] == pytest.approx([-0.9, 0.9], abs=1e-6)
@@ -55,4 +54,3 @@ def test_neighbours_stand_beside_all_pairs():
     assert list(mean.x) == pytest.approx([0.4])
     assert figure.layout.yaxis.categoryarray == (ALL_PAIRS, "text")
     assert "MED12" in figure.layout.title.text
-    assert "SIMULATED DATA" in figure.layout.title.text

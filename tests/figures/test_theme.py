@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.results import NO_EMBEDDING
-from llmpert.figures.theme import LARGE, OTHER_SYMBOLS, enlarged, finish, in_two_lines, styles
+from llmpert.figures.theme import (
+    LARGE,
+    OTHER_SYMBOLS,
+    enlarged,
+    finish,
+    in_two_lines,
+    mark_simulated,
+    styles,
+)
 from llmpert.models import MODELS
 
 
@@ -15,11 +23,12 @@ def figure() -> go.Figure:
     chart = make_subplots(cols=2, subplot_titles=["left", "right"])
     chart.add_scatter(x=[1], y=[2], mode="markers+lines", marker={"size": 10}, line={"width": 2})
     chart.update_xaxes(title_text="Predicted")
-    return finish(chart, "What it shows", simulated=True, height=400)
+    return finish(chart, "What it shows", height=400)
 
 
 def test_for_meetings_type_and_marks_grow_and_nothing_else_changes():
-    before, large = figure(), enlarged(figure())
+    before = mark_simulated(figure())
+    large = enlarged(before)
     assert large.layout.height >= 700
     assert large.layout.font.size > before.layout.font.size
     assert large.layout.title.font.size > before.layout.title.font.size
@@ -86,10 +95,20 @@ def test_plotly_draws_every_look():
 
 
 def test_a_note_and_the_mark_are_lines_of_the_title():
-    chart = finish(go.Figure(), "What it shows", simulated=True, height=400, note="how")
+    chart = mark_simulated(finish(go.Figure(), "What it shows", height=400, note="how"))
     first, second, third = chart.layout.title.text.split("<br>")
     assert (first, "how" in second, "SIMULATED DATA" in third) == ("What it shows", True, True)
-    assert chart.layout.margin.t > finish(go.Figure(), "", True, 400).layout.margin.t
+    assert chart.layout.margin.t > finish(go.Figure(), "", 400).layout.margin.t
+
+
+def test_the_mark_is_all_that_a_marked_copy_adds():
+    chart = figure()
+    before = chart.to_json()
+    marked = mark_simulated(chart)
+    assert chart.to_json() == before
+    assert marked.layout.title.text.startswith("What it shows<br>")
+    marked.layout.title.text = chart.layout.title.text
+    assert marked == chart
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def prediction(std=STD):
 
 
 def test_every_gene_is_drawn_once_by_size_and_certainty():
-    figure = volcano(prediction(), None, "Δ z-score", simulated=True)
+    figure = volcano(prediction(), None, "Δ z-score")
     unsure, lowered, raised, names = figure.data
     assert sorted(unsure.text) == ["A", "D", "E"]
     assert list(lowered.text) == ["B"]
@@ -28,20 +28,18 @@ def test_every_gene_is_drawn_once_by_size_and_certainty():
     assert lowered.marker.symbol != raised.marker.symbol
     assert set(names.text) == {"A", "B", "C"}
     assert figure.layout.xaxis.title.text == "Predicted<br>(Δ z-score)"
-    assert "SIMULATED DATA" in figure.layout.title.text
 
 
 def test_the_measurement_is_told_where_there_is_one():
-    figure = volcano(prediction(), np.arange(5.0), "Δ", simulated=False)
+    figure = volcano(prediction(), np.arange(5.0), "Δ")
     trace = next(trace for trace in figure.data if "Raised" in trace.name)
     assert list(trace.customdata[0]) == [4.0, 2.0]
     assert "measured" in trace.hovertemplate
-    assert "SIMULATED" not in figure.layout.title.text
 
 
 def test_without_deviations_there_is_no_volcano():
     with pytest.raises(ValueError, match="standard deviations"):
-        volcano(prediction(std=None), None, "Δ", simulated=False)
+        volcano(prediction(std=None), None, "Δ")
 
 
 def test_names_do_not_cover_each_other():
@@ -49,5 +47,5 @@ def test_names_do_not_cover_each_other():
         np.array(["X"], dtype=object), np.array(list("ABCD"), dtype=object),
         np.array([[1.0, 0.99, -1.0, 0.5]]), np.array([[0.1, 0.1, 0.1, 0.2]]), INTERVALS,
     )  # fmt: skip
-    names = volcano(many, None, "Δ", simulated=False).data[-1]
+    names = volcano(many, None, "Δ").data[-1]
     assert list(names.text) == ["A", "C", "D"]

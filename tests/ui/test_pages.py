@@ -1,5 +1,6 @@
 """Every page without a browser, on a small data set."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,21 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
     assert app.warning[0].value.startswith("**Simulated data.**")
     links = [link.proto.label for link in app.get("page_link")]
     assert "Use real screens: your own, or public ones" in links
+
+
+@pytest.mark.parametrize("meeting", [False, True])
+@pytest.mark.parametrize("simulated", [False, True])
+def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
+    screen = small.screen("LineA")
+    datasets.add(
+        "mine",
+        [replace(screen, provenance=screen.provenance | {"simulated": simulated})],
+        [small.embedding("text")],
+    )
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.session_state["meeting"] = meeting
+    app.switch_page("pages/gene.py").run()
+    figures = app.get("plotly_chart")
+    assert len(figures) == (1 if meeting else 5)
+    for figure in figures:
+        assert ("SIMULATED DATA" in figure.proto.spec) == simulated

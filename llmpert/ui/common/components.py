@@ -11,6 +11,7 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
+from llmpert.figures.theme import mark_simulated
 from llmpert.models import label
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.markdown import verbatim
@@ -69,6 +70,8 @@ def figure(
 ) -> list[Any]:
     """A figure with its text alternative, picture export, numbers as CSV and caption.
 
+    It is marked where the data are simulated.
+
     Parameters
     ----------
     name:
@@ -86,6 +89,8 @@ def figure(
     -------
     The `customdata` of the selected points; empty where none is or can be selected.
     """
+    if data.simulated:
+        chart = mark_simulated(chart)
     config = present.export(_file_name(name, data))
     if present.in_meeting():
         present.stage(chart, name, alt, caption, config)

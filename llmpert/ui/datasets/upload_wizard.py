@@ -14,7 +14,7 @@ from llmpert.datasets.examples import example_files
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.figures.responses import response_sizes
-from llmpert.figures.theme import EXPORT
+from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache as shared
@@ -145,8 +145,9 @@ def _screen(file: Brought) -> Screen | None:
     cells = ", cells per knockdown known" if screen.cells is not None else ""
     st.markdown(f"**{rows:,}** knockdowns × **{columns:,}** measured genes{cells}.")
     _notes(screen)
+    chart = response_sizes(own.histogram(screen), line, screen.unit)
     st.plotly_chart(
-        response_sizes(own.histogram(screen), line, screen.unit, screen.simulated),
+        mark_simulated(chart) if screen.simulated else chart,
         key=f"sizes-{file.identity}",
         config=EXPORT,
         alt=f"How often which response occurs in {line}: a sharp peak at zero is usual.",
