@@ -5,15 +5,15 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
+
+from llmpert.io.paths import app_folder
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """Names under which browsers reach a server on their own machine."""
 
 PART = r"[\w~-][\w.~-]*"
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def _base_path(context: click.Context, option: click.Parameter, value: str) -> str:
@@ -102,7 +102,7 @@ def streamlit_command(port: int, address: str, hosts: Sequence[str], base_path: 
     """
     allowed = [*LOCAL, *hosts] if hosts or address in LOCAL else ["*"]
     return [
-        sys.executable, "-m", "streamlit", "run", str(APP),
+        sys.executable, "-m", "streamlit", "run", str(app_folder() / "app.py"),
         f"--server.port={port}", f"--server.address={address}", f"--server.baseUrlPath={base_path}",
         *(f"--server.allowedHosts={name}" for name in allowed),
     ]  # fmt: skip

@@ -12,6 +12,16 @@ def home() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("llmpert", appauthor=False))
 
 
+def app_folder() -> Path:
+    """Return the folder with `app.py`, `pages/`, `data/` and Streamlit's settings.
+
+    In a clone that is the repository; an installed package has them inside.
+    """
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_app"
+    return installed if installed.is_dir() else package.parent
+
+
 def shipped() -> Path:
-    """The repository's `data/` folder: what comes with every clone."""
-    return Path(__file__).resolve().parent.parent.parent / "data"
+    """Return the folder `data/`, which comes with every clone and every installed package."""
+    return app_folder() / "data"

@@ -42,10 +42,11 @@ def running(
     *,
     folder: Path = REPOSITORY,
     health: str = "/_stcore/health",
+    path: Path = REPOSITORY,
 ) -> Iterator[Running]:
     """A Python module with arguments as a server with a data folder, started in a folder.
 
-    `health` is the path that answers once the server does.
+    `health` is what answers once the server does, `path` the folder to import llmpert from.
     """
     port = free_port()
     name = "--server.port" if "streamlit" in command else "--port"
@@ -53,7 +54,7 @@ def running(
         server = subprocess.Popen(
             [sys.executable, "-m", *command, name, str(port)],
             cwd=folder,
-            env={**os.environ, "LLMPERT_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+            env={**os.environ, "LLMPERT_HOME": str(home), "PYTHONPATH": str(path)},
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )
