@@ -1,6 +1,9 @@
-"""How idle threads of the numerical libraries wait."""
+"""How the process runs: what idle threads do, and who is on its own machine."""
 
 import os
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Addresses, and names of a server, that only its own machine reaches."""
 
 # OpenMP (torch) and OpenBLAS (NumPy, SciPy) keep threads of their own. A thread that spins for long
 # while it waits takes the core from the other library's threads, and from another visitor's fit;

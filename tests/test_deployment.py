@@ -12,8 +12,8 @@ import click
 import pytest
 import streamlit as st
 
-from llmpert.commands import serve as serving
 from llmpert.commands.serve import serve
+from llmpert.runtime import LOCAL
 from llmpert.ui.serving import parts
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -171,13 +171,14 @@ def test_the_proxy_lets_uploads_through_and_not_more():
 
 def test_the_documented_options_are_those_of_serve():
     table = DOCS.partition("| option |")[2].partition("\n\n")[0]
-    documented = set(re.findall(r"^\| `(--[a-z-]+)", table, re.MULTILINE))
-    assert documented == {option.opts[0] for option in serve.params}
+    documented = set(re.findall(r"`(--[a-z-]+)", table))
+    options = [(*option.opts, *option.secondary_opts) for option in serve.params]
+    assert documented == {name for names in options for name in names}
 
 
 def test_streamlits_protections_stay_on():
     assert not {"enableCORS", "enableXsrfProtection"} & set(SETTINGS["server"])
     assert SETTINGS["server"]["address"] == "localhost"
-    assert SETTINGS["server"]["allowedHosts"] == list(serving.LOCAL)
+    assert SETTINGS["server"]["allowedHosts"] == list(LOCAL)
     assert SETTINGS["browser"]["gatherUsageStats"] is False
     assert SETTINGS["client"]["showErrorDetails"] == "none"

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from llmpert.io.paths import app_folder
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
-"""Names under which browsers reach a server on their own machine."""
+from llmpert.runtime import LOCAL
 
 PART = r"[\w~-][\w.~-]*"
 
@@ -53,15 +50,22 @@ def _address(context: click.Context, option: click.Parameter, value: str) -> str
     help="Path below which a proxy has the pages, such as /llmpert.",
 )  # fmt: skip
 @click.option(
-    "--shared", is_flag=True,
-    help="For others: they can neither download to, save to nor delete from the data folder.",
+    "--shared/--trust-visitors", default=None,
+    help="Whether visitors can neither download to, save to nor delete from the data folder nor"
+    " name files of this machine. Default: so it is if other machines can reach the server, by"
+    " --address, --allow-host or --base-path.",
 )  # fmt: skip
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Form of the log on standard error.",
 )  # fmt: skip
 def serve(
-    port: int, address: str, hosts: tuple[str, ...], base_path: str, shared: bool, log_format: str
+    port: int,
+    address: str,
+    hosts: tuple[str, ...],
+    base_path: str,
+    shared: bool | None,
+    log_format: str,
 ) -> None:
     """Serve the pages at http://localhost:PORT until interrupted.
 
@@ -79,8 +83,8 @@ def serve(
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
     os.environ["LLMPERT_LOG_FORMAT"] = log_format
-    if shared:
-        os.environ["LLMPERT_SHARED"] = "1"
+    if shared is not None:
+        os.environ["LLMPERT_SHARED"] = str(int(shared))
     command = streamlit_command(port, address, hosts, base_path)
     if log_format == "json":
         # It goes to standard output, for people.
@@ -100,6 +104,8 @@ def streamlit_command(port: int, address: str, hosts: Sequence[str], base_path: 
         Names by which browsers reach the server besides this machine's own. Where there are none
         and the address is not local, any name will do.
     """
+    from llmpert.io.paths import app_folder
+
     allowed = [*LOCAL, *hosts] if hosts or address in LOCAL else ["*"]
     return [
         sys.executable, "-m", "streamlit", "run", str(app_folder() / "app.py"),

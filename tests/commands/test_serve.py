@@ -65,6 +65,13 @@ def test_on_all_addresses_any_name_will_do_unless_some_are_given(started):
     assert settings["allowedHosts"] == ["localhost", "127.0.0.1", "::1", "lab.example"]
 
 
+def test_visitors_are_trusted_only_if_asked_for(started):
+    _, environment = started("--address", "0.0.0.0")
+    assert "LLMPERT_SHARED" not in environment
+    _, environment = started("--address", "0.0.0.0", "--trust-visitors")
+    assert environment["LLMPERT_SHARED"] == "0"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,7 +1,6 @@
 """What happens when the server starts and stops."""
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -11,6 +10,7 @@ from typing import Any
 from llmpert import __version__
 from llmpert.errors import InputError
 from llmpert.io.paths import home
+from llmpert.ui.common.permissions import is_shared
 
 SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 
@@ -20,10 +20,8 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def prepared(app: Any) -> AsyncIterator[None]:
     """Get ready for the first visitors while the server runs."""
-    shared = bool(os.environ.get("LLMPERT_SHARED"))
-    log.info(
-        "started", extra={"version": __version__, "data_folder": str(home()), "shared": shared}
-    )
+    settings = {"version": __version__, "data_folder": str(home()), "shared": is_shared()}
+    log.info("started", extra=settings)
     Thread(target=_prepare, name="prepare", daemon=True).start()
     yield
     log.info("stopped")
