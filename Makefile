@@ -1,6 +1,8 @@
 # make app    install what the app needs and serve it at http://localhost:8501
 # make test   install what the checks need and run all of them
 #
+# make lock   write the exact versions that the checks ran with to requirements.lock
+#
 # PYTHON=python3.12    the Python (3.11 or newer) to build the environment with
 # PORT=8600            where to serve
 # PIP_ARGS="…"         further arguments of pip install
@@ -17,7 +19,7 @@ DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
-.PHONY: help app test checks-installed lint format bench clean environment
+.PHONY: help app test checks-installed lint format bench lock clean environment
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -47,6 +49,12 @@ format: checks-installed
 bench: checks-installed
 	$(RUN) -m benchmarks.gp
 	$(RUN) -m benchmarks.app
+
+# torch's local version (+cpu) names one index's build; any build of the version will do.
+lock: checks-installed
+	@{ echo "# Exact versions that the checks ran with, made by \`make lock\`. Install what"; \
+	   echo "# requirements.txt asks for in just these: pip install -r requirements.txt -c requirements.lock"; \
+	   $(RUN) -m pip freeze --exclude llmpert | sed '/^torch==/s/+.*//'; } > requirements.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
