@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from llmpert.datasets.parts import KINDS, Kind, Write
+from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.reading import as_input_error, check_version
+from llmpert.io.remarks import parse_object
 
 FILE = "dataset.json"
 FORMAT, FORMAT_VERSION = "llmpert-dataset", 1
@@ -55,8 +57,10 @@ class Index:
         if not path.is_file():
             return cls(folder, {kind.folder: _lying_there(folder, kind) for kind in KINDS})
         with as_input_error(path, "an index of a data set written by llmpert"):
-            content = json.loads(path.read_text("utf-8"))
+            content = parse_object(path.read_bytes())
             check_version(path, "data set", content["version"], FORMAT_VERSION)
+            if not isinstance(content["parts"], dict):
+                raise InputError.of_file(path, "files of parts by kind", "another value")
             parts = {kind.folder: dict(content["parts"].get(kind.folder, {})) for kind in KINDS}
             return cls(folder, parts, content["record"])
 

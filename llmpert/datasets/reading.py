@@ -19,6 +19,7 @@ from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.io.hdf5 import contents, open_hdf5
+from llmpert.io.reading import as_input_error
 from llmpert.screens import Screen, cells, common_perturbations, read_screen
 from llmpert.screens.files import line_in_name
 from llmpert.simulation import INVENTED
@@ -267,8 +268,8 @@ def _line(file: File) -> str:
 def _stated(path: Path) -> str:
     """The text at the first of `LINES` in an HDF5 file; "" where there is none."""
     for place in LINES:
-        # Nearly any exception on a damaged file, which its reader tells.
-        with suppress(Exception), open_hdf5(path) as file:
+        # Its reader says what is wrong with a damaged file.
+        with suppress(InputError), as_input_error(path, "HDF5"), open_hdf5(path) as file:
             ((_, part),) = contents(file, path, [place])
             if isinstance(part, h5py.Dataset) and part.shape == ():
                 return str(part.asstr()[()]).strip()

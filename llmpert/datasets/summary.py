@@ -1,6 +1,5 @@
 """What data sets hold, read from the heads of their files."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from llmpert.datasets.index import Index
 from llmpert.datasets.parts import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS
 from llmpert.errors import InputError
 from llmpert.io.reading import as_input_error
+from llmpert.io.remarks import JsonObject, parse_object
 
 T = TypeVar("T")
 
@@ -117,9 +117,9 @@ def holdings_of(data: Dataset) -> Holdings:
 
 def _screen(path: Path) -> Part:
     with as_input_error(path, "a screen written by llmpert"), h5py.File(path) as file:
-        head = anndata.io.read_elem(file["uns/llmpert"])
+        head = JsonObject(anndata.io.read_elem(file["uns/llmpert"]))
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
-        provenance = json.loads(str(head["provenance"]))
+        provenance = parse_object(str(head["provenance"]))
         return Part(str(head["line"]), rows, columns, provenance, str(head["unit"]))
 
 
@@ -127,6 +127,6 @@ def _embedding(path: Path) -> Part:
     with as_input_error(path, "an embedding written by llmpert"):
         parquet = pq.ParquetFile(path)
         schema = parquet.schema_arrow
-        head = json.loads(schema.metadata[b"llmpert"])
+        head = parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
         columns = schema.field("vector").type.list_size
         return Part(str(head["name"]), parquet.metadata.num_rows, columns, head["provenance"])

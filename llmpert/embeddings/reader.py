@@ -12,7 +12,7 @@ from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
-from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.reading import naming, require_file
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")
@@ -45,7 +45,7 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
         The file is missing, damaged, of another format, or not what its format promises.
     """
     path = require_file(path)
-    with as_input_error(path, "a file of embeddings"):
+    with naming(path):
         embedding = _read(path, name, genes)
     if download := download_of(path):
         embedding.provenance["download"] = download

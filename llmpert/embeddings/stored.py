@@ -10,8 +10,8 @@ from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.parquet import refuse_oversized
-from llmpert.io.reading import as_input_error, check_version, require_file
-from llmpert.io.remarks import check_remarks, parse_json
+from llmpert.io.reading import as_input_error, check_version, naming, require_file
+from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 
 FORMAT = "llmpert-embedding"
 FORMAT_VERSION = 1
@@ -54,27 +54,33 @@ def load_embedding(path: str | Path) -> Embedding:
         The file is missing, damaged, not written by llmpert or of another version.
     """
     path = require_file(path)
-    with as_input_error(path, "an embedding written by llmpert"):
+    expected = "an embedding written by llmpert"
+    with as_input_error(path, expected):
         head = _head(pq.read_schema(path))
         if head.get("format") != FORMAT:
-            raise InputError.of_file(path, "an embedding written by llmpert", "no mark of it")
+            raise InputError.of_file(path, expected, "no mark of it")
         check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
-        refuse_oversized(path, pa.types.is_fixed_size_list)
+        refuse_oversized(path, _is_vector)
         table = pq.read_table(path, columns=["gene", "vector"])
         vectors = table["vector"].combine_chunks()
+        if not _is_vector(vectors.type):
+            raise InputError.of_file(path, expected, f"vectors of type {str(vectors.type)[:40]}")
         numbers = vectors.flatten().to_numpy(zero_copy_only=False)
+        matrix = numbers.reshape(len(table), vectors.type.list_size)
+        genes = table["gene"].to_numpy()
+    with naming(path):
         return Embedding(
-            name=str(head["name"]),
-            genes=table["gene"].to_numpy(),
-            vectors=numbers.reshape(len(table), vectors.type.list_size),
-            provenance=check_remarks(path, head["provenance"]),
+            str(head["name"]), genes, matrix, check_remarks(path, head["provenance"])
         )
 
 
-def _head(schema: pa.Schema) -> dict:
+def _is_vector(kind: pa.DataType) -> bool:
+    return pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)
+
+
+def _head(schema: pa.Schema) -> JsonObject:
     """What llmpert wrote about the file; empty where it did not write it."""
     try:
-        head = parse_json((schema.metadata or {}).get(b"llmpert", b"{}"))
-    except ValueError:
-        return {}
-    return head if isinstance(head, dict) else {}
+        return parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
+    except InputError:
+        return JsonObject()

@@ -9,7 +9,7 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.limits import MOST_DIMENSIONS
-from llmpert.io.npz import refuse_oversized
+from llmpert.io.npz import read_arrays
 from llmpert.io.parquet import read_flat
 from llmpert.io.reading import as_input_error, require_file
 from llmpert.io.text import open_text
@@ -37,24 +37,23 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
     ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
     if ending is None:
         raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
-    with as_input_error(path, f"a table of gene vectors ({ending})"):
-        if ending == ".npz":
-            genes, vectors = _of_archive(path)
-        else:
-            genes, vectors = _of_frame(path, _frame(path, ending))
+    if ending == ".npz":
+        genes, vectors = _of_archive(path)
+    elif ending == ".parquet":
+        genes, vectors = _of_frame(path, read_flat(path))
+    else:
+        genes, vectors = _of_frame(path, _read_text(path, SEPARATORS[ending]))
     return assemble(path, name, genes, vectors, {"source": f"table {path.name}"})
 
 
-def _frame(path: Path, ending: str) -> pd.DataFrame:
-    if ending == ".parquet":
-        return read_flat(path)
-    separator = SEPARATORS[ending]
-    with open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    expected = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
+    with as_input_error(path, expected), open_text(path, separator, columns=MOST_DIMENSIONS) as text:
         head = pd.read_csv(text, sep=separator, nrows=100)
     gene = _gene_column(path, head)
     # "NA" and "nan" are missing numbers, but a gene may be called so.
     missing = {str(column): MISSING for column in head.columns if column != gene}
-    with open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+    with as_input_error(path, expected), open_text(path, separator, columns=MOST_DIMENSIONS) as text:
         return pd.read_csv(
             text,
             sep=separator,
@@ -70,7 +69,9 @@ def _is_text(values: "pd.Series | pd.Index") -> bool:
 
 
 def _gene_column(path: Path, frame: pd.DataFrame) -> str | None:
-    """The column of gene names; None where the index holds them."""
+    """Find the column of gene names; None where the index holds them."""
+    if not frame.columns.is_unique:
+        raise InputError.of_file(path, "every column once", "one that is repeated")
     if _is_text(frame.index):
         return None
     named = [c for c in frame.columns if str(c).strip().lower() in GENE_COLUMNS]
@@ -92,13 +93,12 @@ def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
             values = rest[other].dropna()
             found = f"{values.iloc[0]!r}" if len(values) else "nothing"
             raise InputError.of_file(path, f"numbers in the column {str(other)!r}", found)
-    return genes.fillna("").to_numpy(), rest.to_numpy(dtype=np.float64, na_value=np.nan)
+    named = genes.astype(object).where(genes.notna(), "")
+    return named.to_numpy(), rest.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _of_archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    refuse_oversized(path)
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = dict(archive) if hasattr(archive, "files") else {}
+    arrays = read_arrays(path)
     matrix = next((arrays[key] for key in ("vectors", "embeddings") if key in arrays), None)
     if "genes" in arrays and matrix is not None:
         genes = arrays["genes"]
@@ -121,7 +121,6 @@ def _stacked(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
         raise InputError.of_file(path, expected, "nothing")
     first = next(iter(arrays.values()))
     for gene, vector in arrays.items():
-        if not isinstance(vector, np.ndarray) or vector.shape != first.shape or vector.ndim != 1:
-            shape = getattr(vector, "shape", "no array")
-            raise InputError.of_file(path, expected, f"{shape} under {gene}")
+        if vector.shape != first.shape or vector.ndim != 1:
+            raise InputError.of_file(path, expected, f"{vector.shape} under {gene}")
     return np.stack(list(arrays.values()))

@@ -275,7 +275,9 @@ def shape_of(matrix: h5py.Dataset | h5py.Group, path: Path) -> tuple[int, ...]:
 def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:
     """Rows and columns that a sparse matrix says it has."""
     for key in ("shape", "h5sparse_shape"):
-        if key in group.attrs and group.attrs.get_id(key).shape == (2,):
+        if key in group.attrs and (stored := group.attrs.get_id(key)).shape == (2,):
+            if stored.dtype.kind not in "iu":
+                break
             rows, columns = (int(length) for length in group.attrs[key])
             if 0 <= rows <= MOST_ROWS and 0 <= columns <= MOST_ROWS:
                 return rows, columns
@@ -284,6 +286,10 @@ def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:
 
 def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
     pointers, indices, data = (member(group, part, path) for part in ("indptr", "indices", "data"))
+    for item in (pointers, indices, data):
+        if not isinstance(item, h5py.Dataset):
+            raise _refused(path, "a sparse matrix of groups")
+        _check_numbers(item, path)
     if values_of(pointers) <= MOST_ROWS + 1:
         # In 64 bits, where no difference overflows.
         steps = np.diff(pointers[()].astype(np.int64), prepend=0)

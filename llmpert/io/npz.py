@@ -8,44 +8,50 @@ import numpy as np
 
 from llmpert.errors import InputError
 from llmpert.io.limits import MOST_ROWS, MOST_VALUES
+from llmpert.io.reading import as_input_error
 
 
-def refuse_oversized(path: Path) -> None:
-    """Raise if the arrays of an archive are larger than can be read, or than what is stored.
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read an archive of arrays of numbers and text.
 
     Raises
     ------
     InputError
-        That is so, or an array holds Python objects.
-    zipfile.BadZipFile, ValueError
-        It is no archive, or no array.
+        It is no archive, its arrays are larger than can be read or than what is stored, or one
+        holds Python objects.
     """
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        _check(path, "arrays", len(members), MOST_ROWS)
-        _check(path, "bytes unpacked", sum(info.file_size for info in members), 8 * MOST_VALUES)
-        for info in members:
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise InputError.of_file(path, "arrays stored or deflated", "another kind")
-            with archive.open(info) as member:
-                version = np.lib.format.read_magic(member)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = read(member)
-                stored = info.file_size - member.tell()
-            if dtype.hasobject:
-                raise InputError.of_file(path, "arrays of numbers and names", "Python objects")
-            if math.prod(shape) * dtype.itemsize != stored or not stored:
-                raise InputError.of_file(
-                    path,
-                    "arrays as large as they say, and not empty",
-                    f"{stored:,} bytes for {dtype} of shape {shape}",
-                )
+    with as_input_error(path, "a NumPy archive (.npz)"):
+        with zipfile.ZipFile(path) as archive:
+            _refuse_oversized(path, archive)
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
 
 
-def _check(path: Path, what: str, found: int, most: int) -> None:
-    if found > most:
-        raise InputError.of_file(path, f"at most {most:,} {what}", f"{found:,}")
+def _refuse_oversized(path: Path, archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    for what, found, most in (
+        ("arrays", len(members), MOST_ROWS),
+        ("bytes unpacked", sum(info.file_size for info in members), 8 * MOST_VALUES),
+    ):
+        if found > most:
+            raise InputError.of_file(path, f"at most {most:,} {what}", f"{found:,}")
+    for info in members:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError.of_file(path, "arrays stored or deflated", "another kind")
+        with archive.open(info) as member:
+            version = np.lib.format.read_magic(member)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read(member)
+            stored = info.file_size - member.tell()
+        if dtype.hasobject:
+            raise InputError.of_file(path, "arrays of numbers and names", "Python objects")
+        if math.prod(shape) * dtype.itemsize != stored or not stored:
+            raise InputError.of_file(
+                path,
+                "arrays as large as they say, and not empty",
+                f"{stored:,} bytes for {dtype} of shape {shape}",
+            )

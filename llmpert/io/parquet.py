@@ -9,20 +9,21 @@ import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
 from llmpert.io.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.io.reading import as_input_error
 
 
 def read_flat(path: Path) -> pd.DataFrame:
-    """A table of numbers and text.
+    """Read a table of numbers and text.
 
     Raises
     ------
     InputError
-        The table is too large, or holds lists, records or other types than numbers, text and dates.
-    Exception
-        Whatever pyarrow raises on a damaged file (see `llmpert.io.as_input_error`).
+        The file is damaged, the table is too large, or it holds lists, records or other types than
+        numbers, text and dates.
     """
-    refuse_oversized(path)
-    return pd.read_parquet(path)
+    with as_input_error(path, "a Parquet table"):
+        refuse_oversized(path)
+        return pd.read_parquet(path)
 
 
 def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:

@@ -1,5 +1,7 @@
 """Reading files from outside: every failure becomes one sentence that names the file."""
 
+import logging
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral
@@ -11,9 +13,18 @@ import numpy as np
 from llmpert.errors import InputError
 from llmpert.io.names import RULE, is_plain
 
+logger = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).resolve().parents[1]
+MISTAKES = (
+    AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError,
+    TypeError, ZeroDivisionError,
+)  # fmt: skip
+"""What mistakes in a program raise. Parsers raise them too, on damaged bytes."""
+
 
 def require_file(path: str | Path) -> Path:
-    """The path of a file that is there.
+    """Return the path of a file that is there.
 
     Raises
     ------
@@ -30,25 +41,44 @@ def require_file(path: str | Path) -> Path:
 
 @contextmanager
 def as_input_error(path: Path, expected: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an InputError that names the file.
+    """Turn what a library raises on a file into an InputError that names the file.
 
-    The parsers of HDF5, Parquet and text raise nearly any exception on a damaged file, so all are
-    caught; a lack of memory is not the file's fault and passes through.
+    Put only the library's calls inside. The parsers of HDF5, Parquet, JSON and text raise nearly
+    any exception on damaged bytes, so all are taken for the file's fault and logged with their
+    traceback. Two are not: a lack of memory, and a mistake in llmpert's own code (one of `MISTAKES`
+    whose innermost frame lies in this package). Both pass through.
     """
+    with naming(path):
+        try:
+            yield
+        except (InputError, MemoryError):
+            raise
+        except Exception as problem:
+            if isinstance(problem, MISTAKES) and _is_own(problem):
+                raise
+            logger.info("%s cannot be read as %s", path, expected, exc_info=True)
+            lines = str(problem).strip().splitlines() or [type(problem).__name__]
+            reason = lines[0].rstrip(". ")[:200]
+            raise InputError.of_file(
+                path, expected, f"something that cannot be read as one ({reason})"
+            ) from problem
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before the sentence of an InputError that lacks it."""
     try:
         yield
-    except MemoryError:
-        raise
     except InputError as problem:
         if str(path) in str(problem):
             raise
         raise InputError(f"{path}: {problem}") from problem
-    except Exception as problem:
-        lines = str(problem).strip().splitlines() or [type(problem).__name__]
-        reason = lines[0].rstrip(". ")[:200]
-        raise InputError.of_file(
-            path, expected, f"something that cannot be read as one ({reason})"
-        ) from problem
+
+
+def _is_own(problem: Exception) -> bool:
+    """Whether the line that raised it is llmpert's, not a library's."""
+    *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
+    return PACKAGE in Path(frame.f_code.co_filename).parents
 
 
 def check_version(path: Path, what: str, found: Any, known: int) -> None:
@@ -59,9 +89,10 @@ def check_version(path: Path, what: str, found: Any, known: int) -> None:
     InputError
         The version `found` in the file is not the one that is read here.
     """
-    if found == known:
+    whole = isinstance(found, Integral)
+    if whole and found == known:
         return
-    newer = isinstance(found, Integral) and int(found) > known
+    newer = whole and found > known
     do = (
         "a newer llmpert wrote it: update llmpert, or import the original file again"
         if newer
@@ -71,6 +102,6 @@ def check_version(path: Path, what: str, found: Any, known: int) -> None:
 
 
 def preview(names: "Sequence[object] | np.ndarray", limit: int = 5) -> str:
-    """The first few names for a message: "A, B, C …"."""
+    """List the first few names for a message: "A, B, C …"."""
     shown = ", ".join(str(name) for name in names[:limit])
     return f"{shown} …" if len(names) > limit else shown

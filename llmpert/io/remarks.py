@@ -14,24 +14,47 @@ LONGEST = 20_000
 """Characters of a text."""
 
 
+class JsonObject(dict[str, Any]):
+    """A JSON object from outside, in which a missing key is the file's fault."""
+
+    def __missing__(self, key: str) -> Any:
+        raise InputError(f"expected {key!r} among its remarks, found nothing by that name.")
+
+
 def parse_json(text: str | bytes) -> Any:
-    """JSON from outside.
+    """Read JSON from outside; an object becomes a `JsonObject`.
 
     Raises
     ------
-    ValueError
+    InputError
         It is no JSON, or nested too deeply to be written again.
     """
     try:
         value = json.loads(text)
+    except ValueError as problem:
+        raise InputError(f"expected JSON, found other text ({problem}).") from problem
     except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+        raise InputError("expected flat JSON, found it nested too deeply.") from None
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for item in level for inner in _inside(item)]
         if not level:
-            return value
-    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+            return JsonObject(value) if isinstance(value, dict) else value
+    raise InputError(f"expected flat JSON, found it nested more than {DEEPEST} levels deep.")
+
+
+def parse_object(text: str | bytes) -> JsonObject:
+    """Read a JSON object from outside.
+
+    Raises
+    ------
+    InputError
+        As `parse_json`, or it is another value.
+    """
+    value = parse_json(text)
+    if not isinstance(value, JsonObject):
+        raise InputError(f"expected a JSON object, found {shown(value)}.")
+    return value
 
 
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from llmpert.errors import InputError
 from llmpert.evaluation.results import PUBLISHED
 from llmpert.io.atomic import atomic_path
 from llmpert.io.names import check_names
-from llmpert.io.reading import as_input_error, check_version, preview, require_file
-from llmpert.io.remarks import check_remarks, parse_json
+from llmpert.io.reading import check_version, naming, preview, require_file
+from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import matrix, open_h5ad
 
@@ -119,8 +119,8 @@ class ExternalPredictions:
             or a name twice, or a fold was trained on what it predicts.
         """
         path = require_file(path)
-        with as_input_error(path, EXPECTED):
-            data = open_h5ad(path, REMARKS)
+        data = open_h5ad(path, REMARKS)
+        with naming(path):
             check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
             said = _text(data, "line", path) if line is None or "line" in data.uns else line
             if line is not None and said != line:
@@ -257,11 +257,10 @@ def _trained_on(data: anndata.AnnData, path: Path) -> dict[str, np.ndarray]:
 def _about(data: anndata.AnnData, path: Path) -> dict[str, Any]:
     value = data.uns.get("about", "{}")
     try:
-        about = parse_json(value)
-    except (TypeError, ValueError):
-        about = None
-    if not isinstance(about, dict):
-        raise InputError.of_file(path, "a JSON object as text under 'about' in uns", _kind(value))
+        about = parse_object(value if isinstance(value, str) else "")
+    except InputError as problem:
+        expected = "a JSON object as text under 'about' in uns"
+        raise InputError.of_file(path, expected, _kind(value)) from problem
     return check_remarks(path, about)
 
 

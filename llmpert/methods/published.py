@@ -17,8 +17,8 @@ from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
 from llmpert.io.names import check_names
 from llmpert.io.parquet import read_flat, refuse_oversized
-from llmpert.io.reading import as_input_error, check_version, require_file
-from llmpert.io.remarks import parse_json
+from llmpert.io.reading import as_input_error, check_version, naming, require_file
+from llmpert.io.remarks import parse_object
 from llmpert.io.text import open_text
 
 TIDY = ("perturbation", "method", "metric", "value")
@@ -92,13 +92,17 @@ class Published:
                 f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})",
                 "another kind of file",
             )
-        with as_input_error(path, f"a table of results ({ending})"):
-            if ending == ".parquet":
-                frame = read_flat(path)
-            else:
-                with open_text(path, ",", LARGEST_LIST, columns=1000) as text:
-                    # As text: "NA" is a missing number, but a gene or method may be called so.
-                    frame = pd.read_csv(text, dtype=str, keep_default_na=False)
+        if ending == ".parquet":
+            frame = read_flat(path)
+        else:
+            expected = f"a table of results ({ending})"
+            with (
+                as_input_error(path, expected),
+                open_text(path, ",", LARGEST_LIST, columns=1000) as text,
+            ):
+                # As text: "NA" is a missing number, but a gene or method may be called so.
+                frame = pd.read_csv(text, dtype=str, keep_default_na=False)
+        with naming(path):
             return cls(line, path.name, _averaged(path, _tidy(path, frame)))
 
     def save(self, path: str | Path) -> None:
@@ -120,10 +124,12 @@ class Published:
         with as_input_error(path, "published results as llmpert keeps them"):
             refuse_oversized(path)
             stored = pq.read_table(path)
-            about = parse_json(stored.schema.metadata[b"about"])
+            frame = stored.to_pandas()
+        with naming(path):
+            about = parse_object((stored.schema.metadata or {}).get(b"about", b"{}"))
             # The first files had no mark of their version.
             check_version(path, "published results", about.get("version", 1), FORMAT_VERSION)
-            table = _averaged(path, _tidy(path, stored.to_pandas()))
+            table = _averaged(path, _tidy(path, frame))
             return cls(str(about["line"]), str(about["source"]), table)
 
     @property
@@ -166,6 +172,8 @@ class Published:
 def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     """A table in either layout with the columns `TIDY`, names as text and values as numbers."""
     frame = frame.rename(columns=lambda column: str(column).strip())
+    if not frame.columns.is_unique:
+        raise InputError.of_file(path, "every column once", "one that is repeated")
     if set(SCOUTER) <= set(frame.columns) and not set(TIDY) <= set(frame.columns):
         condition = frame["condition"].astype(str).str.strip()
         gene = condition.str.extract(f"^{CONDITION}$")["gene"]

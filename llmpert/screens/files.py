@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import anndata
 import h5py
@@ -98,8 +99,8 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
             check_sparse(values)
         return anndata.AnnData(
             X=values,
-            obs=_frame(read_elem(file["obs"])),
-            var=_frame(read_elem(file["var"])),
+            obs=_frame(file, "obs", path),
+            var=_frame(file, "var", path),
             uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
             layers={key.removeprefix("layers/"): read_elem(file[key]) for key in layers},
         )
@@ -113,11 +114,15 @@ def _names(file: h5py.File, group: str, path: Path) -> list[str]:
     return list(found) if isinstance(found, h5py.Group) else []
 
 
-def _frame(table: "pd.DataFrame | np.ndarray") -> pd.DataFrame:
-    """Before AnnData 0.7 (2020) a table was an array of records that start with the index."""
-    if isinstance(table, np.ndarray):
-        records = pd.DataFrame(table)
-        return records.set_index(records.columns[0])
+def _frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
+    """Read obs or var. Before AnnData 0.7 (2020) it was an array of records, the index first."""
+    table = read_elem(file[part])
+    if isinstance(table, np.ndarray) and table.dtype.names:
+        table = pd.DataFrame(table).set_index(table.dtype.names[0])
+    if not isinstance(table, pd.DataFrame):
+        raise InputError.of_file(path, f"a table as {part}", f"a {type(table).__name__}")
+    if not table.columns.is_unique:
+        raise InputError.of_file(path, f"every column of {part} once", "one that is repeated")
     return table
 
 
@@ -129,9 +134,20 @@ def matrix(data: anndata.AnnData, path: Path) -> np.ndarray:
     InputError
         X holds something other than numbers.
     """
-    values = data.X.toarray() if sparse.issparse(data.X) else np.asarray(data.X)
+    return dense(data.X, path, "a matrix X of numbers")
+
+
+def dense(values: Any, path: Path, expected: str) -> np.ndarray:
+    """A dense or sparse matrix as a dense float32 array; its own memory where it is one already.
+
+    Raises
+    ------
+    InputError
+        It holds something other than numbers.
+    """
+    values = values.toarray() if sparse.issparse(values) else np.asarray(values)
     if values.dtype.kind not in "fiu":
-        raise InputError.of_file(path, "a matrix X of numbers", f"values of type {values.dtype}")
+        raise InputError.of_file(path, expected, f"values of type {values.dtype}")
     # What float32 cannot hold becomes infinite and is then reported like any infinite value.
     with np.errstate(over="ignore"):
         return values.astype(np.float32, copy=False)

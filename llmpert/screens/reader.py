@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmpert.downloads import download_of
-from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.reading import naming, require_file
 from llmpert.screens import replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
@@ -31,7 +31,7 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
         The file is missing, damaged or not usable as a screen.
     """
     path = require_file(path)
-    with as_input_error(path, "a screen"):
+    with naming(path):
         screen = _read(path, line, unit)
     if download := download_of(path):
         screen.provenance["download"] = download
@@ -44,8 +44,7 @@ def _read(path: Path, line: str | None, unit: str | None) -> Screen:
     data = open_h5ad(path)
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
-        with as_input_error(path, "a screen written by llmpert"):
-            screen = _by_content(Screen.from_anndata(data, str(path)))
+        screen = _by_content(Screen.from_anndata(data, path))
     elif replogle.is_replogle(data):
         screen = replogle.screen_of(data, path, line)
     else:

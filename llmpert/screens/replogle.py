@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.reading import as_input_error, preview
+from llmpert.io.reading import naming, preview
 from llmpert.screens.files import matrix, numeric_column, open_h5ad
 from llmpert.screens.names import measured_genes
 from llmpert.screens.populations import Populations
@@ -92,7 +92,7 @@ def screen_of(
     data: anndata.AnnData, path: Path, line: str | None = None, *, kind: Kind | None = None
 ) -> Screen:
     """`read_replogle` for a file already opened; takes X out of `data` to spare a copy of it."""
-    with as_input_error(path, "a bulk file of Replogle et al. 2022"):
+    with naming(path):
         line = line or _line(path)
         populations = _populations(data, path)
         kind = kind or _kind(populations.values, path)

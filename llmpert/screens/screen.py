@@ -10,15 +10,14 @@ from typing import Any
 import anndata
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import check_names
-from llmpert.io.reading import as_input_error, check_version, preview, require_file
-from llmpert.io.remarks import check_remarks, parse_json
-from llmpert.screens.files import open_h5ad
+from llmpert.io.reading import check_version, naming, preview, require_file
+from llmpert.io.remarks import JsonObject, check_remarks, parse_object
+from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
 
 FORMAT = "llmpert-screen"
 FORMAT_VERSION = 1
@@ -222,12 +221,11 @@ class Screen:
             The file is missing, truncated, or not a screen written by llmpert.
         """
         path = require_file(path)
-        with as_input_error(path, "a screen written by llmpert"):
-            return cls.from_anndata(open_h5ad(path), str(path))
+        return cls.from_anndata(open_h5ad(path), path)
 
     @classmethod
-    def from_anndata(cls, data: anndata.AnnData, source: str) -> "Screen":
-        """Read back what `to_anndata` made.
+    def from_anndata(cls, data: anndata.AnnData, path: Path) -> "Screen":
+        """Read back what `to_anndata` made; `path` is the file that messages name.
 
         Raises
         ------
@@ -237,26 +235,30 @@ class Screen:
         head = data.uns.get("llmpert")
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise InputError.of_file(
-                source, "a screen written by llmpert", "an AnnData file without its mark"
+                path, "a screen written by llmpert", "an AnnData file without its mark"
             )
-        check_version(Path(source), "screen", head.get("version"), FORMAT_VERSION)
+        check_version(path, "screen", head.get("version"), FORMAT_VERSION)
+        head = JsonObject(head)
 
         def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
-            return frame[name].to_numpy() if name in frame else None
+            return numeric_column(frame, name, path) if name in frame else None
 
-        values = data.X.toarray() if sparse.issparse(data.X) else np.asarray(data.X)
-        return cls(
-            line=str(head["line"]),
-            response=values,
-            perturbations=data.obs_names.to_numpy(),
-            genes=data.var_names.to_numpy(),
-            unit=str(head["unit"]),
-            control_mean=column(data.var, "control_mean"),
-            spread=column(data.var, "spread"),
-            cells=column(data.obs, "cells"),
-            layers={name: np.asarray(layer) for name, layer in data.layers.items()},
-            provenance=check_remarks(source, parse_json(str(head["provenance"]))),
-        )
+        with naming(path):
+            return cls(
+                line=str(head["line"]),
+                response=matrix(data, path),
+                perturbations=data.obs_names.to_numpy(),
+                genes=data.var_names.to_numpy(),
+                unit=str(head["unit"]),
+                control_mean=column(data.var, "control_mean"),
+                spread=column(data.var, "spread"),
+                cells=column(data.obs, "cells"),
+                layers={
+                    name: dense(layer, path, f"numbers as {name}")
+                    for name, layer in data.layers.items()
+                },
+                provenance=check_remarks(path, parse_object(str(head["provenance"]))),
+            )
 
 
 def common_perturbations(*screens: Screen) -> list[Screen]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.parquet import read_flat
-from llmpert.io.reading import as_input_error, preview, require_file
+from llmpert.io.reading import as_input_error, naming, preview, require_file
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
 from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
@@ -153,8 +153,7 @@ def _from_text(path: Path, separator: str) -> _Table:
 
 
 def _from_parquet(path: Path) -> _Table:
-    with as_input_error(path, "a Parquet table"):
-        frame = read_flat(path)
+    frame = read_flat(path)
     texts = [i for i, kind in enumerate(frame.dtypes) if pd.api.types.is_string_dtype(kind)]
     if pd.api.types.is_string_dtype(frame.index.dtype):
         perturbations = frame.index.tolist()
@@ -237,7 +236,7 @@ def _screen(table: _Table, path: Path, line: str | None, unit: str | None) -> Sc
                 " which look like raw counts",
             )
         notes.append("No value is negative: these responses know no down-regulation.")
-    with as_input_error(path, "a screen"):
+    with naming(path):
         return Screen(
             line=line or table.line or line_in_name(path),
             response=values,

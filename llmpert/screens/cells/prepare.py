@@ -12,7 +12,7 @@ from llmpert.downloads import download_of
 from llmpert.errors import InputError
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
-from llmpert.io.reading import as_input_error, preview
+from llmpert.io.reading import naming, preview
 from llmpert.parallel import Run, run_serially
 from llmpert.screens import Screen
 from llmpert.screens.cells.differential import Groups, against_control
@@ -156,7 +156,7 @@ def prepare(
         The file is damaged, holds values that are no expression, or too many empty cells.
     """
     total = _summed(plan.job, run, progress, work or home() / "singlecell")
-    with as_input_error(plan.job.path, "single cells of a screen"):
+    with naming(plan.job.path):
         screen = _screen(plan, plan.groups.without(total.empty), total)
     if download := download_of(plan.job.path):
         screen.provenance["download"] = download
