@@ -11,6 +11,7 @@ whole runs of numbers are copied from the file as float32. And a file of nine by
 unpickler reserve gigabytes does nothing.
 """
 
+import inspect
 import mmap
 import pickletools
 import re
@@ -37,7 +38,7 @@ RUN = 1024
 """Numbers looked at together; the pickler writes lists in batches of 1,000."""
 
 CORES = ("numpy.core", "numpy._core")  # before and since NumPy 2
-DTYPES = re.compile(r"[<>|=]?([fiu][1248]|U\d{1,4})")
+DTYPES = re.compile(r"[<>|=]?(f[248]|[iu][1248]|U\d{1,4})")
 
 
 class NotPlainError(ValueError):
@@ -223,6 +224,8 @@ class _Machine:
         self.memo[len(self.memo) if argument is None else argument] = self.top()
 
     def get(self, argument: int) -> None:
+        if argument not in self.memo:
+            raise ValueError("a reference to what was not there before")
         self.stack.append(self.memo[argument])
 
     def named(self, argument: str) -> None:
@@ -244,13 +247,21 @@ class _Machine:
         # Nothing else that is callable ever reaches the stack.
         if not callable(stand_in) or not isinstance(arguments, tuple):
             raise NotPlainError(f"asks to call {_shown(stand_in)}")
-        self.stack.append(stand_in(*arguments))
+        self.stack.append(_applied(stand_in, arguments))
 
     def build(self, argument: Any) -> None:
         state, target = self.pop(), self.top()
         if not isinstance(target, _Dtype | _Vector) or not isinstance(state, tuple):
             raise NotPlainError(f"asks to change the inside of {_shown(target)}")
-        target.build(*state)
+        _applied(target.build, state)
+
+
+def _applied(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as problem:
+        raise ValueError("a number of arguments that does not fit") from problem
+    return function(*arguments)
 
 
 class _Dtype:

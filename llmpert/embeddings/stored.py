@@ -10,7 +10,7 @@ from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.parquet import refuse_oversized
-from llmpert.io.reading import as_input_error, check_version, naming, require_file
+from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 
 FORMAT = "llmpert-embedding"
@@ -68,10 +68,7 @@ def load_embedding(path: str | Path) -> Embedding:
         numbers = vectors.flatten().to_numpy(zero_copy_only=False)
         matrix = numbers.reshape(len(table), vectors.type.list_size)
         genes = table["gene"].to_numpy()
-    with naming(path):
-        return Embedding(
-            str(head["name"]), genes, matrix, check_remarks(path, head["provenance"])
-        )
+        return Embedding(str(head["name"]), genes, matrix, check_remarks(path, head["provenance"]))
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -82,5 +79,5 @@ def _head(schema: pa.Schema) -> JsonObject:
     """What llmpert wrote about the file; empty where it did not write it."""
     try:
         return parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
-    except InputError:
+    except ValueError:
         return JsonObject()

@@ -11,7 +11,7 @@ from llmpert.errors import InputError
 from llmpert.io.limits import MOST_DIMENSIONS
 from llmpert.io.npz import read_arrays
 from llmpert.io.parquet import read_flat
-from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.reading import require_file
 from llmpert.io.text import open_text
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
@@ -37,23 +37,23 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
     ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
     if ending is None:
         raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
+    expected = f"a table of gene vectors ({ending})"
     if ending == ".npz":
         genes, vectors = _of_archive(path)
     elif ending == ".parquet":
-        genes, vectors = _of_frame(path, read_flat(path))
+        genes, vectors = _of_frame(path, read_flat(path, expected))
     else:
-        genes, vectors = _of_frame(path, _read_text(path, SEPARATORS[ending]))
+        genes, vectors = _of_frame(path, _read_text(path, SEPARATORS[ending], expected))
     return assemble(path, name, genes, vectors, {"source": f"table {path.name}"})
 
 
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    expected = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
-    with as_input_error(path, expected), open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+def _read_text(path: Path, separator: str, expected: str) -> pd.DataFrame:
+    with open_text(path, separator, expected, columns=MOST_DIMENSIONS) as text:
         head = pd.read_csv(text, sep=separator, nrows=100)
     gene = _gene_column(path, head)
     # "NA" and "nan" are missing numbers, but a gene may be called so.
     missing = {str(column): MISSING for column in head.columns if column != gene}
-    with as_input_error(path, expected), open_text(path, separator, columns=MOST_DIMENSIONS) as text:
+    with open_text(path, separator, expected, columns=MOST_DIMENSIONS) as text:
         return pd.read_csv(
             text,
             sep=separator,
@@ -70,8 +70,6 @@ def _is_text(values: "pd.Series | pd.Index") -> bool:
 
 def _gene_column(path: Path, frame: pd.DataFrame) -> str | None:
     """Find the column of gene names; None where the index holds them."""
-    if not frame.columns.is_unique:
-        raise InputError.of_file(path, "every column once", "one that is repeated")
     if _is_text(frame.index):
         return None
     named = [c for c in frame.columns if str(c).strip().lower() in GENE_COLUMNS]

@@ -9,7 +9,7 @@ from llmpert.genes.table import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
 from llmpert.io.names import check_names
-from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.reading import require_file
 from llmpert.io.text import open_text
 
 
@@ -54,7 +54,7 @@ class GeneSets:
         path = require_file(path)
         expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
         members: dict[str, frozenset[str]] = {}
-        with as_input_error(path, expected), open_text(path, "\t", LARGEST_LIST) as text:
+        with open_text(path, "\t", expected, largest=LARGEST_LIST) as text:
             lines = text.read().splitlines()
         for number, line in enumerate(lines, start=1):
             if not line.strip():

@@ -12,7 +12,7 @@ from llmpert.io.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
 from llmpert.io.reading import as_input_error
 
 
-def read_flat(path: Path) -> pd.DataFrame:
+def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
     """Read a table of numbers and text.
 
     Raises
@@ -21,7 +21,7 @@ def read_flat(path: Path) -> pd.DataFrame:
         The file is damaged, the table is too large, or it holds lists, records or other types than
         numbers, text and dates.
     """
-    with as_input_error(path, "a Parquet table"):
+    with as_input_error(path, expected):
         refuse_oversized(path)
         return pd.read_parquet(path)
 

@@ -15,10 +15,10 @@ LONGEST = 20_000
 
 
 class JsonObject(dict[str, Any]):
-    """A JSON object from outside, in which a missing key is the file's fault."""
+    """A JSON object from outside, in which a missing key is damage: a ValueError."""
 
     def __missing__(self, key: str) -> Any:
-        raise InputError(f"expected {key!r} among its remarks, found nothing by that name.")
+        raise ValueError(f"no {key!r} among its remarks")
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -26,21 +26,19 @@ def parse_json(text: str | bytes) -> Any:
 
     Raises
     ------
-    InputError
+    ValueError
         It is no JSON, or nested too deeply to be written again.
     """
     try:
         value = json.loads(text)
-    except ValueError as problem:
-        raise InputError(f"expected JSON, found other text ({problem}).") from problem
     except RecursionError:
-        raise InputError("expected flat JSON, found it nested too deeply.") from None
+        raise ValueError("JSON that is nested too deeply") from None
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for item in level for inner in _inside(item)]
         if not level:
             return JsonObject(value) if isinstance(value, dict) else value
-    raise InputError(f"expected flat JSON, found it nested more than {DEEPEST} levels deep.")
+    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
 
 
 def parse_object(text: str | bytes) -> JsonObject:
@@ -48,12 +46,12 @@ def parse_object(text: str | bytes) -> JsonObject:
 
     Raises
     ------
-    InputError
+    ValueError
         As `parse_json`, or it is another value.
     """
     value = parse_json(text)
     if not isinstance(value, JsonObject):
-        raise InputError(f"expected a JSON object, found {shown(value)}.")
+        raise ValueError(f"no JSON object: {shown(value)}")
     return value
 
 

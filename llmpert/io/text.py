@@ -9,13 +9,19 @@ from typing import IO, Any
 
 from llmpert.errors import InputError
 from llmpert.io.limits import LARGEST_TABLE, LONGEST_LINE, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
 
 
 @contextmanager
 def open_text(
-    path: Path, separator: str, largest: int = LARGEST_TABLE, columns: int = MOST_COLUMNS
+    path: Path,
+    separator: str,
+    expected: str = "a table as text",
+    *,
+    largest: int = LARGEST_TABLE,
+    columns: int = MOST_COLUMNS,
 ) -> Iterator[IO[str]]:
     """Open a table as text; `.gz` is unpacked while it is read, never beyond the limits.
 
@@ -23,6 +29,8 @@ def open_text(
     ----------
     separator:
         Of columns.
+    expected:
+        What it should be, for messages.
     largest:
         Bytes it may have unpacked.
     columns:
@@ -31,10 +39,14 @@ def open_text(
     Raises
     ------
     InputError
-        While it is read: it is larger, or has too many rows, columns or values, or NUL bytes.
+        While it is read: it is damaged, larger, or has too many rows, columns or values, or NUL
+        bytes; or what parses it in the `with` block fails (see `as_input_error`).
     """
     packed = path.name.lower().endswith(".gz")
-    with gzip.open(path) if packed else path.open("rb") as raw:
+    with (
+        as_input_error(path, expected),
+        gzip.open(path) if packed else path.open("rb") as raw,
+    ):
         bounded = io.BufferedReader(
             _Bounded(path, raw, separator.encode(), largest, columns), BLOCK
         )

@@ -258,7 +258,7 @@ def _about(data: anndata.AnnData, path: Path) -> dict[str, Any]:
     value = data.uns.get("about", "{}")
     try:
         about = parse_object(value if isinstance(value, str) else "")
-    except InputError as problem:
+    except ValueError as problem:
         expected = "a JSON object as text under 'about' in uns"
         raise InputError.of_file(path, expected, _kind(value)) from problem
     return check_remarks(path, about)

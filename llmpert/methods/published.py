@@ -92,14 +92,11 @@ class Published:
                 f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})",
                 "another kind of file",
             )
+        expected = f"a table of results ({ending})"
         if ending == ".parquet":
-            frame = read_flat(path)
+            frame = read_flat(path, expected)
         else:
-            expected = f"a table of results ({ending})"
-            with (
-                as_input_error(path, expected),
-                open_text(path, ",", LARGEST_LIST, columns=1000) as text,
-            ):
+            with open_text(path, ",", expected, largest=LARGEST_LIST, columns=1000) as text:
                 # As text: "NA" is a missing number, but a gene or method may be called so.
                 frame = pd.read_csv(text, dtype=str, keep_default_na=False)
         with naming(path):
@@ -125,12 +122,12 @@ class Published:
             refuse_oversized(path)
             stored = pq.read_table(path)
             frame = stored.to_pandas()
-        with naming(path):
             about = parse_object((stored.schema.metadata or {}).get(b"about", b"{}"))
             # The first files had no mark of their version.
             check_version(path, "published results", about.get("version", 1), FORMAT_VERSION)
-            table = _averaged(path, _tidy(path, frame))
-            return cls(str(about["line"]), str(about["source"]), table)
+            line, source = str(about["line"]), str(about["source"])
+        with naming(path):
+            return cls(line, source, _averaged(path, _tidy(path, frame)))
 
     @property
     def methods(self) -> list[str]:

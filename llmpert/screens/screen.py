@@ -15,7 +15,7 @@ from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import check_names
-from llmpert.io.reading import check_version, naming, preview, require_file
+from llmpert.io.reading import as_input_error, check_version, preview, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
 
@@ -243,7 +243,7 @@ class Screen:
         def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
             return numeric_column(frame, name, path) if name in frame else None
 
-        with naming(path):
+        with as_input_error(path, "a screen written by llmpert"):
             return cls(
                 line=str(head["line"]),
                 response=matrix(data, path),

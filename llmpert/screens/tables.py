@@ -11,7 +11,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.parquet import read_flat
-from llmpert.io.reading import as_input_error, naming, preview, require_file
+from llmpert.io.reading import naming, preview, require_file
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
 from llmpert.screens.files import FORMATS, line_in_name, matrix, numeric_column, open_h5ad, suffix
@@ -127,7 +127,7 @@ def screen_of(
 
 def _from_text(path: Path, separator: str) -> _Table:
     wanted = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
-    with as_input_error(path, wanted), open_text(path, separator) as handle:
+    with open_text(path, separator, wanted) as handle:
         # The header is read apart because pandas would rename repeated genes instead of telling.
         header = next(csv.reader(handle, delimiter=separator), [])
         if len(header) < 2:
