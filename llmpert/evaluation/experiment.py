@@ -176,18 +176,9 @@ class Experiment:
         The column perturbation, then one a metric; a row a test perturbation.
         """
         part = self.split(train_size, fold, repeat)
-        key = self.key(model, part)
-        kept = self.store.scores(key)
-        if kept is not None:
-            return kept
-        scores = self.new_scores(model, train_size, fold, repeat)
-        self.store.put_scores(key, scores)
-        return scores
-
-    def new_scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
-        """What `scores` gives, fitted now; nothing is looked up or kept."""
-        part = self.split(train_size, fold, repeat)
-        return self.score(self._fit_and_predict(model, part), fold)
+        return self.store.scores_or(
+            self.key(model, part), lambda: self.score(self._fit_and_predict(model, part), fold)
+        )
 
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
         """Scores of a prediction, by whatever model, on the genes that its fold is scored on.
@@ -264,12 +255,9 @@ class Experiment:
             What `fit_fold` gives for the same fold, where it is at hand: saves a fit.
         """
         part = self.split(train_size, fold)
-        key = self.key(model, part)
-        kept = self.store.prediction(key)
-        if kept is None:
-            kept = self._fit_and_predict(model, part, fitted)
-            self.store.put_prediction(key, kept)
-        return kept
+        return self.store.prediction_or(
+            self.key(model, part), lambda: self._fit_and_predict(model, part, fitted)
+        )
 
     def fit_all(self, model: str, held_out: Sequence[str] = ()) -> FittedModel:
         """Fit to all perturbations but those held out, to predict those or genes outside.

@@ -150,7 +150,7 @@ def run(
 ) -> Results:
     """Make the fits that are not kept yet and gather the scores of all.
 
-    Each finished fit is kept at once, here: a run that is stopped goes on where it was.
+    Each finished fit is kept at once: a run that is stopped goes on where it was.
 
     Parameters
     ----------
@@ -166,22 +166,18 @@ def run(
     ]
     done, labels = len(fits) - len(missing), [*(fits[place].label for place in missing), "done"]
     progress(done, len(fits), labels[0])
-    for count, (position, made) in enumerate(somewhere(_made, experiments, items), 1):
+    for count, (position, found) in enumerate(somewhere(_scores, experiments, items), 1):
         fit = fits[missing[position]]
-        fit.experiment.store.put_scores(fit.key, made)
-        scores[missing[position]] = made
+        if not fit.is_done:  # made on a machine with a folder of its own
+            fit.experiment.store.put_scores(fit.key, found)
+        scores[missing[position]] = found
         progress(done + count, len(fits), labels[count])
     return Results(_tidy(fits, [part for part in scores if part is not None]), about(fits))
 
 
-def _made(experiments: list[Experiment], item: tuple[int, str, int, int, int]) -> pd.DataFrame:
+def _scores(experiments: list[Experiment], item: tuple[int, str, int, int, int]) -> pd.DataFrame:
     number, model, train_size, fold, repeat = item
-    fit = Fit(experiments[number], model, train_size, fold, repeat)
-    # Another visitor or process may have made it since it was found missing.
-    kept = fit.experiment.store.scores(fit.key)
-    if kept is not None:
-        return kept
-    return fit.experiment.new_scores(fit.model, fit.train_size, fit.fold, fit.repeat)
+    return experiments[number].scores(model, train_size, fold, repeat)
 
 
 def _tidy(fits: Sequence[Fit], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
 from llmpert.models.intervals import Intervals
 
 
@@ -82,7 +83,7 @@ class Prediction:
         )
 
     def save(self, path: Path) -> None:
-        """Write as `.npz`, atomically."""
+        """Write as `.npz` with a digest of the content, atomically."""
         arrays = {
             "perturbations": self.perturbations.astype(str),
             "genes": self.genes.astype(str),
@@ -93,17 +94,32 @@ class Prediction:
         if self.intervals is not None:
             arrays["interval_multiples"] = self.intervals.multiples
         with atomic_path(path) as temporary:
-            np.savez(temporary, **arrays)  # type: ignore[arg-type]
+            np.savez(temporary, digest=_digest(arrays), **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "Prediction":
-        """Read back what `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            multiples = arrays.get("interval_multiples")
-            return cls(
-                arrays["perturbations"].astype(object),
-                arrays["genes"].astype(object),
-                arrays["mean"],
-                arrays.get("std"),
-                None if multiples is None else Intervals(multiples),
-            )
+        """Read back what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            The content is not what was written, or has no digest.
+        Exception
+            Whatever NumPy and zipfile raise on a damaged file.
+        """
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        if str(arrays.pop("digest", "")) != _digest(arrays):
+            raise ValueError(f"{path} is not what was written")
+        multiples = arrays.get("interval_multiples")
+        return cls(
+            arrays["perturbations"].astype(object),
+            arrays["genes"].astype(object),
+            arrays["mean"],
+            arrays.get("std"),
+            None if multiples is None else Intervals(multiples),
+        )
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    return fingerprint(*(part for name in sorted(arrays) for part in (name, arrays[name])))

@@ -1,7 +1,14 @@
 """Finished fits on disk, by the content they were made from."""
 
-from collections.abc import Callable
+import logging
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from os import utime
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +19,7 @@ import pyarrow.parquet as pq
 
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import write_table
-from llmpert.io.atomic import atomic_path
+from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
 from llmpert.io.reading import as_input_error
@@ -22,14 +29,31 @@ T = TypeVar("T")
 NAMES = ("key", "perturbation")
 """Columns of a pack that are no metric."""
 
+LARGEST = 5_000_000_000
+"""Bytes a folder of results may take: as much as all uploads together. It holds about 1,000
+predictions of a fold as large as the paper's (284 x 2,000), or the scores of 300,000 fits."""
+TOUCHED = 3600
+"""Seconds after which reading a file notes again that it was used."""
+ABANDONED = 86_400
+"""Seconds after which a temporary or lock file belongs to a process that was killed."""
+
+DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError,
+    SyntaxError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile, pa.ArrowException,
+)  # fmt: skip
+"""What pyarrow, pandas, NumPy and zipfile raise on damaged files; a digest that differs is a
+ValueError."""
+
+log = logging.getLogger(__name__)
+
 
 class ResultsStore:
     """Scores and predictions of finished fits, one file a fit.
 
     Every file is named by the fit's key (a fingerprint of data, model, split and code version) and
-    put in place atomically. Processes can share a folder: two that make the same fit write the same
-    file, and a killed one loses the fit in hand. A file that cannot be read counts as missing and
-    is replaced when its fit is made again.
+    put in place atomically. Threads and processes can share a folder: who asks for a fit that
+    another one is making waits for it, and a killed process loses the fit in hand. A file that is
+    damaged, or has no digest of its content, counts as missing; its fit is made again.
 
     Parameters
     ----------
@@ -61,6 +85,10 @@ class ResultsStore:
             return table[rows[key]].reset_index(drop=True)
         return self._read(self._path(key, ".parquet"), _scores)
 
+    def scores_or(self, key: str, fit: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return the scores of a fit; make and keep them where they are missing."""
+        return self._found_or(key, self.scores, fit, self.put_scores)
+
     def has_scores(self, key: str) -> bool:
         """Whether the scores of a fit are kept."""
         return key in self._packed[1] or self.scores(key) is not None
@@ -73,6 +101,10 @@ class ResultsStore:
     def prediction(self, key: str) -> Prediction | None:
         """The predictions of a finished fit, or None."""
         return self._read(self._path(key, ".npz"), Prediction.load)
+
+    def prediction_or(self, key: str, fit: Callable[[], Prediction]) -> Prediction:
+        """Return the predictions of a fit; make and keep them where they are missing."""
+        return self._found_or(key, self.prediction, fit, self.put_prediction)
 
     def put_prediction(self, key: str, prediction: Prediction) -> None:
         """Keep the predictions of a fit."""
@@ -108,13 +140,70 @@ class ResultsStore:
     def _path(self, key: str, suffix: str) -> Path:
         return self.folder / key[:2] / f"{key}{suffix}"
 
+    def _found_or(
+        self,
+        key: str,
+        look_up: Callable[[str], T | None],
+        fit: Callable[[], T],
+        put: Callable[[str, T], None],
+    ) -> T:
+        """Make a fit once, however many threads and processes ask for it."""
+        found = look_up(key)
+        if found is None:
+            with self._lock(key):
+                found = look_up(key)
+                if found is None:
+                    found = fit()
+                    put(key, found)
+        return found
+
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[None]:
+        """Hold the lock of a fit.
+
+        Its file is removed before the lock is released. One that waited holds a file without a
+        name then, and the next one a new file: both find what was put meanwhile.
+        """
+        path = self._path(key, ".lock").with_stem(f".{key}")
+        with file_lock(path):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows: it is open elsewhere
+                    path.unlink()
+
+    def sweep(self, limit: int = LARGEST) -> None:
+        """Remove the files used longest ago until the rest takes at most `limit` bytes.
+
+        Also remove what killed processes left behind.
+        """
+        now, total = time.time(), 0
+        files = []
+        for path in self.folder.glob("*/*"):
+            with suppress(OSError):  # another process has just removed it
+                found = path.stat()
+                files.append((found.st_mtime, found.st_size, path))
+        for used, size, path in sorted(files, reverse=True):
+            total += size
+            hidden = path.name.startswith(".")
+            if now - used > ABANDONED if hidden else total > limit:
+                with suppress(OSError):
+                    path.unlink()
+
     @staticmethod
     def _read(path: Path, read: Callable[[Path], T]) -> T | None:
         try:
-            return read(path)
-        except Exception:
-            # A damaged file fails in ways that depend on where the damage is, and what it held can
-            # always be computed again.
+            found = read(path)
+            with suppress(OSError):  # it may be another user's
+                if time.time() - path.stat().st_mtime > TOUCHED:
+                    utime(path)
+            return found
+        except FileNotFoundError:
+            return None
+        except DAMAGE as problem:
+            # Which of them depends on where the damage is; a fit can always be made again.
+            reason = f"{type(problem).__name__}: {problem}"
+            log.warning("damaged result not used", extra={"file": str(path), "reason": reason})
             return None
 
     @cached_property

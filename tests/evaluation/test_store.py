@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import threading
@@ -98,6 +99,71 @@ def test_a_damaged_file_counts_as_missing_and_is_replaced(tmp_path, kind, share,
     assert not store.has_scores(KEY)
     put(store, kind, 0.75)
     assert value(store, kind) == 0.75
+
+
+def test_a_number_changed_in_a_prediction_is_not_shown(tmp_path):
+    store = ResultsStore(tmp_path)
+    path = put(store, "prediction")
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **arrays)
+    assert value(store, "prediction") == 0.5
+    arrays["mean"][1, 2] = 0.75
+    np.savez(path, **arrays)
+    assert store.prediction(KEY) is None
+    # Without a digest nothing tells whether the numbers are those that were written.
+    arrays.pop("digest")
+    np.savez(path, **arrays)
+    assert store.prediction(KEY) is None
+
+
+@kinds
+def test_damage_is_logged_and_a_missing_file_is_not(tmp_path, kind, caplog):
+    store = ResultsStore(tmp_path)
+    assert value(store, kind) is None
+    assert not caplog.records
+    path = put(store, kind)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert value(store, kind) is None
+    (record,) = caplog.records
+    assert (record.levelname, record.file) == ("WARNING", str(path))
+
+
+@kinds
+def test_a_fault_of_our_own_is_not_taken_for_damage(tmp_path, kind, monkeypatch):
+    store = ResultsStore(tmp_path)
+    put(store, kind)
+    monkeypatch.setattr("llmpert.io.hashing.hashlib", None)
+    with pytest.raises(AttributeError):
+        value(store, kind)
+
+
+def test_a_sweep_removes_what_was_used_longest_ago(tmp_path):
+    store = ResultsStore(tmp_path)
+    keys = [f"{number:016d}" for number in range(5)]
+    for number, key in enumerate(keys):
+        store.put_scores(key, scores())
+        used = time.time() - 86_400 * (10 - number)
+        os.utime(store._path(key, ".parquet"), (used, used))
+    size = store._path(keys[0], ".parquet").stat().st_size
+    store.sweep()
+    assert all(store.has_scores(key) for key in keys[:1])  # the first is now the one used last
+    store.sweep(3 * size)
+    assert [store.has_scores(key) for key in keys] == [True, False, False, True, True]
+
+
+def test_a_sweep_removes_what_killed_processes_left_behind(tmp_path):
+    store = ResultsStore(tmp_path)
+    folder = put(store, "scores").parent
+    old, new = folder / f".{KEY}.lock", folder / ".a.0123.partial.npz"
+    for file in (old, new):
+        file.touch()
+    os.utime(old, (0, 0))
+    store.sweep()
+    assert not old.exists()
+    assert new.exists()
+    assert store.has_scores(KEY)
+    ResultsStore(tmp_path / "missing").sweep()
 
 
 @kinds
