@@ -3,7 +3,8 @@
 import streamlit as st
 
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
-from llmpert.insight.compare import compare, in_deviations, strongest
+from llmpert.insight.compare import compare, in_deviations
+from llmpert.insight.ranking import strongest
 from llmpert.ui.common import components as show
 from llmpert.ui.common import selection as controls
 from llmpert.ui.compare.view import (
@@ -116,7 +117,7 @@ order = first.segmented_control(
 )
 count = second.select_slider("Genes shown", COUNTS, value=20, key="shown", bind="query-params")
 by_response = order != ORDERS[1]
-drawn = strongest(table, count) if by_response else table.head(count)
+drawn = strongest(table, ["a", "b"], count) if by_response else table.head(count)
 left, right = st.columns([3, 2])
 with left:
     show.figure(

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from llmpert.figures.effects import effects_on
-from llmpert.insight.effects import agreement, effects, strongest
+from llmpert.figures.effects import ranked_knockdowns
+from llmpert.insight.effects import effects_on
+from llmpert.insight.ranking import correlation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import components as show
 from llmpert.ui.common import selection as controls
@@ -52,7 +53,7 @@ with show.errors_as_sentences():
         " knockdowns.",
     )
     also_unseen = wanted and model in MODELS
-    table = effects(
+    table = effects_on(
         gene,
         screen,
         held_out(dataset, line, embedding, size, model),
@@ -69,7 +70,7 @@ if table["predicted"].isna().all():
     )
     ranked_by = "measured"
 shown = strongest(table, ranked_by, count)
-r = agreement(table)
+r = correlation(table, "predicted", "measured")
 st.metric(
     "Measured against predicted, over knockdowns",
     "not defined" if r != r else f"r = {r:.2f}",
@@ -77,7 +78,7 @@ st.metric(
     " predicted by a model that did not train on the knockdown.",
 )
 show.figure(
-    effects_on(shown, gene, line, screen.unit, ranked_by),
+    ranked_knockdowns(shown, gene, line, screen.unit, ranked_by),
     name=f"effects-on-{gene}-{line}",
     alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in {line},"
     " measured and predicted.",

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from llmpert.evaluation.results import embedding_label
-from llmpert.figures.contributions import contributions
+from llmpert.figures.attribution import attribution_bars, neighbourhood_heatmap
 from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
-from llmpert.figures.neighbourhood import neighbourhood
 from llmpert.figures.report import Section
 from llmpert.figures.volcano import volcano
-from llmpert.insight import contributions as insight
+from llmpert.insight.attribution import attribute, neighbourhood
+from llmpert.insight.ranking import strongest
 from llmpert.ui.common import cache as data
 from llmpert.ui.common import components as show
 from llmpert.ui.common import selection as controls
@@ -113,8 +113,7 @@ def response() -> Section:
                 caption=caption,
                 data=dataset,
             )
-    strongest = table.loc[table["mean"].abs().sort_values(ascending=False).index[:count]]
-    return Section("Predicted response", figures=figures, table=strongest)
+    return Section("Predicted response", figures=figures, table=strongest(table, "mean", count))
 
 
 def belief() -> Section:
@@ -164,8 +163,8 @@ def foundation() -> Section:
     """Which training knockdowns the prediction rests on."""
     st.header("What it rests on", divider="gray")
     fitted = explained.model_behind(dataset, line, embedding, size, gene)
-    basis = insight.basis(fitted, gene)
-    if not basis.defined:
+    attribution = attribute(fitted, gene)
+    if not attribution.defined:
         words = (
             f"The prediction for {gene} is the mean of all training knockdowns: nothing that was"
             " learnt applies to it."
@@ -174,7 +173,7 @@ def foundation() -> Section:
         return Section("What it rests on", [words])
     sources = "; ".join(
         f"{embedding_label(source)} {100 * share:.0f} %"
-        for source, share in basis.by_source.items()
+        for source, share in attribution.by_source.items()
     )
     words = (
         "The prediction is the mean of all training knockdowns plus a weighted sum of their"
@@ -186,12 +185,12 @@ def foundation() -> Section:
         " towards where it ends. Negative shares pull away. The source over all embeddings"
         " together counts genes that are near in every one of them.",
     )
-    offer(basis.strongest(OFFERED), "Open one of them:")
-    rows = insight.neighbourhood(
-        fitted, basis, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
+    offer(attribution.strongest(OFFERED), "Open one of them:")
+    rows = neighbourhood(
+        fitted, attribution, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )
-    bars = contributions(basis, KNOCKDOWNS)
-    heatmap = neighbourhood(rows, gene, unit)
+    bars = attribution_bars(attribution, KNOCKDOWNS)
+    heatmap = neighbourhood_heatmap(rows, gene, unit)
     bars_alt = f"Bars: share of each training knockdown in the prediction for {gene}, by source."
     heatmap_alt = (
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
@@ -203,7 +202,7 @@ def foundation() -> Section:
             bars,
             name=f"{gene}-{line}-rests-on",
             alt=bars_alt,
-            numbers=basis.table(),
+            numbers=attribution.table(),
             caption=caption,
             data=dataset,
         )
@@ -221,7 +220,7 @@ def foundation() -> Section:
         "What it rests on",
         [words],
         [(bars, bars_alt), (heatmap, heatmap_alt)],
-        basis.table().head(KNOCKDOWNS).round(3),
+        attribution.table().head(KNOCKDOWNS).round(3),
     )
 
 

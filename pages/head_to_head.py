@@ -11,11 +11,11 @@ from llmpert.insight.head_to_head import (
     Tally,
     common_metrics,
     default_pair,
+    largest_effects,
     methods,
     methods_elsewhere,
     pairs,
     short_labels,
-    strongest,
 )
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
@@ -81,7 +81,7 @@ with right:
 with show.errors_as_sentences():
     values, about = results(dataset, line, size, [ours, rival])
     both = pairs(values, ours, rival, metric, effects(dataset, line))
-table = strongest(both, percent / 100)
+table = largest_effects(both, percent / 100)
 our_name, rival_name = short_labels(ours, rival)
 tally = Tally.of(table)
 unit = dataset.screens[line].unit

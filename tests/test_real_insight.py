@@ -6,8 +6,8 @@ import pytest
 from llmpert.embeddings import read_embedding
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
-from llmpert.insight.contributions import basis
-from llmpert.insight.trust import Yardstick
+from llmpert.insight.attribution import attribute
+from llmpert.insight.reliability import ReliabilityReference
 from llmpert.screens import read_screen
 
 pytestmark = pytest.mark.real
@@ -22,7 +22,7 @@ def experiments(real_data) -> dict[str, Experiment]:
 
 @pytest.mark.parametrize("gene", ["MED12", "MED19"])
 def test_a_mediator_subunit_rests_on_other_mediator_subunits(experiments, gene):
-    found = basis(experiments["K562"].fit_all("gp", held_out=[gene]), gene)
+    found = attribute(experiments["K562"].fit_all("gp", held_out=[gene]), gene)
     strongest = found.strongest(5)
     assert gene not in strongest
     assert sum(name.startswith("MED") for name in strongest) >= 3
@@ -33,9 +33,11 @@ def test_a_mediator_subunit_rests_on_other_mediator_subunits(experiments, gene):
 def test_predictions_to_believe_more_are_better(experiments, line):
     one = experiments[line]
     size, names = one.largest_training_size, one.problem.screen.perturbations
-    yardstick = Yardstick.of(one.fit_fold("gp", size, 0), list(names[one.split(size, 0).test]))
-    assert yardstick.correlations["departure"] > 0.3
-    assert {"distance text", "neighbours"} <= {sign.name for sign in yardstick.counting}
-    judged = pd.Series({gene: yardstick.judge(gene).standing for gene in yardstick.signs.index})
-    median = yardstick.accuracy.groupby(judged).median()
+    reference = ReliabilityReference.of(
+        one.fit_fold("gp", size, 0), list(names[one.split(size, 0).test])
+    )
+    assert reference.correlations["departure"] > 0.3
+    assert {"distance text", "neighbours"} <= {one.name for one in reference.informative}
+    judged = pd.Series({gene: reference.judge(gene).standing for gene in reference.values.index})
+    median = reference.accuracy.groupby(judged).median()
     assert median["more"] > median["less"] + 0.15

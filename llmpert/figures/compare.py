@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from llmpert.figures.equal_axes import LEGEND_BELOW, equal_axes
 from llmpert.figures.theme import MEASURED, SOURCE_COLORS, ZERO_LINE, finish
-from llmpert.insight.compare import correlation
+from llmpert.insight.ranking import correlation
 
 A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
 """Colour and marker of the two sides."""

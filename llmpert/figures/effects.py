@@ -13,7 +13,7 @@ LOOKS = {
 }
 
 
-def effects_on(
+def ranked_knockdowns(
     strongest: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str
 ) -> go.Figure:
     """Knockdowns down the side, strongest on top; effects on the gene along x.
@@ -21,7 +21,7 @@ def effects_on(
     Parameters
     ----------
     strongest:
-        From `llmpert.insight.effects.strongest`.
+        From `llmpert.insight.effects.effects_on`.
     gene, line:
         The measured gene, and the cells.
     unit:

@@ -1,6 +1,6 @@
 """One look for all figures: colours, line styles, the "simulated" mark, export settings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,14 @@ def translucent(color: str, alpha: float) -> str:
     """A hex colour as rgba(), for bands."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+def by_name(names: Sequence[str], title: str | None = None) -> dict[str, Any]:
+    """Return an axis of names, from top to bottom."""
+    return {
+        "type": "category", "tickmode": "linear", "categoryorder": "array",
+        "categoryarray": names[::-1], "title": {"text": title},
+    }  # fmt: skip
 
 
 def finish(figure: go.Figure, title: str, height: int, note: str = "", **layout: Any) -> go.Figure:

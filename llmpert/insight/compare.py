@@ -79,22 +79,6 @@ def _columns(side: Side, name: str) -> pd.DataFrame:
     return table.rename(columns={f"_{name}": name})
 
 
-def correlation(table: pd.DataFrame, x: str, y: str) -> float:
-    """Pearson correlation of two columns over the genes that have both.
-
-    NaN where fewer than two have, or one of the columns is the same for all.
-    """
-    both = table[[x, y]].dropna().to_numpy(np.float64)
-    return float(pearson(both[:, :1].T, both[:, 1:].T)[0]) if len(both) > 1 else float("nan")
-
-
-def strongest(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The genes with the largest |prediction| on either side, strongest first."""
-    strength = table[["a", "b"]].abs().max(axis=1)
-    order = strength.sort_values(ascending=False, kind="stable").index
-    return table.loc[order[:count]].reset_index(drop=True)
-
-
 def most_alike(screen: Screen, perturbation: str) -> str:
     """The other perturbation whose measured response correlates best with this one's.
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
 from llmpert.genes import GeneTable
 from llmpert.screens.screen import Screen
@@ -20,7 +19,7 @@ LEVEL = 0.95
 RankBy = Literal["measured", "predicted"]
 
 
-def effects(
+def effects_on(
     gene: str, screen: Screen, held_out: Sequence[Prediction], unseen: Prediction | None = None
 ) -> pd.DataFrame:
     """Every knockdown's effect on one measured gene.
@@ -78,23 +77,6 @@ def _nothing() -> pd.DataFrame:
     return pd.DataFrame({"predicted": [], "low95": [], "high95": []}, dtype=np.float32)
 
 
-def strongest(table: pd.DataFrame, by: RankBy, count: int) -> pd.DataFrame:
-    """The rows of `effects` with the largest absolute effect, strongest first."""
-    order = table[by].abs().sort_values(ascending=False, kind="stable").dropna().index
-    return table.loc[order[:count]].reset_index(drop=True)
-
-
-def agreement(table: pd.DataFrame) -> float:
-    """Pearson correlation between measured and predicted effects over knockdowns.
-
-    NaN where fewer than two have both, or one of them is the same for all.
-    """
-    both = table.dropna(subset=["measured", "predicted"])
-    if len(both) < 2:
-        return float("nan")
-    return float(pearson(both["predicted"].to_numpy()[None], both["measured"].to_numpy()[None])[0])
-
-
 def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) -> str:
     """The measured gene that somebody means, by any of its names.
 
@@ -113,8 +95,8 @@ def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) ->
     resolution = table.resolve(text)
     if resolution.gene is None:
         raise InputError(f"{resolution.explain()}.")
-    known = table.resolve_all(map(str, screen.genes))
-    for name, found in known.items():
-        if found.gene is not None and found.gene.symbol == resolution.gene.symbol:
-            return name
-    raise InputError(f"{resolution.gene.symbol} is not among the genes measured here.")
+    symbol = resolution.gene.symbol
+    spelt = table.spelt_as([symbol], map(str, screen.genes))
+    if symbol not in spelt:
+        raise InputError(f"{symbol} is not among the genes measured here.")
+    return spelt[symbol]

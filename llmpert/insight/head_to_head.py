@@ -182,7 +182,7 @@ def pairs(
     return table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
 
 
-def strongest(table: pd.DataFrame, share: float) -> pd.DataFrame:
+def largest_effects(table: pd.DataFrame, share: float) -> pd.DataFrame:
     """This share of the perturbations in a table of `pairs`, those with the largest effect.
 
     At least one, and any others whose effect equals the smallest of theirs.

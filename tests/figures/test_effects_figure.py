@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from llmpert.figures.effects import effects_on
+from llmpert.figures.effects import ranked_knockdowns
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 
 ROWS = pd.DataFrame(
@@ -17,7 +17,7 @@ ROWS = pd.DataFrame(
 
 
 def test_measured_held_out_and_never_measured_are_told_apart():
-    figure = effects_on(ROWS, "Y", "K562", "Δ z-score", "predicted")
+    figure = ranked_knockdowns(ROWS, "Y", "K562", "Δ z-score", "predicted")
     held_out, never, measured = figure.data
     assert (list(held_out.y), list(held_out.x)) == (["A"], [-1.5])
     assert list(held_out.error_x.array) == [1.0]
@@ -33,13 +33,13 @@ def test_measured_held_out_and_never_measured_are_told_apart():
 
 def test_without_predictions_only_measurements_are_drawn():
     part = ROWS.iloc[[2]]
-    figure = effects_on(part, "Y", "K562", "Δ", "measured")
+    figure = ranked_knockdowns(part, "Y", "K562", "Δ", "measured")
     assert [trace.name for trace in figure.data] == ["Measured"]
 
 
 def test_only_predictions_with_intervals_promise_them():
     with_, without = (
-        effects_on(rows, "Y", "K562", "Δ", "predicted").data[0]
+        ranked_knockdowns(rows, "Y", "K562", "Δ", "predicted").data[0]
         for rows in (ROWS, ROWS.assign(low95=np.nan, high95=np.nan))
     )
     assert with_.name == "Predicted, held out (95 % interval)"

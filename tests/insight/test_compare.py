@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
 
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.compare import (
     Side,
     compare,
-    correlation,
     in_deviations,
     most_alike,
-    strongest,
 )
 from llmpert.models.intervals import LEVELS, Intervals
 from tests.support import small
@@ -63,24 +60,6 @@ def test_without_deviations_on_one_side_disagreement_is_the_difference():
 def test_nothing_in_common_is_said():
     with pytest.raises(InputError, match="X and Y have no predicted gene in common"):
         compare(A, side("Y", ["g9"], [1.0]))
-
-
-def test_strongest_looks_at_both_sides():
-    other = side("Y", ["g1", "g2", "g3"], [0.0, -3.0, 0.0])
-    assert list(strongest(compare(A, other), 2)["gene"]) == ["g2", "g3"]
-
-
-def test_correlation_is_over_genes_that_have_both():
-    rng = np.random.default_rng(0)
-    genes = small.names("g", 12)
-    a = side("X", genes, rng.normal(size=12), measured=rng.normal(size=12))
-    b = side("Y", genes, rng.normal(size=12))
-    table = compare(a, b)
-    assert correlation(table, "a", "b") == pytest.approx(pearsonr(table["a"], table["b"])[0])
-    assert np.isnan(correlation(table, "a", "measured_b"))
-    some = table.assign(b=table["b"].where(table.index < 7))
-    expected = pearsonr(table["a"][:7], table["b"][:7])[0]
-    assert correlation(some, "a", "b") == pytest.approx(expected)
 
 
 def test_the_most_alike_perturbation_has_the_largest_correlation():

@@ -2,18 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
 
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.effects import (
     HELD_OUT,
     NOT_MEASURED,
-    agreement,
-    effects,
+    effects_on,
     find_measured,
-    strongest,
 )
+from llmpert.insight.ranking import correlation, strongest
 from llmpert.models.intervals import LEVELS, Intervals
 from tests.support import small
 
@@ -41,7 +39,7 @@ FOLDS = [
 
 
 def test_measured_and_predicted_meet_by_name():
-    table = effects("OUT002", SCREEN, FOLDS).set_index("perturbation")
+    table = effects_on("OUT002", SCREEN, FOLDS).set_index("perturbation")
     assert list(table.index) == list(SCREEN.perturbations)
     np.testing.assert_array_equal(table["measured"], SCREEN.response[:, 2])
     assert table.loc["KD004", "predicted"] == FOLDS[0].mean[1, 1]
@@ -55,7 +53,7 @@ def test_measured_and_predicted_meet_by_name():
 
 
 def test_unseen_genes_follow_without_a_measurement():
-    table = effects("OUT002", SCREEN, FOLDS, prediction(["NEW1", "NEW2"], ["OUT002"], 5))
+    table = effects_on("OUT002", SCREEN, FOLDS, prediction(["NEW1", "NEW2"], ["OUT002"], 5))
     more = table.iloc[6:]
     assert list(more["perturbation"]) == ["NEW1", "NEW2"]
     assert (more["state"] == NOT_MEASURED).all()
@@ -64,20 +62,20 @@ def test_unseen_genes_follow_without_a_measurement():
 
 
 def test_a_gene_that_no_model_predicts_has_measurements_only():
-    table = effects("OUT001", SCREEN, FOLDS[:2])
+    table = effects_on("OUT001", SCREEN, FOLDS[:2])
     assert table["measured"].notna().all()
     assert table["predicted"].isna().all()
-    assert np.isnan(agreement(table))
+    assert np.isnan(correlation(table, "predicted", "measured"))
 
 
 def test_models_without_deviation_have_no_interval():
-    table = effects("OUT000", SCREEN, [prediction(["KD001"], ["OUT000"], 0, std=False)])
+    table = effects_on("OUT000", SCREEN, [prediction(["KD001"], ["OUT000"], 0, std=False)])
     assert table["low95"].isna().all()
     assert table["predicted"].notna().sum() == 1
 
 
 def test_strongest_ranks_by_absolute_effect_and_leaves_out_what_is_missing():
-    table = effects("OUT002", SCREEN, FOLDS)
+    table = effects_on("OUT002", SCREEN, FOLDS)
     by_hand = sorted(SCREEN.perturbations, key=lambda p: -abs(SCREEN.response[int(p[2:]), 2]))
     assert list(strongest(table, "measured", 3)["perturbation"]) == by_hand[:3]
     assert set(strongest(table, "predicted", 10)["perturbation"]) == {
@@ -85,16 +83,9 @@ def test_strongest_ranks_by_absolute_effect_and_leaves_out_what_is_missing():
     }  # fmt: skip
 
 
-def test_agreement_is_pearsons():
-    table = effects("OUT002", SCREEN, FOLDS)
-    both = table.dropna()
-    expected = pearsonr(both["measured"], both["predicted"]).statistic
-    assert agreement(table) == pytest.approx(expected, rel=1e-5)
-
-
 def test_a_gene_that_is_not_measured_is_refused_in_words():
     with pytest.raises(InputError, match="4 genes measured here"):
-        effects("OUT009", SCREEN, FOLDS)
+        effects_on("OUT009", SCREEN, FOLDS)
 
 
 def test_measured_genes_are_found_by_any_name():

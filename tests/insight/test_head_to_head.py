@@ -24,12 +24,12 @@ from llmpert.insight.head_to_head import (
     common_metrics,
     default_pair,
     effect_size,
+    largest_effects,
     methods,
     methods_elsewhere,
     pairs,
     sets_won,
     short_labels,
-    strongest,
 )
 from llmpert.models import MODELS
 from tests.support import small
@@ -88,7 +88,7 @@ def test_the_strongest_share_is_kept_and_counts_add_up(count, share, seed):
     values = rng.choice([0.1, 0.2, np.nan], size=(2, count))
     everything = pairs(results(*values), GP, LINEAR, PEARSON, sizes)
     assert len(everything) == count
-    table = strongest(everything, share)
+    table = largest_effects(everything, share)
     assert len(table) == max(1, np.ceil(share * count))
     assert set(table["effect"]) == set(range(count - len(table), count))
     tally = Tally.of(table)
@@ -98,7 +98,7 @@ def test_the_strongest_share_is_kept_and_counts_add_up(count, share, seed):
 def test_perturbations_as_strong_as_the_weakest_one_kept_are_kept_too():
     sizes = effect(3, 1, 2, 2 * (1 + 1e-7), 2, 1.9)
     everything = pairs(results([1.0] * 6, [0.0] * 6), GP, LINEAR, PEARSON, sizes)
-    table = strongest(everything, 1 / 3)
+    table = largest_effects(everything, 1 / 3)
     assert set(table["perturbation"]) == {"KD000", "KD002", "KD003", "KD004"}
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 from llmpert.datasets import Dataset
 from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.enrichment import enrichment
-from llmpert.insight.strongest import Direction, strongest_genes
+from llmpert.insight.ranking import Direction, strongest_genes
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_sets import sets_of
 

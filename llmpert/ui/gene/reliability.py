@@ -5,7 +5,14 @@ import streamlit as st
 from llmpert import datasets
 from llmpert.datasets import Dataset
 from llmpert.evaluation.experiment import FittedModel
-from llmpert.insight.trust import BANDS, ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
+from llmpert.insight.reliability import (
+    BANDS,
+    ENOUGH,
+    NEAREST,
+    NEIGHBOURS,
+    ReliabilityReference,
+    Verdict,
+)
 from llmpert.ui.common import cache as shared
 
 MODEL = "gp"
@@ -36,7 +43,9 @@ def model_behind(data: Dataset, line: str, embedding: str, size: int, gene: str)
     return shared.fitted(data.name, datasets.stamp(data.name), line, embedding, MODEL)
 
 
-def yardstick(data: Dataset, line: str, embedding: str, size: int, gene: str) -> Yardstick:
+def yardstick(
+    data: Dataset, line: str, embedding: str, size: int, gene: str
+) -> ReliabilityReference:
     """What held-out perturbations teach about trusting a gene's prediction.
 
     A gene outside the screen is judged by the first fold at the largest training size: the model
@@ -54,20 +63,22 @@ def yardstick(data: Dataset, line: str, embedding: str, size: int, gene: str) ->
 @st.cache_resource(max_entries=8, show_spinner="Looking at held-out knockdowns …")
 def _yardstick(
     name: str, stamp: float, line: str, embedding: str, size: int, fold: int
-) -> Yardstick:
+) -> ReliabilityReference:
     experiment = shared.experiment(name, line, embedding)
     fitted = _fold_model(name, stamp, line, embedding, size, fold)
     test = experiment.split(size, fold).test
-    return Yardstick.of(fitted, list(experiment.problem.screen.perturbations[test]))
+    return ReliabilityReference.of(fitted, list(experiment.problem.screen.perturbations[test]))
 
 
-def how_judged(yardstick: Yardstick, verdict: Verdict) -> str:
+def how_judged(yardstick: ReliabilityReference, verdict: Verdict) -> str:
     """How the verdict comes about, in Markdown, with what was found for these data."""
-    gene, signs = verdict.gene, verdict.signs.dropna(subset="correlation")
+    gene, indicators = verdict.gene, verdict.indicators.dropna(subset="correlation")
     tested, trained = int(verdict.accuracy.notna().sum()), len(yardstick.fitted.trained_on)
     found = "; ".join(
         f"{label.lower()} ρ = {correlation:+.2f}"
-        for label, correlation in zip(signs["sign"], signs["correlation"], strict=True)
+        for label, correlation in zip(
+            indicators["indicator"], indicators["correlation"], strict=True
+        )
     )
     whether = (
         f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
@@ -76,7 +87,7 @@ def how_judged(yardstick: Yardstick, verdict: Verdict) -> str:
     )
     which = (
         f"held out with {gene}"
-        if gene in yardstick.signs.index
+        if gene in yardstick.values.index
         else f"left out by a model of the same kind ({gene} itself was not measured)"
     )
     words = ", ".join(f"from {low:g} {word}" for low, word in BANDS if low > 0)

@@ -6,7 +6,7 @@ import pytest
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
-from llmpert.insight.contributions import basis, neighbourhood
+from llmpert.insight.attribution import attribute, neighbourhood
 from tests.support import small
 
 SETTINGS = Settings(folds=4, features=12, top=5, components=6)
@@ -29,7 +29,7 @@ def gene(experiment) -> str:
 
 
 def test_shares_are_the_models_under_the_names_of_perturbations(fitted, gene):
-    found = basis(fitted, gene)
+    found = attribute(fitted, gene)
     assert list(found.shares.columns) == ["text", "sequence", "text+sequence"]
     assert list(found.shares.index) == list(fitted.trained_on)
     assert gene not in found.shares.index
@@ -42,7 +42,7 @@ def test_shares_are_the_models_under_the_names_of_perturbations(fitted, gene):
 
 
 def test_the_table_lists_the_strongest_first(fitted, gene):
-    found = basis(fitted, gene)
+    found = attribute(fitted, gene)
     table = found.table()
     assert list(table.columns) == [
         "perturbation", "similarity", "share", "share through text", "share through sequence",
@@ -55,7 +55,7 @@ def test_the_table_lists_the_strongest_first(fitted, gene):
 
 
 def test_the_papers_model_has_one_source_of_all(experiment, gene):
-    found = basis(experiment.fit_fold("gp-paper", 30, 0), gene)
+    found = attribute(experiment.fit_fold("gp-paper", 30, 0), gene)
     assert list(found.shares.columns) == ["text+sequence"]
 
 
@@ -64,7 +64,7 @@ def test_a_prediction_that_is_the_mean_rests_on_nothing():
     still = small.screen(seed=1).select(screen.perturbations)
     flat = type(screen)("Flat", np.ones((40, 30)), still.perturbations, still.genes, "Δ expression")
     one = Experiment(Problem.align(flat, [small.embedding()]), SETTINGS)
-    found = basis(one.fit_all("gp"), "KD044")
+    found = attribute(one.fit_all("gp"), "KD044")
     assert not found.defined
     assert found.strongest(5) == []
     assert found.departure == 0
@@ -74,7 +74,7 @@ def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experime
     screen = experiment.problem.screen
     prediction = fitted.predict([gene])
     measured = screen.select([gene], prediction.genes).response[0]
-    found = basis(fitted, gene)
+    found = attribute(fitted, gene)
     rows = neighbourhood(fitted, found, prediction, measured, knockdowns=3, genes=5)
     order = np.argsort(-np.abs(prediction.mean[0]))[:5]
     assert list(rows.columns) == list(prediction.genes[order])
@@ -94,4 +94,4 @@ def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experime
 
 def test_unknown_genes_are_refused(fitted):
     with pytest.raises(InputError, match="NOGENE"):
-        basis(fitted, "NOGENE")
+        attribute(fitted, "NOGENE")

@@ -1,4 +1,4 @@
-"""Signs of trust: against brute force on a small fit, and the rules of the verdict."""
+"""Indicators of trust: against brute force on a small fit, and the rules of the verdict."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,13 @@ from scipy.stats import pearsonr, spearmanr
 
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
-from llmpert.insight.trust import ENOUGH, NEAREST, NEIGHBOURS, Verdict, Yardstick
+from llmpert.insight.reliability import (
+    ENOUGH,
+    NEAREST,
+    NEIGHBOURS,
+    ReliabilityReference,
+    Verdict,
+)
 from tests.support import small
 
 SETTINGS = Settings(folds=2, features=25, top=5, components=6)
@@ -25,67 +31,67 @@ def held_out(experiment) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def yardstick(experiment, held_out) -> Yardstick:
-    return Yardstick.of(experiment.fit_fold("gp", 60, 0), held_out)
+def reference(experiment, held_out) -> ReliabilityReference:
+    return ReliabilityReference.of(experiment.fit_fold("gp", 60, 0), held_out)
 
 
-def test_accuracy_is_that_of_held_out_predictions(experiment, yardstick, held_out):
+def test_accuracy_is_that_of_held_out_predictions(experiment, reference, held_out):
     scores = experiment.scores("gp", 60, 0).set_index("perturbation")["pearson_all"]
-    np.testing.assert_allclose(yardstick.accuracy[held_out], scores[held_out], atol=1e-4)
+    np.testing.assert_allclose(reference.accuracy[held_out], scores[held_out], atol=1e-4)
 
 
-def test_left_out_accuracy_compares_with_the_analytic_leave_one_out(experiment, yardstick):
-    fitted = yardstick.fitted
+def test_left_out_accuracy_compares_with_the_analytic_leave_one_out(experiment, reference):
+    fitted = reference.fitted
     screen = experiment.problem.screen
     measured = screen.select(fitted.trained_on, screen.genes[fitted.columns]).response
     errors, _ = fitted.model.leave_one_out()
     for row in (0, 17, 59):
         expected = pearsonr(measured[row] - errors[row], measured[row]).statistic
-        assert yardstick.left_out.iloc[row] == pytest.approx(expected, abs=1e-6)
+        assert reference.left_out.iloc[row] == pytest.approx(expected, abs=1e-6)
 
 
-def test_signs_are_what_they_say(yardstick, held_out):
-    fitted, gene = yardstick.fitted, held_out[3]
-    signs = yardstick.signs.loc[gene]
+def test_indicators_are_what_they_say(reference, held_out):
+    fitted, gene = reference.fitted, held_out[3]
+    indicators = reference.values.loc[gene]
     z, trained = fitted.inputs([gene])[0], fitted.inputs(fitted.trained_on)
     for source, columns in fitted.joined.parts.items():
         distances = np.sort(np.linalg.norm(trained[:, columns] - z[columns], axis=1))
-        assert signs[f"distance {source}"] == pytest.approx(distances[:NEAREST].mean())
+        assert indicators[f"distance {source}"] == pytest.approx(distances[:NEAREST].mean())
     prediction = fitted.predict([gene])
-    assert signs["width"] == pytest.approx(prediction.half_width(0.95).mean(), rel=1e-5)
+    assert indicators["width"] == pytest.approx(prediction.half_width(0.95).mean(), rel=1e-5)
     moved = prediction.mean[0] - fitted.model.mean_
-    assert signs["departure"] == pytest.approx(np.sqrt(np.mean(moved**2)), rel=1e-5)
-    near = yardstick.neighbours(gene)
+    assert indicators["departure"] == pytest.approx(np.sqrt(np.mean(moved**2)), rel=1e-5)
+    near = reference.neighbours(gene)
     assert len(near) == NEIGHBOURS
-    assert signs["neighbours"] == pytest.approx(near["accuracy"].mean())
+    assert indicators["neighbours"] == pytest.approx(near["accuracy"].mean())
     similarity = fitted.model.similarity(z[None])[0]
     assert near["similarity"].tolist() == sorted(similarity, reverse=True)[:NEIGHBOURS]
     first = near.iloc[0]
-    assert first["accuracy"] == yardstick.left_out[first["perturbation"]]
+    assert first["accuracy"] == reference.left_out[first["perturbation"]]
 
 
-def test_a_gene_outside_the_screen_has_signs_too(yardstick):
-    signs = yardstick.signs_of_gene("KD125")
-    assert "KD125" not in yardstick.signs.index
-    assert np.isfinite(signs).all()
-    assert yardstick.judge("KD125").gene == "KD125"
+def test_a_gene_outside_the_screen_has_indicators_too(reference):
+    indicators = reference.values_of("KD125")
+    assert "KD125" not in reference.values.index
+    assert np.isfinite(indicators).all()
+    assert reference.judge("KD125").gene == "KD125"
 
 
-def test_correlations_are_spearmans_over_held_out_perturbations(yardstick):
-    for name, values in yardstick.signs.items():
-        expected = spearmanr(values, yardstick.accuracy).statistic
-        assert yardstick.correlations[name] == pytest.approx(expected)
+def test_correlations_are_spearmans_over_held_out_perturbations(reference):
+    for name, values in reference.values.items():
+        expected = spearmanr(values, reference.accuracy).statistic
+        assert reference.correlations[name] == pytest.approx(expected)
     limit = 2 / np.sqrt(59)
-    for sign in yardstick.kinds:
-        counts = sign.better * yardstick.correlations[sign.name] > limit
-        assert (sign in yardstick.counting) == counts
+    for indicator in reference.indicators:
+        informative = indicator.better * reference.correlations[indicator.name] > limit
+        assert (indicator in reference.informative) == informative
 
 
-def made(accuracy: np.ndarray, **signs: np.ndarray) -> Yardstick:
-    """A yardstick of given signs; those not given are the same for all."""
+def made(accuracy: np.ndarray, **indicators: np.ndarray) -> ReliabilityReference:
+    """A reference of given indicators; those not given are the same for all."""
     names = small.names("P", len(accuracy))
     columns = ("distance text", "width", "departure", "neighbours")
-    table = {name: signs.get(name, np.zeros(len(accuracy))) for name in columns}
+    table = {name: indicators.get(name, np.zeros(len(accuracy))) for name in columns}
 
     class Joined:
         parts = {"text": slice(None)}  # noqa: RUF012
@@ -93,7 +99,7 @@ def made(accuracy: np.ndarray, **signs: np.ndarray) -> Yardstick:
     class Fitted:
         joined = Joined()
 
-    return Yardstick(
+    return ReliabilityReference(
         Fitted(), pd.Series(dtype=float), pd.DataFrame(table, index=names, dtype=float),
         pd.Series(accuracy, index=names),
     )  # fmt: skip
@@ -102,42 +108,42 @@ def made(accuracy: np.ndarray, **signs: np.ndarray) -> Yardstick:
 ACCURACY = np.linspace(0, 0.6, 90)
 
 
-def test_a_sign_that_tells_sorts_genes_into_thirds():
-    yardstick = made(ACCURACY, neighbours=ACCURACY + 1)
-    assert [sign.name for sign in yardstick.counting] == ["neighbours"]
+def test_an_indicator_that_tells_sorts_genes_into_thirds():
+    reference = made(ACCURACY, neighbours=ACCURACY + 1)
+    assert [indicator.name for indicator in reference.informative] == ["neighbours"]
     for gene, third, standing in (
         ("P080", "upper", "more"), ("P045", "middle", "average"), ("P005", "lower", "less")
     ):  # fmt: skip
-        verdict = yardstick.judge(gene)
+        verdict = reference.judge(gene)
         assert (verdict.third, verdict.standing) == (third, standing)
         assert gene not in verdict.accuracy.index  # its own measurement is not used
         assert gene not in verdict.alike.index
         assert 29 <= len(verdict.alike) <= 31
-    words = yardstick.judge("P080").sentence()
+    words = reference.judge("P080").sentence()
     assert words.startswith("**More than most**")
     assert "predicted well (median r = 0.50" in words
-    assert yardstick.judge("P005").sentence().startswith("**Less than most**")
+    assert reference.judge("P005").sentence().startswith("**Less than most**")
 
 
-def test_a_sign_in_the_wrong_direction_is_not_used():
-    yardstick = made(ACCURACY, neighbours=-ACCURACY, width=ACCURACY)
-    assert not {"neighbours", "width"} & {sign.name for sign in yardstick.counting}
-    words = yardstick.judge("P003").words()
+def test_an_indicator_in_the_wrong_direction_is_not_used():
+    reference = made(ACCURACY, neighbours=-ACCURACY, width=ACCURACY)
+    assert not {"neighbours", "width"} & {indicator.name for indicator in reference.informative}
+    words = reference.judge("P003").words()
     assert words.loc["Width of its intervals", "Does it tell good from bad?"].startswith("no")
 
 
-def test_signs_weigh_what_they_tell():
-    # The weaker sign would place the gene low, the stronger one high.
+def test_indicators_weigh_what_they_tell():
+    # The weaker indicator would place the gene low, the stronger one high.
     rng = np.random.default_rng(1)
     vague = ACCURACY + 0.3 * rng.normal(size=90)
     vague[85] = -1
-    yardstick = made(ACCURACY, neighbours=ACCURACY, departure=vague)
-    verdict = yardstick.judge("P085")
-    weights = {s.name: yardstick.correlations[s.name] for s in yardstick.counting}
+    reference = made(ACCURACY, neighbours=ACCURACY, departure=vague)
+    verdict = reference.judge("P085")
+    weights = {s.name: reference.correlations[s.name] for s in reference.informative}
     assert weights["neighbours"] > weights["departure"] > 0
-    ranks = {name: np.delete(yardstick.signs[name].rank().to_numpy(), 85) for name in weights}
+    ranks = {name: np.delete(reference.values[name].rank().to_numpy(), 85) for name in weights}
     standing = sum(weights[name] * ranks[name] for name in weights)
-    at = sum(w * (yardstick.signs[n] < yardstick.signs.loc["P085", n]).sum()
+    at = sum(w * (reference.values[n] < reference.values.loc["P085", n]).sum()
              for n, w in weights.items())  # fmt: skip
     expected = "upper" if at > np.quantile(standing, 2 / 3) else "middle"
     assert verdict.third == expected
@@ -145,18 +151,18 @@ def test_signs_weigh_what_they_tell():
 
 def test_the_genes_own_measurement_changes_nothing():
     rng = np.random.default_rng(2)
-    signs = {"neighbours": ACCURACY + 0.2 * rng.normal(size=90)}
+    indicators = {"neighbours": ACCURACY + 0.2 * rng.normal(size=90)}
     other = ACCURACY.copy()
     other[40] = -1
-    one, two = (made(accuracy, **signs).judge("P040") for accuracy in (ACCURACY, other))
+    one, two = (made(accuracy, **indicators).judge("P040") for accuracy in (ACCURACY, other))
     assert one.sentence() == two.sentence()
     assert one.words().equals(two.words())
 
 
 def test_where_nothing_tells_the_average_is_given():
-    yardstick = made(ACCURACY)
-    assert yardstick.counting == []
-    verdict = yardstick.judge("P001")
+    reference = made(ACCURACY)
+    assert reference.informative == []
+    verdict = reference.judge("P001")
     assert verdict.third is None
     assert verdict.standing == "average"
     assert "About as much as any other prediction" in verdict.sentence()
@@ -164,10 +170,10 @@ def test_where_nothing_tells_the_average_is_given():
 
 
 def test_few_held_out_perturbations_judge_nothing():
-    yardstick = made(np.linspace(0, 1, ENOUGH - 1), neighbours=np.linspace(0, 1, ENOUGH - 1))
-    assert yardstick.correlations.isna().all()
-    assert yardstick.counting == []
-    words = yardstick.judge("P001").words()["Does it tell good from bad?"]
+    reference = made(np.linspace(0, 1, ENOUGH - 1), neighbours=np.linspace(0, 1, ENOUGH - 1))
+    assert reference.correlations.isna().all()
+    assert reference.informative == []
+    words = reference.judge("P001").words()["Does it tell good from bad?"]
     assert words.str.contains("cannot be said: too few").all()
 
 
@@ -188,8 +194,8 @@ def test_the_outer_third_is_only_praised_where_accuracy_bears_it_out():
 
 
 def test_percentiles_count_the_others():
-    yardstick = made(ACCURACY, width=np.arange(90.0))
-    row = yardstick.judge("P045").signs.loc["width"]
+    reference = made(ACCURACY, width=np.arange(90.0))
+    row = reference.judge("P045").indicators.loc["width"]
     assert row["value"] == 45
     assert row["percentile"] == pytest.approx(100 * 45 / 89)
     assert row["typical"] == 44

@@ -7,10 +7,11 @@ import pandas as pd
 
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.ranking import strongest
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class Attribution:
     """What the prediction of one gene rests on.
 
     Attributes
@@ -48,22 +49,23 @@ class Basis:
         """Whether there is anything to share: not where the prediction is the mean."""
         return bool(self.shares.notna().all(axis=None))
 
-    def strongest(self, count: int) -> list[str]:
-        """The training perturbations of the largest absolute share, strongest first."""
-        order = self.totals.abs().sort_values(ascending=False, kind="stable")
-        return list(order.index[:count]) if self.defined else []
-
     def table(self) -> pd.DataFrame:
-        """Columns perturbation, similarity, share and one a source; largest |share| first."""
+        """Return columns perturbation, similarity, share and one a source; largest |share| first.
+
+        No rows where no share is defined.
+        """
         table = self.shares.add_prefix("share through ")
         table.insert(0, "share", self.totals)
         table.insert(0, "similarity", self.similarity)
-        order = table["share"].abs().sort_values(ascending=False, kind="stable").index
-        return table.loc[order].rename_axis("perturbation").reset_index()
+        return strongest(table.rename_axis("perturbation").reset_index(), "share")
+
+    def strongest(self, count: int) -> list[str]:
+        """Return the training perturbations of the largest |share|, strongest first."""
+        return list(self.table()["perturbation"].head(count))
 
 
-def basis(fitted: FittedModel, gene: str) -> Basis:
-    """What a fitted Gaussian process's prediction of one gene rests on.
+def attribute(fitted: FittedModel, gene: str) -> Attribution:
+    """Attribute a fitted Gaussian process's prediction of one gene to its training perturbations.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def basis(fitted: FittedModel, gene: str) -> Basis:
     sources = [joint if source == "all" else source for source in found.sources]
     names = pd.Index(fitted.trained_on, name="perturbation")
     moved = fitted.model.predict(z)[0] - fitted.model.mean_
-    return Basis(
+    return Attribution(
         gene,
         pd.DataFrame(found.shares.T, index=names, columns=sources),
         pd.Series(found.similarity, index=names, name="similarity"),
@@ -87,13 +89,13 @@ def basis(fitted: FittedModel, gene: str) -> Basis:
 
 def neighbourhood(
     fitted: FittedModel,
-    basis: Basis,
+    attribution: Attribution,
     prediction: Prediction,
     measured: np.ndarray | None,
     knockdowns: int,
     genes: int,
 ) -> pd.DataFrame:
-    """A gene's response above those that its prediction rests on.
+    """Set a gene's response above those that its prediction rests on.
 
     Parameters
     ----------
@@ -109,14 +111,14 @@ def neighbourhood(
     and the measured responses of the training knockdowns that contribute most.
     """
     order = np.argsort(-np.abs(prediction.mean[0]), kind="stable")[:genes]
-    rows = {f"{basis.gene}, predicted": prediction.mean[0, order]}
+    columns = [str(gene) for gene in prediction.genes[order]]
+    rows = {f"{attribution.gene}, predicted": prediction.mean[0, order]}
     if measured is not None:
-        rows[f"{basis.gene}, measured"] = measured[order]
+        rows[f"{attribution.gene}, measured"] = measured[order]
     rows["training mean"] = fitted.model.mean_[order]
-    screen = fitted.problem.screen
-    strongest = basis.strongest(knockdowns)
-    if strongest:
-        near = screen.select(strongest, list(prediction.genes[order]))
-        for name, response in zip(strongest, near.response, strict=True):
-            rows[f"{name} ({100 * basis.totals[name]:+.0f} %)"] = response
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(prediction.genes[order]))
+    names = attribution.strongest(knockdowns)
+    if names:
+        responses = fitted.problem.screen.select(names, columns).response
+        labels = [f"{name} ({100 * attribution.totals[name]:+.0f} %)" for name in names]
+        rows |= dict(zip(labels, responses, strict=True))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

@@ -1,8 +1,8 @@
-"""How far to trust a prediction, told from signs that need no measurement.
+"""How far to trust a prediction, judged by indicators that need no measurement.
 
-Which signs tell good predictions from bad ones is not assumed: it is looked up among the
-perturbations that the same fitted model did not train on and that were measured. A sign that does
-not go with accuracy there is shown and not used.
+Which indicators tell good predictions from bad ones is not assumed. It is looked up among the
+perturbations that the same fitted model did not train on and that were measured. An indicator that
+does not go with accuracy there is shown and not used.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ NEAREST = 5
 """Training genes whose mean distance in a source says how well known its surroundings are."""
 
 ENOUGH = 20
-"""Held-out perturbations from which signs are judged; fewer say nothing."""
+"""Held-out perturbations from which indicators are judged; fewer say nothing."""
 
 BANDS = ((0.5, "well"), (0.3, "moderately well"), (0.1, "weakly"), (-1.0, "hardly at all"))
 """Lowest correlation for each word."""
@@ -35,7 +35,7 @@ Third = Literal["lower", "middle", "upper"]
 
 
 @dataclass(frozen=True)
-class Sign:
+class Indicator:
     """One thing known about a prediction before any measurement.
 
     Attributes
@@ -51,21 +51,22 @@ class Sign:
     better: Literal[1, -1]
 
 
-def signs_of(sources: Sequence[str]) -> list[Sign]:
-    """All signs, for models on these sources."""
+def indicators_of(sources: Sequence[str]) -> list[Indicator]:
+    """Return all indicators for models on these sources."""
+    distances = [
+        Indicator(f"distance {source}", f"Distance to the nearest training genes, {source}", -1)
+        for source in sources
+    ]
     return [
-        *(
-            Sign(f"distance {source}", f"Distance to the nearest training genes, {source}", -1)
-            for source in sources
-        ),
-        Sign("width", "Width of its intervals", -1),
-        Sign("departure", "How far it departs from the mean response", 1),
-        Sign("neighbours", "Accuracy for the knockdowns most like it", 1),
+        *distances,
+        Indicator("width", "Width of its intervals", -1),
+        Indicator("departure", "How far it departs from the mean response", 1),
+        Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
     ]
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class ReliabilityReference:
     """What a fitted model's held-out perturbations teach about trusting it.
 
     Attributes
@@ -75,8 +76,8 @@ class Yardstick:
     left_out:
         For each training perturbation: correlation over all genes of its response with what the
         others predict for it.
-    signs:
-        Perturbations the model did not train on x names of `signs_of`.
+    values:
+        Perturbations the model did not train on x names of `indicators_of`.
     accuracy:
         Their measured accuracy: Pearson correlation over all predicted genes, missing where it is
         not defined.
@@ -84,12 +85,12 @@ class Yardstick:
 
     fitted: FittedModel
     left_out: pd.Series
-    signs: pd.DataFrame
+    values: pd.DataFrame
     accuracy: pd.Series
 
     @classmethod
-    def of(cls, fitted: FittedModel, held_out: Sequence[str]) -> "Yardstick":
-        """From a fitted Gaussian process and measured perturbations it was not trained on."""
+    def of(cls, fitted: FittedModel, held_out: Sequence[str]) -> "ReliabilityReference":
+        """Judge a fitted Gaussian process by measured perturbations it did not train on."""
         screen = fitted.problem.screen
         genes = list(screen.genes[fitted.columns])
         measured = screen.select(list(fitted.trained_on), genes).response
@@ -98,51 +99,46 @@ class Yardstick:
         test = screen.select(held_out, genes)
         predicted = fitted.predict(held_out)
         accuracy = pd.Series(pearson(predicted.mean, test.response), index=list(held_out))
-        return cls(fitted, left_out, _signs(fitted, predicted, left_out), accuracy)
+        return cls(fitted, left_out, _values(fitted, predicted, left_out), accuracy)
 
     @cached_property
-    def kinds(self) -> list[Sign]:
-        """The signs there are."""
-        return signs_of(list(self.fitted.joined.parts))
+    def indicators(self) -> list[Indicator]:
+        """The indicators there are, in the order of `values`."""
+        return indicators_of(list(self.fitted.joined.parts))
 
     @cached_property
     def correlations(self) -> pd.Series:
-        """Spearman correlation of each sign with accuracy over the held-out perturbations.
+        """Spearman correlation of each indicator with accuracy over the held-out perturbations.
 
-        Missing where there are too few of them, or a sign is the same for all.
+        Missing where there are too few of them, or an indicator is the same for all.
         """
-        known = self.accuracy.notna()
-        if known.sum() < ENOUGH:
-            return pd.Series(np.nan, index=self.signs.columns)
-        signs, accuracy = self.signs[known.to_numpy()], self.accuracy[known]
+        known = self.accuracy.notna().to_numpy()
+        values, accuracy = self.values[known], self.accuracy[known]
+        enough = len(accuracy) >= ENOUGH
         return pd.Series(
             {
-                name: spearmanr(values, accuracy).statistic if values.nunique() > 1 else np.nan
-                for name, values in signs.items()
+                name: spearmanr(column, accuracy).statistic
+                if enough and column.nunique() > 1
+                else np.nan
+                for name, column in values.items()
             }
         )
 
     @cached_property
-    def counting(self) -> list[Sign]:
-        """The signs that go with accuracy the way they should, beyond two standard errors."""
+    def informative(self) -> list[Indicator]:
+        """The indicators that go with accuracy the way they should, by over two standard errors."""
         limit = 2 / np.sqrt(max(int(self.accuracy.notna().sum()) - 1, 1))
         found = self.correlations
-        return [sign for sign in self.kinds if sign.better * found[sign.name] > limit]
+        return [one for one in self.indicators if one.better * found[one.name] > limit]
 
-    def signs_of_gene(self, gene: str) -> pd.Series:
-        """The signs of one gene, in the screen or not.
-
-        Raises
-        ------
-        InputError
-            As `FittedModel.predict`.
-        """
-        if gene in self.signs.index:
-            return self.signs.T[gene]
-        return _signs(self.fitted, self.fitted.predict([gene]), self.left_out).T[gene]
+    def values_of(self, gene: str) -> pd.Series:
+        """Return a gene's indicators, in the screen or not; raise as `FittedModel.predict`."""
+        if gene in self.values.index:
+            return self.values.T[gene]
+        return _values(self.fitted, self.fitted.predict([gene]), self.left_out).T[gene]
 
     def neighbours(self, gene: str, count: int = NEIGHBOURS) -> pd.DataFrame:
-        """The training perturbations nearest to a gene by the fitted kernel.
+        """Return the training perturbations nearest to a gene by the fitted kernel.
 
         Returns
         -------
@@ -158,48 +154,40 @@ class Yardstick:
             }
         )
 
-    def _without(self, gene: str) -> "Yardstick":
-        """The same without one of the held-out perturbations."""
-        if gene not in self.signs.index:
-            return self
-        signs, accuracy = self.signs.drop(index=gene), self.accuracy.drop(index=gene)
-        return replace(self, signs=signs, accuracy=accuracy)
-
     def judge(self, gene: str) -> "Verdict":
-        """What the signs of one gene say; its own measurement is not used.
-
-        Raises
-        ------
-        InputError
-            As `FittedModel.predict`.
-        """
-        others, own = self._without(gene), self.signs_of_gene(gene)
-        below = {sign.name: _below(own[sign.name], others.signs[sign.name]) for sign in self.kinds}
+        """Return what a gene's indicators say, not its measurement; raise as `values_of`."""
+        own = self.values_of(gene)
+        others = replace(
+            self,
+            values=self.values.drop(index=gene, errors="ignore"),
+            accuracy=self.accuracy.drop(index=gene, errors="ignore"),
+        )
+        # The share of the others below the gene's own value; half of those that equal it count.
+        below = ((others.values < own) + 0.5 * (others.values == own)).mean()
         table = pd.DataFrame(
             {
-                "sign": [sign.label for sign in self.kinds],
-                "value": [own[sign.name] for sign in self.kinds],
-                "typical": [others.signs[sign.name].dropna().median() for sign in self.kinds],
-                "percentile": [100 * below[sign.name] for sign in self.kinds],
-                "correlation": [others.correlations[sign.name] for sign in self.kinds],
-                "counts": [sign in others.counting for sign in self.kinds],
+                "indicator": [one.label for one in self.indicators],
+                "value": own,
+                "typical": others.values.median(),
+                "percentile": 100 * below,
+                "correlation": others.correlations,
+                "informative": [one in others.informative for one in self.indicators],
             },
-            index=[sign.name for sign in self.kinds],
+            index=[one.name for one in self.indicators],
         )
         accuracy = others.accuracy
-        if not others.counting:
+        if not others.informative:
             return Verdict(gene, table, accuracy, accuracy, None)
-        weights = others.correlations[[sign.name for sign in others.counting]]
-        standing = (others.signs.rank(pct=True)[weights.index] * weights).sum(axis=1)
-        mine = float(sum(weight * below[str(name)] for name, weight in weights.items()))
+        weights = others.correlations[table["informative"]]
+        standing = (others.values.rank(pct=True)[weights.index] * weights).sum(axis=1)
+        mine = float((below[weights.index] * weights).sum())
         low, high = standing.quantile([1 / 3, 2 / 3])
-        third: Third = "lower" if mine < low else "upper" if mine > high else "middle"
-        within = {
-            "lower": standing < low,
-            "middle": (standing >= low) & (standing <= high),
-            "upper": standing > high,
-        }[third]
-        return Verdict(gene, table, accuracy, accuracy[within], third)
+
+        def third_of(value: float) -> Third:
+            return "lower" if value < low else "upper" if value > high else "middle"
+
+        third = third_of(mine)
+        return Verdict(gene, table, accuracy, accuracy[standing.map(third_of) == third], third)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,31 +198,31 @@ class Verdict:
     ----------
     gene:
         The gene.
-    signs:
-        A row a sign: sign (in words), value, typical (median of held-out perturbations), percentile
-        among them, correlation of the sign with accuracy, counts (whether it is used).
+    indicators:
+        A row an indicator: indicator (in words), value, typical (median of held-out perturbations),
+        percentile among them, correlation with accuracy, informative (whether it is used).
     accuracy:
         Of all held-out perturbations but the gene itself.
     alike:
-        Of those whose signs are like the gene's: in the same third, by the sum of ranks of the
-        signs that count, each times its correlation with accuracy. All where no sign counts.
+        Of those whose indicators are like the gene's: in the same third, by the sum of ranks of the
+        informative ones, each times its correlation with accuracy. All where none is informative.
     third:
-        Which third; None where no sign counts.
+        Which third; None where no indicator is informative.
     """
 
     gene: str
-    signs: pd.DataFrame
+    indicators: pd.DataFrame
     accuracy: pd.Series
     alike: pd.Series
     third: Third | None
 
     @property
     def standing(self) -> Literal["more", "less", "average"]:
-        """Compared with the usual prediction.
+        """How far to trust it compared with the usual prediction.
 
-        "more" or "less" where the signs stand in the upper or lower third and perturbations there
-        were indeed predicted better or worse: their median accuracy differs from that of all by
-        more than two standard errors (of a median, 1.25 standard deviations / √n).
+        "more" or "less" where the indicators stand in the upper or lower third and perturbations
+        there were indeed predicted better or worse: their median accuracy differs from that of all
+        by more than two standard errors (of a median, 1.25 standard deviations / √n).
         """
         known = self.alike.dropna()
         above = known.median() - self.accuracy.median()
@@ -246,10 +234,7 @@ class Verdict:
         return "average"
 
     def sentence(self) -> str:
-        """The verdict in one sentence, in Markdown.
-
-        The words for accuracy are those of `BANDS`, for the median correlation.
-        """
+        """Return the verdict in a sentence of Markdown, with the word of `BANDS` for its median."""
         known = self.alike.dropna()
         if known.empty:
             return "**Nothing to go by**: no other held-out knockdown has a defined accuracy."
@@ -275,34 +260,31 @@ class Verdict:
         )
 
     def words(self) -> pd.DataFrame:
-        """The signs for people: a row a sign, all as text.
+        """Return the indicators for people, a row each, all as text.
 
         Columns: this gene (its value, and the median of held-out knockdowns), among them (what
-        share has less), and does it tell? (whether the sign goes with accuracy).
+        share has less), and does it tell? (whether the indicator goes with accuracy).
         """
         rows = {}
-        for row in self.signs.to_dict("records"):
+        for row in self.indicators.to_dict("records"):
             # Blanks that do not break keep numbers whole in a narrow table.
             found = f"ρ\u00a0=\u00a0{row['correlation']:+.2f}".replace("-", "−")
             if np.isnan(row["correlation"]):
                 tells = "cannot be said: too few to tell, or the same for all"
             else:
-                tells = f"{'yes, used' if row['counts'] else 'no, not used'} ({found})"
-            if np.isnan(row["value"]):
-                rows[row["sign"]] = ("not defined", "–", tells)
-                continue
-            rows[row["sign"]] = (
-                f"{row['value']:.3g} (usually {row['typical']:.3g})",
-                f"more than {row['percentile']:.0f}\u00a0% of them",
-                tells,
-            )
+                tells = f"{'yes, used' if row['informative'] else 'no, not used'} ({found})"
+            this, among = "not defined", "–"
+            if not np.isnan(row["value"]):
+                this = f"{row['value']:.3g} (usually {row['typical']:.3g})"
+                among = f"more than {row['percentile']:.0f}\u00a0% of them"
+            rows[row["indicator"]] = (this, among, tells)
         columns = ["This gene", "Among held-out knockdowns", "Does it tell good from bad?"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         return table.rename_axis("Sign")
 
 
-def _signs(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> pd.DataFrame:
-    """The signs of genes that the model predicts and did not train on: genes x `signs_of`."""
+def _values(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> pd.DataFrame:
+    """Return genes x `indicators_of`, for genes that the model predicts and did not train on."""
     genes = [str(gene) for gene in predicted.perturbations]
     inputs, trained = fitted.inputs(genes), fitted.inputs(list(fitted.trained_on))
     found: dict[str, np.ndarray] = {}
@@ -321,8 +303,3 @@ def _signs(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> p
     near = pd.DataFrame(left_out.to_numpy()[order])
     found["neighbours"] = near.mean(axis=1).to_numpy()  # of those that are defined
     return pd.DataFrame(found, index=genes)
-
-
-def _below(value: float, others: pd.Series) -> float:
-    """Share of the others below a value; half of those that equal it count."""
-    return float(((others < value) + 0.5 * (others == value)).mean())

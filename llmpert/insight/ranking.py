@@ -1,0 +1,54 @@
+"""The strongest genes and rows, and how two columns of a table go together."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.prediction import Prediction
+
+Direction = Literal["both", "raised", "lowered"]
+
+LARGEST_SHARE = 0.25
+"""At most so much of all predicted genes: beyond it "strongest" loses its meaning."""
+
+
+def strongest(
+    table: pd.DataFrame, columns: str | list[str], count: int | None = None
+) -> pd.DataFrame:
+    """Return the rows with the largest absolute value in any of these columns, strongest first.
+
+    Rows without a value are left out; rows of equal strength keep their order.
+    """
+    strength = table[columns if isinstance(columns, list) else [columns]].abs().max(axis=1)
+    order = strength.sort_values(ascending=False, kind="stable").dropna().index
+    return table.loc[order[:count]].reset_index(drop=True)
+
+
+def correlation(table: pd.DataFrame, x: str, y: str) -> float:
+    """Return the Pearson correlation of two columns over the rows that have both.
+
+    NaN where fewer than two have, or one of the columns is the same for all.
+    """
+    both = table[[x, y]].dropna().to_numpy()
+    return float(pearson(both[:, :1].T, both[:, 1:].T)[0]) if len(both) > 1 else float("nan")
+
+
+def strongest_genes(prediction: Prediction, count: int, direction: Direction = "both") -> list[str]:
+    """Return the genes of the largest predicted |Δ|, strongest first.
+
+    Parameters
+    ----------
+    prediction:
+        Of one perturbation.
+    count:
+        How many; never more than `LARGEST_SHARE` of all predicted genes.
+    direction:
+        Only genes predicted to be raised, only lowered ones, or both.
+    """
+    mean = prediction.mean[0]
+    wanted = {"both": mean != 0, "raised": mean > 0, "lowered": mean < 0}[direction]
+    order = np.argsort(-np.abs(mean), kind="stable")
+    order = order[wanted[order]][: min(count, int(LARGEST_SHARE * len(mean)))]
+    return [str(gene) for gene in prediction.genes[order]]

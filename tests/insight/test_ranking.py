@@ -1,0 +1,46 @@
+"""What is strongest, and how two columns go together, against values worked by hand and SciPy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import pearsonr
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.ranking import correlation, strongest, strongest_genes
+
+MEAN = np.array([[0.1, -2.0, 1.0, 0.0, 0.5, -0.4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
+GENES = np.array([f"G{number}" for number in range(16)], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("count", "direction", "expected"),
+    [
+        (2, "both", ["G1", "G2"]),
+        (50, "both", ["G1", "G2", "G4", "G5"]),  # a quarter of sixteen
+        (50, "raised", ["G2", "G4", "G0"]),
+        (1, "lowered", ["G1"]),
+    ],
+)
+def test_the_strongest_predicted_genes(count, direction, expected):
+    prediction = Prediction(np.array(["X"], dtype=object), GENES, MEAN, None)
+    assert strongest_genes(prediction, count, direction) == expected
+
+
+TABLE = pd.DataFrame({"a": [1.0, 0.0, 2.0, np.nan], "b": [0.0, -3.0, -2.0, np.nan]})
+
+
+def test_the_strongest_rows_have_the_largest_absolute_values():
+    assert strongest(TABLE, ["a", "b"], 2)["b"].tolist() == [-3, -2]
+    assert strongest(TABLE, ["a", "b"])["a"].tolist() == [0, 2, 1]  # none without any value
+    assert strongest(TABLE, "a", 1)["a"].tolist() == [2]
+
+
+def test_correlation_is_over_rows_that_have_both():
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 2)), columns=["x", "y"])
+    expected = pearsonr(table["x"], table["y"]).statistic
+    assert correlation(table, "x", "y") == pytest.approx(expected)
+    partly = table.assign(y=table["y"].where(table.index < 7))
+    expected = pearsonr(table["x"][:7], table["y"][:7]).statistic
+    assert correlation(partly, "x", "y") == pytest.approx(expected)
+    assert np.isnan(correlation(table.assign(y=np.nan), "x", "y"))
+    assert np.isnan(correlation(table.assign(y=1.0), "x", "y"))
