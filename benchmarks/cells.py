@@ -78,12 +78,12 @@ def _write_frame(group: h5py.Group, columns: dict[str, np.ndarray]) -> None:
 def blockwise(path: Path, processes: int, work: Path) -> tuple[float, int, int]:
     """Seconds, peak memory of all processes, and what was said beforehand, of llmpert."""
     from llmpert.parallel import run_serially, workers
-    from llmpert.screens.cells import plan, prepare
+    from llmpert.screens.cells import plan, pseudobulk
 
     start = time.perf_counter()
     found = plan(path)
     if processes == 1:
-        prepare(found, run_serially, work=work)
+        pseudobulk(found, run_serially, work=work)
         return time.perf_counter() - start, peak_memory(), found.memory()
     with workers(processes) as run:
         peaks = []
@@ -93,7 +93,7 @@ def blockwise(path: Path, processes: int, work: Path) -> tuple[float, int, int]:
                 peaks.append(peak)
                 yield position, result
 
-        prepare(found, measured, work=work)
+        pseudobulk(found, measured, work=work)
         seconds = time.perf_counter() - start
     # Every worker reaches its own peak, perhaps not at once: an upper bound.
     return seconds, peak_memory() + processes * max(peaks), found.memory(processes)

@@ -49,7 +49,7 @@ def _bytes(path: Path, content: bytes) -> Path:
 
 
 def _screens(folder: Path) -> list[Path]:
-    controls = {"control_mean": np.ones(12), "spread": np.ones(12)}
+    controls = {"control_mean": np.ones(12), "control_sd": np.ones(12)}
     screen = small.screen(perturbations=20, genes=12, cells=np.arange(20) + 5.0, **controls)
     screen.save(folder / "saved.h5ad")
     frame = pd.DataFrame(screen.response, screen.perturbations, screen.genes)

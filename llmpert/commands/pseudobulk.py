@@ -67,9 +67,9 @@ def pseudobulk(
 
     from llmpert.downloads import readable
     from llmpert.parallel import workers
-    from llmpert.screens.cells import plan, prepare
+    from llmpert.screens import cells
 
-    found = plan(
+    found = cells.plan(
         file, line, target=target, control=control, batch=batch, fewest=fewest,
         counts=None if values is None else values == "counts",
     )  # fmt: skip
@@ -86,7 +86,7 @@ def pseudobulk(
             bar.total = total
             bar.update(done - bar.n)
 
-        screen = prepare(found, run, progress)
+        screen = cells.pseudobulk(found, run, progress)
     screen.save(out)
     for sentence in _understood(screen):
         click.echo(sentence)

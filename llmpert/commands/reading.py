@@ -43,7 +43,6 @@ def read_screens(
         A file cannot be used, or two are of the same line.
     """
     from llmpert.screens import read_screen
-    from llmpert.screens.cells import holds_cells
 
     if lines and len(lines) != len(paths):
         raise click.UsageError(
@@ -51,11 +50,6 @@ def read_screens(
         )
     screens: dict[str, Screen] = {}
     for path, line in zip_longest(paths, lines):
-        if path.suffix == ".h5ad" and holds_cells(path):
-            raise InputError.of_file(
-                path, "a row a perturbation",
-                "single cells: `python -m llmpert pseudobulk` makes a screen of them",
-            )  # fmt: skip
         screen = read_screen(path, line=line, unit=unit)
         if screen.line in screens:
             raise InputError.of_file(

@@ -247,7 +247,7 @@ def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
     def bytes_worked_through(done: int, total: int) -> None:
         progress(path.name, size * done // total, size)
 
-    screen = cells.prepare(cells.plan(path, line), run, bytes_worked_through)
+    screen = cells.pseudobulk(cells.plan(path, line), run, bytes_worked_through)
     screen.save(file.finished)
     return screen
 

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 
@@ -18,16 +17,12 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
-from llmpert.io.hdf5 import contents, open_hdf5
-from llmpert.io.reading import as_input_error
-from llmpert.screens import Screen, cells, common_perturbations, read_screen
-from llmpert.screens.files import line_in_name
+from llmpert.screens import Screen, common_perturbations, read_screen
+from llmpert.screens.cell_line import line_in_name
 from llmpert.simulation import INVENTED
 
 UNNAMED = "unnamed"
 """The cell line of a screen that nothing says the line of."""
-LINES = ("uns/llmpert/line", "uns/line", "uns/cell_line")
-"""Where AnnData files state it."""
 PERTURBATIONS = 5_000
 """Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
 FEWEST = Settings().folds
@@ -88,27 +83,21 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
 def read_own_screen(file: File, most: int | None = None) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
-    A file of single cells is turned into one (`llmpert.screens.cells`).
-
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
 
     Parameters
     ----------
     most:
-        Cells x genes that a file of single cells may have; by default any number.
+        Of an upload: cells x genes that a file of single cells may have.
 
     Raises
     ------
     InputError
-        As `read_screen` and `llmpert.screens.cells.plan`; it speaks of the file by its owner's
-        name.
+        As `read_screen`; it speaks of the file by its owner's name.
     """
-    line = _line(file)
     with _called(file):
-        if file.path.suffix == ".h5ad" and cells.holds_cells(file.path):
-            screen = _of_cells(file, line, most)
-        else:
-            screen = read_screen(file.path, line=line)
+        default = line_in_name(file.name) or UNNAMED
+        screen = read_screen(file.path, default_line=default, upload_limit=most)
     provenance = _renamed(screen.provenance, file)
     if all(str(name).startswith(INVENTED) for name in screen.perturbations):
         provenance["simulated"] = True
@@ -138,17 +127,6 @@ def read_own_gene_sets(file: File) -> GeneSets:
     """
     with _called(file):
         return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
-
-
-def _of_cells(file: File, line: str, most: int | None) -> Screen:
-    plan = cells.plan(file.path, line)
-    size = len(plan.job.group) * plan.job.genes
-    if most is not None and size > most:
-        raise InputError.of_file(
-            file.path, f"at most {most:,} cells x genes in an upload", f"{size:,}"
-        )
-    # Finished parts of an upload go where it goes, and with it.
-    return cells.prepare(plan, work=None if most is None else file.path.parent)
 
 
 def check_upload(part: Screen | Embedding, name: str) -> None:
@@ -250,30 +228,6 @@ def _ending(name: str, endings: Sequence[str]) -> str:
     if not fitting:
         raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
     return max(fitting, key=len)
-
-
-def _line(file: File) -> str:
-    """The cell line that a file states, or that its name begins with."""
-    if h5py.is_hdf5(file.path) and (stated := _stated(file.path)):
-        return stated
-    known = re.search("K562|RPE1", file.name, re.IGNORECASE)
-    if known:
-        return known.group().upper()
-    try:
-        return line_in_name(Path(file.name))
-    except InputError:
-        return UNNAMED
-
-
-def _stated(path: Path) -> str:
-    """The text at the first of `LINES` in an HDF5 file; "" where there is none."""
-    for place in LINES:
-        # Its reader says what is wrong with a damaged file.
-        with suppress(InputError), as_input_error(path, "HDF5"), open_hdf5(path) as file:
-            ((_, part),) = contents(file, path, [place])
-            if isinstance(part, h5py.Dataset) and part.shape == ():
-                return str(part.asstr()[()]).strip()
-    return ""
 
 
 def _source(name: str) -> str:

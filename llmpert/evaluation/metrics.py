@@ -162,7 +162,7 @@ def strongest_responses(
     return top_genes(
         screen.response[block],
         top,
-        None if screen.spread is None else screen.spread[columns],
+        None if screen.control_sd is None else screen.control_sd[columns],
         None if t is None else t[block],
     )
 

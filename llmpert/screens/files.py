@@ -1,7 +1,6 @@
 """AnnData files and file names of screens."""
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +35,6 @@ def suffix(path: Path) -> str:
     """Which of `FORMATS` the file's name ends in, lower case; "" for any other ending."""
     name = path.name.lower()
     return next((ending for ending in FORMATS if name.endswith(ending)), "")
-
-
-def line_in_name(path: Path) -> str:
-    """The cell line a file is named after: what stands before the first underscore.
-
-    `k562_rank_response.h5ad` gives "K562" (a part all of lower-case letters and digits is
-    upper-cased), `HepG2_table.csv` gives "HepG2".
-
-    Raises
-    ------
-    InputError
-        Nothing stands before the first underscore.
-    """
-    first = path.name[: len(path.name) - len(suffix(path))].split("_")[0].strip()
-    if not first:
-        raise InputError.of_file(
-            path, "a file name that starts with the cell line, or the line given", "neither"
-        )
-    return first.upper() if re.fullmatch(r"[a-z0-9]+", first) else first
 
 
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
@@ -104,6 +84,12 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
             uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
             layers={key.removeprefix("layers/"): read_elem(file[key]) for key in layers},
         )
+
+
+def stated(uns: Mapping[str, Any], *keys: str) -> str:
+    """Return the first text among these keys of `uns`, without outer blanks; "" without one."""
+    texts = (uns.get(key) for key in keys)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
 
 
 def _names(file: h5py.File, group: str, path: Path) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from llmpert.io.reading import preview
 
-#: `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
+# `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
 _CONTROL = re.compile(
     r"[Cc]trl(\+ctrl)?|(?i:controls?|ntc|unperturbed|neg(ative)?[-_ ]?(control|ctrl)|"
     r"non[-_ ]?targeting([-_ ].*)?)"

@@ -12,8 +12,8 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.io.reading import preview
 
-#: A gene (then a population) with a larger share of unknown values than this is left out.
 LARGEST_GAP = 0.05
+"""A gene (then a population) with a larger share of unknown values is left out."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Populations:
         """Leave out genes, then populations, with more than `LARGEST_GAP` of non-finite values.
 
         Genes that then lack two known controls (one, if there is but one) or any known target go
-        too, because neither a spread nor a mean response could be told for them.
+        too, because neither a standard deviation nor a mean response is known for them.
 
         Raises
         ------
@@ -109,22 +109,22 @@ class Populations:
             self.__post_init__()
 
     def subtract_control(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Subtract the controls' mean; return it and the controls' spread, per gene.
+        """Subtract the controls' mean; return it and their standard deviation, per gene.
 
-        The mean is weighted by cells. The spread is the standard deviation across control
-        populations (n - 1, unweighted), None with a single one.
+        The mean is weighted by cells. The standard deviation is that across control populations
+        (n - 1, unweighted), None with a single one.
         """
         controls = self.values[self.control].astype(np.float64)
         controls[~np.isfinite(controls)] = np.nan
         weights = np.where(np.isnan(controls), 0.0, self.cells[self.control][:, None])
         mean = np.nansum(controls * weights, axis=0) / weights.sum(axis=0)
-        spread = np.nanstd(controls, axis=0, ddof=1) if len(controls) > 1 else None
+        sd = np.nanstd(controls, axis=0, ddof=1) if len(controls) > 1 else None
         self.values -= mean.astype(np.float32)
         self.steps.append(
             "Subtracted the mean of the control populations, weighted by their cells; the spread"
             " is the standard deviation across control populations."
         )
-        return mean, spread
+        return mean, sd
 
     def average_targets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Average each target's populations, weighted by cells; return targets, means and cells.

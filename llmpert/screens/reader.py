@@ -1,22 +1,30 @@
-"""The one door for files of responses: find out what a file is, then read it."""
+"""Read a screen: find out what a file is, then let its reader read it."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from llmpert.downloads import download_of
+from llmpert.errors import InputError
 from llmpert.io.reading import naming, require_file
-from llmpert.screens import replogle, tables
+from llmpert.screens import cells, replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
 
 
-def read_screen(path: str | Path, line: str | None = None, unit: str | None = None) -> Screen:
+def read_screen(
+    path: str | Path,
+    line: str | None = None,
+    unit: str | None = None,
+    *,
+    default_line: str | None = None,
+    upload_limit: int | None = None,
+) -> Screen:
     """Read a screen from a file of any known kind.
 
-    A file written by `Screen.save` is known by its mark, a bulk file of Replogle et al. 2022 by its
-    row names (see `read_replogle`); anything else is taken as a table of differences to control
-    (see `read_table`). The file is read once. Where it was downloaded from is in
-    `provenance["download"]` if the note beside it says so (see `llmpert.downloads.download_of`).
+    Known are, in this order: files of single cells (`llmpert.screens.cells`), files written by
+    `Screen.save`, bulk files of Replogle et al. 2022 (`llmpert.screens.replogle`) and tables of
+    differences to control (`llmpert.screens.tables`). Where the file was downloaded from is in
+    `provenance["download"]` if the note beside it says so (`llmpert.downloads.download_of`).
 
     Parameters
     ----------
@@ -24,6 +32,11 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
         `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
     line, unit:
         Cell line and unit; where given they count more than what the file says.
+    default_line:
+        Cell line where the file states none, in place of what its name says.
+    upload_limit:
+        Of an uploaded file: cells x genes that it may have if it holds single cells. What is
+        finished of them then lies beside the file.
 
     Raises
     ------
@@ -31,30 +44,31 @@ def read_screen(path: str | Path, line: str | None = None, unit: str | None = No
         The file is missing, damaged or not usable as a screen.
     """
     path = require_file(path)
-    with naming(path):
-        screen = _read(path, line, unit)
-    if download := download_of(path):
-        screen.provenance["download"] = download
-    return screen
-
-
-def _read(path: Path, line: str | None, unit: str | None) -> Screen:
-    if suffix(path) != ".h5ad":
-        return tables.read_table(path, line, unit)
-    data = open_h5ad(path)
-    head = data.uns.get("llmpert")
-    if isinstance(head, dict) and head.get("format") == FORMAT:
-        screen = _by_content(Screen.from_anndata(data, path))
-    elif replogle.is_replogle(data):
-        screen = replogle.screen_of(data, path, line)
+    is_h5ad = suffix(path) == ".h5ad"
+    if is_h5ad and (plan := cells.plan_if_cells(path, line, default_line)):
+        if upload_limit is not None and plan.job.size > upload_limit:
+            raise InputError.of_file(
+                path, f"at most {upload_limit:,} cells x genes in an upload", f"{plan.job.size:,}"
+            )
+        screen = cells.pseudobulk(plan, work=None if upload_limit is None else path.parent)
     else:
-        return tables.screen_of(data, path, line, unit)
-    if (line or screen.line, unit or screen.unit) == (screen.line, screen.unit):
-        return screen
+        with naming(path):
+            read = _read_h5ad if is_h5ad else tables.read_table
+            screen = read(path, line, default_line)
+        if download := download_of(path):
+            screen.provenance["download"] = download
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
 
 
-def _by_content(screen: Screen) -> Screen:
-    """Without the identity that a file claims: others' kept results would be taken for its own."""
-    told = {key: value for key, value in screen.provenance.items() if key != "identity"}
-    return replace(screen, provenance=told)
+def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen:
+    data = open_h5ad(path)
+    head = data.uns.get("llmpert")
+    if isinstance(head, dict) and head.get("format") == FORMAT:
+        screen = Screen.from_anndata(data, path)
+        # Results kept for another screen would be taken for those of a file that claims its
+        # identity; without one, a screen is named by its content.
+        provenance = {k: v for k, v in screen.provenance.items() if k != "identity"}
+        return replace(screen, provenance=provenance)
+    if replogle.is_replogle(data):
+        return replogle.from_anndata(data, path, line, default_line)
+    return tables.from_anndata(data, path, line, default_line)

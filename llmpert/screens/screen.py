@@ -21,6 +21,8 @@ from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
 
 FORMAT = "llmpert-screen"
 FORMAT_VERSION = 1
+STORED_SD = "spread"
+"""Column of var that holds `control_sd` in files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Screen:
     unit:
         What one unit of `response` is, for axes: "Δ log-normalised expression", "Δ z-score",
         "rank score".
-    control_mean, spread:
+    control_mean, control_sd:
         Per measured gene: mean and standard deviation in control, or None where unknown.
     cells:
         Cells behind each perturbation's mean, or None where unknown.
@@ -61,27 +63,25 @@ class Screen:
     genes: np.ndarray
     unit: str
     control_mean: np.ndarray | None = None
-    spread: np.ndarray | None = None
+    control_sd: np.ndarray | None = None
     cells: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        def setter(name: str, value: np.ndarray | None) -> None:
+        arrays: dict[str, np.ndarray | None] = {
+            "response": _frozen(self.response),
+            "perturbations": np.array([str(x) for x in self.perturbations], dtype=object),
+            "genes": np.array([str(x) for x in self.genes], dtype=object),
+        }
+        for name in ("control_mean", "control_sd", "cells"):
+            value = getattr(self, name)
+            arrays[name] = None if value is None else _frozen(value)
+        for name, value in arrays.items():
             if value is not None:
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
-
-        setter("response", np.array(self.response, dtype=np.float32, order="C"))
-        setter("perturbations", np.array([str(x) for x in self.perturbations], dtype=object))
-        setter("genes", np.array([str(x) for x in self.genes], dtype=object))
-        for name in ("control_mean", "spread", "cells"):
-            value = getattr(self, name)
-            setter(name, None if value is None else np.array(value, dtype=np.float32))
-        layers = {k: np.array(v, dtype=np.float32, order="C") for k, v in self.layers.items()}
-        for layer in layers.values():
-            layer.setflags(write=False)
-        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "layers", {k: _frozen(v) for k, v in self.layers.items()})
         self._check()
 
     def _check(self) -> None:
@@ -105,7 +105,7 @@ class Screen:
                     f"Screen {self.line}: expected every {kind} once, found {len(repeated)}"
                     f" repeated: {preview(repeated)}."
                 )
-        for name, length in (("control_mean", columns), ("spread", columns), ("cells", rows)):
+        for name, length in (("control_mean", columns), ("control_sd", columns), ("cells", rows)):
             value = getattr(self, name)
             if value is not None and value.shape != (length,):
                 raise InputError(
@@ -135,9 +135,10 @@ class Screen:
         identity = self.provenance.get("identity")
         if identity is not None:
             return fingerprint(FORMAT_VERSION, identity)
+        known = (self.control_mean, self.control_sd, self.cells)
         return fingerprint(
             FORMAT_VERSION, self.line, self.response, self.perturbations, self.genes, self.unit,
-            *(x if x is not None else "none" for x in (self.control_mean, self.spread, self.cells)),
+            *("none" if values is None else values for values in known),
             *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
         )  # fmt: skip
 
@@ -154,22 +155,25 @@ class Screen:
         rows = self._positions(self.perturbations, perturbations, "perturbation")
         columns = self._positions(self.genes, genes, "gene")
 
-        def cut(values: np.ndarray | None, index: np.ndarray) -> np.ndarray | None:
-            return None if values is None else values[index]
+        def cut(values: np.ndarray | None, *index: np.ndarray) -> Any:
+            if values is None:
+                return None
+            part = values[np.ix_(*index)]
+            part.setflags(write=False)  # so that it is not copied again
+            return part
 
-        block = np.ix_(rows, columns)
         provenance = dict(self.provenance)
         if provenance.get("identity") is not None:
             selection = fingerprint(self.perturbations[rows], self.genes[columns])
             provenance["identity"] = [provenance["identity"], selection]
         return replace(
             self,
-            response=self.response[block],
-            layers={name: layer[block] for name, layer in self.layers.items()},
+            response=cut(self.response, rows, columns),
+            layers={name: cut(layer, rows, columns) for name, layer in self.layers.items()},
             perturbations=self.perturbations[rows],
             genes=self.genes[columns],
             control_mean=cut(self.control_mean, columns),
-            spread=cut(self.spread, columns),
+            control_sd=cut(self.control_sd, columns),
             cells=cut(self.cells, rows),
             provenance=provenance,
         )
@@ -190,7 +194,7 @@ class Screen:
         for frame, column, value in (
             (obs, "cells", self.cells),
             (var, "control_mean", self.control_mean),
-            (var, "spread", self.spread),
+            (var, STORED_SD, self.control_sd),
         ):
             if value is not None:
                 frame[column] = value
@@ -244,14 +248,16 @@ class Screen:
             return numeric_column(frame, name, path) if name in frame else None
 
         with as_input_error(path, "a screen written by llmpert"):
+            response = matrix(data, path)
+            response.setflags(write=False)  # so that it is not copied
             return cls(
                 line=str(head["line"]),
-                response=matrix(data, path),
+                response=response,
                 perturbations=data.obs_names.to_numpy(),
                 genes=data.var_names.to_numpy(),
                 unit=str(head["unit"]),
                 control_mean=column(data.var, "control_mean"),
-                spread=column(data.var, "spread"),
+                control_sd=column(data.var, STORED_SD),
                 cells=column(data.obs, "cells"),
                 layers={
                     name: dense(layer, path, f"numbers as {name}")
@@ -259,6 +265,14 @@ class Screen:
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """Return values as float32, in C order and read-only: the same array where it is so already."""
+    same = isinstance(values, np.ndarray) and not values.flags.writeable
+    frozen = np.array(values, dtype=np.float32, order="C", copy=None if same else True)
+    frozen.setflags(write=False)
+    return frozen
 
 
 def common_perturbations(*screens: Screen) -> list[Screen]:

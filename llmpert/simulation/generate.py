@@ -42,7 +42,7 @@ class Simulation:
         Source -> embedding of all genes, perturbed or not.
     controls:
         Cell line -> float32, control cells x measured genes: log-normalised expression, at least 0.
-        The screen's `control_mean` and `spread` are taken from it.
+        The screen's `control_mean` and `control_sd` are taken from it.
     modules:
         Gene -> its module, for all genes.
     strength:
@@ -100,7 +100,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
             genes=genes[measured],
             unit=UNIT,
             control_mean=mean,
-            spread=spread,
+            control_sd=spread,
             cells=cells,
             provenance=_provenance(seed, recipe, line.name, SCREEN_STEPS),
         )

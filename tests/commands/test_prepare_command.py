@@ -163,7 +163,7 @@ def test_downloads_of_a_recipe_by_its_name(run, server):
 
 def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_home, monkeypatch):
     words = ("prepare", "paper-2024", "--way", "cells", "--processes", 1, "--yes")
-    prepared, original = [], cells.prepare
+    prepared, original = [], cells.pseudobulk
 
     def interrupted(plan, *rest):
         prepared.append(plan.layout.line)
@@ -171,7 +171,7 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
             raise KeyboardInterrupt
         return original(plan, *rest)
 
-    monkeypatch.setattr(cells, "prepare", interrupted)
+    monkeypatch.setattr(cells, "pseudobulk", interrupted)
     assert run(*words)[0] == 130
     assert datasets.names() == ["simulated"]
     code, out, err = run(*words)

@@ -14,10 +14,8 @@ from llmpert.datasets import simulated_dataset
 from llmpert.datasets.examples import example_files
 from llmpert.errors import InputError
 from llmpert.io.paths import home
-from llmpert.screens.cells import holds_cells
 from llmpert.screens.files import FORMATS
 from tests.support import small
-from tests.support.replogle_files import small_bulk, write_bulk
 from tests.support.single_cells import TARGETS, single_cells, written
 
 
@@ -62,7 +60,9 @@ def test_a_line_is_not_looked_up_in_other_files(tmp_path):
         secret = h5py.ExternalLink(str(tmp_path / "secret.h5ad"), "uns/llmpert/line")
         file["uns/llmpert/line"] = secret
         file["uns/line"] = h5py.SoftLink("/uns/llmpert/line")
-    assert own._line(own.File(tmp_path / "x.h5ad", "k562_x.h5ad")) == "K562"
+    with pytest.raises(InputError, match=r"k562_x\.h5ad: .*soft link|external link") as error:
+        own.read_own_screen(own.File(tmp_path / "x.h5ad", "k562_x.h5ad"))
+    assert "Secret" not in str(error.value)
 
 
 def test_errors_name_the_file_as_its_owner_does():
@@ -179,11 +179,3 @@ def test_single_cells_become_a_screen(tmp_path):
     said = r"rpe1_cells\.h5ad: expected at most 11,999 cells x genes"
     with pytest.raises(InputError, match=said):
         own.read_own_screen(own.File(path, "rpe1_cells.h5ad"), 11_999)
-
-
-def test_screens_and_bulk_files_are_not_taken_for_single_cells(tmp_path):
-    small.screen().save(tmp_path / "screen.h5ad")
-    write_bulk(tmp_path / "bulk.h5ad", small_bulk("raw"))
-    (tmp_path / "text.h5ad").write_text("no HDF5")
-    for name in ("screen", "bulk", "text", "missing"):
-        assert not holds_cells(tmp_path / f"{name}.h5ad")

@@ -133,12 +133,12 @@ def test_predictions_are_the_models_own(model, store):
 @pytest.mark.parametrize("known", [False, True])
 def test_scores_compare_predictions_with_measurements(known, store):
     spread = np.random.default_rng(5).uniform(0.1, 3, size=30) if known else None
-    one = experiment(store, problem(small.screen(spread=spread)))
+    one = experiment(store, problem(small.screen(control_sd=spread)))
     scores = one.scores("knn", 20, 3)
     prediction = one.fold_prediction("knn", 20, 3)
     screen = one.problem.screen
     measured = screen.select(prediction.perturbations, prediction.genes)
-    strongest = top_genes(measured.response, 5, measured.spread)
+    strongest = top_genes(measured.response, 5, measured.control_sd)
     expected = evaluate(prediction.mean, measured.response, 5, strongest)
     assert list(scores.columns) == ["perturbation", *expected]
     assert scores["perturbation"].tolist() == prediction.perturbations.tolist()

@@ -158,10 +158,10 @@ def test_statistics_of_single_cells_count_before_all_else():
 
 
 def test_the_strongest_responses_of_a_screen_are_those_of_all_it_knows():
-    screen = small.screen(spread=np.linspace(0.1, 3, 30))
+    screen = small.screen(control_sd=np.linspace(0.1, 3, 30))
     rows, columns = np.array([3, 0]), np.array([5, 6, 7, 29, 1])
     block = np.ix_(rows, columns)
-    by_spread = top_genes(screen.response[block], 3, screen.spread[columns])
+    by_spread = top_genes(screen.response[block], 3, screen.control_sd[columns])
     np.testing.assert_array_equal(strongest_responses(screen, rows, columns, 3), by_spread)
     t = np.random.default_rng(0).normal(size=screen.response.shape)
     with_cells = replace(screen, layers={"t": t})

@@ -26,7 +26,7 @@ SPREAD = np.linspace(0.5, 2, 30)
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
     """Twenty of thirty genes are scored, which ones differs between folds."""
-    problem = Problem.align(small.screen(spread=SPREAD), [small.embedding()], TABLE)
+    problem = Problem.align(small.screen(control_sd=SPREAD), [small.embedding()], TABLE)
     store = ResultsStore(tmp_path_factory.mktemp("store"))
     return Experiment(problem, Settings(features=20, top=5, components=5), store)
 

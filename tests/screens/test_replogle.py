@@ -10,7 +10,6 @@ import pytest
 
 from llmpert.errors import InputError
 from llmpert.screens import Screen, read_screen
-from llmpert.screens.replogle import read_replogle
 from tests.support.replogle_files import CONTROL, SYMBOLS, Bulk, small_bulk, write_bulk
 
 pytestmark = pytest.mark.filterwarnings("ignore::anndata.OldFormatWarning")
@@ -65,7 +64,7 @@ def by_id(bulk: Bulk, screen: Screen) -> dict[str, int]:
 @pytest.mark.parametrize(("kind", "file"), [("raw", RAW), ("normalized", NORMALIZED)])
 def test_matches_a_slow_computation(tmp_path: Path, kind: str, file: str) -> None:
     bulk = small_bulk(kind)
-    screen = read_replogle(write_bulk(tmp_path / file, bulk))
+    screen = read_screen(write_bulk(tmp_path / file, bulk))
     response, mean, spread = slowly(bulk, raw=kind == "raw")
     assert sorted(response) == list(screen.perturbations)
     columns = by_id(bulk, screen)
@@ -74,14 +73,14 @@ def test_matches_a_slow_computation(tmp_path: Path, kind: str, file: str) -> Non
         for gene, g in columns.items():
             assert screen.response[p, g] == pytest.approx(response[target][gene], abs=2e-6)
     assert screen.control_mean is not None
-    assert screen.spread is not None
+    assert screen.control_sd is not None
     for gene, g in columns.items():
         assert screen.control_mean[g] == pytest.approx(mean[bulk.gene_ids.index(gene)], rel=1e-5)
-        assert screen.spread[g] == pytest.approx(spread[bulk.gene_ids.index(gene)], rel=1e-4)
+        assert screen.control_sd[g] == pytest.approx(spread[bulk.gene_ids.index(gene)], rel=1e-4)
 
 
 def test_says_what_it_read(tmp_path: Path) -> None:
-    raw = read_replogle(write_bulk(tmp_path / RAW, small_bulk("raw")))
+    raw = read_screen(write_bulk(tmp_path / RAW, small_bulk("raw")))
     assert (raw.line, raw.unit) == ("K562", "Δ log-normalised expression")
     assert raw.provenance["source"] == "Replogle et al. 2022, figshare 20029387"
     assert raw.provenance["licence"] == "CC BY 4.0"
@@ -91,22 +90,22 @@ def test_says_what_it_read(tmp_path: Path) -> None:
     assert "9 of 12 non-targeting" in steps
     assert "weighted by their cells" in steps
     assert "51 populations to 48 targets" in steps
-    normalized = read_replogle(write_bulk(tmp_path / NORMALIZED, small_bulk("normalized")))
+    normalized = read_screen(write_bulk(tmp_path / NORMALIZED, small_bulk("normalized")))
     assert (normalized.line, normalized.unit) == ("RPE1", "Δ z-score")
 
 
 def test_raw_response_does_not_depend_on_sequencing_depth(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
-    before = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    before = read_screen(write_bulk(tmp_path / RAW, bulk))
     targeted = [not name.endswith(CONTROL) for name in bulk.names]
     bulk.values[targeted] *= 3
-    after = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    after = read_screen(write_bulk(tmp_path / RAW, bulk))
     np.testing.assert_allclose(after.response, before.response, atol=2e-6)
 
 
 def test_symbols_and_cells_of_targets(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
-    screen = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert set(SYMBOLS) < set(screen.perturbations)
     assert "non-targeting" not in screen.perturbations
     assert screen.cells is not None
@@ -120,7 +119,7 @@ def test_targets_with_several_ensembl_ids_or_none_are_noted(tmp_path: Path) -> N
     bulk = small_bulk("raw")
     bulk.names[bulk.row("_ZBTB4_P1_")] = "7_ZBTB4_P1_ENSG00000999999"
     bulk.names[bulk.row("_HLA-A_")] = "8_HLA-A_P1_nan"
-    screen = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert "HLA-A" in screen.perturbations
     assert any("several Ensembl ids" in n and "ZBTB4" in n for n in screen.provenance["notes"])
 
@@ -128,7 +127,7 @@ def test_targets_with_several_ensembl_ids_or_none_are_noted(tmp_path: Path) -> N
 def test_genes_that_share_a_symbol(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
     bulk.means[-3], bulk.means[-2] = 0.5, 0.9
-    screen = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert list(screen.genes[-3:]) == [bulk.gene_ids[-3], "TBCE", "HLA-B"]
     assert any("share a symbol" in note and "TBCE" in note for note in screen.provenance["notes"])
 
@@ -136,14 +135,14 @@ def test_genes_that_share_a_symbol(tmp_path: Path) -> None:
 def test_genes_without_a_symbol_go_by_their_id(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
     bulk.gene_names[4] = ""
-    screen = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert screen.genes[4] == bulk.gene_ids[4]
 
 
 def test_all_controls_serve_where_none_is_core(tmp_path: Path) -> None:
     bulk = small_bulk("normalized")
     bulk.core[:] = False
-    screen = read_replogle(write_bulk(tmp_path / NORMALIZED, bulk))
+    screen = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
     control = np.array([name.endswith(CONTROL) for name in bulk.names])
     cells = np.where(np.isnan(bulk.filtered), bulk.unfiltered, bulk.filtered)
     expected = np.average(bulk.values[control], axis=0, weights=cells[control])
@@ -156,14 +155,14 @@ def test_all_controls_serve_where_none_is_core(tmp_path: Path) -> None:
 def test_a_single_control_has_no_spread(tmp_path: Path) -> None:
     bulk = small_bulk("normalized")
     bulk.core[np.flatnonzero(bulk.core)[1:]] = False
-    assert read_replogle(write_bulk(tmp_path / NORMALIZED, bulk)).spread is None
+    assert read_screen(write_bulk(tmp_path / NORMALIZED, bulk)).control_sd is None
 
 
 def test_populations_without_any_cell_count_are_left_out(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
     row = bulk.row("_NKX2-1_")
     bulk.filtered[row], bulk.unfiltered[row] = np.nan, 0
-    screen = read_replogle(write_bulk(tmp_path / RAW, bulk))
+    screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert "NKX2-1" not in screen.perturbations
     assert any("NKX2-1" in note for note in screen.provenance["notes"])
 
@@ -179,7 +178,7 @@ class TestUnknownValues:
         return bulk
 
     def test_match_a_slow_computation(self, tmp_path: Path, bulk: Bulk) -> None:
-        screen = read_replogle(write_bulk(tmp_path / NORMALIZED, bulk))
+        screen = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
         response, mean, _ = slowly(bulk, raw=False)
         columns = by_id(bulk, screen)
         assert len(columns) == len(bulk.gene_ids) - 2
@@ -190,7 +189,7 @@ class TestUnknownValues:
         assert screen.control_mean[6] == pytest.approx(mean[6], abs=1e-6)
 
     def test_are_counted(self, tmp_path: Path, bulk: Bulk) -> None:
-        notes = " ".join(read_replogle(write_bulk(tmp_path / NORMALIZED, bulk)).provenance["notes"])
+        notes = " ".join(read_screen(write_bulk(tmp_path / NORMALIZED, bulk)).provenance["notes"])
         assert "4 value(s) are not finite (3 infinite, 1 missing)" in notes
         assert "4 population(s)" in notes
         assert "3 gene(s), most in M3 (2)" in notes
@@ -200,7 +199,7 @@ class TestUnknownValues:
         bulk = small_bulk("normalized")
         bulk.values[bulk.row("_ZBTB4_P1_"), 3] = np.nan
         bulk.values[bulk.row("_ZBTB4_P2_"), 3] = np.nan
-        screen = read_replogle(write_bulk(tmp_path / NORMALIZED, bulk))
+        screen = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
         assert screen.control_mean is not None
         left = bulk.values[bulk.row("_ZBTB4_P1P2_"), 3] - screen.control_mean[3]
         found = screen.response[list(screen.perturbations).index("ZBTB4"), 3]
@@ -212,7 +211,7 @@ class TestUnknownValues:
         # 60 populations are in use (51 targeted, 9 core controls), so 3 are a twentieth.
         bulk.values[targeted[:3], 7] = np.nan
         bulk.values[targeted[10:14], 8] = np.inf
-        screen = read_replogle(write_bulk(tmp_path / NORMALIZED, bulk))
+        screen = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
         assert "M7" in screen.genes
         assert "M8" not in screen.genes
         assert len(screen.genes) == len(bulk.gene_ids) - 1
@@ -222,27 +221,28 @@ class TestUnknownValues:
         bulk = small_bulk("normalized", controls=4)
         bulk.values[np.flatnonzero(bulk.core)[:2], 9] = np.nan
         assert bulk.core.sum() == 3
-        assert "M9" not in read_replogle(write_bulk(tmp_path / NORMALIZED, bulk)).genes
+        assert "M9" not in read_screen(write_bulk(tmp_path / NORMALIZED, bulk)).genes
 
     def test_populations_beyond_a_twentieth_are_left_out(self, tmp_path: Path) -> None:
         bulk = small_bulk("normalized")
         bulk.values[bulk.row("_HLA-A_"), :] = np.nan
-        screen = read_replogle(write_bulk(tmp_path / NORMALIZED, bulk))
+        screen = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
         assert "HLA-A" not in screen.perturbations
         assert len(screen.genes) == len(bulk.gene_ids)
 
     def test_nothing_finite(self, tmp_path: Path) -> None:
         bulk = small_bulk("normalized")
         bulk.values[:] = np.nan
+        bulk.values[0, 0] = -1
         path = write_bulk(tmp_path / NORMALIZED, bulk)
         with pytest.raises(InputError, match=f"{NORMALIZED}: expected .*found none"):
-            read_replogle(path, kind="normalized")
+            read_screen(path)
 
     def test_are_refused_in_raw_files(self, tmp_path: Path) -> None:
         bulk = small_bulk("raw")
         bulk.values[bulk.row("_AARS_P1P2_"), 0] = np.nan
         with pytest.raises(InputError, match=f"{RAW}.*raw values.*1 row.*_AARS_"):
-            read_replogle(write_bulk(tmp_path / RAW, bulk))
+            read_screen(write_bulk(tmp_path / RAW, bulk))
 
 
 class TestKind:
@@ -250,21 +250,15 @@ class TestKind:
         for kind, unit in (("raw", "Δ log-normalised expression"), ("normalized", "Δ z-score")):
             # "drawing" holds the letters of "raw" without saying so.
             path = write_bulk(tmp_path / f"K562_drawing{len(kind)}.h5ad", small_bulk(kind))
-            assert read_replogle(path).unit == unit
+            assert read_screen(path).unit == unit
 
     @pytest.mark.parametrize(("kind", "file"), [("normalized", RAW), ("raw", NORMALIZED)])
     def test_contradiction_with_the_name_is_an_error(
         self, tmp_path: Path, kind: str, file: str
     ) -> None:
         path = write_bulk(tmp_path / file, small_bulk(kind))
-        with pytest.raises(InputError, match=f"{file}.*say which kind"):
-            read_replogle(path)
-
-    def test_can_be_given(self, tmp_path: Path) -> None:
-        path = write_bulk(tmp_path / RAW, small_bulk("normalized"))
-        assert read_replogle(path, kind="normalized").unit == "Δ z-score"
-        with pytest.raises(InputError, match="expected raw values"):
-            read_replogle(path, kind="raw")
+        with pytest.raises(InputError, match=f"{file}.*rename the file"):
+            read_screen(path)
 
 
 class TestErrors:
@@ -272,62 +266,60 @@ class TestErrors:
         bulk = small_bulk("raw")
         bulk.names = [n.replace(CONTROL, "GENEX_P1_ENSG1") for n in bulk.names]
         with pytest.raises(InputError, match=f"{RAW}: expected control rows"):
-            read_replogle(write_bulk(tmp_path / RAW, bulk))
+            read_screen(write_bulk(tmp_path / RAW, bulk))
 
     def test_controls_only(self, tmp_path: Path) -> None:
         bulk = small_bulk("raw")
         bulk.names = [f"{i}_{CONTROL}" for i in range(len(bulk.names))]
         with pytest.raises(InputError, match=f"{RAW}: expected populations of targeted genes"):
-            read_replogle(write_bulk(tmp_path / RAW, bulk))
+            read_screen(write_bulk(tmp_path / RAW, bulk))
 
     def test_malformed_rows_are_named(self, tmp_path: Path) -> None:
         bulk = small_bulk("raw")
         bulk.names[2], bulk.names[5] = "ZBTB4", "12_AARS_ENSG1"
         with pytest.raises(InputError, match=f"{RAW}.*2 named otherwise: ZBTB4, 12_AARS_ENSG1"):
-            read_replogle(write_bulk(tmp_path / RAW, bulk))
+            read_screen(write_bulk(tmp_path / RAW, bulk))
 
     def test_the_line_has_to_be_known(self, tmp_path: Path) -> None:
         path = write_bulk(tmp_path / "bulk_raw.h5ad", small_bulk("raw"))
         with pytest.raises(InputError, match=r"bulk_raw\.h5ad: expected K562 or RPE1"):
-            read_replogle(path)
-        assert read_replogle(path, "HepG2").line == "HepG2"
+            read_screen(path)
+        assert read_screen(path, "HepG2").line == "HepG2"
 
-    @pytest.mark.parametrize(
-        ("frame", "column"), [("obs", "num_cells_filtered"), ("var", "gene_name"), ("var", "mean")]
-    )
+    @pytest.mark.parametrize(("frame", "column"), [("obs", "num_cells_filtered"), ("var", "mean")])
     def test_missing_columns(self, tmp_path: Path, frame: str, column: str) -> None:
         path = write_bulk(tmp_path / RAW, small_bulk("raw"))
         data = anndata.read_h5ad(path)
         setattr(data, frame, getattr(data, frame).drop(columns=column))
         data.write_h5ad(path)
         with pytest.raises(InputError, match=f"{RAW}: expected the column '{column}' in {frame}"):
-            read_replogle(path)
+            read_screen(path)
 
     def test_missing_and_damaged_files(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no such file"):
-            read_replogle(tmp_path / RAW)
+            read_screen(tmp_path / RAW)
         path = write_bulk(tmp_path / RAW, small_bulk("raw"))
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match=RAW):
-            read_replogle(path)
+            read_screen(path)
 
     def test_a_population_without_umis(self, tmp_path: Path) -> None:
         bulk = small_bulk("raw")
         bulk.values[bulk.row("_HLA-A_")] = 0
         with pytest.raises(InputError, match="_HLA-A_"):
-            read_replogle(write_bulk(tmp_path / RAW, bulk))
+            read_screen(write_bulk(tmp_path / RAW, bulk))
 
 
 @pytest.mark.parametrize(("kind", "file"), [("raw", RAW), ("normalized", NORMALIZED)])
 def test_read_screen_recognises_it(tmp_path: Path, kind: str, file: str) -> None:
     path = write_bulk(tmp_path / file, small_bulk(kind))
     screen = read_screen(path)
-    assert screen.fingerprint == read_replogle(path).fingerprint
+    assert screen.fingerprint == read_screen(path).fingerprint
     assert read_screen(path, line="mine").line == "mine"
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    screen = read_replogle(write_bulk(tmp_path / RAW, small_bulk("raw")))
+    screen = read_screen(write_bulk(tmp_path / RAW, small_bulk("raw")))
     screen.save(tmp_path / "saved.h5ad")
     again = read_screen(tmp_path / "saved.h5ad")
     assert again.fingerprint == screen.fingerprint

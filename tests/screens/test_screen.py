@@ -25,7 +25,7 @@ def make(**changes: Any) -> Screen:
         "genes": ["A", "B", "C"],
         "unit": "Δ z-score",
         "control_mean": [1.0, 2.0, 3.0],
-        "spread": [0.1, 0.2, 0.3],
+        "control_sd": [0.1, 0.2, 0.3],
         "cells": [10, 20, 30, 40],
         "provenance": {"source": "a test", "notes": ["one"], "simulated": False},
     }
@@ -43,21 +43,37 @@ def test_holds_float32_and_names() -> None:
 def test_is_read_only_and_its_own() -> None:
     response = np.ones((4, 3), dtype=np.float32)
     screen = make(response=response)
-    for name in ("response", "perturbations", "genes", "control_mean", "spread", "cells"):
+    for name in ("response", "perturbations", "genes", "control_mean", "control_sd", "cells"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(screen, name)[0] = 0
     response[0, 0] = 7
     assert screen.response[0, 0] == 1
 
 
+def test_a_changed_screen_shares_what_has_not_changed() -> None:
+    screen = make(layers={"t": np.ones((4, 3))})
+    other = replace(screen, line="RPE1", unit="Δ log")
+    for one, same in ((screen.response, other.response), (screen.layers["t"], other.layers["t"])):
+        assert np.shares_memory(one, same)
+        assert not same.flags.writeable
+
+
+def test_files_of_earlier_versions_open(tmp_path: Path) -> None:
+    screen = make()
+    screen.save(tmp_path / "k562.h5ad")
+    stored = anndata.read_h5ad(tmp_path / "k562.h5ad")
+    assert list(stored.var["spread"]) == pytest.approx([0.1, 0.2, 0.3])
+    assert list(stored.var) == ["control_mean", "spread"]
+
+
 @pytest.mark.parametrize("optional", [True, False])
 def test_round_trip(tmp_path: Path, optional: bool) -> None:
-    screen = make() if optional else make(control_mean=None, spread=None, cells=None)
+    screen = make() if optional else make(control_mean=None, control_sd=None, cells=None)
     path = tmp_path / "k562.h5ad"
     screen.save(path)
     again = read_screen(path)
     np.testing.assert_array_equal(again.response, screen.response)
-    for name in ("perturbations", "genes", "control_mean", "spread", "cells"):
+    for name in ("perturbations", "genes", "control_mean", "control_sd", "cells"):
         np.testing.assert_array_equal(getattr(again, name), getattr(screen, name))
     assert (again.line, again.unit) == (screen.line, screen.unit)
     assert again.provenance == screen.provenance
@@ -107,10 +123,10 @@ def test_select_keeps_the_order_asked_for() -> None:
     np.testing.assert_array_equal(cut.response, screen.response[[3, 0]][:, [2, 0]])
     assert cut.cells is not None
     assert cut.control_mean is not None
-    assert cut.spread is not None
+    assert cut.control_sd is not None
     assert list(cut.cells) == [40, 10]
     assert list(cut.control_mean) == [3, 1]
-    np.testing.assert_allclose(cut.spread, [0.3, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(cut.control_sd, [0.3, 0.1], rtol=1e-6)
     everything = screen.select()
     assert everything.fingerprint == screen.fingerprint
 
@@ -139,7 +155,7 @@ def test_common_perturbations_in_the_first_ones_order() -> None:
         ({"perturbations": ["A", "B", "A", "C"]}, "every perturbation once.*1 repeated: A"),
         ({"genes": ["A", "B", "B"]}, "every gene once.*1 repeated: B"),
         ({"control_mean": [1.0]}, "3 values of control_mean"),
-        ({"spread": [1.0] * 4}, "3 values of spread"),
+        ({"control_sd": [1.0] * 4}, "3 values of control_sd"),
         ({"cells": [1.0] * 3}, "4 values of cells"),
         ({"response": np.full((4, 3), np.nan)}, "4 perturbation"),
         ({"response": np.array([[0, 0, np.inf]] + [[0.0] * 3] * 3)}, "1 perturbation"),
@@ -159,7 +175,7 @@ def test_refuses_what_does_not_fit(changes: dict[str, Any], message: str) -> Non
         {"perturbations": ["AARS", "HLA-A", "NKX2-1", "TP54"]},
         {"genes": ["A", "B", "D"]},
         {"control_mean": None},
-        {"spread": [0.1, 0.2, 0.4]},
+        {"control_sd": [0.1, 0.2, 0.4]},
         {"cells": [10, 20, 30, 41]},
     ],
 )

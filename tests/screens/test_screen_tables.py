@@ -16,7 +16,6 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.screens import Screen, read_screen
-from llmpert.screens.tables import read_table
 
 FRAME = pd.DataFrame(
     np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32),
@@ -62,7 +61,7 @@ def write(folder: Path, frame: pd.DataFrame, name: str, **uns: Any) -> Path:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_screen(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, FRAME, name)
-    screen = read_table(path)
+    screen = read_screen(path)
     np.testing.assert_array_equal(screen.response, FRAME.to_numpy())
     expected = Screen("K562", FRAME.to_numpy(), FRAME.index, FRAME.columns, "Δ expression")
     assert screen.fingerprint == expected.fingerprint
@@ -88,21 +87,21 @@ def test_any_numbers_survive(
         index=[f"P-{i}" for i in range(values.shape[0])],
         columns=[f"G.{i}" for i in range(values.shape[1])],
     )
-    screen = read_table(write(tmp_path_factory.mktemp("table"), frame, ending))
+    screen = read_screen(write(tmp_path_factory.mktemp("table"), frame, ending))
     np.testing.assert_array_equal(screen.response, values)
 
 
 def test_line_and_unit(tmp_path: Path) -> None:
     path = write(tmp_path, FRAME, "x.csv")
-    assert (read_table(path).line, read_table(path).unit) == ("K562", "Δ expression")
-    given = read_table(path, line="HepG2", unit="log2 fold change")
+    assert (read_screen(path).line, read_screen(path).unit) == ("K562", "Δ expression")
+    given = read_screen(path, line="HepG2", unit="log2 fold change")
     assert (given.line, given.unit) == ("HepG2", "log2 fold change")
-    assert read_table(path.rename(tmp_path / "HepG2_day7_x.csv")).line == "HepG2"
-    assert read_table((tmp_path / "HepG2_day7_x.csv").rename(tmp_path / "jurkat.csv")).line == (
+    assert read_screen(path.rename(tmp_path / "HepG2_day7_x.csv")).line == "HepG2"
+    assert read_screen((tmp_path / "HepG2_day7_x.csv").rename(tmp_path / "jurkat.csv")).line == (
         "JURKAT"
     )
     with pytest.raises(InputError, match="starts with the cell line"):
-        read_table((tmp_path / "jurkat.csv").rename(tmp_path / "_x.csv"))
+        read_screen((tmp_path / "jurkat.csv").rename(tmp_path / "_x.csv"))
 
 
 def test_anndata_says_more(tmp_path: Path) -> None:
@@ -115,26 +114,26 @@ def test_anndata_says_more(tmp_path: Path) -> None:
     data.var["control_mean"] = [1.0, 2.0, 3.0]
     data.var["spread"] = [0.5, 0.25, 0.125]
     data.write_h5ad(path)
-    screen = read_table(path)
+    screen = read_screen(path)
     assert (screen.line, screen.unit) == ("RPE1", "rank score")
     assert screen.provenance["source"] == "somebody"
     assert screen.provenance["licence"] == "MIT"
     assert screen.provenance["response"] == "a rank score, best first"
     assert screen.cells is not None
     assert screen.control_mean is not None
-    assert screen.spread is not None
+    assert screen.control_sd is not None
     assert list(screen.cells) == [5, 6, 7, 8]
     assert list(screen.control_mean) == [1, 2, 3]
-    assert list(screen.spread) == [0.5, 0.25, 0.125]
-    assert read_table(path, unit="z").unit == "z"
+    assert list(screen.control_sd) == [0.5, 0.25, 0.125]
+    assert read_screen(path, unit="z").unit == "z"
     data.uns["unit"] = "Δ log"
     data.write_h5ad(path)
-    assert read_table(path).unit == "Δ log"
+    assert read_screen(path).unit == "Δ log"
 
 
 def test_names_with_ctrl(tmp_path: Path) -> None:
     frame = FRAME.set_axis(["AARS+ctrl", "ctrl+HLA-A", " CTRL", "A+B"])
-    screen = read_table(write(tmp_path, frame, "x.csv"))
+    screen = read_screen(write(tmp_path, frame, "x.csv"))
     assert list(screen.perturbations) == ["AARS", "HLA-A", "CTRL", "A+B"]
 
 
@@ -159,7 +158,7 @@ def test_names_with_ctrl(tmp_path: Path) -> None:
 def test_controls_are_left_out_and_noted(tmp_path: Path, name: str, ending: str) -> None:
     values = np.vstack([FRAME.to_numpy(), np.full(3, np.nan)])
     frame = pd.DataFrame(values, index=[*FRAME.index, name], columns=FRAME.columns)
-    screen = read_table(write(tmp_path, frame, ending))
+    screen = read_screen(write(tmp_path, frame, ending))
     assert list(screen.perturbations) == list(FRAME.index)
     assert screen.provenance["notes"] == [f"1 control row(s) were left out: {name}."]
 
@@ -169,7 +168,7 @@ def test_cells_follow_the_rows_that_stay(tmp_path: Path) -> None:
     data = anndata.read_h5ad(path)
     data.obs["cells"] = [1.0, 2.0, 3.0, 4.0]
     data.write_h5ad(path)
-    screen = read_table(path)
+    screen = read_screen(path)
     assert screen.cells is not None
     assert list(screen.cells) == [2, 3, 4]
 
@@ -182,7 +181,7 @@ def test_missing_and_infinite_values(tmp_path: Path, ending: str, value: float) 
     frame.iloc[3, 0] = value
     path = write(tmp_path, frame, ending)
     with pytest.raises(InputError, match=r"infinite values in 2 row\(s\): HLA-A, NKX2-1") as error:
-        read_table(path)
+        read_screen(path)
     assert str(path) in str(error.value)
 
 
@@ -191,7 +190,7 @@ def test_numbers_too_large_for_float32_count_as_infinite(tmp_path: Path) -> None
     frame.iloc[2, 1] = 1e300
     for ending in ("x.csv", "index.parquet"):
         with pytest.raises(InputError, match=r"infinite values in 1 row\(s\): NA"):
-            read_table(write(tmp_path, frame, ending))
+            read_screen(write(tmp_path, frame, ending))
 
 
 @pytest.mark.filterwarnings("ignore:.*names are not unique")
@@ -199,14 +198,14 @@ def test_numbers_too_large_for_float32_count_as_infinite(tmp_path: Path) -> None
 def test_repeated_perturbations(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path, FRAME.set_axis(["A", "B", "A", "C"]), ending)
     with pytest.raises(InputError, match="every perturbation once, found 1 repeated: A") as error:
-        read_table(path)
+        read_screen(path)
     assert str(path) in str(error.value)
 
 
 def test_perturbations_that_repeat_once_stripped(tmp_path: Path) -> None:
     path = write(tmp_path, FRAME.set_axis(["A+ctrl", "B", "ctrl+A", "C"]), "x.csv")
     with pytest.raises(InputError, match="1 repeated: A"):
-        read_table(path)
+        read_screen(path)
 
 
 @pytest.mark.filterwarnings("ignore:.*names are not unique")
@@ -214,16 +213,16 @@ def test_perturbations_that_repeat_once_stripped(tmp_path: Path) -> None:
 def test_repeated_genes(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path, FRAME.set_axis(["X", "Y", "X"], axis=1), ending)
     with pytest.raises(InputError, match="every gene once, found 1 repeated: X"):
-        read_table(path)
+        read_screen(path)
 
 
 def test_nameless_rows_and_columns(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a name for every perturbation"):
-        read_table(write(tmp_path, FRAME.set_axis(["A", "B", "", "C"]), "x.csv"))
+        read_screen(write(tmp_path, FRAME.set_axis(["A", "B", "", "C"]), "x.csv"))
     with pytest.raises(InputError, match="a name for every gene"):
-        read_table(write(tmp_path, FRAME.set_axis(["X", "", "Z"], axis=1), "x.csv"))
+        read_screen(write(tmp_path, FRAME.set_axis(["X", "", "Z"], axis=1), "x.csv"))
     with pytest.raises(InputError, match="a name for every perturbation"):
-        read_table(write(tmp_path, FRAME.set_axis(["A", "B", None, "C"]), "column.parquet"))
+        read_screen(write(tmp_path, FRAME.set_axis(["A", "B", None, "C"]), "column.parquet"))
 
 
 @pytest.mark.parametrize("ending", ["x.csv", "x.tsv", "index.parquet", "column.parquet"])
@@ -237,7 +236,7 @@ def test_columns_of_something_else(tmp_path: Path, ending: str, value: str | boo
     with pytest.raises(
         InputError, match=f"1 column.s. with something else, such as '{value}' for TP53"
     ) as error:
-        read_table(path)
+        read_screen(path)
     assert str(path) in str(error.value)
 
 
@@ -247,15 +246,15 @@ def test_columns_of_something_else_in_anndata(tmp_path: Path) -> None:
     data.obs["cells"] = ["many", "2", "3", "4"]
     data.write_h5ad(path)
     with pytest.raises(InputError, match="numbers in the column 'cells', found 'many'"):
-        read_table(path)
+        read_screen(path)
     data.obs["cells"] = [1.0, np.nan, 3.0, 4.0]
     data.write_h5ad(path)
     with pytest.raises(InputError, match="finite numbers in the column 'cells'"):
-        read_table(path)
+        read_screen(path)
     data.X = data.X > 0
     data.write_h5ad(path)
     with pytest.raises(InputError, match="values of type bool"):
-        read_table(path)
+        read_screen(path)
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -264,22 +263,21 @@ def test_raw_counts_are_suspected(tmp_path: Path, ending: str) -> None:
         np.random.default_rng(0).poisson(20, FRAME.shape), index=FRAME.index, columns=FRAME.columns
     )
     with pytest.raises(InputError, match=r"expected differences to control.*raw counts"):
-        read_table(write(tmp_path, counts, ending))
+        read_screen(write(tmp_path, counts, ending))
 
 
 def test_scores_without_a_negative_are_no_counts(tmp_path: Path) -> None:
     for frame in (FRAME.abs() * 100, (FRAME > 0).astype(np.float32)):
-        screen = read_table(write(tmp_path, frame, "x.csv"))
+        screen = read_screen(write(tmp_path, frame, "x.csv"))
         assert any("No value is negative" in note for note in screen.provenance["notes"])
 
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_missing_files_and_folders(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"k562_{ending}"
-    for read in (read_table, read_screen):
-        with pytest.raises(InputError, match="expected a file, found no such file") as error:
-            read(path)
-        assert str(path) in str(error.value)
+    with pytest.raises(InputError, match="expected a file, found no such file") as error:
+        read_screen(path)
+    assert str(path) in str(error.value)
     path.mkdir()
     with pytest.raises(InputError, match="found a folder"):
         read_screen(path)
@@ -338,14 +336,14 @@ def test_texts_of_another_shape(tmp_path: Path, text: str, message: str) -> None
     path = tmp_path / "k562_x.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as error:
-        read_table(path)
+        read_screen(path)
     assert str(path) in str(error.value)
 
 
 def test_a_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     path = tmp_path / "k562_x.csv"
     path.write_bytes(b'\xef\xbb\xbf"A, gene","X","Y"\r\n"P, 1",1,-2\r\n\r\nQ,3,4\r\n')
-    screen = read_table(path)
+    screen = read_screen(path)
     assert list(screen.perturbations) == ["P, 1", "Q"]
     assert list(screen.genes) == ["X", "Y"]
     np.testing.assert_array_equal(screen.response, [[1, -2], [3, 4]])
@@ -354,11 +352,11 @@ def test_a_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
 def test_parquet_without_names(tmp_path: Path) -> None:
     path = write(tmp_path, FRAME.reset_index(drop=True), "index.parquet")
     with pytest.raises(InputError, match="in the index or in a column of text"):
-        read_table(path)
+        read_screen(path)
 
 
 def test_round_trip_through_save(tmp_path: Path) -> None:
-    screen = read_table(write(tmp_path, FRAME, "sparse.h5ad"))
+    screen = read_screen(write(tmp_path, FRAME, "sparse.h5ad"))
     screen.save(tmp_path / "saved.h5ad")
     assert read_screen(tmp_path / "saved.h5ad").fingerprint == screen.fingerprint
 

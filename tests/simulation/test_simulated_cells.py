@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmpert.methods.gears.graph import jaccard
-from llmpert.screens.cells import plan, prepare
+from llmpert.screens.cells import plan, pseudobulk
 from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
 from llmpert.simulation.cells import CONTROL
 from llmpert.simulation.ontology import OntologyRecipe
@@ -38,7 +38,7 @@ def test_cells_average_to_the_screen(simulation, pool):
         assert len(rows) == 60
         expected = screen.control_mean + response
         ratio = expected / np.maximum(screen.control_mean, 1e-9)
-        error = screen.spread * np.abs(ratio) / np.sqrt(60 * pool)
+        error = screen.control_sd * np.abs(ratio) / np.sqrt(60 * pool)
         known = error > 0
         z.append((rows.mean(axis=0) - expected)[known] / error[known])
     z = np.concatenate(z)
@@ -78,7 +78,7 @@ def test_terms_without_noise_are_the_modules(simulation):
 def test_cells_make_a_screen_that_says_that_it_is_simulated(simulation, tmp_path):
     original = simulation.screens[LINE]
     single_cells(simulation, LINE, 60).write_h5ad(tmp_path / "cells.h5ad")
-    screen = prepare(plan(tmp_path / "cells.h5ad"))
+    screen = pseudobulk(plan(tmp_path / "cells.h5ad"))
     assert (screen.line, screen.unit, screen.simulated) == (LINE, original.unit, True)
     assert screen.provenance["source"] == original.provenance["source"]
     # To within the noise of sixty cells.

@@ -25,7 +25,7 @@ def built_in():
 
 def arrays(simulation):
     for name, screen in simulation.screens.items():
-        yield from (screen.response, screen.spread, screen.cells, simulation.controls[name])
+        yield from (screen.response, screen.control_sd, screen.cells, simulation.controls[name])
     yield from (embedding.vectors for embedding in simulation.embeddings.values())
 
 
@@ -114,8 +114,8 @@ def test_controls_are_expression_and_their_moments_are_the_screens(built_in):
         assert cells.dtype == np.float32
         assert cells.min() == 0
         np.testing.assert_allclose(screen.control_mean, cells.mean(axis=0), rtol=1e-4)
-        np.testing.assert_allclose(screen.spread, cells.std(axis=0), rtol=1e-4)
-        assert (screen.spread > 0).all()
+        np.testing.assert_allclose(screen.control_sd, cells.std(axis=0), rtol=1e-4)
+        assert (screen.control_sd > 0).all()
 
 
 def test_no_expression_falls_below_zero(built_in):
@@ -143,7 +143,7 @@ def test_noise_is_spread_over_root_cells():
     # Without any response, all that is left is the error of means over cells.
     silent = Recipe(knockdown=0.0, lines=(LineRecipe("silent", 0.0, 0.0, 0.0),))
     screen = simulate(5, silent).screens["silent"]
-    z = screen.response / screen.spread * np.sqrt(screen.cells)[:, None]
+    z = screen.response / screen.control_sd * np.sqrt(screen.cells)[:, None]
     assert z.mean() == pytest.approx(0, abs=0.01)
     assert z.std() == pytest.approx(1, abs=0.02)
     few, many = np.quantile(screen.cells, [0.25, 0.75])
@@ -159,7 +159,7 @@ def test_means_over_cells_are_gamma():
         lines=(LineRecipe("silent", 0.0, 0.0, 0.0),),
     )  # fmt: skip
     screen = simulate(5, silent).screens["silent"]
-    shape = 60 * (screen.control_mean / screen.spread) ** 2
+    shape = 60 * (screen.control_mean / screen.control_sd) ** 2
     for gene in np.argsort(shape)[[0, 25, 49]]:
         gamma = stats.gamma(shape[gene], scale=screen.control_mean[gene] / shape[gene])
         measured = screen.response[:, gene] + screen.control_mean[gene]
@@ -175,7 +175,7 @@ def test_genes_that_no_control_cell_expresses_are_harmless():
 
 
 def test_lines_share_part_of_their_responses(built_in):
-    one, two = (s.response / s.spread for s in built_in.screens.values())
+    one, two = (s.response / s.control_sd for s in built_in.screens.values())
     mean = np.corrcoef(one.mean(axis=0), two.mean(axis=0))[0, 1]
     assert 0.3 < mean < 0.7  # half of the variance is shared
     one, two = one - one.mean(axis=0), two - two.mean(axis=0)
@@ -187,7 +187,7 @@ def test_lines_share_part_of_their_responses(built_in):
 
 def test_knockdowns_of_one_module_respond_alike(built_in):
     screen = built_in.screens[K562]
-    z = screen.response / screen.spread
+    z = screen.response / screen.control_sd
     correlation = np.corrcoef(z - z.mean(axis=0))
     module = np.array([built_in.modules[p] for p in screen.perturbations])
     same = module[:, None] == module[None, :]
@@ -227,7 +227,7 @@ def test_a_source_without_noise_knows_the_modules_exactly():
 def test_mean_response_is_not_zero_and_larger_in_the_second_line(built_in):
     strength = {}
     for line, screen in built_in.screens.items():
-        mean = (screen.response / screen.spread).mean(axis=0)
+        mean = (screen.response / screen.control_sd).mean(axis=0)
         # The mean over 1,774 perturbations of noise alone would be smaller by far.
         assert mean.std() > 8 * 0.11 / np.sqrt(1774)
         strength[line] = mean.std()

@@ -13,10 +13,11 @@ from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.hashing import fingerprint
 from llmpert.io.reading import preview
-from llmpert.screens.cells.expression import log_normalised
 from llmpert.screens.cells.file import CellFile, open_cells
 from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, Layout, layout_of
-from llmpert.screens.cells.prepare import UNIT
+from llmpert.screens.cells.moments import log_normalised
+from llmpert.screens.cells.pseudobulk import UNIT
+from llmpert.screens.files import stated
 from llmpert.screens.names import target
 from llmpert.screens.screen import Screen
 
@@ -119,8 +120,8 @@ def read_cells(
     table = table or GeneTable.shipped()
     with open_cells(path) as cells:
         layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
-        said = unit or cells.said("unit") or (UNIT if layout.counts else None)
-        _check_unit(cells.path, said, screen)
+        unit = unit or stated(cells.uns, "unit") or (UNIT if layout.counts else None)
+        _check_unit(cells.path, unit, screen)
         label = _labels(cells, layout, screen, table)
         rows = _sample(label, per_perturbation, controls, seed)
         if (label[rows] == CONTROL).sum() < 2:

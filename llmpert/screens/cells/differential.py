@@ -10,7 +10,7 @@ ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class GroupStatistics:
     """Means and variances of groups of cells.
 
     Attributes
@@ -26,8 +26,11 @@ class Groups:
     variance: np.ndarray
 
     @classmethod
-    def of(cls, cells: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> "Groups":
-        """From sums and sums of squares, which are overwritten; at least 2 cells in every group."""
+    def of(cls, cells: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> "GroupStatistics":
+        """Compute them from sums and sums of squares, which are overwritten.
+
+        Every group has two cells or more.
+        """
         count = cells[:, None].astype(np.float64)
         mean = np.divide(sums, count, out=sums)
         variance = squares
@@ -38,9 +41,9 @@ class Groups:
 
 
 def against_control(
-    perturbed: Groups, control: Groups, share: np.ndarray
+    perturbed: GroupStatistics, control: GroupStatistics, share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Responses and the tests of whether they are any.
+    """Subtract control and test every difference.
 
     A perturbation is compared with control cells of its own batches: the control mean subtracted is
     the mean of the batches' control means, weighted by where the perturbation's cells are. The test
@@ -71,9 +74,9 @@ def against_control(
         rows = slice(start, start + ROWS)
         count = perturbed.cells[rows, None].astype(np.float64)
         difference = perturbed.mean[rows] - share[rows] @ control.mean
-        own = perturbed.variance[rows] / count
-        variance = own + np.square(share[rows]) @ of_control
-        below = np.square(own) / (count - 1) + share[rows] ** 4 @ squared
+        of_perturbed = perturbed.variance[rows] / count
+        variance = of_perturbed + np.square(share[rows]) @ of_control
+        below = np.square(of_perturbed) / (count - 1) + share[rows] ** 4 @ squared
         varies = variance > 0
         statistic = np.divide(
             difference, np.sqrt(variance), out=np.zeros_like(difference), where=varies

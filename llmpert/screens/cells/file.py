@@ -112,11 +112,6 @@ class CellFile(Expression):
                 f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
             )  # fmt: skip
 
-    def said(self, key: str) -> str:
-        """What `uns` says by this key, "" where that is no text."""
-        text = self.uns.get(key)
-        return text.strip() if isinstance(text, str) else ""
-
 
 @contextmanager
 def open_expression(path: Path) -> Iterator[Expression]:

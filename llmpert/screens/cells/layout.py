@@ -1,7 +1,7 @@
 """Which column says what in a file of single cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.reading import preview
-from llmpert.screens.cells.file import CellFile, open_cells
-from llmpert.screens.files import line_in_name
+from llmpert.screens.cell_line import find_line, stated_line, stated_lines
+from llmpert.screens.cells.file import CellFile
 from llmpert.screens.names import is_control
 
 TARGETS = (
@@ -19,7 +19,6 @@ TARGETS = (
 )  # fmt: skip
 """Names of columns of obs with each cell's knocked-down gene, the first that fits is taken."""
 BATCHES = ("gem_group", "gemgroup", "gem_well", "batch", "library", "lane")
-LINES = ("cell_line", "line", "celltype", "cell_type")
 SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "feature_name")
 """Names of columns of var with symbols, where the index has ids."""
 
@@ -67,6 +66,7 @@ def layout_of(
     control: str | None,
     batch: str | None,
     counts: bool | None,
+    default_line: str | None = None,
 ) -> Layout:
     """Find out how a file is laid out; what is given is checked and not guessed (see `plan`).
 
@@ -77,7 +77,7 @@ def layout_of(
     """
     target, controls = _target(cells, target, control)
     return Layout(
-        line=line or _line(cells),
+        line=line or _line(cells, default_line),
         target=target,
         controls=controls,
         batch=_batch(cells, batch),
@@ -86,38 +86,41 @@ def layout_of(
     )
 
 
-def holds_cells(path: str | Path) -> bool:
-    """Whether an `.h5ad` file has single cells as rows: some are controls, and most targets repeat.
+def holds_cells(cells: CellFile) -> bool:
+    """Return whether a file's rows are single cells: some are controls, and most targets repeat.
 
     Rows of screens and of bulk files go by the names of their targets, and have none in a column.
     """
-    try:
-        with open_cells(path) as cells:
-            column, _ = _target(cells, None, None)
-            return 2 * cells.obs[column].nunique() < cells.shape[0]
-    except InputError:
-        return False
+    found = _find_target(cells, _columns(cells), None)
+    return found is not None and 2 * cells.obs[found[0]].nunique() < cells.shape[0]
+
+
+def _find_target(
+    cells: CellFile, columns: Sequence[str], control: str | None
+) -> tuple[str, tuple[str, ...]] | None:
+    """Return the first of these columns that names controls and others, and its controls."""
+    for column in columns:
+        labels = _labels(cells.obs[column])
+        controls = [x for x in labels if x == control or (not control and is_control(x))]
+        if 0 < len(controls) < len(labels):
+            return column, tuple(controls)
+    return None
 
 
 def _target(
     cells: CellFile, target: str | None, control: str | None
 ) -> tuple[str, tuple[str, ...]]:
     columns = _columns(cells) if target is None else [_existing(cells, target)]
-    for column in columns:
-        labels = _labels(cells.obs[column])
-        found = [
-            label for label in labels if label == control or (not control and is_control(label))
-        ]
-        if 0 < len(found) < len(labels):
-            return column, tuple(found)
-    said = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
+    if found := _find_target(cells, columns, control):
+        return found
+    named = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
     where = f"the column {target!r} of obs" if target else "a column of obs"
     shown = "; ".join(
         f"{column}: {preview(_labels(cells.obs[column]), 3)}" for column in columns[:5]
     )
     raise InputError.of_file(
         cells.path,
-        f"{where} that names each cell's knocked-down gene, and control cells as {said}",
+        f"{where} that names each cell's knocked-down gene, and control cells as {named}",
         f"none such ({shown or 'no column of text'}); say which column and what controls are called"
         " there (--target, --control)",
     )  # fmt: skip
@@ -150,22 +153,16 @@ def _batch(cells: CellFile, batch: str | None) -> str | None:
     return next(several, None)
 
 
-def _line(cells: CellFile) -> str:
-    said = cells.said("line") or cells.said("cell_line")
-    if said:
-        return said
-    for column in LINES:
-        if column in cells.obs:
-            labels = _labels(cells.obs[column])
-            if len(labels) == 1 and labels[0].strip():
-                return labels[0].strip()
-            if len(labels) > 1:
-                raise InputError.of_file(
-                    cells.path, "cells of one line, or files that hold one each",
-                    f"{len(labels)} in the column {column!r} ({preview(labels)}); keep one, or say"
-                    " which line it is to be called (--line)",
-                )  # fmt: skip
-    return line_in_name(cells.path)
+def _line(cells: CellFile, default: str | None) -> str:
+    column, lines = stated_lines(cells.obs)
+    line = stated_line(cells.uns) or (lines[0] if len(lines) == 1 else "")
+    if lines and not (line or default):
+        raise InputError.of_file(
+            cells.path, "cells of one line, or files that hold one each",
+            f"{len(lines)} in the column {column!r} ({preview(lines)}); keep one, or say which line"
+            " it is to be called (--line)",
+        )  # fmt: skip
+    return find_line(cells.path, line, default)
 
 
 def _counts(cells: CellFile) -> bool:

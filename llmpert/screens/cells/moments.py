@@ -1,8 +1,8 @@
 """Sums and sums of squares of expression by group of cells: what means, variances and tests need.
 
-Cells are read once, block by block. A file is worked through in parts; a part's sums do not depend
-on the others, so parts can be made in any order, by any process or machine, and added up in theirs:
-the result is the same to the last bit.
+Cells are read once, block by block. A file is worked through in chunks; a chunk's sums do not
+depend on the others, so chunks can be summed in any order, by any process or machine, and added up
+in theirs: the result is the same to the last bit.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,19 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.io.atomic import atomic_path
-from llmpert.screens.cells.expression import log_normalised
-from llmpert.screens.cells.file import BLOCK_BYTES, Expression, open_expression
+from llmpert.screens.cells.file import BLOCK_BYTES, Block, Expression, open_expression
 
+DEPTH = 10_000
+"""Counts that every cell is scaled to: the field's usual number, and no number taken from the data,
+so that lines, batches and files stay comparable."""
 SHARE = 4
-"""A part is so many times as large as its sums, so that keeping these takes a quarter of the file's
-space at most, and a file of 10 GB has about ten parts."""
+"""A chunk is so many times as large as its sums: keeping these takes a quarter of the file's space
+at most, and a file of 10 GB has about ten chunks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What every part of a file has in common.
+    """What every chunk of a file has in common.
 
     Attributes
     ----------
@@ -56,8 +58,13 @@ class Job:
         """What the sums of all groups take."""
         return 16 * self.groups * self.genes
 
-    def parts(self) -> list[tuple[int, int]]:
-        """The file's cells in parts: where each starts and stops."""
+    @property
+    def size(self) -> int:
+        """Cells x genes of the file."""
+        return len(self.group) * self.genes
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """Cut the file's cells into chunks: where each starts and stops."""
         cells = max(2 * BLOCK_BYTES, SHARE * self.bytes_of_sums) // (4 * self.genes)
         starts = range(0, len(self.group), max(1, cells))
         return [(start, min(start + max(1, cells), len(self.group))) for start in starts]
@@ -101,30 +108,56 @@ class Total:
 
 
 def add_up(paths: Sequence[Path], job: Job) -> Total:
-    """Add up what `Moments.save` wrote, in this order; one array at a time is in memory."""
+    """Add up what `Moments.save` wrote, in this order, with one array at a time in memory."""
     shape = job.groups, job.genes
     total = Total(np.zeros(shape), np.zeros(shape), np.empty(0, dtype=np.int64))
     empty = [total.empty]
     for path in paths:
-        with np.load(path, allow_pickle=False) as part:
-            groups = part["groups"]
+        with np.load(path, allow_pickle=False) as chunk:
+            groups = chunk["groups"]
             for name, values in (("sums", total.sums), ("squares", total.squares)):
-                values[groups] += part[name]
-            empty.append(part["empty"])
+                values[groups] += chunk[name]
+            empty.append(chunk["empty"])
     return replace(total, empty=np.concatenate(empty))
 
 
+def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
+    """Scale each cell to `DEPTH` counts and take log(1 + x), in place.
+
+    Parameters
+    ----------
+    counts:
+        False where this was done already: the block is returned as it is.
+
+    Returns
+    -------
+    The same block, and each cell's sum before (float64), which is 0 for empty cells.
+    """
+    totals = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
+    if not counts:
+        return block, totals
+    scale = np.divide(DEPTH, totals, out=np.zeros_like(totals), where=totals > 0)
+    scale = scale.astype(np.float32)
+    if sparse.issparse(block):
+        block.data *= np.repeat(scale, np.diff(block.indptr))
+        np.log1p(block.data, out=block.data)
+    else:
+        block *= scale[:, None]
+        np.log1p(block, out=block)
+    return block, totals
+
+
 def centre_of(cells: Expression, counts: bool) -> np.ndarray:
-    """The mean expression of the file's first cells, as a centre for `Job`: float32, one a gene."""
+    """Average the expression of the file's first cells: a float32 a gene, the centre for `Job`."""
     block, _ = log_normalised(cells.read(slice(0, cells.block)), counts)
     mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
     # A coarse number is as good, and the same for dense and sparse files, whose sums round apart.
     return (np.rint(64 * mean) / 64).astype(np.float32)
 
 
-def moments(job: Job, part: tuple[int, int]) -> Moments:
-    """The sums of one part of a file."""
-    start, stop = part
+def moments(job: Job, chunk: tuple[int, int]) -> Moments:
+    """Sum one chunk of a file."""
+    start, stop = chunk
     groups = np.unique(job.group[start:stop])
     groups = groups[groups >= 0]
     sums = np.zeros((len(groups), job.genes))
@@ -142,12 +175,12 @@ def moments(job: Job, part: tuple[int, int]) -> Moments:
             values = block.toarray() if sparse.issparse(block) else block
             values -= job.centre
             rows = np.flatnonzero(used)
-            here, number = np.unique(job.group[first + rows], return_inverse=True)
+            present, number = np.unique(job.group[first + rows], return_inverse=True)
             member = sparse.csr_array(
                 (np.ones(len(rows), dtype=np.float32), (number, rows)),
-                shape=(len(here), len(values)),
+                shape=(len(present), len(values)),
             )
-            at = np.searchsorted(groups, here)
+            at = np.searchsorted(groups, present)
             sums[at] += member @ values
             np.square(values, out=values)
             squares[at] += member @ values

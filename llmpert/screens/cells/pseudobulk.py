@@ -1,7 +1,8 @@
-"""From a file of single cells to a screen."""
+"""From a file of single cells to a screen: sum up the cells of each perturbation, then compare."""
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +15,17 @@ from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
 from llmpert.io.reading import naming, preview
 from llmpert.parallel import Run, run_serially
-from llmpert.screens import Screen
-from llmpert.screens.cells.differential import Groups, against_control
-from llmpert.screens.cells.expression import DEPTH
-from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
+from llmpert.screens.cells.differential import GroupStatistics, against_control
+from llmpert.screens.cells.file import BLOCK_BYTES, CellFile, open_cells
 from llmpert.screens.cells.groups import FEWEST_CONTROLS, CellGroups, cell_groups
-from llmpert.screens.cells.layout import Layout, layout_of
-from llmpert.screens.cells.moments import Job, Total, add_up, centre_of, moments
+from llmpert.screens.cells.layout import Layout, holds_cells, layout_of
+from llmpert.screens.cells.moments import DEPTH, Job, Total, add_up, centre_of, moments
+from llmpert.screens.files import stated
 from llmpert.screens.names import measured_genes
+from llmpert.screens.screen import Screen
 
 VERSION = 1
-"""Raised whenever the same file gives other sums: finished parts are made again."""
+"""Raised whenever the same file gives other sums: finished chunks are summed again."""
 
 UNIT = "Δ log-normalised expression"
 FEWEST = 10
@@ -44,7 +45,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What was understood of a file, before the work of reading it whole.
+    """What is known of a file before the work of reading it whole.
 
     Attributes
     ----------
@@ -69,11 +70,11 @@ class Plan:
     simulated: bool
 
     def memory(self, processes: int = 1) -> int:
-        """About how many bytes `prepare` takes at most, all processes together."""
+        """Estimate the bytes that `pseudobulk` takes at most, all processes together."""
         sums, reading = self.job.bytes_of_sums, STARTING + BLOCKS * BLOCK_BYTES
         if processes == 1:
             return reading + 3 * sums
-        # Others hold the sums of the part in hand, and those of the one before twice until these
+        # Others hold the sums of the chunk in hand, and those of the one before twice until these
         # are fetched: as they are and on their way.
         return STARTING + 3 * sums + processes * (reading + 3 * sums)
 
@@ -87,6 +88,7 @@ def plan(
     path: str | Path,
     line: str | None = None,
     *,
+    default_line: str | None = None,
     target: str | None = None,
     control: str | None = None,
     batch: str | None = None,
@@ -101,6 +103,8 @@ def plan(
         A `.h5ad` of cells x genes, dense or CSR, of any size.
     line, target, batch, counts:
         As in `Layout`. The batch "none" means that there are none.
+    default_line:
+        Cell line where the file states none, in place of what its name says.
     control:
         What the target column says of control cells. By default whatever controls go by
         ("non-targeting", "control", "ctrl", …).
@@ -114,40 +118,69 @@ def plan(
         in it nor was given.
     """
     with open_cells(path) as cells:
-        layout = layout_of(cells, line, target, control, batch, counts)
-        groups = cell_groups(cells, layout, max(2, fewest))
-        centre = centre_of(cells, layout.counts)
-        job = Job(cells.path.resolve(), layout.counts, groups.group, len(groups), centre)
-        simulated = bool(cells.uns.get("simulated", False))
-        unit, source = cells.said("unit") or UNIT, cells.said("source") or cells.path.name
-        return Plan(layout, groups, job, cells.var, unit, source, simulated)
+        layout = layout_of(cells, line, target, control, batch, counts, default_line)
+        return _plan(cells, layout, max(2, fewest))
 
 
-def prepare(
+def plan_if_cells(path: Path, line: str | None, default_line: str | None) -> Plan | None:
+    """`plan` a file whose rows are single cells; return None for any other.
+
+    Raises
+    ------
+    InputError
+        As `plan`.
+    """
+    with ExitStack() as stack:
+        try:
+            cells = stack.enter_context(open_cells(path))
+        except InputError:  # the readers of other files say what is wrong
+            return None
+        if not holds_cells(cells):
+            return None
+        layout = layout_of(cells, line, None, None, None, None, default_line)
+        return _plan(cells, layout, FEWEST)
+
+
+def _plan(cells: CellFile, layout: Layout, fewest: int) -> Plan:
+    groups = cell_groups(cells, layout, fewest)
+    centre = centre_of(cells, layout.counts)
+    return Plan(
+        layout,
+        groups,
+        Job(cells.path.resolve(), layout.counts, groups.group, len(groups), centre),
+        cells.var,
+        unit=stated(cells.uns, "unit") or UNIT,
+        source=stated(cells.uns, "source") or cells.path.name,
+        simulated=bool(cells.uns.get("simulated", False)),
+    )
+
+
+def pseudobulk(
     plan: Plan,
     run: Run = run_serially,
     progress: Progress = lambda done, total: None,
     work: Path | None = None,
 ) -> Screen:
-    """Responses of all perturbations in a file of single cells, with their tests against control.
+    """Average the cells of each perturbation to its response, and test it against control.
 
     Counts are scaled to 10,000 a cell and transformed as log(1 + x); a response is the mean over a
     perturbation's cells minus the mean over control cells, of the same batches where these are
-    known. The file is read once, in blocks; finished parts are kept, and a call after a break goes
-    on with the next part.
+    known. The file is read once, in blocks; finished chunks are kept, and a call after a break
+    goes on with the next one.
 
     Parameters
     ----------
     run:
-        Where parts are worked on.
+        Where chunks are summed.
     work:
-        Folder for finished parts, by default in llmpert's data folder. They are removed at the end.
+        Folder for finished chunks, by default in llmpert's data folder. They are removed at the
+        end.
 
     Returns
     -------
     Screen
-        `spread` is the standard deviation of control cells (within batches), `cells` the number of
-        cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
+        `control_sd` is the standard deviation of control cells (within batches), `cells` the number
+        of cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
         `differential.against_control`).
 
     Raises
@@ -164,23 +197,23 @@ def prepare(
 
 
 def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Total:
-    """The sums of the whole file; parts that were made before are taken from `work`."""
+    """Sum the whole file; chunks that were summed before are taken from `work`."""
     file = job.path.stat()
     key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
-    of_file, parts = work / fingerprint(str(job.path)), job.parts()
+    of_file, chunks = work / fingerprint(str(job.path)), job.chunks()
     folder = of_file / key
     for other in set(of_file.glob("*")) - {folder}:  # of an earlier version of the file
         shutil.rmtree(other, ignore_errors=True)
-    kept = [folder / f"{number}.npz" for number in range(len(parts))]
-    missing = [number for number, path in enumerate(kept) if not path.exists()]
-    done = len(job.group) - sum(parts[number][1] - parts[number][0] for number in missing)
+    paths = [folder / f"{number}.npz" for number in range(len(chunks))]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    done = len(job.group) - sum(chunks[number][1] - chunks[number][0] for number in missing)
     progress(done, len(job.group))
-    for position, found in run(moments, job, [parts[number] for number in missing]):
+    for position, found in run(moments, job, [chunks[number] for number in missing]):
         number = missing[position]
-        found.save(kept[number])
-        done += parts[number][1] - parts[number][0]
+        found.save(paths[number])
+        done += chunks[number][1] - chunks[number][0]
         progress(done, len(job.group))
-    total = add_up(kept, job)
+    total = add_up(paths, job)
     shutil.rmtree(of_file, ignore_errors=True)
     return total
 
@@ -195,8 +228,10 @@ def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
             "expected two control cells with counts in every batch and two cells with counts of"
             " every perturbation, found too many empty cells; filter the file first."
         )
-    control = Groups.of(controls[used], total.sums[first:][used], total.squares[first:][used])
-    perturbed = Groups.of(cells, total.sums[:first], total.squares[:first])
+    control = GroupStatistics.of(
+        controls[used], total.sums[first:][used], total.squares[first:][used]
+    )
+    perturbed = GroupStatistics.of(cells, total.sums[:first], total.squares[:first])
     delta, t, q = against_control(perturbed, control, table[:, used] / cells[:, None])
     freedom = control.cells - 1
     mean = plan.job.centre + control.cells @ control.mean / control.cells.sum()
@@ -208,7 +243,7 @@ def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
         genes=measured_genes(plan.var, mean, notes, plan.layout.symbols),
         unit=plan.unit,
         control_mean=mean,
-        spread=np.sqrt(freedom @ control.variance / freedom.sum()),
+        control_sd=np.sqrt(freedom @ control.variance / freedom.sum()),
         cells=cells,
         layers={"variance": perturbed.variance, "t": t, "q": q},
         provenance={

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from llmpert.errors import InputError
 from llmpert.parallel import run_serially
-from llmpert.screens import Screen
-from llmpert.screens.cells import plan, prepare
+from llmpert.screens import Screen, read_screen
+from llmpert.screens.cells import plan, plan_if_cells, pseudobulk
 from llmpert.screens.cells.file import open_cells
+from tests.support import small
+from tests.support.replogle_files import small_bulk, write_bulk
 from tests.support.single_cells import CONTROL, TARGETS, log_expression, single_cells, written
 
 
 def screen_of(path, **options) -> Screen:
-    return prepare(plan(path, **options))
+    return pseudobulk(plan(path, **options))
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_without_batches_it_is_the_mean_difference_and_welchs_test_of_scipy(
     assert list(screen.perturbations) == list(TARGETS)
     assert list(screen.genes) == list(data.var["gene_name"])
     np.testing.assert_allclose(screen.control_mean, control.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(screen.spread, control.std(axis=0, ddof=1), rtol=1e-5)
+    np.testing.assert_allclose(screen.control_sd, control.std(axis=0, ddof=1), rtol=1e-5)
     for row, target in enumerate(screen.perturbations):
         cells = values[name == target]
         test = scipy.stats.ttest_ind(cells, control, equal_var=False)
@@ -102,12 +104,12 @@ def test_parts_blocks_and_layout_of_the_file_do_not_matter(tmp_path, data, monke
     ):
         path = written(tmp_path / f"k562_{number}.h5ad", data, as_sparse, **options)
         found = plan(path)
-        parts = found.job.parts()
+        parts = found.job.chunks()
         assert len(parts) > 3
         assert parts[0][0] == 0
         assert parts[-1][1] == data.n_obs
         assert all(a[1] == b[0] for a, b in pairwise(parts))
-        screen = prepare(found)
+        screen = pseudobulk(found)
         for mine, other in (
             (screen.response, whole.response),
             *((screen.layers[name], whole.layers[name]) for name in ("variance", "t", "q")),
@@ -123,14 +125,14 @@ def test_parts_made_in_any_order_add_up_to_the_same_bits(tmp_path, data, monkeyp
     def backwards(work, shared, items):
         yield from reversed(list(run_serially(work, shared, items)))
 
-    assert prepare(found, backwards).fingerprint == prepare(found).fingerprint
+    assert pseudobulk(found, backwards).fingerprint == pseudobulk(found).fingerprint
 
 
 def test_a_break_loses_only_the_part_in_hand(tmp_path, data, monkeypatch):
     monkeypatch.setattr("llmpert.screens.cells.moments.BLOCK_BYTES", 4 * data.n_vars * 20)
     monkeypatch.setattr("llmpert.screens.cells.moments.SHARE", 1)
     found = plan(written(tmp_path / "k562_cells.h5ad", data))
-    undisturbed = prepare(found, work=tmp_path / "other")
+    undisturbed = pseudobulk(found, work=tmp_path / "other")
     seen = []
 
     class Broken(Exception):
@@ -143,16 +145,16 @@ def test_a_break_loses_only_the_part_in_hand(tmp_path, data, monkeypatch):
             yield position, result
 
     with pytest.raises(Broken):
-        prepare(found, breaks, work=tmp_path / "work")
+        pseudobulk(found, breaks, work=tmp_path / "work")
 
     def counting(work, shared, items):
         seen.extend(items)
         yield from run_serially(work, shared, items)
 
     told = []
-    screen = prepare(found, counting, lambda *so_far: told.append(so_far), tmp_path / "work")
-    assert seen == found.job.parts()[2:]
-    assert told[0] == (found.job.parts()[1][1], data.n_obs)
+    screen = pseudobulk(found, counting, lambda *so_far: told.append(so_far), tmp_path / "work")
+    assert seen == found.job.chunks()[2:]
+    assert told[0] == (found.job.chunks()[1][1], data.n_obs)
     assert told[-1] == (data.n_obs, data.n_obs)
     assert screen.fingerprint == undisturbed.fingerprint
     assert not list((tmp_path / "work").rglob("*.npz"))
@@ -168,10 +170,10 @@ def test_parts_of_another_version_of_the_file_are_not_used(tmp_path, data, monke
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(plan(path, batch="none"), killed, work=work)
-    assert len(list(work.rglob("*.npz"))) == len(plan(path).job.parts()) - 1
+        pseudobulk(plan(path, batch="none"), killed, work=work)
+    assert len(list(work.rglob("*.npz"))) == len(plan(path).job.chunks()) - 1
     data.X = data.X + 1
-    again = prepare(plan(written(path, data), batch="none"), work=work)
+    again = pseudobulk(plan(written(path, data), batch="none"), work=work)
     values = log_expression(data.X)
     control = values[(data.obs["gene"] == CONTROL).to_numpy()].mean(axis=0)
     np.testing.assert_allclose(again.control_mean, control, rtol=1e-6)
@@ -183,7 +185,7 @@ def test_log_normalised_values_are_taken_as_they_are(tmp_path, data):
     data.X = log_expression(data.X).astype(np.float32)
     found = plan(written(tmp_path / "k562_log.h5ad", data))
     assert not found.layout.counts
-    np.testing.assert_allclose(prepare(found).response, raw.response, atol=1e-5)
+    np.testing.assert_allclose(pseudobulk(found).response, raw.response, atol=1e-5)
     assert found.layout.batch == "gem_group"
 
 
@@ -234,6 +236,23 @@ def test_names_of_other_conventions_are_understood(tmp_path, data):
     assert found.layout.symbols is None
     assert list(found.groups.perturbations) == list(TARGETS)
     assert any("several genes" in note for note in found.groups.notes)
+
+
+def test_other_files_are_not_taken_for_single_cells(tmp_path):
+    small.screen().save(tmp_path / "screen.h5ad")
+    write_bulk(tmp_path / "bulk.h5ad", small_bulk("raw"))
+    (tmp_path / "text.h5ad").write_text("no HDF5")
+    for name in ("screen", "bulk", "text", "missing"):
+        assert plan_if_cells(tmp_path / f"{name}.h5ad", None, None) is None
+
+
+def test_single_cells_are_read_like_any_screen(tmp_path, data):
+    path = written(tmp_path / "rpe1_cells.h5ad", data)
+    screen = read_screen(path, unit="Δ log")
+    assert (screen.line, screen.unit) == ("RPE1", "Δ log")
+    assert screen.response.tolist() == screen_of(path).response.tolist()
+    with pytest.raises(InputError, match="at most 11,999 cells x genes in an upload, found 12,000"):
+        read_screen(path, upload_limit=11_999)
 
 
 def test_old_files_are_read(tmp_path, data):

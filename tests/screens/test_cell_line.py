@@ -1,0 +1,66 @@
+"""The cell line of a file: stated in the file, or found in its name."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from llmpert.errors import InputError
+from llmpert.screens import read_screen
+from llmpert.screens.cell_line import find_line, line_in_name, stated_line, stated_lines
+from tests.support import small
+from tests.support.single_cells import single_cells, written
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("HepG2_day7_x.csv", "HepG2"),
+        ("hepg2_day7.csv.gz", "HEPG2"),
+        ("jurkat.tsv", "JURKAT"),
+        ("a/../b/HeLa S3_x.parquet", "HeLa S3"),
+        ("essential_k562_bulk.h5ad", "K562"),
+        ("rpe1.h5ad", "RPE1"),
+        ("_x.csv", ""),
+        ("", ""),
+    ],
+)
+def test_it_is_found_in_a_name(name: str, line: str) -> None:
+    assert line_in_name(name) == line
+
+
+def test_it_is_found_in_what_a_file_states() -> None:
+    assert stated_line({"unit": "x", "line": "  ", "cell_line": " HeLa "}) == "HeLa"
+    assert stated_line({"line": 3}) == ""
+    obs = pd.DataFrame({"celltype": ["B", "A", None, "B"], "x": range(4)})
+    assert stated_lines(obs) == ("celltype", ["B", "A"])
+    assert stated_lines(obs[["x"]]) == ("", [])
+
+
+def test_what_is_stated_comes_before_a_default_and_the_name() -> None:
+    path = Path("k562_x.csv")
+    assert find_line(path, "HeLa", "RPE1") == "HeLa"
+    assert find_line(path, "", "RPE1") == "RPE1"
+    assert find_line(path, "", None) == "K562"
+    with pytest.raises(InputError, match="starts with the cell line"):
+        find_line(Path("_.csv"), "", None)
+
+
+@pytest.mark.parametrize("kind", ["saved", "table", "cells", "column"])
+def test_every_reader_takes_the_line_that_the_file_states(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "k562_x.h5ad"
+    if kind == "saved":
+        small.screen("HeLa").save(path)
+    elif kind == "table":
+        data = small.screen().to_anndata()
+        data.uns = {"cell_line": "HeLa"}
+        data.write_h5ad(path)
+    else:
+        data = single_cells()
+        if kind == "cells":
+            data.uns["line"] = "HeLa"
+        data.obs["cell_type"] = np.where(np.arange(data.n_obs) % 2 == 0, "HeLa", "HeLa ")
+        written(path, data)
+    assert read_screen(path, default_line="Jurkat").line == "HeLa"
+    assert read_screen(path, "RPE1", default_line="Jurkat").line == "RPE1"
