@@ -14,6 +14,7 @@ import click
 
 from llmpert import __version__
 from llmpert.commands.datasets import datasets
+from llmpert.commands.doctor import doctor
 from llmpert.commands.download import download
 from llmpert.commands.evaluate import evaluate
 from llmpert.commands.gears import gears
@@ -53,7 +54,7 @@ def program(context: click.Context) -> None:
 
 for command in (
     evaluate, predict, simulate, download, prepare, pseudobulk, import_data, datasets, gears,
-    serve,
+    serve, doctor,
 ):  # fmt: skip
     program.add_command(command)
 

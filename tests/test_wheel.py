@@ -81,6 +81,7 @@ def test_the_command_works_from_any_folder(run, installed):
     # These read what comes with the program: lists of public files and of published settings.
     assert "prott5" in run("-m", "llmpert", "download")
     assert "paper-2024" in run("-m", "llmpert", "prepare")
+    assert "simulated  can be used" in run("-m", "llmpert", "doctor")
 
 
 def test_the_pages_are_served_with_the_programs_settings(installed, tmp_path):

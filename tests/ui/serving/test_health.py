@@ -7,7 +7,8 @@ from collections import namedtuple
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from llmpert.ui.serving.health import LEAST_FREE, health
+from llmpert.io.paths import LEAST_FREE
+from llmpert.ui.serving.health import health
 from tests.support.asgi import ask
 
 Usage = namedtuple("Usage", "total used free")

@@ -1,0 +1,109 @@
+"""`python -m llmpert doctor`: whether all that the program needs is there."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from llmpert import __version__
+from llmpert.commands.evaluate import aligned
+from llmpert.errors import InputError
+
+Finding = tuple[str, str, str]
+"""What was looked at, what was found, and a sentence on what is wrong with it or ""."""
+
+
+@click.command(short_help="Check the installation, the folders and the data sets.")
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Print versions, folders, free space, and whether each data set can be used.
+
+    Data sets are read whole, and nothing of their content is printed. The exit code is 1 if
+    something is broken.
+
+    \b
+    Example:
+      python -m llmpert doctor
+    """
+    problems = 0
+    for title, findings in (
+        ("Program", _program()),
+        ("Libraries", _libraries()),
+        ("Folders", _folders()),
+        ("Data sets", _data_sets()),
+    ):
+        click.echo(f"{title}:")
+        rows = list(findings)
+        problems += sum(1 for *_, problem in rows if problem)
+        marked = [(f"  {name}", what or f"PROBLEM: {problem}") for name, what, problem in rows]
+        for line in aligned(marked):
+            click.echo(line)
+    click.echo(f"{problems or 'No'} problem{'' if problems == 1 else 's'} found.")
+    context.exit(1 if problems else 0)
+
+
+def _program() -> Iterator[Finding]:
+    import torch
+
+    yield "llmpert", __version__, ""
+    yield "Python", f"{platform.python_version()} ({sys.executable})", ""
+    yield "system", platform.platform(), ""
+    yield "threads", f"{torch.get_num_threads()} for torch, of {os.cpu_count()} cores", ""
+
+
+def _libraries() -> Iterator[Finding]:
+    """Every library of requirements.txt, held against the versions that it allows."""
+    from packaging.requirements import Requirement
+
+    from llmpert.io.paths import app_folder
+
+    for line in (app_folder() / "requirements.txt").read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        asked = Requirement(line)
+        try:
+            version = metadata.version(asked.name)
+        except metadata.PackageNotFoundError:
+            yield asked.name, "", f"not installed; {asked} is needed."
+            continue
+        if asked.specifier.contains(version, prereleases=True):
+            yield asked.name, version, ""
+        else:
+            yield asked.name, "", f"{version} is installed; {asked} is needed."
+
+
+def _folders() -> Iterator[Finding]:
+    from llmpert.downloads import readable
+    from llmpert.io.paths import app_folder, free_space, home, shipped
+
+    try:
+        free, problem = readable(free_space()), ""
+    except InputError as error:
+        free, problem = "", str(error)
+    yield "kept data", f"{home()} ({_origin('LLMPERT_HOME', 'the default')})", ""
+    yield "free space", free, problem
+    yield "app", str(app_folder()), ""
+    sources = Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
+    missing = "" if sources.is_file() else f"{sources}: no such file."
+    origin = _origin("LLMPERT_SOURCES", "shipped")
+    yield "public files", "" if missing else f"{sources} ({origin})", missing
+
+
+def _origin(variable: str, otherwise: str) -> str:
+    return f"from {variable}" if os.environ.get(variable) else otherwise
+
+
+def _data_sets() -> Iterator[Finding]:
+    from llmpert import datasets
+
+    for name in datasets.names():
+        try:
+            datasets.load(name)
+        except InputError as problem:
+            yield name, "", str(problem)
+        else:
+            yield name, "can be used", ""
