@@ -28,14 +28,14 @@ import click
 
 from benchmarks.killed_preparation import kill_preparations
 from benchmarks.killed_work import kill_evaluations, kill_pseudobulk
-from llmpert.downloads import Source
+from llmpert.downloads import PublicFile
 from tests.support.faulty_server import Faulty, md5, zipped
 
 CHILD = """
 import json, sys
 from pathlib import Path
-from llmpert.downloads import Source, download
-sources = [Source(**entry) for entry in json.loads(sys.argv[1])]
+from llmpert.downloads import PublicFile, download
+sources = [PublicFile(**entry) for entry in json.loads(sys.argv[1])]
 download(sources, Path(sys.argv[2]), lambda *_: None, lambda _: None)
 """
 SIZE = 2_500_000
@@ -62,7 +62,7 @@ def kill_downloads(times: int, random: Random) -> list[str]:
     with Faulty(pause=0.005) as server:
         server.files = {"/plain.bin": contents["plain.bin"], "/archive.zip": archive}
         sources = [
-            Source(
+            PublicFile(
                 file, "", "", server.url.replace("file.bin", file), file, len(content), "", "",
                 md5=md5(content), member=member, unpacked=SIZE,
             )

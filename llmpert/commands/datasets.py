@@ -26,13 +26,13 @@ def datasets(name: str | None, yes: bool) -> None:
       python -m llmpert datasets --remove mine
     """
     from llmpert import datasets as kept
-    from llmpert.downloads import readable
+    from llmpert.downloads import format_bytes
 
     if name is None:
         for line in aligned([HEAD, *map(_row, kept.names())]):
             click.echo(line)
         return
-    size = readable(kept.size(name))
+    size = format_bytes(kept.size(name))
     removable = name in kept.names() and name != kept.SIMULATED
     if removable and not yes and not agreed(f"Remove the data set {name} ({size})?"):
         raise InputError("Nothing was removed. Answer y, or give --yes.")
@@ -42,20 +42,20 @@ def datasets(name: str | None, yes: bool) -> None:
 
 def _row(name: str) -> tuple[str, ...]:
     from llmpert import datasets as kept
-    from llmpert.downloads import readable
+    from llmpert.downloads import format_bytes
 
     try:
         parts, record = kept.parts(name), kept.record(name) or {}
     except InputError as problem:
         remark(str(problem))
-        return name, "cannot be read", "", readable(kept.size(name)), "", ""
+        return name, "cannot be read", "", format_bytes(kept.size(name)), "", ""
     changed = datetime.fromtimestamp(kept.stamp(name)).strftime("%Y-%m-%d %H:%M")
     imported = name != kept.SIMULATED
     return (
         name,
         ", ".join(parts["screens"]),
         ", ".join(parts["embeddings"]),
-        readable(kept.size(name)) if imported else "built in",
+        format_bytes(kept.size(name)) if imported else "built in",
         changed if imported else "",
         record.get("recipe", ""),
     )

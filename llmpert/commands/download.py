@@ -12,7 +12,7 @@ from llmpert.commands.fetching import fetch, recipe_list
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.downloads import Registry, Source
+    from llmpert.downloads import PublicFile, Registry
 
 
 @click.command(short_help="List public data, or download what is named.")
@@ -55,13 +55,13 @@ def download(keys: Sequence[str], yes: bool) -> None:
 
 
 def _table(known: "Registry", folder: Path) -> Iterable[str]:
-    from llmpert.downloads import presence, readable
+    from llmpert.downloads import format_bytes, presence
 
     head = ("KEY", "SIZE", "LICENCE", "HERE", "WHAT")
     rows = [
         (
             one.key,
-            ("" if one.md5 else "~") + readable(one.size),
+            ("" if one.md5 else "~") + format_bytes(one.size),
             one.licence,
             presence(one, folder),
             one.what,
@@ -74,18 +74,18 @@ def _table(known: "Registry", folder: Path) -> Iterable[str]:
         yield "  ".join([*cells, row[-1]])
 
 
-def _imports(chosen: Iterable["Source"], folder: Path) -> Iterable[str]:
+def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:
     """A data set has one screen of a cell line."""
-    screens: dict[str, list[Source]] = {}
+    screens: dict[str, list[PublicFile]] = {}
     embeddings = []
     for one in chosen:
         if one.kind.endswith("screen"):
             screens.setdefault(one.line, []).append(one)
         elif one.embedding:
-            embeddings += ["--embedding", f"{one.embedding}={folder / one.kept}"]
+            embeddings += ["--embedding", f"{one.embedding}={folder / one.name}"]
     sets: list[Any] = list(zip_longest(*screens.values())) or [()] * bool(embeddings)
     for number, together in enumerate(sets, 1):
         words = ["import", "--name", "downloaded" if number == 1 else f"downloaded-{number}"]
         for one in filter(None, together):
-            words += ["--screen", str(folder / one.kept)]
+            words += ["--screen", str(folder / one.name)]
         yield f"Use it: python -m llmpert {shlex.join([*words, *embeddings])}"

@@ -11,36 +11,38 @@ from llmpert.errors import InputError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from llmpert.downloads import Source
+    from llmpert.downloads import PublicFile
 
 
-def _plan(chosen: Sequence["Source"], folder: Path) -> Iterable[str]:
-    from llmpert.downloads import missing_bytes, presence, readable
+def _plan(chosen: Sequence["PublicFile"], folder: Path) -> Iterable[str]:
+    from llmpert.downloads import format_bytes, missing_bytes, presence
 
     for one in chosen:
         yield f"{one.key}: {one.what}"
         archive = f", the archive that holds {one.member}" if one.member else ""
         about = "" if one.md5 else "about "
         yield f"  from     {one.url}"
-        yield f"  size     {about}{readable(one.size)}{archive} (here: {presence(one, folder)})"
+        yield f"  size     {about}{format_bytes(one.size)}{archive} (here: {presence(one, folder)})"
         yield f"  licence  {one.licence}"
         yield f"  cite     {one.citation}"
-    yield f"To download: at most {readable(missing_bytes(chosen, folder))}, into {folder}"
+    yield f"To download: at most {format_bytes(missing_bytes(chosen, folder))}, into {folder}"
 
 
 def recipe_list(folder: Path) -> Iterable[str]:
     """What recipes there are, in which ways, and how much is still to be downloaded for each."""
     from llmpert.datasets import presets as recipes
-    from llmpert.downloads import missing_bytes, readable
+    from llmpert.downloads import format_bytes, missing_bytes
 
     for recipe in recipes.recipes().values():
         yield f"{recipe.name}: {recipe.what}"
         for way, keys in recipe.ways.items():
             missing = missing_bytes(recipes.needed(recipe, way), folder)
-            yield f"  --way {way}: {', '.join(keys)} (to download: {readable(missing)})"
+            yield f"  --way {way}: {', '.join(keys)} (to download: {format_bytes(missing)})"
 
 
-def fetch(chosen: Sequence["Source"], folder: Path, yes: bool, otherwise: str) -> dict[str, Path]:
+def fetch(
+    chosen: Sequence["PublicFile"], folder: Path, yes: bool, otherwise: str
+) -> dict[str, Path]:
     """Say what would be downloaded, ask, and download what is not there; where files are, by key.
 
     Parameters

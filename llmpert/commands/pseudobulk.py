@@ -65,7 +65,7 @@ def pseudobulk(
     """
     from tqdm import tqdm
 
-    from llmpert.downloads import readable
+    from llmpert.downloads import format_bytes
     from llmpert.parallel import workers
     from llmpert.screens import cells
 
@@ -76,7 +76,7 @@ def pseudobulk(
     if processes is None:
         large = scheduler is None and file.stat().st_size > LARGE
         processes = found.processes(os.cpu_count() or 1) if large else 1
-    remark(f"{file}: takes up to {readable(found.memory(processes))} of memory.")
+    remark(f"{file}: takes up to {format_bytes(found.memory(processes))} of memory.")
     with (
         workers(processes, scheduler) as run,
         tqdm(unit="cell", unit_scale=True, dynamic_ncols=True, mininterval=0.5, leave=False) as bar,

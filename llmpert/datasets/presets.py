@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmpert import __version__, downloads
-from llmpert.downloads import Source, verified
-from llmpert.downloads.folder import Progress, Say
+from llmpert.downloads import BytesProgress, Notify, PublicFile, download_of
 from llmpert.errors import InputError
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home, shipped
@@ -101,7 +100,7 @@ def bundles() -> dict[str, tuple[Recipe, str]]:
     return found
 
 
-def needed(recipe: Recipe, way: str) -> list[Source]:
+def needed(recipe: Recipe, way: str) -> list[PublicFile]:
     """The files that a recipe is made of."""
     return downloads.read_registry().choose(recipe.ways[way])
 
@@ -111,8 +110,8 @@ def prepare(
     way: str,
     name: str,
     folder: Path,
-    progress: Progress,
-    say: Say,
+    progress: BytesProgress,
+    notify: Notify,
     run: Run = run_serially,
 ) -> Path:
     """Make a data set of downloaded files, with a record of how (`Dataset.record`).
@@ -130,7 +129,7 @@ def prepare(
         Where the files are (`llmpert.downloads.download`).
     progress:
         Called with a file's name, the bytes of it that were worked through, and the whole.
-    say:
+    notify:
         Called with sentences about what is done.
     run:
         Where single cells are worked on.
@@ -152,16 +151,16 @@ def prepare(
     started = time.monotonic()
     files = _files(recipe, way, folder)
     if _is_made(recipe, way, name, files):
-        say(f"The data set {name} is there already, made of the same files.")
+        notify(f"The data set {name} is there already, made of the same files.")
         return datasets.folder(name)
     screens, embeddings = [], []
     for file in files:
-        say(f"{file.path.name}: reading it.")
+        notify(f"{file.path.name}: reading it.")
         if file.source.embedding:
             embeddings.append(_embedding(file, progress))
         else:
             screens.append(_screen(file, progress, run))
-    say(f"Matching perturbations with embeddings, and writing the data set {name}.")
+    notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
     data = datasets.with_added(name, screens, embeddings)
     report = understood.sentences(data, screens, embeddings)
     if recipe.perturbations:
@@ -180,7 +179,7 @@ def prepare(
 class _File:
     """A source in the folder of downloads, and what the note beside it says."""
 
-    source: Source
+    source: PublicFile
     path: Path
     download: Mapping[str, str]
 
@@ -193,10 +192,10 @@ class _File:
 
 def _files(recipe: Recipe, way: str, folder: Path) -> list[_File]:
     found = [
-        _File(source, folder / source.kept, verified(source, folder))
+        _File(source, folder / source.name, download_of(folder / source.name, source))
         for source in needed(recipe, way)
     ]
-    missing = [file.source.kept for file in found if not file.download]
+    missing = [file.source.name for file in found if not file.download]
     if missing:
         raise InputError(
             f"{folder}: expected {', '.join(missing)} as downloaded, found another file or none."
@@ -224,14 +223,14 @@ def _is_made(recipe: Recipe, way: str, name: str, files: Sequence[_File]) -> boo
     return same and (record["way"], record["versions"]["llmpert"]) == (way, __version__)
 
 
-def _embedding(file: _File, progress: Progress) -> "Embedding":
+def _embedding(file: _File, progress: BytesProgress) -> "Embedding":
     from llmpert.embeddings import read_embedding
 
     with _whole(file.path, progress):
         return read_embedding(file.path, file.source.embedding)
 
 
-def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
+def _screen(file: _File, progress: BytesProgress, run: Run) -> "Screen":
     from llmpert.screens import Screen, read_screen
 
     line, path = file.source.line, file.path
@@ -253,7 +252,7 @@ def _screen(file: _File, progress: Progress, run: Run) -> "Screen":
 
 
 @contextmanager
-def _whole(path: Path, progress: Progress) -> Iterator[None]:
+def _whole(path: Path, progress: BytesProgress) -> Iterator[None]:
     """The progress of what is read in one go."""
     size = path.stat().st_size
     progress(path.name, 0, size)

@@ -81,7 +81,7 @@ def holdings(name: str) -> Holdings:
     """
     kept, sentences = Index.read(folder(name)), []
 
-    def readable(paths: Iterable[Path], read: Callable[[Path], Part]) -> tuple[Part, ...]:
+    def format_bytes(paths: Iterable[Path], read: Callable[[Path], Part]) -> tuple[Part, ...]:
         found = []
         for path in paths:
             try:
@@ -90,8 +90,8 @@ def holdings(name: str) -> Holdings:
                 sentences.append(str(problem))
         return tuple(found)
 
-    screens = readable(kept.files(SCREENS).values(), _screen)
-    embeddings = readable(kept.files(EMBEDDINGS).values(), _embedding)
+    screens = format_bytes(kept.files(SCREENS).values(), _screen)
+    embeddings = format_bytes(kept.files(EMBEDDINGS).values(), _embedding)
     return Holdings(
         screens,
         embeddings,

@@ -1,19 +1,17 @@
 """Public data: what there is, and how it gets here."""
 
-from llmpert.downloads.folder import download, downloads, missing_bytes, presence
-from llmpert.downloads.provenance import download_fields, download_of, verified
-from llmpert.downloads.registry import Registry, Source, read_registry, readable
+from llmpert.downloads.folder import (
+    BytesProgress,
+    Notify,
+    download,
+    downloads,
+    missing_bytes,
+    presence,
+)
+from llmpert.downloads.provenance import download_fields, download_of
+from llmpert.downloads.registry import PublicFile, Registry, format_bytes, read_registry
 
 __all__ = [
-    "Registry",
-    "Source",
-    "download",
-    "download_fields",
-    "download_of",
-    "downloads",
-    "missing_bytes",
-    "presence",
-    "read_registry",
-    "readable",
-    "verified",
+    "BytesProgress", "Notify", "PublicFile", "Registry", "download", "download_fields",
+    "download_of", "downloads", "format_bytes", "missing_bytes", "presence", "read_registry",
 ]  # fmt: skip

@@ -11,15 +11,12 @@ BLOCK = 1 << 20
 
 
 def unpack(archive: Path, member: str, target: Path, limit: int) -> None:
-    """Write a member to `target`, and nothing else of the archive.
-
-    The member may lie in folders of the archive, and its name there may end in stray dots. It goes
-    to `target` whatever the archive calls it; its checksum is verified.
+    """Write one member to `target`, with its checksum verified, and nothing else of the archive.
 
     Parameters
     ----------
     member:
-        Name without folders and dots at the end.
+        Its name without folders; in the archive it may lie in some and end in stray dots.
     limit:
         Bytes it may have unpacked.
 

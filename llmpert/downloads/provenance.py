@@ -6,59 +6,65 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmpert.downloads.registry import Source
+from llmpert.downloads.registry import PublicFile
 from llmpert.downloads.transfer import Expected, md5_of
 from llmpert.io.atomic import atomic_path
-from llmpert.io.remarks import parse_json
+from llmpert.io.remarks import parse_object
 
-TOLD = ("key", "url", "date", "how", "md5", "licence", "citation")
+FIELDS = ("key", "url", "date", "how", "md5", "licence", "citation")
 """What `download_of` gives of a note, all of it text."""
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """The note beside a file; {} where there is none that can be read. It proves nothing."""
+    """Read the note beside a file; {} where there is none that can be read. It proves nothing."""
     try:
-        content = parse_json(_beside(path).read_text("utf-8"))
+        return parse_object(_beside(path).read_bytes())
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
-def write_note(source: Source, path: Path, expected: Expected, copied: bool) -> None:
+def write_note(file: PublicFile, path: Path, expected: Expected, copied: bool) -> None:
     """Write the note of a file that is complete and verified."""
     state = path.stat()
     content = {
-        "key": source.key,
-        "what": source.what,
-        "url": source.url,
+        "key": file.key,
+        "what": file.what,
+        "url": file.url,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "how": "copied by hand" if copied else "downloaded",
         "bytes": state.st_size,
         "modified": state.st_mtime_ns,
-        "md5": expected.md5 if expected.md5 and not source.member else md5_of(path),
+        "md5": expected.md5 if expected.md5 and not file.member else md5_of(path),
         "published_md5": expected.md5,
-        "published_md5_is_of": source.file,
-        "licence": source.licence,
-        "citation": source.citation,
+        "published_md5_is_of": file.file,
+        "licence": file.licence,
+        "citation": file.citation,
     }
     with atomic_path(_beside(path)) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False), "utf-8")
 
 
-def download_of(path: str | Path) -> dict[str, str]:
-    """Where a file came from; {} where nothing is known or the note is of another file.
+def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, str]:
+    """Return where a file came from; {} where nothing is known or the note is of another file.
 
     A note is believed if the file has the size it states, and was either not written since (as its
     time of modification says) or has the MD5 it states. So the 60 GB of a file that lies where it
     was downloaded need not be read, and a file that was copied, restored or changed is.
 
+    Parameters
+    ----------
+    file:
+        The public file that it has to be, in the version that is published now.
+
     Returns
     -------
-    `TOLD`, as text: `url` and `date` of the download, `md5` of the file as hex, …
+    `FIELDS`, as text: `url` and `date` of the download, `md5` of the file as hex, …
     """
     path = Path(path)
     note = read_note(path)
-    if not all(isinstance(note.get(name), str) for name in TOLD):
+    if not all(isinstance(note.get(name), str) for name in FIELDS):
+        return {}
+    if file and (note["key"] != file.key or file.md5 not in ("", note.get("published_md5"))):
         return {}
     try:
         state = path.stat()
@@ -67,24 +73,15 @@ def download_of(path: str | Path) -> dict[str, str]:
         )
     except OSError:
         return {}
-    return {name: note[name] for name in TOLD} if same else {}
-
-
-def verified(source: Source, folder: Path) -> dict[str, str]:
-    """`download_of` the file of a source in a folder; {} too where another file is published."""
-    path = folder / source.kept
-    note = read_note(path)
-    if note.get("key") != source.key or source.md5 not in ("", note.get("published_md5")):
-        return {}
-    return download_of(path)
+    return {name: note[name] for name in FIELDS} if same else {}
 
 
 def download_fields(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """What `provenance["download"]` of a screen or embedding says; {} where it is not there."""
+    """Return what `provenance["download"]` says of a screen or embedding; {} if it is not there."""
     download = provenance.get("download")
     if not isinstance(download, dict):
         return {}
-    return {name: str(download.get(name, "?")) for name in TOLD}
+    return {name: str(download.get(name, "?")) for name in FIELDS}
 
 
 def _beside(path: Path) -> Path:

@@ -11,7 +11,7 @@ from llmpert.io.paths import shipped
 
 
 @dataclass(frozen=True)
-class Source:
+class PublicFile:
     """A public file.
 
     Attributes
@@ -23,7 +23,7 @@ class Source:
     kind:
         Such as "raw bulk screen", "single cells", "text embedding".
     url, file:
-        Where it is, and what it is called.
+        Where it is, and what it is called there.
     size:
         In bytes; about right where there is no `md5`.
     licence, citation:
@@ -56,19 +56,19 @@ class Source:
     embedding: str = ""
 
     @property
-    def kept(self) -> str:
+    def name(self) -> str:
         """Name of the file that stays."""
         return self.member or self.file
 
 
 @dataclass(frozen=True)
 class Registry:
-    """All sources by key."""
+    """All public files by key."""
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, PublicFile]
 
-    def choose(self, keys: Iterable[str]) -> list[Source]:
-        """The sources of these keys, each once, in their order.
+    def choose(self, keys: Iterable[str]) -> list[PublicFile]:
+        """Return the files of these keys, each once, in their order.
 
         Raises
         ------
@@ -82,24 +82,17 @@ class Registry:
         return [self.sources[key] for key in chosen]
 
 
-def read_registry(path: Path | None = None) -> Registry:
-    """The list of public files that comes along, or another file of its form.
-
-    Parameters
-    ----------
-    path:
-        By default the one that `LLMPERT_SOURCES` names, such as a lab's mirror, else
-        `data/sources.toml`.
-    """
-    path = path or Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
+def read_registry() -> Registry:
+    """Read the list that `LLMPERT_SOURCES` names, such as a lab's mirror, or the shipped one."""
+    path = Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
     content = tomllib.loads(path.read_text("utf-8"))
-    sources = {}
+    files = {}
     for key, entry in content["sources"].items():
         publication = content["publications"][entry.pop("publication")]
-        sources[key] = Source(key=key, **entry, **publication)
-    return Registry(sources)
+        files[key] = PublicFile(key=key, **entry, **publication)
+    return Registry(files)
 
 
-def readable(size: int) -> str:
-    """Bytes for people, in units of 1,000: 79766954 -> "79.8 MB"."""
+def format_bytes(size: int) -> str:
+    """Write bytes for people, in units of 1,000: 79766954 -> "79.8 MB"."""
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

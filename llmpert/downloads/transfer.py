@@ -1,14 +1,14 @@
 """One file over HTTP: complete, verified, and continued after whatever broke it off.
 
-requests (urllib3 beneath it) does the transfer: TLS, proxies, redirects, timeouts, lengths, and
-what `Retry-After` means. Streamlit brings it along. Passed over: pooch 1.9 (starts over after a
-break), pypdl 1.5 (appends what comes, even if the server sends the whole file instead of the rest),
-pycurl (needs the same loop as here, and a C library). The loop is RFC 9110's: `Range` with
-`If-Range`, so that a file which changed meanwhile is sent from its start.
+requests and urllib3 do the transfer (TLS, proxies, redirects, timeouts, lengths, `Retry-After`).
+The loop around them is RFC 9110's: `Range` with `If-Range`, so that a file which changed meanwhile
+is sent from its start. Passed over: pooch 1.9 (starts over after a break), pypdl 1.5 (appends what
+comes, even if the server sends the whole file instead of the rest), pycurl (needs the same loop).
 """
 
 import errno
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable
@@ -17,14 +17,18 @@ from pathlib import Path
 
 import requests
 
-from llmpert.downloads.answers import TIMEOUT, Broken, Unreachable, answer, origin_of
-from llmpert.downloads.partial import Partial
+from llmpert.downloads.http import TIMEOUT, Interrupted, Unreachable, get
 from llmpert.errors import InputError
+from llmpert.io.atomic import atomic_path
+from llmpert.io.remarks import parse_object
 
 TRIES = 6
 """Failures without a new byte before giving up; the waits between them are 1, 2, 4, 8, 16 s."""
 BLOCK = 1 << 20
-MARKS = ("etag", "modified")
+
+Origin = dict[str, str | int | None]
+"""What tells one version of a file on a server from another: `url` as asked for, `etag` and
+`modified` as the server says ("" where it does not), `size` of the whole in bytes (or None)."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,54 @@ class Expected:
     md5: str | None
 
 
+class Partial:
+    """The part of a file that has arrived: `NAME.part`, and `NAME.part.json` with its origin.
+
+    Both survive a killed process. Bytes are never added to a part of unknown or other origin.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.path = target.with_name(target.name + ".part")
+        self._label = target.with_name(target.name + ".part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def origin(self, url: str) -> Origin:
+        """Where they came from; {} unless from `url`, and so that another file is recognised."""
+        try:
+            origin = parse_object(self._label.read_bytes())
+            known = self.size and origin["url"] == url and (origin["etag"] or origin["modified"])
+        except (OSError, ValueError):
+            return {}
+        return origin if known else {}
+
+    def begin(self, origin: Origin) -> None:
+        """Forget what has arrived; what comes next has this origin."""
+        # In this order: at no moment do old bytes lie beside the new origin.
+        self.path.unlink(missing_ok=True)
+        with atomic_path(self._label) as temporary:
+            temporary.write_text(json.dumps(origin), "utf-8")
+
+    def drop(self) -> None:
+        """Remove both files."""
+        self.path.unlink(missing_ok=True)
+        self._label.unlink(missing_ok=True)
+
+    def become(self, target: Path) -> None:
+        """Take the place of the file, in one step."""
+        self.path.replace(target)
+        self._label.unlink(missing_ok=True)
+
+
 def transfer(
     url: str,
     target: Path,
     expected: Expected,
     progress: Callable[[int, int | None], None],
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
     *,
     wait: Callable[[float], None] = time.sleep,
     timeout: tuple[float, float] = TIMEOUT,
@@ -53,7 +99,7 @@ def transfer(
     ----------
     progress:
         Called with the bytes that have arrived and the whole (None if unknown).
-    say:
+    notify:
         Called with sentences about what is done, and what went wrong and is tried again.
     wait:
         Called with seconds to wait before the next try.
@@ -72,11 +118,11 @@ def transfer(
     resumed = reached > 0
     while True:
         try:
-            if not _complete(url, partial):
-                with answer(url, _headers(url, partial), timeout) as response:
+            if not partial.origin(url).get("size") == partial.size > 0:
+                with get(url, _headers(url, partial), timeout) as response:
                     answered = True
                     _receive(response, url, partial, expected, progress)
-            say(f"{target.name}: has come; checking it.")
+            notify(f"{target.name}: has come; checking it.")
             if expected.md5 is None or md5_of(partial.path) == expected.md5:
                 partial.become(target)
                 return
@@ -88,8 +134,8 @@ def transfer(
                 )
             # The fault may lie in what an earlier run left behind.
             restarted = True
-            raise Broken("it was damaged by a break and begins anew", 0.0)
-        except Broken as problem:
+            raise Interrupted("it was damaged by a break and begins anew", 0.0)
+        except Interrupted as problem:
             if isinstance(problem, Unreachable) and not answered:
                 raise InputError(
                     f"{problem}. Where there is no internet, fetch {url} on another computer, copy"
@@ -104,7 +150,7 @@ def transfer(
                     " are kept, and the next start continues from them."
                 ) from problem
             seconds = 2.0 ** (failures - 1) if problem.wait is None else problem.wait
-            say(f"{target.name}: {problem}; trying again in {seconds:.0f} s.")
+            notify(f"{target.name}: {problem}; trying again in {seconds:.0f} s.")
             wait(seconds)
 
 
@@ -114,19 +160,13 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _complete(url: str, partial: Partial) -> bool:
-    return partial.origin(url).get("size") == partial.size > 0
-
-
 def _headers(url: str, partial: Partial) -> dict[str, str]:
     """Those that ask for what is missing."""
     # Bytes as they are stored: the published length and MD5 are theirs.
     headers = {"Accept-Encoding": "identity"}
     if origin := partial.origin(url):
-        headers |= {
-            "Range": f"bytes={partial.size}-",
-            "If-Range": str(origin["etag"] or origin["modified"]),
-        }
+        headers["Range"] = f"bytes={partial.size}-"
+        headers["If-Range"] = str(origin["etag"] or origin["modified"])
     return headers
 
 
@@ -138,13 +178,13 @@ def _receive(
     progress: Callable[[int, int | None], None],
 ) -> None:
     """Add what the server sends to the part; return once the file is whole."""
-    origin = origin_of(response, url)
-    size = origin["size"]
+    start, origin = _sent(response, url)
     if response.status_code == 416 or (
-        response.status_code == 206 and not _continues(response, url, partial)
+        response.status_code == 206 and not _continues(start, origin, partial)
     ):
         partial.drop()
-        raise Broken("the file changed on the server between two parts and begins anew", 0.0)
+        raise Interrupted("the file changed on the server between two parts and begins anew", 0.0)
+    size = origin["size"]
     if None not in (size, expected.size) and size != expected.size:
         raise InputError(
             f"{url}: expected {expected.size:,} bytes, found that the server offers {size:,}. It is"
@@ -172,17 +212,36 @@ def _receive(
         partial.drop()
         raise InputError(f"{url}: expected {end:,} bytes, found that the server sends more.")
     if partial.size < end:
-        raise Broken(f"the connection ended after {partial.size:,} of {end:,} bytes")
+        raise Interrupted(f"the connection ended after {partial.size:,} of {end:,} bytes")
 
 
-def _continues(response: requests.Response, url: str, partial: Partial) -> bool:
+def _sent(response: requests.Response, url: str) -> tuple[int | None, Origin]:
+    """From which byte on an answer holds a file (None if it does not say), and which version."""
+    headers = response.headers
+    ranged = None
+    if response.status_code == 206:
+        ranged = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+    length = ranged[2] if ranged else headers.get("Content-Length", "")
+    etag = headers.get("ETag", "")
+    return int(ranged[1]) if ranged else None, {
+        "url": url,
+        # A weak one stays the same for files that only mean the same.
+        "etag": "" if etag.startswith("W/") else etag,
+        "modified": headers.get("Last-Modified", ""),
+        "size": int(length) if re.fullmatch(r"\d+", length) else None,
+    }
+
+
+def _continues(start: int | None, sent: Origin, partial: Partial) -> bool:
     """Whether a part begins where ours ends and is of the same file."""
-    ours, theirs = partial.origin(url), origin_of(response, url)
-    start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    ours = partial.origin(str(sent["url"]))
     return (
-        start is not None
-        and int(start[1]) == partial.size
-        and theirs["size"] == ours.get("size")
+        bool(ours)
+        and start == partial.size
+        and sent["size"] == ours["size"]
         # A server may leave out of a part what it said with the whole.
-        and all(ours[mark] == theirs[mark] or not theirs[mark] or not ours[mark] for mark in MARKS)
+        and all(
+            ours[mark] == sent[mark] or not sent[mark] or not ours[mark]
+            for mark in ("etag", "modified")
+        )
     )

@@ -41,8 +41,7 @@ def server(files, monkeypatch):
         )
         both = Recipe("both", "Both.", "Somebody 2024", {"bulk": ("screen", "text")})
         monkeypatch.setattr(recipes, "recipes", lambda: {"both": both})
-        known = downloads.read_registry(registry)
-        monkeypatch.setattr(downloads, "read_registry", lambda: known)
+        monkeypatch.setenv("LLMPERT_SOURCES", str(registry))
         yield server
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.downloads import Source, download, missing_bytes, presence
+from llmpert.downloads import PublicFile, download, missing_bytes, presence
 from llmpert.downloads import folder as folder_module
 from llmpert.downloads.transfer import transfer
 from llmpert.errors import InputError
@@ -40,7 +40,7 @@ def server():
 
 
 def plain(server, **changes):
-    source = Source(
+    source = PublicFile(
         "screen", kind="raw bulk screen", url=server.url, file="screen.h5ad",
         size=len(CONTENT), md5=md5(CONTENT), **ABOUT,
     )  # fmt: skip
@@ -48,7 +48,7 @@ def plain(server, **changes):
 
 
 def member(server, key="ada", content=ADA):
-    return Source(
+    return PublicFile(
         key, kind="text embedding", url=server.url.replace("file.bin", "archive.zip"),
         file="archive.zip", size=len(ARCHIVE), md5=md5(ARCHIVE), member=f"{key}.pickle",
         unpacked=len(content), **ABOUT,

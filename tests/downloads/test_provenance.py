@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from llmpert import datasets
-from llmpert.downloads import Source, download_of, verified
+from llmpert.downloads import PublicFile, download_of
 from llmpert.downloads import provenance as provenance_module
-from llmpert.downloads.provenance import TOLD, write_note
+from llmpert.downloads.provenance import FIELDS, write_note
 from llmpert.downloads.transfer import Expected, md5_of
 from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.screens import read_screen
@@ -17,7 +17,7 @@ from tests.support import small
 
 
 def source_of(path):
-    return Source(
+    return PublicFile(
         "it", "A file.", "raw bulk screen", "https://example.org/it", path.name,
         path.stat().st_size, "CC BY 4.0", "Somebody 2024, doi:10.1/x", md5=md5_of(path),
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_a_screen_says_where_it_was_downloaded_from(screen_file):
     source = noted(screen_file)
     screen = read_screen(screen_file, line="Other")
     download = screen.provenance["download"]
-    assert list(download) == list(TOLD)
+    assert list(download) == list(FIELDS)
     assert (download["url"], download["md5"]) == (source.url, source.md5)
     assert (download["licence"], download["citation"]) == (source.licence, source.citation)
     assert screen.provenance["source"] == "made for a test"
@@ -70,7 +70,7 @@ def test_a_file_that_lies_where_it_came_is_not_read_for_it(screen_file, monkeypa
     source = noted(screen_file)
     monkeypatch.setattr(provenance_module, "md5_of", lambda path: pytest.fail("was read"))
     assert download_of(screen_file)["key"] == "it"
-    assert verified(source, screen_file.parent)
+    assert download_of(screen_file, source)
 
 
 def test_a_moved_file_is_recognised_by_its_md5(screen_file):
@@ -87,7 +87,7 @@ def test_the_note_of_another_file_is_not_believed(screen_file):
     content = screen_file.read_bytes()
     screen_file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # of the same length
     assert download_of(screen_file) == {}
-    assert not verified(source, screen_file.parent)
+    assert not download_of(screen_file, source)
     screen_file.write_bytes(content + b"x")
     assert download_of(screen_file) == {}
     screen_file.unlink()
@@ -112,6 +112,6 @@ def test_what_is_no_note_is_not_believed(screen_file, text):
 
 def test_a_newer_publication_is_another_file(screen_file):
     source = noted(screen_file)
-    assert verified(source, screen_file.parent)
-    assert not verified(replace(source, md5="0" * 32), screen_file.parent)
-    assert not verified(replace(source, key="another"), screen_file.parent)
+    assert download_of(screen_file, source)
+    assert not download_of(screen_file, replace(source, md5="0" * 32))
+    assert not download_of(screen_file, replace(source, key="another"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llmpert.downloads import read_registry, readable
+from llmpert.downloads import format_bytes, read_registry
 from llmpert.errors import InputError
 
 REGISTRY = read_registry()
@@ -39,7 +39,7 @@ def test_kinds_are_the_known_ones():
 
 
 def test_nothing_is_there_twice():
-    assert len({source.kept for source in SOURCES}) == len(SOURCES)
+    assert len({source.name for source in SOURCES}) == len(SOURCES)
     hashes = {(source.url, source.md5) for source in SOURCES}
     assert len(hashes) == len({url for url, _ in hashes}) == len({md5 for _, md5 in hashes})
     assert len({(source.url, source.file) for source in SOURCES}) == len(
@@ -60,7 +60,7 @@ def test_an_unknown_key_is_named_with_the_known_ones():
 
 
 def test_sizes_are_readable():
-    assert readable(0) == "0.0 MB"
-    assert readable(79_766_954) == "79.8 MB"
-    assert readable(999_999_999) == "1,000.0 MB"
-    assert readable(65_830_941_948) == "65.8 GB"
+    assert format_bytes(0) == "0.0 MB"
+    assert format_bytes(79_766_954) == "79.8 MB"
+    assert format_bytes(999_999_999) == "1,000.0 MB"
+    assert format_bytes(65_830_941_948) == "65.8 GB"

@@ -13,7 +13,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.downloads import answers as answers_module
+from llmpert.downloads import http as http_module
 from llmpert.downloads.transfer import TRIES, Expected, transfer
 from llmpert.errors import InputError
 from tests.support.faulty_server import CONTENT, Faulty, answers, cut, md5, serve
@@ -327,8 +327,8 @@ def test_redirects_from_https_to_http_are_refused(server, target, monkeypatch):
         made.mount("https://", Pretend())
         return made
 
-    real = answers_module._session
-    monkeypatch.setattr(answers_module, "_session", session)
+    real = http_module._session
+    monkeypatch.setattr(http_module, "_session", session)
     secure = server.url.replace("http:", "https:")
     server.faults.append(answers(302, Location=server.url))
     refused(secure, target, "not followed", "only HTTPS")

@@ -38,7 +38,7 @@ CHILD = """
 import json, sys
 from llmpert import downloads
 entries = json.loads(sys.argv[1])
-known = downloads.Registry({entry["key"]: downloads.Source(**entry) for entry in entries})
+known = downloads.Registry({entry["key"]: downloads.PublicFile(**entry) for entry in entries})
 downloads.read_registry = lambda: known
 from llmpert.__main__ import main
 sys.exit(main(sys.argv[2:]))

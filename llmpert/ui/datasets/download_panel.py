@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from llmpert import downloads
-from llmpert.downloads import Source, readable
+from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
 from llmpert.ui.common import selection as controls
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
-from llmpert.ui.datasets.jobs import Job, Progress, Say, Work, jobs
+from llmpert.ui.datasets.jobs import Job, Work, jobs
 
 WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
 
@@ -69,7 +69,7 @@ def _offer_recipes() -> None:
             _start(f"Prepare {recipe.name}", chosen, work, " and prepare it")
 
 
-def _list(every: Sequence[Source]) -> None:
+def _list(every: Sequence[PublicFile]) -> None:
     folder = downloads.downloads()
     st.dataframe(
         [
@@ -87,7 +87,7 @@ def _list(every: Sequence[Source]) -> None:
     )
 
 
-def _plan(chosen: Sequence[Source]) -> None:
+def _plan(chosen: Sequence[PublicFile]) -> None:
     """Say what would be fetched from where, under which licence, and the space it takes."""
     folder = downloads.downloads()
     for one in chosen:
@@ -97,16 +97,17 @@ def _plan(chosen: Sequence[Source]) -> None:
             f"- **{one.what}**  \n{_size(one)}{part}; {one.licence}; here: {here}  \n"
             f"from `{one.url}`  \n{one.citation}"
         )
+    missing = format_bytes(downloads.missing_bytes(chosen, folder))
     st.markdown(
-        f"To download: at most **{readable(downloads.missing_bytes(chosen, folder))}**. It goes to"
-        f" `{folder}`, where {readable(_free(folder))} are free."
+        f"To download: at most **{missing}**. It goes to `{folder}`, where"
+        f" {format_bytes(_free(folder))} are free."
     )
 
 
-def _start(name: str, chosen: Sequence[Source], work: Work, then: str = "") -> None:
+def _start(name: str, chosen: Sequence[PublicFile], work: Work, then: str = "") -> None:
     missing = downloads.missing_bytes(chosen, downloads.downloads())
     st.button(
-        (f"Download {readable(missing)}" if missing else "Check the files") + then,
+        (f"Download {format_bytes(missing)}" if missing else "Check the files") + then,
         key=f"start-{name}",
         type="primary",
         icon=":material/download:",
@@ -117,21 +118,21 @@ def _start(name: str, chosen: Sequence[Source], work: Work, then: str = "") -> N
     )
 
 
-def _fetch(chosen: Sequence[Source]) -> Work:
-    def work(progress: Progress, say: Say) -> str:
-        downloads.download(chosen, downloads.downloads(), progress, say)
+def _fetch(chosen: Sequence[PublicFile]) -> Work:
+    def work(progress: BytesProgress, notify: Notify) -> str:
+        downloads.download(chosen, downloads.downloads(), progress, notify)
         return ""
 
     return work
 
 
 def _prepare(recipe: str, way: str, name: str) -> Work:
-    def work(progress: Progress, say: Say) -> str:
+    def work(progress: BytesProgress, notify: Notify) -> str:
         from llmpert.datasets.presets import needed, prepare, recipes
 
         folder, known = downloads.downloads(), recipes()[recipe]
-        downloads.download(needed(known, way), folder, progress, say)
-        prepare(known, way, name, folder, progress, say)
+        downloads.download(needed(known, way), folder, progress, notify)
+        prepare(known, way, name, folder, progress, notify)
         return name
 
     return work
@@ -196,8 +197,8 @@ def _running(job: Job) -> None:
     )
 
 
-def _size(one: Source) -> str:
-    return ("" if one.md5 else "about ") + readable(one.size)
+def _size(one: PublicFile) -> str:
+    return ("" if one.md5 else "about ") + format_bytes(one.size)
 
 
 def _free(folder: Path) -> int:

@@ -11,12 +11,11 @@ from typing import Any, Literal
 import streamlit as st
 from tqdm import tqdm
 
+from llmpert.downloads import BytesProgress, Notify
 from llmpert.errors import InputError
 
 State = Literal["running", "finished", "stopped", "failed"]
-Progress = Callable[[str, int, int | None], None]
-Say = Callable[[str], None]
-Work = Callable[[Progress, Say], str]
+Work = Callable[[BytesProgress, Notify], str]
 """Does the work, telling how far it is; gives the data set that it made, or ""."""
 
 

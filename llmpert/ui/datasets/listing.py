@@ -9,7 +9,7 @@ from llmpert import datasets
 from llmpert.datasets import SIMULATED, Dataset
 from llmpert.datasets.folders import is_visitors
 from llmpert.datasets.summary import Holdings, Part, holdings, holdings_of
-from llmpert.downloads import readable
+from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache as shared
 from llmpert.ui.common import selection as controls
@@ -61,7 +61,7 @@ def _one(name: str, shown: Dataset) -> None:
         st.error(verbatim(sentence), icon=":material/error:")
     if found.changed is not None:
         others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
-        st.caption(f"Added {found.changed:%Y-%m-%d}, {readable(found.size)} on disk.{others}")
+        st.caption(f"Added {found.changed:%Y-%m-%d}, {format_bytes(found.size)} on disk.{others}")
     with st.container(horizontal=True):
         if name == shown.name:
             st.markdown(":material/check: Shown on all pages now")

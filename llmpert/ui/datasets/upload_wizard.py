@@ -99,7 +99,7 @@ def _downloaded(kind: str) -> dict[str, Path]:
         return {}
     folder = downloads.downloads()
     return {
-        f"{one.key}: {one.what}": folder / one.kept
+        f"{one.key}: {one.what}": folder / one.name
         for one in downloads.read_registry().sources.values()
         if one.kind.endswith(kind) and downloads.presence(one, folder) == "yes"
     }

@@ -1,6 +1,5 @@
-"""What a server answers: data, a failure that may pass, or a reason to stop."""
+"""Ask a server for a file: the answer is data, a failure that may pass, or a reason to stop."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -8,7 +7,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from llmpert.downloads.partial import Origin
 from llmpert.errors import InputError
 
 TIMEOUT = (5.0, 30.0)
@@ -17,7 +15,7 @@ LONGEST_WAIT = 300.0
 """Seconds; a server that wants more is left alone."""
 
 
-class Broken(Exception):
+class Interrupted(Exception):
     """A failure that may pass. `wait`: seconds before the next try, None to choose."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -25,25 +23,24 @@ class Broken(Exception):
         self.wait = wait
 
 
-class Unreachable(Broken):
+class Unreachable(Interrupted):
     """No connection could be made."""
 
 
 @contextmanager
-def answer(
+def get(
     url: str, headers: Mapping[str, str], timeout: tuple[float, float] = TIMEOUT
 ) -> Iterator[requests.Response]:
-    """The answer to a GET request, its body unread.
+    """Send a GET request; yield the answer with its body unread.
 
     Raises
     ------
-    Broken
+    Interrupted
         Here or while the body is read: it may work on the next try.
     InputError
         Trying again is of no use.
     """
     host = urlsplit(url).hostname
-    broke_off = "the connection broke off or stood still"
     try:
         with (
             _session(url) as session,
@@ -62,25 +59,22 @@ def answer(
             f"{url}: the identity of {host} cannot be verified. A proxy that reads along may need"
             " its certificate in REQUESTS_CA_BUNDLE; or the clock of this computer is wrong."
         ) from problem
-    except (requests.ConnectTimeout, requests.exceptions.ProxyError) as problem:
-        proxy = isinstance(problem, requests.exceptions.ProxyError)
-        raise Unreachable(f"No connection to {host}{' by the proxy' * proxy}") from problem
-    except requests.ConnectionError as problem:
-        cause = getattr(problem.args[0], "reason", None) if problem.args else None
-        if isinstance(cause, urllib3.exceptions.NewConnectionError):
-            raise Unreachable(f"No connection to {host}") from problem
-        raise Broken(broke_off) from problem
     except ValueError as problem:  # InvalidSchema and InvalidURL are, and what urllib cannot parse
         raise InputError(
             f"{url}: the server points to an address that is not followed ({problem}): only HTTPS"
             " is, so that nobody on the way can exchange the file."
         ) from problem
     except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
-        raise Broken(broke_off) from problem
+        proxy = isinstance(problem, requests.exceptions.ProxyError)
+        cause = getattr(problem.args[0], "reason", None) if problem.args else None
+        refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
+        if proxy or refused or isinstance(problem, requests.ConnectTimeout):
+            raise Unreachable(f"No connection to {host}{' by the proxy' * proxy}") from problem
+        raise Interrupted("the connection broke off or stood still") from problem
 
 
-def small_text(url: str, limit: int = 1 << 20) -> str:
-    """A short text, in one try.
+def get_text(url: str, limit: int = 1 << 20) -> str:
+    """Fetch a short text, in one try.
 
     Raises
     ------
@@ -88,30 +82,13 @@ def small_text(url: str, limit: int = 1 << 20) -> str:
         It cannot be had, or is longer than `limit` bytes.
     """
     try:
-        with answer(url, {"Accept-Encoding": "identity"}) as response:
+        with get(url, {"Accept-Encoding": "identity"}) as response:
             content = response.raw.read(limit + 1)
-    except Broken as problem:
+    except Interrupted as problem:
         raise InputError(f"{url}: {problem}.") from problem
     if len(content) > limit:
         raise InputError(f"{url}: expected at most {limit:,} bytes, found more.")
     return content.decode("utf-8", "replace")
-
-
-def origin_of(response: requests.Response, url: str) -> Origin:
-    """Which version of the file an answer is, or is a part of."""
-    headers = response.headers
-    if response.status_code == 206:
-        size = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("Content-Range", ""))
-    else:
-        size = re.fullmatch(r"(\d+)", headers.get("Content-Length", ""))
-    etag = headers.get("ETag", "")
-    return {
-        "url": url,
-        # A weak one stays the same for files that only mean the same.
-        "etag": "" if etag.startswith("W/") else etag,
-        "modified": headers.get("Last-Modified", ""),
-        "size": int(size[1]) if size else None,
-    }
 
 
 def _session(url: str) -> requests.Session:
@@ -128,7 +105,7 @@ def _check(response: requests.Response, url: str) -> None:
     """Raise unless this is data, or the remark that no more of it follows (416)."""
     code, reason = response.status_code, response.reason
     if code in (408, 425, 429) or code >= 500:
-        raise Broken(f"the server answers {code} {reason}", _retry_after(response, url))
+        raise Interrupted(f"the server answers {code} {reason}", _retry_after(response, url))
     page = response.headers.get("Content-Type", "").lower().startswith("text/html")
     if (code in (200, 206) and not page) or code == 416:
         return
