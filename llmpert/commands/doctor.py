@@ -77,11 +77,11 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _folders() -> Iterator[Finding]:
-    from llmpert.downloads import readable
+    from llmpert.downloads import format_bytes
     from llmpert.io.paths import app_folder, free_space, home, shipped
 
     try:
-        free, problem = readable(free_space()), ""
+        free, problem = format_bytes(free_space()), ""
     except InputError as error:
         free, problem = "", str(error)
     yield "kept data", f"{home()} ({_origin('LLMPERT_HOME', 'the default')})", ""
