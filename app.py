@@ -10,6 +10,8 @@ from llmpert.runtime import wait_briefly
 wait_briefly()
 
 if __name__ == "__main__":
+    from llmpert.ui.common.components import errors_as_sentences
+
     # Before the navigation and not a Material symbol: for those the browser would fetch a picture
     # from the internet.
     st.set_page_config(page_icon="🧬", layout="wide")
@@ -27,7 +29,8 @@ if __name__ == "__main__":
     ]
     page = st.navigation(pages)
     st.set_page_config(f"{page.title} · llmpert")
-    page.run()
+    with errors_as_sentences():
+        page.run()
 else:
     from llmpert.ui.serving import parts
 

@@ -3,22 +3,22 @@
 import streamlit as st
 
 from llmpert.ui.common import components as show
-from llmpert.ui.common import selection as controls
-from llmpert.ui.datasets import download_panel as downloading
-from llmpert.ui.datasets import listing as here
-from llmpert.ui.datasets import upload_wizard as wizard
+from llmpert.ui.common.selection import choose_dataset
+from llmpert.ui.datasets.download_panel import show_downloads
+from llmpert.ui.datasets.listing import list_all
+from llmpert.ui.datasets.upload_wizard import wizard
 
-dataset = controls.choose_dataset()
+data = choose_dataset()
 show.heading(
     "Data",
     "Which data sets are here, which public ones can be fetched, and how to use your own screen and"
     " embedding on every page.",
-    dataset,
+    data,
 )
-yours, public, kept = st.tabs(["Use your own", "Download public data", "What is here"])
-with yours:
-    wizard.wizard()
+upload, public, listing = st.tabs(["Use your own", "Download public data", "What is here"])
+with upload:
+    wizard()
 with public:
-    downloading.offer()
-with kept:
-    here.list_all(dataset)
+    show_downloads()
+with listing:
+    list_all(data.name)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from llmpert.ui.common import components as show
-from llmpert.ui.common import selection as controls
 from llmpert.ui.common.external_methods import listed
+from llmpert.ui.common.selection import choose_dataset
 
 CARDS = (
     (
@@ -35,13 +35,13 @@ CARDS = (
     ),
 )
 
-dataset = controls.choose_dataset()
+data = choose_dataset()
 show.heading(
     "llmpert",
     "Predicts how a cell's gene expression responds to knocking down a gene **that nobody has"
     " knocked down yet**, from what language models know about genes — with error bars, and with"
     " the evidence for when to believe them.",
-    dataset,
+    data,
 )
 columns = st.columns(len(CARDS))
 for column, (title, words, links) in zip(columns, CARDS, strict=True):
@@ -66,7 +66,7 @@ st.dataframe(
             "Licence": screen.provenance.get("licence", ""),
             "Fingerprint": screen.fingerprint,
         }
-        for screen in dataset.screens.values()
+        for screen in data.screens.values()
     ],
     hide_index=True,
 )
@@ -81,23 +81,21 @@ st.dataframe(
             "Notes": " ".join(map(str, embedding.provenance.get("notes", []))),
             "Fingerprint": embedding.fingerprint,
         }
-        for embedding in dataset.embeddings.values()
+        for embedding in data.embeddings.values()
     ],
     hide_index=True,
 )
-others = listed(dataset)
+others = listed(data)
 if others:
     st.markdown("Methods that were run elsewhere:")
     st.dataframe(others, hide_index=True)
-sets = dataset.gene_sets
+sets = data.gene_sets
 st.markdown(
     "No gene sets are loaded: pages cannot say what genes have in common."
     if sets is None
     else f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source})."
 )
-with show.errors_as_sentences():
-    line = next(iter(dataset.screens))
-    problem = dataset.problem(line, dataset.embedding_choices[-1])
+problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
 st.markdown(
     f"**{len(problem.screen.perturbations):,}** perturbations have every embedding and are used for"
     " all comparisons."

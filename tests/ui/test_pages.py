@@ -134,3 +134,53 @@ def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     assert len(figures) == (1 if meeting else 5)
     for figure in figures:
         assert ("SIMULATED DATA" in figure.proto.spec) == simulated
+
+
+def test_an_error_that_nobody_foresaw_shows_a_number_that_stands_in_the_log(
+    app, page_failures, monkeypatch
+):
+    def fail(*arguments):
+        raise KeyError("secret path")
+
+    monkeypatch.setattr("llmpert.evaluation.tables.table1", fail)
+    app.switch_page("pages/table.py").run()
+    (record,) = page_failures
+    assert record.exc_info[0] is KeyError
+    assert len(record.number) == 8
+    assert [error.value for error in app.error] == [
+        "Something went wrong that the program did not expect. Its log says what, under the number"
+        f" **{record.number}**."
+    ]
+    page_failures.clear()
+
+
+def test_a_stop_is_no_error(app):
+    app.query_params.update({"gene": "KD007", "other_gene": "KD007"})
+    app.switch_page("pages/compare.py").run()
+    assert "Both sides are the same" in shown(app)
+    assert not app.error
+
+
+def test_no_more_experiments_are_held_than_data_sets(app):
+    import gc
+    from weakref import WeakSet
+
+    from llmpert.ui.common import cache
+
+    held = WeakSet()
+    for number in range(7):
+        datasets.add(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
+        held.add(cache.experiment(cache.load(f"set{number}"), "LineA", "text"))
+    gc.collect()
+    assert len(held) == cache.DATA_SETS
+
+
+def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
+    from llmpert.ui.common import cache
+
+    first = cache.experiment(cache.load("mine"), "LineA", "text")
+    assert cache.experiment(cache.load("mine"), "LineA", "text") is first
+    datasets.add("mine", [small.screen("LineA", seed=9)], [])
+    again = cache.experiment(cache.load("mine"), "LineA", "text")
+    assert again is not first
+    assert again.problem.screen.fingerprint != first.problem.screen.fingerprint

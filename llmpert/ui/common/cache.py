@@ -1,201 +1,283 @@
-"""What all visitors share: loaded data sets, experiments, finished summaries, fitted models."""
+"""All that visitors share: data sets, experiments, fitted models, summaries, maps.
 
-from collections import OrderedDict
-from collections.abc import Sequence
+What is kept is given out itself and not as a copy: nobody may change it.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert import datasets
 from llmpert.datasets import SIMULATED, Dataset
+from llmpert.datasets.examples import example_files
+from llmpert.datasets.summary import Holdings, holdings_of
+from llmpert.datasets.summary import holdings as holdings_on_disk
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import COLUMNS, Results, summarise
 from llmpert.evaluation.splits import nearest_size
 from llmpert.evaluation.store import ResultsStore
-from llmpert.io.paths import shipped
+from llmpert.genes.sets import GeneSets
+from llmpert.insight import compare, head_to_head, maps, similarity
+from llmpert.insight.reliability import ReliabilityReference
+from llmpert.io.paths import home, shipped
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import ROWS
 from llmpert.methods.scores import by_size, scores
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 PAPER_SIZES = (100, 200, 400, 800, 1400)
 REPEATS = 3
 METRICS = registry()
+DATA_SETS = 4
+"""So many are held at once: real ones take hundreds of megabytes."""
+RESPONSES = "measured responses"
+"""What a map can be of, besides the embeddings."""
+
+
+def fingerprint(data: Dataset) -> str:
+    """Return what tells a data set's content from all others."""
+    return f"{data.name} {datasets.stamp(data.name)}"
+
+
+def cached(
+    max_entries: int, spinner: str | Literal[False] = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that keeps what a function returns, for all visitors.
+
+    Entries are told apart by the values of the arguments, but for those whose names begin with "_";
+    a data set counts by its content. The entry that was used longest ago makes room for a new one.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        return st.cache_resource(
+            max_entries=max_entries, show_spinner=spinner, hash_funcs={Dataset: fingerprint}
+        )(function)
+
+    return decorate
+
+
+# Data sets
 
 
 def load(name: str) -> Dataset:
-    """A data set by name, loaded once for all visitors and again when its files change."""
+    """Return a data set by name, loaded once for all visitors and again when its files change."""
     return _load(name, datasets.stamp(name))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the data …")
+@cached(DATA_SETS, "Loading the data …")
 def _load(name: str, stamp: float) -> Dataset:
     return datasets.load(name)
 
 
-def identity(data: Dataset) -> tuple[str, float]:
-    """What tells a data set from all others and from itself with other files."""
-    return data.name, datasets.stamp(data.name)
+def holdings(name: str) -> Holdings:
+    """Return what a data set holds.
+
+    Raises
+    ------
+    InputError
+        Its index cannot be read.
+    """
+    return _holdings(name, datasets.stamp(name))
 
 
-def experiment(name: str, line: str, embedding: str) -> Experiment:
-    """The experiment of one line and embedding, shared by all visitors."""
-    return _experiment(name, datasets.stamp(name), line, embedding)
+@cached(256)
+def _holdings(name: str, stamp: float) -> Holdings:
+    return holdings_of(load(name)) if name == SIMULATED else holdings_on_disk(name)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _experiment(name: str, stamp: float, line: str, embedding: str) -> Experiment:
-    pack = shipped() / "simulated_results.parquet" if name == SIMULATED else None
-    problem = load(name).problem(line, embedding)
-    return Experiment(problem, store=_store(pack), turn=_turn())
+@cached(1)
+def examples() -> dict[str, bytes]:
+    """Return small files to try and to see the formats: name -> content."""
+    return example_files(load(SIMULATED))
 
 
-@st.cache_resource(show_spinner=False)
+@cached(16, "Looking up gene sets …")
+def gene_sets(data: Dataset, line: str, of: Literal["perturbations", "genes"]) -> GeneSets | None:
+    """Return the gene sets among a screen's perturbations or measured genes, as it spells them.
+
+    None where the data set has no gene sets.
+    """
+    screen = data.screens[line]
+    return None if data.gene_sets is None else data.gene_sets.within(getattr(screen, of))
+
+
+# Experiments and what they fit
+
+
+def experiment(data: Dataset, line: str, embedding: str) -> Experiment:
+    """Return the experiment of one line and embedding; it lives as long as its data set does."""
+    known, lock = _experiments()
+    with lock:
+        of_data = known.setdefault(data, {})
+        if (line, embedding) not in of_data:
+            pack = shipped() / "simulated_results.parquet" if data.name == SIMULATED else None
+            problem = data.problem(line, embedding)
+            of_data[line, embedding] = Experiment(problem, store=_store(pack), turn=_turn())
+        return of_data[line, embedding]
+
+
+@cached(1)
+def _experiments() -> tuple[WeakKeyDictionary[Dataset, dict[tuple[str, str], Experiment]], Lock]:
+    return WeakKeyDictionary(), Lock()
+
+
+@cached(1)
 def _turn() -> AbstractContextManager[bool]:
-    """Held by the one fit that runs: those of other visitors wait for the cores."""
+    """Return what is held by the one fit that runs: those of other visitors wait for the cores."""
     return Lock()
 
 
-@st.cache_resource(show_spinner=False)
-def _store(pack: Any) -> ResultsStore:
+@cached(2)
+def _store(pack: Path | None) -> ResultsStore:
     return ResultsStore(pack=pack)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Fitting to all perturbations …")
-def fitted(name: str, stamp: float, line: str, embedding: str, model: str) -> FittedModel:
-    """A model fitted to every perturbation of a line, for genes outside the screen."""
-    return _experiment(name, stamp, line, embedding).fit_all(model)
+def scoring_experiment(data: Dataset, line: str) -> Experiment:
+    """Return the experiment that scores predictions made elsewhere.
+
+    All embeddings of a data set share perturbations, folds and scored genes: one finds these once.
+    """
+    return experiment(data, line, data.embedding_choices[-1])
 
 
 def training_sizes(data: Dataset) -> list[int]:
-    """The paper's training sizes as far as the data go, and the largest one where they end early.
+    """Return the paper's training sizes as far as the data go, and the largest one after these.
 
     A largest size that counts as the one before it would add a point but no information.
     """
-    first = experiment(data.name, next(iter(data.screens)), data.embedding_choices[0])
+    first = experiment(data, next(iter(data.screens)), data.embedding_choices[0])
     largest = first.largest_training_size
     sizes = [size for size in PAPER_SIZES if size <= largest]
     return sizes if nearest_size(largest, sizes) in sizes else [*sizes, largest]
 
 
-def judge(data: Dataset, line: str) -> Experiment:
-    """The experiment that scores what was predicted elsewhere.
+# One of the simulated screens takes about 100 MB.
+@cached(8)
+def fold_model(
+    data: Dataset, line: str, embedding: str, model: str, size: int, fold: int
+) -> FittedModel:
+    """Return a model that does not train on one fold; fitting takes seconds."""
+    return experiment(data, line, embedding).fit_fold(model, size, fold)
 
-    All embeddings of a data set share perturbations, folds and scored genes: one finds these once.
-    """
-    return experiment(data.name, line, data.embedding_choices[-1])
+
+@cached(8, "Fitting to all perturbations …")
+def full_model(data: Dataset, line: str, embedding: str, model: str) -> FittedModel:
+    """Return a model fitted to every perturbation of a line, for genes outside the screen."""
+    return experiment(data, line, embedding).fit_all(model)
+
+
+@cached(8, "Looking at held-out knockdowns …")
+def reliability(
+    data: Dataset, line: str, embedding: str, model: str, size: int, fold: int
+) -> ReliabilityReference:
+    """Return what the knockdowns of a fold teach about trusting a model that did not see them."""
+    of = experiment(data, line, embedding)
+    tested = of.problem.screen.perturbations[of.tested(fold)]
+    fitted = fold_model(data, line, embedding, model, size, fold)
+    return ReliabilityReference.of(fitted, list(tested))
+
+
+@cached(4, "Predicting every knockdown from the others …")
+def held_out(
+    data: Dataset, line: str, embedding: str, model: str, size: int
+) -> Sequence[Prediction]:
+    """Return a model's predictions of all perturbations, by folds that do not train on them."""
+    of = experiment(data, line, embedding)
+    return [of.fold_prediction(model, size, fold) for fold in range(of.settings.folds)]
+
+
+# All genes of a real embedding take hundreds of megabytes: only the latest is kept.
+@cached(1, "Predicting genes that were not knocked down …")
+def unseen(data: Dataset, line: str, embedding: str, model: str) -> Prediction | None:
+    """Return a model's predictions of every gene that was not knocked down; None if all were."""
+    genes = experiment(data, line, embedding).problem.unseen()
+    return full_model(data, line, embedding, model).predict(genes) if genes else None
+
+
+# Results
 
 
 def external(data: Dataset, line: str, size: int) -> dict[str, ExternalPredictions]:
-    """Methods that were run elsewhere with a training size of the pages -> their predictions."""
+    """Return methods that were run elsewhere with a training size of the pages -> predictions."""
     found = by_size(data.external.get(line, ()), training_sizes(data))
     return {method: one for (method, of), one in found.items() if of == size}
 
 
+@cached(16, "Scoring predictions made elsewhere …")
 def external_results(data: Dataset, line: str) -> pd.DataFrame:
-    """Scores of all methods that were run elsewhere on a line: the columns `COLUMNS`.
+    """Return the scores of all methods that were run elsewhere on a line: the columns `COLUMNS`.
 
     Training sizes are those of the pages where they count as one of these.
     """
-    return _external_results(data.name, datasets.stamp(data.name), line)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Scoring predictions made elsewhere …")
-def _external_results(name: str, stamp: float, line: str) -> pd.DataFrame:
-    data = load(name)
     found = by_size(data.external.get(line, ()), training_sizes(data))
-    parts = [scores(one, judge(data, line), size) for (_, size), one in found.items()]
+    judge = scoring_experiment(data, line)
+    parts = [scores(one, judge, size) for (_, size), one in found.items()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
-@dataclass
-class _Finished:
-    """Summaries that are complete, the latest ones only."""
-
-    kept: "OrderedDict[tuple[Any, ...], tuple[pd.DataFrame, dict[str, Any]]]"
-    lock: Lock
-
-
-@st.cache_resource(show_spinner=False)
-def _finished() -> _Finished:
-    return _Finished(OrderedDict(), Lock())
-
-
+@cached(16, "Finding the genes of published results …")
 def published_results(data: Dataset, line: str) -> pd.DataFrame:
-    """Published results on the perturbations of a line's screen: the columns `ROWS`."""
-    return _published_results(data.name, datasets.stamp(data.name), line)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Finding the genes of published results …")
-def _published_results(name: str, stamp: float, line: str) -> pd.DataFrame:
-    data = load(name)
+    """Return published results on the perturbations of a line's screen: the columns `ROWS`."""
     if line not in data.published:
         return pd.DataFrame(columns=list(ROWS))
     return data.published[line].within(data.screens[line].perturbations).results()
 
 
 def published_means(data: Dataset, line: str) -> pd.DataFrame | None:
-    """Published results averaged over a line's perturbations: columns model, metric, value."""
+    """Return published results averaged over a line's perturbations: model, metric, value."""
     rows = published_results(data, line)
     if rows.empty:
         return None
     return rows.groupby(["model", "metric"], as_index=False, sort=False).agg({"value": "mean"})
 
 
+@cached(32)
 def summary(
-    data: Dataset, lines: list[str], models: list[str], sizes: list[int] | None = None
+    data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Summarised results on all embeddings of a data set, and what they are about.
+    """Return summarised results on all embeddings of a data set, and what they are about.
 
-    Those of methods that were run elsewhere are among them.
+    Those of methods that were run elsewhere are among them. Fits that were never made are made now,
+    under a progress bar; each is kept at once, so leaving the page loses at most the one in hand.
 
     Parameters
     ----------
-    sizes:
-        Training sizes; by default those of the pages, and whatever else methods that were run
+    size:
+        The training size; None for those of the pages, and whatever else methods that were run
         elsewhere were trained on.
-
-    Fits that were never made are made now, under a progress bar; each is kept at once, so leaving
-    the page loses at most the one in hand.
     """
-    key = (data.name, datasets.stamp(data.name), *lines, *models, *(sizes or ()))
-    finished = _finished()
-    with finished.lock:
-        known = finished.kept.get(key)
-    if known is not None:
-        return known
     experiments = [
-        experiment(data.name, line, embedding)
-        for line in lines
-        for embedding in data.embedding_choices
+        experiment(data, line, embedding) for line in lines for embedding in data.embedding_choices
     ]
     # At the largest size every repeat would be the same training set, give or take one.
     largest = min(e.largest_training_size for e in experiments)
-    asked = training_sizes(data) if sizes is None else sizes
+    asked = training_sizes(data) if size is None else [size]
     below = [size for size in asked if size < largest]
     fits = grid(experiments, models, below, REPEATS) if models and below else []
     if models and len(below) < len(asked):
         fits += grid(experiments, models, [largest], 1)
-    results = made(fits)
+    results = run_fits(fits)
     elsewhere = [external_results(data, line) for line in lines]
-    if sizes is not None:
-        elsewhere = [rows[rows["train_size"].isin(sizes)] for rows in elsewhere]
+    if size is not None:
+        elsewhere = [rows[rows["train_size"] == size] for rows in elsewhere]
     parts = [summarise(rows) for rows in (results.table, *elsewhere) if len(rows)]
-    entry = (pd.concat(parts, ignore_index=True), results.about)
-    with finished.lock:
-        finished.kept[key] = entry
-        while len(finished.kept) > 32:
-            finished.kept.popitem(last=False)
-    return entry
+    return pd.concat(parts, ignore_index=True), results.about
 
 
-def made(fits: Sequence[Fit]) -> Results:
-    """Results of fits, under a progress bar while those are made that never were."""
+def run_fits(fits: Sequence[Fit]) -> Results:
+    """Return the results of fits, under a progress bar while those are made that never were."""
     if not fits:
         return Results(pd.DataFrame(columns=list(COLUMNS)))
     bar = st.progress(0.0, text="Looking up finished fits …")
@@ -206,3 +288,61 @@ def made(fits: Sequence[Fit]) -> Results:
     results = run(fits, progress)
     bar.empty()
     return results
+
+
+@cached(64)
+def drawn(_draw: Callable[[], go.Figure], data: Dataset, *depends_on: Hashable) -> go.Figure:
+    """Return a figure that takes long to draw.
+
+    Parameters
+    ----------
+    depends_on:
+        All that the figure depends on besides the data set.
+    """
+    return _draw()
+
+
+# What pages compare
+
+
+@cached(64)
+def most_alike(data: Dataset, line: str, embedding: str, perturbation: str) -> str:
+    """Return the perturbation whose response is most like that of another one."""
+    return compare.most_alike(experiment(data, line, embedding).problem.screen, perturbation)
+
+
+@cached(16)
+def effect_sizes(data: Dataset, line: str) -> pd.Series:
+    """Return the effect size of every perturbation of a line."""
+    return head_to_head.effect_size(data.screens[line])
+
+
+@cached(64, "Testing gene sets …")
+def sets_won(data: Dataset, line: str, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return who wins which gene sets in a table of `pairs`; empty where none can be tested."""
+    sets = gene_sets(data, line, "perturbations")
+    return head_to_head.sets_won(table, {} if sets is None else sets.members, METRICS[metric])
+
+
+@cached(64, "Drawing the map: the first time takes up to a minute …")
+def map_of(data: Dataset, line: str, of: str, method: str) -> maps.Map:
+    """Return the map of an embedding or of the `RESPONSES`; the data folder keeps it too."""
+    problem = scoring_experiment(data, line).problem
+    vectors = problem.screen.response if of == RESPONSES else problem.vectors[of]
+    return maps.kept(method, vectors, home() / "maps")
+
+
+@cached(4, "Comparing all pairs of knockdowns …")
+def pairs(data: Dataset, line: str) -> similarity.Pairs:
+    """Return the similarities of all pairs of a line's perturbations."""
+    problem = scoring_experiment(data, line).problem
+    return similarity.all_pairs(problem.screen.response, problem.vectors)
+
+
+@cached(16, "Comparing all pairs of knockdowns …")
+def closeness(data: Dataset, line: str) -> Mapping[str, similarity.Closeness]:
+    """Return each embedding's answer to whether closeness in it means closeness of responses."""
+    of_line = pairs(data, line)
+    return {
+        source: similarity.closeness(x, of_line.response) for source, x in of_line.sources.items()
+    }

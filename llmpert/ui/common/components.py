@@ -1,6 +1,8 @@
 """How pages show things: headings, figures with their exports, captions, errors."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal
@@ -16,22 +18,34 @@ from llmpert.models import label
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.markdown import verbatim
 
+log = logging.getLogger(__name__)
+
 SelectionMode = Literal["points", "box", "lasso"]
 
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """Show an `InputError` as the sentence it is and stop the page there."""
+    """Show what goes wrong on a page: an `InputError` as the sentence it is.
+
+    Anything else nobody foresaw: the visitor gets a number under which the log has the traceback.
+    """
     try:
         yield
     except InputError as error:
         st.error(verbatim(str(error)), icon=":material/error:")
-        st.stop()
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("page failed", extra={"number": number})
+        st.error(
+            "Something went wrong that the program did not expect. Its log says what, under the"
+            f" number **{number}**.",
+            icon=":material/error:",
+        )
 
 
 def heading(title: str, question: str, data: Dataset) -> None:
     """The page's title, the question it answers, and whether its data are simulated."""
-    present.controls(title)
+    present.show_controls(title)
     st.title(title)
     st.markdown(question)
     if data.simulated:
@@ -105,18 +119,6 @@ def figure(
         st.plotly_chart(chart, key=name, config=config, alt=alt)
     footer(name, numbers, f"{caption} The camera in the figure's corner saves it.", data)
     return chosen
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def drawn(_draw: Callable[[], go.Figure], *depends_on: Hashable) -> go.Figure:
-    """A figure that takes long to draw, drawn once for all visitors.
-
-    Parameters
-    ----------
-    depends_on:
-        All that the figure depends on.
-    """
-    return _draw()
 
 
 def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:

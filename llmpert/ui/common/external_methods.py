@@ -6,7 +6,7 @@ from collections.abc import Collection
 from llmpert.datasets import Dataset
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.scores import not_predicted
-from llmpert.ui.common import cache as shared
+from llmpert.ui.common import cache
 
 
 def origin(
@@ -15,7 +15,7 @@ def origin(
     size: int | None = None,
     methods: Collection[str] | None = None,
 ) -> str:
-    """Where methods come from that were run elsewhere on these lines; "" without any.
+    """Return where methods come from that were run elsewhere on these lines; "" without any.
 
     Parameters
     ----------
@@ -24,24 +24,26 @@ def origin(
     methods:
         Which of them; by default all.
     """
-    said = []
+    found = []
     for line in lines:
         every = data.external.get(line, ())
-        found = every if size is None else shared.external(data, line, size).values()
-        for one in found:
+        if size is not None:
+            every = tuple(cache.external(data, line, size).values())
+        for one in every:
             if methods is None or one.method in methods:
                 words = f"{one.method} on {line}" if len(lines) > 1 else one.method
-                said.append(f"{words}{_how(data, one)}")
-    if not said:
+                found.append(f"{words}{_how(data, one)}")
+    if not found:
         return ""
     return (
-        f"Run elsewhere: {'; '.join(said)}. Predictions of knockdowns that a method was not trained"
-        " on are scored here on the same genes and by the same metrics, like with like."
+        f"Run elsewhere: {'; '.join(found)}. Predictions of knockdowns that a method was not"
+        " trained on are scored here on the same genes and by the same metrics, like with like."
     )
 
 
 def _how(data: Dataset, one: ExternalPredictions) -> str:
-    words = f" ({made_with(one)})" if made_with(one) else ""
+    software = software_of(one)
+    words = f" ({software})" if software else ""
     words += f" with {one.train_size:,} training perturbations"
     tested = data.problem(one.line, data.embedding_choices[-1]).screen
     missing, count = len(not_predicted(one, tested)), len(tested.perturbations)
@@ -51,11 +53,11 @@ def _how(data: Dataset, one: ExternalPredictions) -> str:
 
 
 def other_sizes(data: Dataset, line: str, size: int) -> str:
-    """Which methods were run elsewhere, but not with this training size; or ""."""
-    here = shared.external(data, line, size)
+    """Return which methods were run elsewhere, but not with this training size; or ""."""
+    with_size = cache.external(data, line, size)
     sizes: dict[str, list[str]] = {}
     for one in data.external.get(line, ()):
-        if one.method not in here:
+        if one.method not in with_size:
             sizes.setdefault(one.method, []).append(f"{one.train_size:,}")
     return "".join(
         f" {method} was run with {' and '.join(with_)} training perturbations, not with {size:,}."
@@ -64,7 +66,7 @@ def other_sizes(data: Dataset, line: str, size: int) -> str:
 
 
 def listed(data: Dataset) -> list[dict[str, object]]:
-    """What a data set holds of methods that were run elsewhere, a row each for a table."""
+    """Return what a data set holds of methods that were run elsewhere, a row each for a table."""
     predicted: list[dict[str, object]] = [
         {
             "Method": one.method,
@@ -92,16 +94,16 @@ def listed(data: Dataset) -> list[dict[str, object]]:
     return predicted + published
 
 
-def made_with(predictions: ExternalPredictions) -> str:
-    """What a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes".
+def software_of(predictions: ExternalPredictions) -> str:
+    """Return what a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes".
 
     Of the versions the first: the method's own, before those of the libraries beneath it.
     """
     about = predictions.about
     versions, seconds = about.get("versions"), about.get("seconds")
-    said = []
+    parts = []
     if isinstance(versions, dict):
-        said += [f"{name} {version}" for name, version in list(versions.items())[:1]]
+        parts += [f"{name} {version}" for name, version in list(versions.items())[:1]]
     if isinstance(seconds, int | float):
-        said.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
-    return "; ".join(part for part in said if part)
+        parts.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
+    return "; ".join(part for part in parts if part)

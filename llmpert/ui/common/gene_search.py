@@ -1,6 +1,6 @@
-"""Choosing a gene by whatever name one has for it."""
+"""A search for a gene by any of its names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ def choose_gene(
     key: str = "gene",
     data: Dataset | None = None,
 ) -> str:
-    """A search box with suggestions; returns a name that `problem.find` knows.
+    """Return what is in a search box with suggestions: a name that `problem.find` knows.
 
     The text lives in the address as `key`. Words that match one gene only are taken for it. Where
     the text names no gene that can be predicted, the page says why, offers the nearest matches and
@@ -47,16 +47,16 @@ def choose_gene(
     except InputError as error:
         matches = problem.suggest(typed) if typed else []
         if len(matches) == 1 and not problem.resolve(typed).found:
-            said = f"“{verbatim(typed)}” matches one gene only"
-            st.caption(f":material/search: {said}: **{matches[0]}**.")
+            words = f"“{verbatim(typed)}” matches one gene only: **{matches[0]}**."
+            st.caption(f":material/search: {words}")
             return problem.perturbation(matches[0]) or matches[0]
         _explain(problem, typed, str(error), matches, key, data)
         st.stop()
     return problem.perturbation(typed) or typed
 
 
-def understood(problem: Problem, gene: str) -> None:
-    """Say what was understood where somebody typed another name, and link to other sites."""
+def show_identity(problem: Problem, gene: str) -> None:
+    """Say which gene it is where somebody typed another name, and link to other sites."""
     typed = str(st.session_state.get("gene", gene)).strip()
     known = problem.resolve(typed)
     if known.gene is None:
@@ -78,17 +78,19 @@ def understood(problem: Problem, gene: str) -> None:
 
 
 def offer(genes: Sequence[str], words: str, key: str = "gene") -> None:
-    """A row of buttons that open genes on this page."""
+    """Show a row of buttons that open genes on this page."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words, width="content")
         for gene in genes:
-            st.button(gene, on_click=_take, args=(key, gene), key=f"open-{gene}", type="tertiary")
+            st.button(
+                gene, on_click=set_control, args=(key, gene), key=f"open-{gene}", type="tertiary"
+            )
 
 
 def _explain(
     problem: Problem, typed: str, reason: str, matches: list[str], key: str, data: Dataset | None
 ) -> None:
-    """Why a gene cannot be shown, and what can be done."""
+    """Say why a gene cannot be shown, and what can be done."""
     others = _with_embedding(problem, typed, data) if data and typed else []
     measured = data is not None and typed in data.screens[problem.screen.line].perturbations
     if typed:
@@ -105,27 +107,33 @@ def _explain(
         for embedding in others:
             row.button(
                 f"Predict it from {embedding_label(embedding)}",
-                on_click=_take,
+                on_click=set_control,
                 args=("embedding", embedding),
                 key=f"embedding-{embedding}",
             )
-    if matches:
-        st.write("Did you mean one of these?")
-        row = st.container(horizontal=True)
-        for number, match in enumerate(matches, start=1):
-            known = problem.resolve(match).gene
-            row.button(
-                match,
-                on_click=_take,
-                args=(key, match),
-                key=f"take-{key}-{match}",
-                help=known.name if known else None,
-                shortcut=f"Alt+{number}" if number <= SHORTCUTS else None,
-            )
+    known = {match: problem.resolve(match).gene for match in matches}
+    did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
+
+
+def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:
+    """Offer what a search may have meant: text for the control `key` -> what it is, or None."""
+    if not matches:
+        return
+    st.write("Did you mean one of these?")
+    row = st.container(horizontal=True)
+    for number, (match, about) in enumerate(matches.items(), start=1):
+        row.button(
+            match,
+            on_click=set_control,
+            args=(key, match),
+            key=f"take-{key}-{match}",
+            help=about,
+            shortcut=f"Alt+{number}" if number <= SHORTCUTS else None,
+        )
 
 
 def _with_embedding(problem: Problem, typed: str, data: Dataset) -> list[str]:
-    """The choices of embedding, other than the problem's, from which a gene can be predicted."""
+    """Return the choices of embedding, other than the problem's, that can predict a gene."""
     found = []
     for choice in data.embedding_choices:
         if choice != problem.embedding_name:
@@ -137,5 +145,6 @@ def _with_embedding(problem: Problem, typed: str, data: Dataset) -> list[str]:
     return found
 
 
-def _take(key: str, value: str) -> None:
+def set_control(key: str, value: str) -> None:
+    """Give a control another value; called before it is drawn, as from a button."""
     st.session_state[key] = value

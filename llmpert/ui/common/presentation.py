@@ -7,24 +7,24 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.figures.theme import EXPORT, enlarged
+from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION
 
 PICTURES = {"SVG": 1, "PNG": 3}
 """Formats of saved figures, and how many pixels of theirs go into one on the screen."""
 
-SHARED = ("data", "line", "embedding", "size")
+SIDE_BAR = ("data", "line", "embedding", "size")
 """Controls of the side bar, which a link names even where they stand at their first value."""
 
-# Over everything else, the side bar included; Streamlit's own header has 999990.
-STAGE = """<style>
-.st-key-stage {
-    position: fixed; inset: 0; z-index: 1000000; overflow: auto; padding: 1.5rem 3rem;
+STAGE = f"""<style>
+.st-key-stage {{
+    position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto; padding: 1.5rem 3rem;
     background: var(--st-background-color, white);
-}
-.st-key-stage [data-testid="stCaptionContainer"] { font-size: 1.1rem; }
+}}
+.st-key-stage {CAPTION} {{ font-size: 1.1rem; }}
 </style>"""
 
 
-def controls(page: str) -> None:
+def show_controls(page: str) -> None:
     """Options of the side bar; called once a run, before any of the page's figures is drawn."""
     st.session_state["figures"] = []
     if st.session_state.get("presented") != page:
@@ -54,7 +54,7 @@ def controls(page: str) -> None:
 
 def link() -> str:
     """The address that reopens this view, whatever a page shows at first by then."""
-    state = {name: st.session_state[name] for name in SHARED if name in st.session_state}
+    state = {name: st.session_state[name] for name in SIDE_BAR if name in st.session_state}
     chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
     return f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
 

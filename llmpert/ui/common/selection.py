@@ -1,50 +1,163 @@
-"""Controls that pages share; their values live in the address, so that a link reopens a view."""
+"""What a page is about: controls of the side bar, whose values live in the address."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from llmpert import datasets
-from llmpert.datasets import Dataset
-from llmpert.datasets import uploads as visitors
+from llmpert.datasets import Dataset, uploads
 from llmpert.datasets.folders import is_visitors
+from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.results import embedding_label
+from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import MODELS, label
-from llmpert.ui.common import cache as shared
-from llmpert.ui.common.streamlit_internals import through_app
+from llmpert.ui.common import cache
+from llmpert.ui.streamlit_internals import follow_link, through_app
 
 T = TypeVar("T")
 
+GAUSSIAN_PROCESS = "gp"
+"""The model of pages that offer no other one."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A data set, a cell line, an embedding, a training size and a model.
+
+    Attributes
+    ----------
+    embedding:
+        One of the data set's `embedding_choices`.
+    size:
+        Perturbations that models are trained on.
+    model:
+        A name of the registry, or of a method that was run elsewhere with this size.
+    """
+
+    data: Dataset
+    line: str
+    embedding: str
+    size: int
+    model: str = GAUSSIAN_PROCESS
+
+    @property
+    def experiment(self) -> Experiment:
+        """Its experiment, shared by all visitors."""
+        return cache.experiment(self.data, self.line, self.embedding)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the line's responses."""
+        return self.data.screens[self.line].unit
+
+    @property
+    def models(self) -> list[str]:
+        """All models, and the methods that were run elsewhere with this size."""
+        return [*MODELS, *cache.external(self.data, self.line, self.size)]
+
+    @property
+    def method(self) -> str:
+        """The model and what it knows the genes by: "Gaussian process on text + sequence"."""
+        uses = self.model in MODELS and MODELS[self.model].uses_embedding
+        return label(self.model) + (f" on {embedding_label(self.embedding)}" if uses else "")
+
+    def fold_of(self, gene: str) -> int | None:
+        """Return the fold that tests a gene; None for one outside the screen."""
+        tested = gene in self.experiment.problem.screen.perturbations
+        return self.experiment.fold_of(gene) if tested else None
+
+    def model_behind(self, gene: str) -> FittedModel:
+        """Return the fitted model that predicts a gene.
+
+        For a gene of the screen the one of the fold that does not train on it, for any other one
+        that is trained on all perturbations.
+        """
+        fold = self.fold_of(gene)
+        if fold is None:
+            return cache.full_model(self.data, self.line, self.embedding, self.model)
+        return cache.fold_model(self.data, self.line, self.embedding, self.model, self.size, fold)
+
+    def reliability(self, gene: str) -> ReliabilityReference:
+        """Return what held-out perturbations teach about trusting a gene's prediction.
+
+        A gene outside the screen is judged by the first fold at the largest training size: the
+        model that is trained on everything has no perturbation left to be judged by.
+        """
+        fold, size = self.fold_of(gene), self.size
+        if fold is None:
+            fold, size = 0, self.experiment.largest_training_size
+        return cache.reliability(self.data, self.line, self.embedding, self.model, size, fold)
+
+
+def select(embedding: bool = True, model: bool = False) -> Selection:
+    """Return what the side bar has, and draw its controls; a page begins with it.
+
+    Parameters
+    ----------
+    embedding, model:
+        Whether the page has a choice of these; else it is about all embeddings joined, and the
+        Gaussian process.
+    """
+    data = choose_dataset()
+    with st.sidebar:
+        line = choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
+        source = data.embedding_choices[-1]
+        if embedding:
+            source = choose(
+                "Embedding",
+                "embedding",
+                data.embedding_choices,
+                "What the models know about a gene before any experiment: numbers made from text"
+                " about it, from its protein sequence, or both side by side.",
+            )
+        size = choose(
+            "Training perturbations",
+            "size",
+            cache.training_sizes(data)[::-1],
+            "How many knockdowns the models learn from. The others are unseen.",
+        )
+        selection = Selection(data, line, source, size)
+        if not model:
+            return selection
+        chosen = choose(
+            "Model",
+            "model",
+            selection.models,
+            "What predicts: a model of this program, or a method that was run elsewhere.",
+            first=GAUSSIAN_PROCESS,
+            shown=label,
+        )
+    return Selection(data, line, source, size, chosen)
+
 
 def choose_dataset() -> Dataset:
-    """The data set, in the side bar; every page begins with it."""
+    """Return the data set that the side bar has; for pages that are about nothing narrower."""
     through_app()
-    names = [*datasets.names(), *own_names()]
+    names = [*datasets.names(), *opened_uploads()]
     with st.sidebar:
-        name = st.selectbox(
+        name = choose(
             "Data",
+            "data",
             names,
-            key="data",
-            bind="query-params",
-            help="Data sets for everybody, the simulated one that comes with the program, and your"
+            "Data sets for everybody, the simulated one that comes with the program, and your"
             " own uploads. The page *Data* adds more.",
         )
-        if name not in names:
-            name = names[0]
         if is_visitors(name):
-            visitors.use(name)
+            uploads.use(name)
             st.caption(
                 "Your upload: seen by you, and by whoever you give this page's address. Removed"
-                f" after {visitors.DAYS} days without use."
+                f" after {uploads.DAYS} days without use."
             )
-    return shared.load(name)
+    return cache.load(name)
 
 
-def own_names() -> list[str]:
-    """Visitors' data sets that this visitor made or opened the link of, as far as they are there.
+def opened_uploads() -> list[str]:
+    """Return the uploads that this visitor made or opened the link of, as far as they are there.
 
-    One that the address names and that is gone is told.
+    Says so if the address names one that is gone.
     """
     opened: dict[str, None] = st.session_state.setdefault("own", {})
     asked = st.query_params.get("data", "")
@@ -63,57 +176,24 @@ def open_dataset(name: str) -> None:
     st.session_state["data"] = name
 
 
-def choose_line(data: Dataset) -> str:
-    """The cell line."""
-    with st.sidebar:
-        return choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
-
-
-def choose_embedding(data: Dataset) -> str:
-    """The embedding: one source, or all joined."""
-    with st.sidebar:
-        return choose(
-            "Embedding",
-            "embedding",
-            data.embedding_choices,
-            "What the models know about a gene before any experiment: numbers made from text about"
-            " it, from its protein sequence, or both side by side.",
-        )
-
-
-def choose_size(data: Dataset) -> int:
-    """The training size; the largest one at first."""
-    with st.sidebar:
-        return choose(
-            "Training perturbations",
-            "size",
-            shared.training_sizes(data)[::-1],
-            "How many knockdowns the models learn from. The others are unseen.",
-        )
-
-
-def models(data: Dataset, line: str, size: int) -> list[str]:
-    """All models, and the methods that were run elsewhere with this size."""
-    return [*MODELS, *shared.external(data, line, size)]
-
-
-def choose_model(data: Dataset, line: str, size: int) -> str:
-    """One of `models`; the Gaussian process at first."""
-    with st.sidebar:
-        return choose(
-            "Model",
-            "model",
-            models(data, line, size),
-            "What predicts: a model of this program, or a method that was run elsewhere.",
-            first="gp",
-            shown=label,
-        )
-
-
-def in_words(model: str, embedding: str) -> str:
-    """A model and what it knows the genes by: "Gaussian process on text + sequence"."""
-    uses = model in MODELS and MODELS[model].uses_embedding
-    return f"{label(model)} on {embedding_label(embedding)}" if uses else label(model)
+def open_gene(selection: Selection, gene: str) -> None:
+    """Go to the page of a gene, with the data, line, size and embedding selected."""
+    data = selection.data
+    chosen = {
+        "data": data.name,
+        "line": selection.line,
+        "size": selection.size,
+        "embedding": selection.embedding,
+    }
+    first = {
+        "data": datasets.names()[0],
+        "line": next(iter(data.screens)),
+        "size": cache.training_sizes(data)[-1],
+        "embedding": data.embedding_choices[0],
+    }
+    # Controls take their first value out of the address, each in a step of the browser's history.
+    view = {name: value for name, value in chosen.items() if value != first[name]}
+    follow_link(f"gene?{urlencode(view | {'gene': gene})}", f"Open {gene}")
 
 
 def choose(
@@ -124,7 +204,7 @@ def choose(
     first: T | None = None,
     shown: Callable[[T], str] = str,
 ) -> T:
-    """One of the options, kept in the address; the first of them at first, or `first`."""
+    """Return one of the options, kept in the address; the first of them at first, or `first`."""
     first = options[0] if first is None else first
     chosen = st.selectbox(
         words,

@@ -1,26 +1,27 @@
-"""What is made before anybody asks for it."""
+"""Work done as the server starts, so that the first visitors need not wait for it."""
 
 from llmpert import datasets
-from llmpert.ui.common import cache as shared
-from llmpert.ui.gene import reliability as explained
+from llmpert.ui.common import cache
+from llmpert.ui.common.selection import Selection
 
 QUICK = 2000
 """Screens with more perturbations are not fitted before somebody asks: it takes minutes."""
 
 
 def prepare() -> None:
-    """Make what the gene page shows first, so that it need not be made while somebody waits.
+    """Fit what the gene page shows first.
 
     Visitors who come earlier want the same, and wait for it as it is made once.
     """
-    data = shared.load(datasets.names()[0])
+    data = cache.load(datasets.names()[0])
     line, embedding = next(iter(data.screens)), data.embedding_choices[0]
-    experiment = shared.experiment(data.name, line, embedding)
-    if len(experiment.problem.screen.perturbations) > QUICK:
+    selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
+    experiment = selection.experiment
+    names = experiment.problem.screen.perturbations
+    if len(names) > QUICK:
         return
-    size = shared.training_sizes(data)[-1]
     for fold in range(experiment.settings.folds):
-        test = experiment.problem.screen.perturbations[experiment.split(size, fold).test]
-        fitted = explained.fold_model(data, line, embedding, size, fold)
-        experiment.fold_prediction(explained.MODEL, size, fold, fitted)
-        explained.yardstick(data, line, embedding, size, str(test[0]))
+        gene = str(names[experiment.tested(fold)][0])
+        fitted = selection.model_behind(gene)
+        experiment.fold_prediction(selection.model, selection.size, fold, fitted)
+        selection.reliability(gene)

@@ -1,67 +1,155 @@
-"""Choosing two predictions that differ in one thing, and making them."""
+"""Two predictions that differ in one thing: chosen, put into words and drawn."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import Dataset
 from llmpert.evaluation.results import embedding_label
-from llmpert.insight.compare import Side, most_alike
+from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
+from llmpert.insight.compare import Side, compare, in_deviations
+from llmpert.insight.ranking import strongest
 from llmpert.models.registry import MODELS, label
-from llmpert.ui.common import cache as shared
-from llmpert.ui.common import selection as controls
+from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
-from llmpert.ui.gene.prediction import GenePrediction, predict, said, strong_perturbation
+from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.gene.prediction import (
+    GenePrediction,
+    predict,
+    scores_in_words,
+    strong_perturbation,
+)
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
+COUNTS = (10, 20, 30, 50)
+ORDERS = ("strongest response", "largest disagreement")
 
 TWO_SIDED = 1.96
 """Standard deviations that a normal difference exceeds with probability 0.05."""
 
 
 @dataclass(frozen=True)
-class View:
+class Subject:
     """What one prediction is of."""
 
+    selection: Selection
     gene: str
-    line: str
-    model: str
-    embedding: str
-
-    @property
-    def method(self) -> str:
-        """The model and what it knows the genes by, for people."""
-        return controls.in_words(self.model, self.embedding)
 
     def particular(self, differs: str) -> str:
-        """What tells it from a view that differs from it in one thing, as the program names it."""
+        """Return what tells it from one that differs in one thing, as the program names it."""
         return {
             GENES: self.gene,
-            LINES: self.line,
-            MODELS_: self.model,
-            EMBEDDINGS: self.embedding,
+            LINES: self.selection.line,
+            MODELS_: self.selection.model,
+            EMBEDDINGS: self.selection.embedding,
         }[differs]
 
     def label(self, differs: str) -> str:
-        """The same, for people."""
+        """Return the same for people."""
         particular = self.particular(differs)
         if differs == MODELS_:
             return label(particular)
         return embedding_label(particular) if differs == EMBEDDINGS else particular
 
 
-def what_differs(data: Dataset) -> str:
-    """What the two sides differ in, among what these data have two of."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two predictions side by side.
+
+    Attributes
+    ----------
+    subjects, sides, predictions:
+        Of A and B.
+    differs:
+        What they differ in.
+    table:
+        From `llmpert.insight.compare.compare`.
+    """
+
+    subjects: tuple[Subject, Subject]
+    sides: tuple[Side, Side]
+    predictions: tuple[GenePrediction, GenePrediction]
+    differs: str
+    table: pd.DataFrame
+
+    @classmethod
+    def of(cls, one: Subject, other: Subject, differs: str) -> "Comparison":
+        """Predict both and compare them.
+
+        Raises
+        ------
+        InputError
+            One of them cannot be predicted, or they have no gene in common.
+        """
+        found = predict(one.selection, one.gene), predict(other.selection, other.gene)
+        a, b = (
+            Side(subject.label(differs), made.prediction, made.measured, subject.selection.unit)
+            for subject, made in zip((one, other), found, strict=True)
+        )
+        return cls((one, other), (a, b), found, differs, compare(a, b))
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the sides are called."""
+        return self.sides[0].label, self.sides[1].label
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """The units of the sides' responses."""
+        return self.sides[0].unit, self.sides[1].unit
+
+    @property
+    def one_measurement(self) -> bool:
+        """Whether both predict the same measurement."""
+        return self.differs not in (GENES, LINES)
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Which knockdowns have no measurement."""
+        return list(
+            dict.fromkeys(
+                f"{subject.gene} in {subject.selection.line}"
+                for subject, made in zip(self.subjects, self.predictions, strict=True)
+                if made.measured is None
+            )
+        )
+
+    @property
+    def name(self) -> str:
+        """For names of files."""
+        one, other = self.subjects
+        chosen = one.selection
+        particular = other.particular(self.differs)
+        return (
+            f"{one.gene}-{chosen.line}-{chosen.model}-{chosen.embedding}-{chosen.size}-{particular}"
+        )
+
+    def states(self) -> tuple[str, str]:
+        """Return what each prediction is of, and whether it can be judged, in Markdown."""
+        a, b = (
+            f"{subject.gene} knockdown in {subject.selection.line}, {subject.selection.method},"
+            f" {made.trained_on:,} training perturbations · {made.state}"
+            for subject, made in zip(self.subjects, self.predictions, strict=True)
+        )
+        return a, b
+
+    def caption(self, note: str = "") -> str:
+        """Return both states as plain text, a note, and data and date."""
+        a, b = self.states()
+        data = show.caption(self.subjects[0].selection.data)
+        return " ".join(filter(None, (f"A: {a}. B: {b}.".replace("**", ""), note, data)))
+
+
+def what_differs(selection: Selection) -> str:
+    """Return what the two sides differ in, among what these data have two of."""
     enough = {
         GENES: True,
-        LINES: len(data.screens) > 1,
+        LINES: len(selection.data.screens) > 1,
         MODELS_: True,
-        EMBEDDINGS: len(data.embedding_choices) > 1,
+        EMBEDDINGS: len(selection.data.embedding_choices) > 1,
     }
-    offered = [name for name, there in enough.items() if there]
+    offered = [name for name, several in enough.items() if several]
     chosen = st.segmented_control(
         "Compare two",
         offered,
@@ -71,74 +159,151 @@ def what_differs(data: Dataset) -> str:
         format_func=str.capitalize,
         help="The two sides differ in this and nothing else; the side bar sets the rest.",
     )
-    missing = [name for name, there in enough.items() if not there]
+    missing = [name for name, several in enough.items() if not several]
     if missing:
         st.caption(f"These data have no two {' or '.join(missing)} to compare.")
     return chosen if chosen in offered else GENES
 
 
-def choose_views(
-    data: Dataset, line: str, embedding: str, size: int, model: str, differs: str
-) -> tuple[View, View]:
-    """Both sides: A as the side bar says, B with another gene, line, model or embedding."""
-    problem = shared.experiment(data.name, line, embedding).problem
-    strong = strong_perturbation(data, line, embedding)
+def choose_subjects(selection: Selection, differs: str) -> tuple[Subject, Subject]:
+    """Return both sides: A as the side bar says, B with another gene, line, model or embedding."""
+    data, problem = selection.data, selection.experiment.problem
+    strong = strong_perturbation(selection.experiment)
     left, right = st.columns(2)
     with left:
         gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
-    a = View(gene, line, model, embedding)
     with right:
         if differs == GENES:
-            like = _alike(data.name, datasets.stamp(data.name), line, embedding, strong)
-            return a, replace(a, gene=choose_gene(problem, like, "Gene B", "other_gene", data))
+            like = cache.most_alike(data, selection.line, selection.embedding, strong)
+            other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
+            return Subject(selection, gene), Subject(selection, other_gene)
         if differs == LINES:
-            lines = [other for other in data.screens if other != line]
-            return a, replace(a, line=controls.choose(f"{line} against", "other_line", lines))
-        if differs == MODELS_:
-            models = [other for other in controls.models(data, line, size) if other != model]
+            lines = [line for line in data.screens if line != selection.line]
+            line = choose(f"{selection.line} against", "other_line", lines)
+            other = replace(selection, line=line)
+        elif differs == MODELS_:
+            models = [model for model in selection.models if model != selection.model]
             # Another one with intervals, so that both sides have them.
             first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
-            words = f"{label(model)} against"
-            other = controls.choose(words, "other_model", models, first=first, shown=label)
-            return a, replace(a, model=other)
-        embeddings = [other for other in data.embedding_choices if other != embedding]
-        words = f"{embedding_label(embedding)} against"
-        other = controls.choose(words, "other_embedding", embeddings)
-        return a, replace(a, embedding=other)
+            words = f"{label(selection.model)} against"
+            model = choose(words, "other_model", models, first=first, shown=label)
+            other = replace(selection, model=model)
+        else:
+            embeddings = [e for e in data.embedding_choices if e != selection.embedding]
+            words = f"{embedding_label(selection.embedding)} against"
+            other = replace(selection, embedding=choose(words, "other_embedding", embeddings))
+    return Subject(selection, gene), Subject(other, gene)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _alike(name: str, stamp: float, line: str, embedding: str, perturbation: str) -> str:
-    return most_alike(shared.experiment(name, line, embedding).problem.screen, perturbation)
+def summary(shown: Comparison) -> None:
+    """Show what the sides are, and how close each comes to its measurement."""
+    a, b = shown.states()
+    st.subheader(f"{shown.labels[0]} against {shown.labels[1]}")
+    st.markdown(f"**A** {a}  \n**B** {b}")
+    if any(made.scores for made in shown.predictions):
+        st.table(scores_in_words("", dict(zip(shown.labels, shown.predictions, strict=True))))
 
 
-def make(data: Dataset, view: View, size: int, differs: str) -> tuple[Side, GenePrediction]:
-    """The prediction of one side."""
-    made = predict(data, view.line, view.embedding, size, view.gene, view.model)
-    unit = data.screens[view.line].unit
-    return Side(view.label(differs), made.prediction, made.measured, unit), made
+def scatters(shown: Comparison) -> None:
+    """Show predictions against each other, and against what was measured."""
+    (a, b), table, units = shown.labels, shown.table, shown.units
+    data, caption = shown.subjects[0].selection.data, shown.caption()
+    left, right = st.columns(2)
+    with left:
+        show.figure(
+            one_against_the_other(table, shown.labels, units, "predicted"),
+            name=f"compare-predicted-{shown.name}",
+            alt=f"Scatter of the predicted response of every gene: {a} across, {b} up.",
+            numbers=table,
+            caption=caption,
+            data=data,
+        )
+    with right:
+        if shown.unmeasured:
+            st.info(
+                f"**Not measured**: {' and '.join(shown.unmeasured)}. There is nothing to judge"
+                " this by.",
+                icon=":material/info:",
+            )
+        elif shown.one_measurement:
+            show.figure(
+                both_against_measured(table, shown.labels, units[0]),
+                name=f"compare-against-measured-{shown.name}",
+                alt="Scatter of the responses of every gene to knocking down"
+                f" {shown.subjects[0].gene}, as {a} and {b} predict them (across) and as measured"
+                " (up).",
+                numbers=table,
+                caption=caption,
+                data=data,
+            )
+        else:
+            show.figure(
+                one_against_the_other(table, shown.labels, units, "measured"),
+                name=f"compare-measured-{shown.name}",
+                alt=f"Scatter of the measured response of every gene: {a} across, {b} up.",
+                numbers=table,
+                caption=caption,
+                data=data,
+            )
 
 
-def state(view: View, made: GenePrediction) -> str:
-    """What a prediction is of, and whether there is a measurement to judge it by."""
-    words = f"{view.gene} knockdown in {view.line}, {view.method}"
-    words += f", {made.trained_on:,} training perturbations"
-    if made.measured is None:
-        return f"{words} · **not measured**: {view.gene} was not knocked down in this screen"
-    return f"{words} · **held out**: measured, but not trained on"
-
-
-def scores(sides: Sequence[tuple[Side, GenePrediction]]) -> list[dict[str, str]]:
-    """A row a side: how close each comes to its measurement, in words where there is none."""
-    return [
-        {"": side.label}
-        | {metric.label: said(made.scores.get(name)) for name, metric in shared.METRICS.items()}
-        for side, made in sides
-    ]
+def genes(shown: Comparison) -> None:
+    """Show single genes: the strongest, and where the sides disagree."""
+    (a, b), table = shown.labels, shown.table
+    scaled = in_deviations(*shown.sides)
+    meaning = (
+        "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the errors"
+        " of the two sides are independent"
+        if scaled
+        else "|A − B|, undivided: at least one of the two models gives no standard deviation"
+    )
+    st.header("Gene by gene")
+    first, second = st.columns([2, 1], vertical_alignment="bottom")
+    order = first.segmented_control(
+        "Ranked by",
+        ORDERS,
+        default=ORDERS[0],
+        key="order",
+        bind="query-params",
+        format_func=str.capitalize,
+        help=f"Strongest response: the larger of the two |predictions|. Disagreement: {meaning}.",
+    )
+    count = second.select_slider("Genes shown", COUNTS, value=20, key="shown", bind="query-params")
+    order = order or ORDERS[0]
+    drawn = strongest(table, ["a", "b"], count) if order == ORDERS[0] else table.head(count)
+    title = f"{len(drawn)} genes with the {order}:<br>{a} and {b}"
+    left, right = st.columns([3, 2])
+    with left:
+        show.figure(
+            gene_by_gene(drawn, shown.labels, shown.units, title, shown.one_measurement),
+            name=f"compare-genes-{shown.name}",
+            alt=f"Predicted responses of {len(drawn)} genes, {a} and {b} side by side, with 95 %"
+            " intervals and measurements where there are any.",
+            numbers=drawn,
+            caption=shown.caption("Intervals are for a new measurement, noise included."),
+            data=shown.subjects[0].selection.data,
+        )
+    with right:
+        st.subheader("Where they disagree")
+        st.markdown(f"Disagreement is {meaning}.")
+        if scaled:
+            st.markdown(beyond_chance(table))
+        number = st.column_config.NumberColumn
+        columns = (a, f"{a}, measured", b, f"{b}, measured", "measured")
+        st.dataframe(
+            named(table, shown.labels, shown.one_measurement),
+            hide_index=True,
+            height=520,
+            column_config={column: number(format="%.3f") for column in columns}
+            | {
+                "difference": number(format="%+.3f", help="A minus B."),
+                "disagreement": number(format="%.2f", help=f"{meaning}."),
+            },
+        )
 
 
 def beyond_chance(table: pd.DataFrame) -> str:
-    """Whether the predictions contradict each other, given how sure they are."""
+    """Return whether the predictions contradict each other, given how sure they are."""
     count = int((table["disagreement"] > TWO_SIDED).sum())
     if not count:
         return (
@@ -152,7 +317,7 @@ def beyond_chance(table: pd.DataFrame) -> str:
 
 
 def named(table: pd.DataFrame, labels: tuple[str, str], one_measurement: bool) -> pd.DataFrame:
-    """The columns of a comparison that people read, under the sides' names."""
+    """Return the columns of a comparison that people read, under the sides' names."""
     columns = {"gene": "gene", "a": labels[0], "b": labels[1]}
     columns |= {"difference": "difference", "disagreement": "disagreement"}
     measured = {"measured_a": f"{labels[0]}, measured", "measured_b": f"{labels[1]}, measured"}

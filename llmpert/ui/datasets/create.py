@@ -12,9 +12,9 @@ from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
-from llmpert.ui.common import selection as controls
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.selection import open_dataset
 
 
 @dataclass
@@ -110,7 +110,7 @@ def _show(make: Callable[[], str]) -> None:
         st.session_state["own-outcome"] = ("", str(problem))
     else:
         st.session_state["own-outcome"] = (name, "")
-        controls.open_dataset(name)
+        open_dataset(name)
 
 
 def _outcome() -> None:

@@ -8,16 +8,16 @@ import streamlit as st
 
 from llmpert import downloads
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
-from llmpert.ui.common import selection as controls
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.selection import open_dataset
 from llmpert.ui.datasets.jobs import Job, Work, jobs
 
 WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
 
 
-def offer() -> None:
-    """What can be downloaded; for the operator, the way to do it."""
+def show_downloads() -> None:
+    """Show what can be downloaded; for the operator, the way to do it."""
     registry = downloads.read_registry()
     if not is_operator():
         st.info(ON_THE_COMMAND_LINE, icon=":material/lock:")
@@ -166,7 +166,7 @@ def _panel(job: Job) -> None:
                 st.button(
                     f"Open {job.result}",
                     type="primary",
-                    on_click=controls.open_dataset,
+                    on_click=open_dataset,
                     args=(job.result,),
                 )
             else:

@@ -6,42 +6,26 @@ from typing import Any
 import streamlit as st
 
 from llmpert import datasets
-from llmpert.datasets import SIMULATED, Dataset
+from llmpert.datasets import SIMULATED
 from llmpert.datasets.folders import is_visitors
-from llmpert.datasets.summary import Holdings, Part, holdings, holdings_of
+from llmpert.datasets.summary import Holdings, Part
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
-from llmpert.ui.common import cache as shared
-from llmpert.ui.common import selection as controls
+from llmpert.ui.common import cache
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.selection import open_dataset, opened_uploads
 
 
-def held(name: str) -> Holdings:
-    """What a data set holds.
-
-    Raises
-    ------
-    InputError
-        Its index cannot be read.
-    """
-    return _held(name, datasets.stamp(name))
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _held(name: str, stamp: float) -> Holdings:
-    return holdings_of(shared.load(name)) if name == SIMULATED else holdings(name)
-
-
-def list_all(shown: Dataset) -> None:
-    """Every data set with what it holds, the visitor's own first.
+def list_all(shown: str) -> None:
+    """Show every data set with what it holds, the visitor's own first.
 
     Parameters
     ----------
     shown:
         The one that the side bar has.
     """
-    for name in [*controls.own_names(), *datasets.names()]:
+    for name in [*opened_uploads(), *datasets.names()]:
         with st.container(border=True):
             try:
                 _one(name, shown)
@@ -53,8 +37,8 @@ def list_all(shown: Dataset) -> None:
         st.caption(f"Removing data sets: {ON_THE_COMMAND_LINE}")
 
 
-def _one(name: str, shown: Dataset) -> None:
-    found = held(name)
+def _one(name: str, shown: str) -> None:
+    found = cache.holdings(name)
     st.subheader(_title(name))
     st.markdown("\n".join(f"- {line}" for line in _lines(found)))
     for sentence in found.unreadable:
@@ -63,13 +47,13 @@ def _one(name: str, shown: Dataset) -> None:
         others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
         st.caption(f"Added {found.changed:%Y-%m-%d}, {format_bytes(found.size)} on disk.{others}")
     with st.container(horizontal=True):
-        if name == shown.name:
+        if name == shown:
             st.markdown(":material/check: Shown on all pages now")
         else:
             st.button(
                 "Open",
                 key=f"open-{name}",
-                on_click=controls.open_dataset,
+                on_click=open_dataset,
                 args=(name,),
                 help="Show it on all pages.",
             )

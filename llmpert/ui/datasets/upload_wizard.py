@@ -8,20 +8,17 @@ from typing import TypeVar
 import streamlit as st
 
 from llmpert import datasets, downloads
-from llmpert.datasets import SIMULATED
 from llmpert.datasets import reading as own
-from llmpert.datasets.examples import example_files
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.figures.responses import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
-from llmpert.ui.common import cache as shared
-from llmpert.ui.common import selection as controls
+from llmpert.ui.common import cache
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import is_operator
-from llmpert.ui.datasets import listing as here
+from llmpert.ui.common.selection import opened_uploads
 from llmpert.ui.datasets import uploads as brought
 from llmpert.ui.datasets.create import Parts, together
 from llmpert.ui.datasets.uploads import Brought
@@ -84,13 +81,8 @@ def _examples() -> None:
     with st.expander("Small example files to try, and to see the formats"):
         st.markdown("Made from the simulated screen; genes are invented.")
         with st.container(horizontal=True):
-            for name, content in _example_files().items():
+            for name, content in cache.examples().items():
                 st.download_button(name, content, name, on_click="ignore", key=f"example-{name}")
-
-
-@st.cache_resource(show_spinner=False)
-def _example_files() -> dict[str, bytes]:
-    return example_files(shared.load(SIMULATED))
 
 
 def _downloaded(kind: str) -> dict[str, Path]:
@@ -187,7 +179,7 @@ def _embeddings_here(parts: Parts) -> None:
     """Embeddings of the data sets that are here."""
     offered = {
         f"{embedding} of {name}": (name, embedding)
-        for name in (*controls.own_names(), *datasets.names())
+        for name in (*opened_uploads(), *datasets.names())
         for embedding in _names_of(name)
     }
     chosen = st.multiselect(
@@ -199,11 +191,11 @@ def _embeddings_here(parts: Parts) -> None:
     for label in chosen:
         if label in offered:
             name, embedding = offered[label]
-            parts.embeddings.append(shared.load(name).embeddings[embedding])
+            parts.embeddings.append(cache.load(name).embeddings[embedding])
 
 
 def _names_of(name: str) -> list[str]:
     try:
-        return [embedding.name for embedding in here.held(name).embeddings]
+        return [embedding.name for embedding in cache.holdings(name).embeddings]
     except InputError:
         return []  # the list of what is here tells it

@@ -1,25 +1,44 @@
-"""What the page on effects needs: a measured gene, and predictions of all knockdowns."""
+"""Which knockdowns change one measured gene: what the page asks for, and what it shows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
-from llmpert.insight.effects import find_measured
+from llmpert.figures.effects import ranked_knockdowns
+from llmpert.insight.effects import effects_on, find_measured
+from llmpert.insight.ranking import correlation, strongest
+from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
-from llmpert.ui.common import cache as shared
+from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
+from llmpert.ui.common.external_methods import origin
+from llmpert.ui.common.gene_search import did_you_mean
 from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.selection import Selection
+
+COUNTS = (10, 20, 30, 50)
 
 
-def choose_measured_gene(screen: Screen, default: str) -> str:
-    """A search box for measured genes; where it finds none it says why, and the page stops."""
+@dataclass(frozen=True)
+class Choice:
+    """What is shown: by which effect knockdowns are ranked, how many, and genes beyond them."""
+
+    ranked_by: Literal["measured", "predicted"]
+    count: int
+    unseen: bool
+
+
+def choose_measured_gene(screen: Screen) -> str:
+    """Return the gene in a search box; where none is found the page says why, and stops."""
     typed = st.text_input(
         "Measured gene",
-        value=default,
+        value=changing_gene(screen),
         key="target",
         bind="query-params",
         placeholder="Symbol, alias or Ensembl id",
@@ -31,54 +50,109 @@ def choose_measured_gene(screen: Screen, default: str) -> str:
     except InputError as error:
         st.warning(verbatim(str(error)), icon=":material/search:")
         near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
-        if near:
-            st.write("Did you mean one of these?")
-            row = st.container(horizontal=True)
-            for name in near:
-                row.button(name, on_click=_take, args=(name,), key=f"take-{name}")
+        did_you_mean(dict.fromkeys(near), "target")
         st.stop()
 
 
-def _take(gene: str) -> None:
-    st.session_state["target"] = gene
-
-
 def changing_gene(screen: Screen) -> str:
-    """A gene that knockdowns change much, for the first view: more than 19 in 20 others."""
+    """Return a gene that knockdowns change much, for the first view: more than 19 in 20 others."""
     order = np.argsort(screen.response.var(axis=0), kind="stable")
     return str(screen.genes[order[int(0.95 * (len(order) - 1))]])
 
 
-def held_out(
-    data: Dataset, line: str, embedding: str, size: int, model: str
-) -> Sequence[Prediction]:
-    """Predictions of all perturbations, each by a fold that does not train on it.
+def choose_view(model: str) -> Choice:
+    """Return what is to be shown."""
+    first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
+    ranked_by = first.segmented_control(
+        "Ranked by",
+        ["measured", "predicted"],
+        default="measured",
+        key="ranked",
+        bind="query-params",
+        format_func=str.capitalize,
+        help="The absolute effect that ranks the knockdowns.",
+    )
+    count = second.select_slider(
+        "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
+    )
+    unseen = third.toggle(
+        "Also genes that nobody knocked down here",
+        key="unseen",
+        bind="query-params",
+        disabled=model not in MODELS,
+        help="Adds predictions for every other gene with an embedding. They rank by their predicted"
+        " effect only. Not for methods that were run elsewhere: they predicted this screen's"
+        " knockdowns.",
+    )
+    by_prediction = ranked_by == "predicted"
+    return Choice("predicted" if by_prediction else "measured", count, unseen and model in MODELS)
+
+
+def table_of(selection: Selection, screen: Screen, gene: str, unseen: bool) -> pd.DataFrame:
+    """Return the effect of every knockdown on a gene, measured and predicted.
+
+    Parameters
+    ----------
+    unseen:
+        Whether genes that were not knocked down are in it.
+    """
+    data, line, embedding, model = (
+        selection.data, selection.line, selection.embedding, selection.model,
+    )  # fmt: skip
+    return effects_on(
+        gene,
+        screen,
+        _held_out(selection),
+        cache.unseen(data, line, embedding, model) if unseen else None,
+    )
+
+
+def _held_out(selection: Selection) -> Sequence[Prediction]:
+    """Return predictions of all perturbations, each by a fold that does not train on it.
 
     A method that was run elsewhere may have left some out.
     """
-    elsewhere = shared.external(data, line, size).get(model)
+    data, line, size, model = selection.data, selection.line, selection.size, selection.model
+    elsewhere = cache.external(data, line, size).get(model)
     if elsewhere is not None:
         return [Prediction(elsewhere.perturbations, elsewhere.genes, elsewhere.delta, None)]
-    return _held_out(data.name, datasets.stamp(data.name), line, embedding, size, model)
+    return cache.held_out(data, line, selection.embedding, model, size)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Predicting every knockdown from the others …")
-def _held_out(
-    name: str, stamp: float, line: str, embedding: str, size: int, model: str
-) -> Sequence[Prediction]:
-    experiment = shared.experiment(name, line, embedding)
-    folds = range(experiment.settings.folds)
-    return [experiment.fold_prediction(model, size, fold) for fold in folds]
-
-
-def unseen(data: Dataset, line: str, embedding: str, model: str) -> Prediction | None:
-    """A model's predictions of every gene that was not knocked down; None if all were."""
-    return _unseen(data.name, datasets.stamp(data.name), line, embedding, model)
-
-
-# All genes of a real embedding take hundreds of megabytes: only the latest is kept.
-@st.cache_resource(max_entries=1, show_spinner="Predicting genes that were not knocked down …")
-def _unseen(name: str, stamp: float, line: str, embedding: str, model: str) -> Prediction | None:
-    fitted = shared.fitted(name, stamp, line, embedding, model)
-    genes = fitted.problem.unseen()
-    return fitted.predict(genes) if genes else None
+def show_effects(selection: Selection, gene: str, table: pd.DataFrame, choice: Choice) -> None:
+    """Show the strongest effects on a gene, and how well they were predicted."""
+    data, line, size, model = selection.data, selection.line, selection.size, selection.model
+    ranked_by = choice.ranked_by
+    if choice.unseen and ranked_by == "measured":
+        st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
+    if table["predicted"].isna().all():
+        st.info(
+            f"{gene} is measured here, but **not predicted** by {label(model)}: it varies too"
+            " little between training knockdowns to be among the predicted genes.",
+            icon=":material/info:",
+        )
+        ranked_by = "measured"
+    shown = strongest(table, ranked_by, choice.count)
+    r = correlation(table, "predicted", "measured")
+    st.metric(
+        "Measured against predicted, over knockdowns",
+        "not defined" if r != r else f"r = {r:.2f}",
+        help=f"Pearson correlation over all knockdowns between {gene}'s measured response and the"
+        " one predicted by a model that did not train on the knockdown.",
+    )
+    words = (
+        f"{selection.method}, {size:,} training perturbations.",
+        origin(data, [line], size, [model]),
+        show.caption(data),
+    )
+    show.figure(
+        ranked_knockdowns(shown, gene, line, selection.unit, ranked_by),
+        name=f"effects-on-{gene}-{line}",
+        alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
+        f" {line}, measured and predicted.",
+        numbers=table,
+        caption=" ".join(filter(None, words)),
+        data=data,
+    )
+    # Not every model gives intervals.
+    st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)

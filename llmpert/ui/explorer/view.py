@@ -1,51 +1,127 @@
-"""What the explorer shares between visitors: maps, similarities, facts about perturbations."""
+"""Maps of perturbations, their neighbours, and what closeness in an embedding means."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import Dataset
 from llmpert.evaluation.problem import Problem
+from llmpert.figures.map import map_by_group, map_by_value
+from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
+from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
-from llmpert.insight import maps
 from llmpert.insight.head_to_head import effect_size
-from llmpert.insight.similarity import (
-    Closeness,
-    Pairs,
-    all_pairs,
-    closeness,
-    correlation,
-    cosine,
-    kernel_similarity,
-    neighbours,
-)
-from llmpert.io.paths import home
-from llmpert.ui.common import cache as shared
+from llmpert.insight.maps import METHODS
+from llmpert.insight.similarity import correlation, cosine, kernel_similarity, neighbours
+from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
+from llmpert.ui.common.cache import RESPONSES
+from llmpert.ui.common.gene_search import choose_gene
+from llmpert.ui.common.selection import Selection, choose, open_gene
+from llmpert.ui.explorer.selected import list_selected, list_shared, select_rows, selected_rows
+from llmpert.ui.gene.prediction import strong_perturbation
 
-RESPONSES = "measured responses"
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
 BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
 """What a map can be coloured by."""
 
-MODEL = "gp"
 KERNEL = "Gaussian process"
 NEAREST = 10
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
 
 
-def choose(label: str, key: str, options: Sequence[str], help: str) -> str:
-    """One of the options; the address has it."""
-    chosen = st.selectbox(label, options, key=key, bind="query-params", help=help)
-    # A value that came with the address may not be on offer here.
-    return chosen if chosen in options else options[0]
+@dataclass(frozen=True)
+class Explorer:
+    """What the page is about.
+
+    Attributes
+    ----------
+    of:
+        An embedding, or `RESPONSES`: what the map places perturbations by.
+    method, colour:
+        How it does, and by what it colours them.
+    gene:
+        The gene that is looked at; in the screen or not.
+    """
+
+    selection: Selection
+    of: str
+    method: str
+    colour: str
+    gene: str
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The line's perturbations with all embeddings."""
+        return problem_of(self.selection)
+
+    @property
+    def measured(self) -> bool:
+        """Whether the gene is on the map."""
+        return self.gene in self.problem.screen.perturbations
+
+    @property
+    def key(self) -> str:
+        """For names of files and widgets."""
+        return f"{self.of}-{self.method}-{self.selection.line}"
+
+    @property
+    def title(self) -> str:
+        """What the map shows."""
+        place = self.of if self.of == RESPONSES else f"{self.of} embeddings"
+        return f"{self.method} of {place}, {self.selection.line}"
+
+
+def problem_of(selection: Selection) -> Problem:
+    """Return a line's perturbations with all embeddings."""
+    return cache.scoring_experiment(selection.data, selection.line).problem
+
+
+def choose_view(selection: Selection, table: pd.DataFrame, sets: GeneSets | None) -> Explorer:
+    """Return what the page's controls say.
+
+    Parameters
+    ----------
+    table:
+        From `facts`.
+    """
+    problem = problem_of(selection)
+    offered, missing = colours(table, sets)
+    first, second, third, fourth = st.columns([2, 1, 1, 1])
+    with second:
+        views = [*problem.vectors, RESPONSES]
+        of = choose("Map of", "of", views, "What the knockdowns are placed by.")
+    with third:
+        method = choose(
+            "Method",
+            "method",
+            list(METHODS),
+            "PCA keeps distances as far as two axes can. UMAP keeps near neighbours together;"
+            " distances between far groups mean little there.",
+        )
+    with fourth:
+        colour = choose(
+            "Colour by",
+            "colour",
+            offered,
+            "Effect size: root mean square of the measured response. Held-out accuracy: Pearson,"
+            f" all genes, of the {selection.method} with {selection.size:,} training perturbations"
+            " (side bar).",
+        )
+    with first:
+        strong = strong_perturbation(cache.scoring_experiment(selection.data, selection.line))
+        gene = choose_gene(problem, strong)
+    if missing:
+        st.caption(missing)
+    return Explorer(selection, of, method, colour, gene)
 
 
 def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
-    """The gene sets to colour; the most populated ones at first, none of them nearly everything."""
+    """Return the gene sets to colour; at first the most populated, none of them nearly all."""
     names = list(sets.members)
     chosen = st.multiselect(
         "Gene sets in colour",
@@ -60,7 +136,7 @@ def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
 
 
 def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]:
-    """What a map of these perturbations can be coloured by, and why not by the rest, in words.
+    """Return what a map can be coloured by, and why not by the rest, in words.
 
     Parameters
     ----------
@@ -78,35 +154,17 @@ def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]
     if "cells" not in table:
         missing[BY_CELLS] = "the screen does not tell"
     every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
-    said = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
-    return [c for c in every if c not in missing], f"Not to colour by: {said}." if said else ""
+    reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
+    offered = [colour for colour in every if colour not in missing]
+    return offered, f"Not to colour by: {reasons}." if reasons else ""
 
 
-def problem_of(data: Dataset, line: str) -> Problem:
-    """A line's perturbations with all embeddings."""
-    return shared.experiment(data.name, line, data.embedding_choices[-1]).problem
-
-
-def map_of(data: Dataset, line: str, of: str, method: str) -> maps.Map:
-    """The map of an embedding or of the measured responses; kept in the data folder."""
-    return _map_of(data.name, datasets.stamp(data.name), line, of, method)
-
-
-@st.cache_resource(
-    max_entries=64, show_spinner="Drawing the map: the first time takes up to a minute …"
-)
-def _map_of(name: str, stamp: float, line: str, of: str, method: str) -> maps.Map:
-    problem = problem_of(shared.load(name), line)
-    vectors = problem.screen.response if of == RESPONSES else problem.vectors[of]
-    return maps.kept(method, vectors, home() / "maps")
-
-
-def facts(data: Dataset, line: str, sets: GeneSets | None) -> pd.DataFrame:
-    """What is known of each perturbation: gene, effect size, cells, gene sets.
+def facts(problem: Problem, sets: GeneSets | None) -> pd.DataFrame:
+    """Return what is known of each perturbation: gene, effect size, cells, gene sets.
 
     The last two columns are missing where nobody knows.
     """
-    screen = problem_of(data, line).screen
+    screen = problem.screen
     table = pd.DataFrame(
         {"gene": screen.perturbations, "effect size": effect_size(screen).to_numpy()}
     )
@@ -117,48 +175,55 @@ def facts(data: Dataset, line: str, sets: GeneSets | None) -> pd.DataFrame:
         for label, members in sets.members.items():
             for gene in members & of_gene.keys():
                 of_gene[gene].append(label)
-        table["gene sets"] = [_some(of_gene[gene]) for gene in table["gene"]]
+        table["gene sets"] = [_first_names(of_gene[gene]) for gene in table["gene"]]
     return table
 
 
-def _some(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else ""
     return ", ".join(names[:NAMED_SETS]) + more
 
 
-def placed(table: pd.DataFrame, drawn: maps.Map) -> pd.DataFrame:
-    """A map's points for figures: gene, x, y and what to say of each."""
-    note = table["effect size"].map("effect size {:.3g}".format)
-    if "gene sets" in table:
-        note += "<br>" + table["gene sets"].replace("", "in no gene set")
-    return pd.DataFrame(
-        {"gene": table["gene"], "x": drawn.points[:, 0], "y": drawn.points[:, 1], "note": note}
-    )
+def add_accuracy(view: Explorer, table: pd.DataFrame) -> None:
+    """Add how well each perturbation was predicted; offer to find out where that is not known."""
+    selection = view.selection
+    found = accuracy(selection)
+    if found is not None:
+        table["held-out Pearson"] = found.reindex(table["gene"]).to_numpy()
+    elif view.colour == BY_ACCURACY:
+        st.info(
+            f"The {selection.method} was not yet evaluated with {selection.size:,} training"
+            " perturbations: its accuracy is not known.",
+            icon=":material/info:",
+        )
+        if st.button("Evaluate now", key="evaluate"):
+            fit_folds(selection)
+            st.rerun()
 
 
-def accuracy(data: Dataset, line: str, embedding: str, size: int) -> pd.Series | None:
-    """Held-out Pearson over all genes of every perturbation; None where fits are missing."""
-    experiment = shared.experiment(data.name, line, embedding)
+def accuracy(selection: Selection) -> pd.Series | None:
+    """Return held-out Pearson over all genes of every perturbation; None where fits are missing."""
+    experiment, model, size = selection.experiment, selection.model, selection.size
     folds = range(experiment.settings.folds)
-    if not all(experiment.is_done(MODEL, size, fold) for fold in folds):
+    if not all(experiment.is_done(model, size, fold) for fold in folds):
         return None
-    scores = pd.concat([experiment.scores(MODEL, size, fold) for fold in folds])
+    scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
     return scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
 
 
-def fit_folds(data: Dataset, line: str, embedding: str, size: int) -> None:
+def fit_folds(selection: Selection) -> None:
     """Make the fits that `accuracy` misses, under a progress bar; each is kept at once."""
-    experiment = shared.experiment(data.name, line, embedding)
+    experiment = selection.experiment
     folds = experiment.settings.folds
     bar = st.progress(0.0)
     for fold in range(folds):
         bar.progress(fold / folds, text=f"Fit {fold + 1} of {folds} · Gaussian process")
-        experiment.scores(MODEL, size, fold)
+        experiment.scores(selection.model, selection.size, fold)
     bar.empty()
 
 
 def similarity_to(problem: Problem, of: str, gene: str) -> np.ndarray | None:
-    """Every perturbation's similarity to a gene: cosine in an embedding, Pearson of responses.
+    """Return each perturbation's similarity to a gene: cosine in an embedding, else Pearson.
 
     None where the gene's response was not measured.
     """
@@ -169,44 +234,147 @@ def similarity_to(problem: Problem, of: str, gene: str) -> np.ndarray | None:
     return correlation(response[row], response)[0] if len(row) else None
 
 
-def pairs_of(data: Dataset, line: str) -> Pairs:
-    """Similarities of all pairs of a line's perturbations."""
-    return _pairs_of(data.name, datasets.stamp(data.name), line)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Comparing all pairs of knockdowns …")
-def _pairs_of(name: str, stamp: float, line: str) -> Pairs:
-    problem = problem_of(shared.load(name), line)
-    return all_pairs(problem.screen.response, problem.vectors)
-
-
-def closeness_of(data: Dataset, line: str) -> Mapping[str, Closeness]:
-    """Each embedding's answer to whether closeness in it means closeness of responses."""
-    return _closeness_of(data.name, datasets.stamp(data.name), line)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Comparing all pairs of knockdowns …")
-def _closeness_of(name: str, stamp: float, line: str) -> Mapping[str, Closeness]:
-    pairs = _pairs_of(name, stamp, line)
-    return {source: closeness(x, pairs.response) for source, x in pairs.sources.items()}
-
-
-def nearest(
-    data: Dataset, line: str, gene: str, kernel_of: str | None
-) -> Mapping[str, pd.DataFrame]:
-    """A gene's nearest perturbations by each embedding and, if asked for, by a model's kernel.
+def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list[str]:
+    """Show the map, and return the perturbations selected on it.
 
     Parameters
     ----------
-    kernel_of:
-        The embedding of the Gaussian process whose kernel to ask too, or None.
+    table:
+        From `facts`; gets the column that colours the map.
     """
-    problem = problem_of(data, line)
+    data, gene, colour = view.selection.data, view.gene, view.colour
+    placed = cache.map_of(data, view.selection.line, view.of, view.method)
+    add_accuracy(view, table)
+    similar = f"similarity to {gene}"
+    similarity = similarity_to(view.problem, view.of, gene)
+    if similarity is not None:
+        table[similar] = similarity
+    names = selected_rows(view.problem.screen.perturbations)
+    note = table["effect size"].map("effect size {:.3g}".format)
+    if "gene sets" in table:
+        note += "<br>" + table["gene sets"].replace("", "in no gene set")
+    x, y = placed.points[:, 0], placed.points[:, 1]
+    points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
+    if colour == BY_SET and sets is not None:
+        groups = choose_sets(sets, len(points), len(SOURCE_COLORS))
+        points["group"] = points["gene"].map(sets.smallest_of(groups)).fillna("")
+        chart = map_by_group(points, placed.axes, groups, view.title, gene, names)
+    else:
+        measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
+        column, label = {
+            BY_EFFECT: ("effect size", f"Effect size<br>({view.selection.unit})"),
+            BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
+            BY_CELLS: ("cells", "Cells"),
+            BY_SIMILARITY: (similar, f"{measure} to {gene}"),
+        }[colour]
+        points["value"] = table[column] if column in table else float("nan")
+        chart = map_by_value(points, placed.axes, label, view.title, gene, names)
+        if colour == BY_SIMILARITY and similarity is None:
+            st.info(f"{gene} is **not measured**: it has no response to be similar to.")
+    if not view.measured:
+        st.info(
+            f"{gene} was not knocked down in this screen, so it is not on the map.",
+            icon=":material/info:",
+        )
+    strength = ", so that strength plays no part" if view.of == RESPONSES else ""
+    drawn_around = show.figure(
+        chart,
+        name=f"map-{view.key}",
+        alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
+        numbers=points.drop(columns="note").merge(table, on="gene"),
+        caption=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
+        f" made{strength}. {show.caption(data)}",
+        data=data,
+        select=["points", "lasso", "box"],
+    )
+    if drawn_around:
+        names = list(dict.fromkeys(map(str, drawn_around)))
+        select_rows(names)
+    return names
+
+
+def show_selected(
+    view: Explorer, table: pd.DataFrame, sets: GeneSets | None, names: Sequence[str]
+) -> None:
+    """Show the selected perturbations, and what they share."""
+    st.header("Selected knockdowns")
+    if not names:
+        st.markdown(
+            "None yet. Click a dot on the map, or choose the lasso or box above the map's upper"
+            " right corner and draw around some."
+        )
+        return
+    caption = show.caption(view.selection.data)
+    opened = list_selected(view.selection, table, names, view.key, caption)
+    if opened is not None:
+        open_gene(view.selection, opened)
+    if sets is not None:
+        list_shared(view.selection.data, table["gene"], names, sets, view.key, caption)
+
+
+def show_nearest(view: Explorer) -> None:
+    """Show the gene's nearest perturbations, and whether these respond as it does."""
+    selection, gene = view.selection, view.gene
+    data, line = selection.data, selection.line
+    st.header(f"Nearest to {gene}")
+    ask_kernel = st.toggle(
+        f"Ask the {selection.method} too",
+        key="kernel",
+        bind="query-params",
+        help="Its kernel says which knockdowns it learnt to take as informative for this gene."
+        " Fitting it to all knockdowns takes seconds at the first time.",
+    )
+    near = nearest(view, ask_kernel)
+    by_measure = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
+    if view.measured and by_measure["response"].notna().any():
+        show.figure(
+            neighbour_agreement(near, cache.pairs(data, line), gene),
+            name=f"neighbours-{gene}-{line}",
+            alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
+            f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
+            numbers=by_measure,
+            caption=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean. Box:"
+            " quartiles and median of all pairs of knockdowns, whiskers 5th to 95th percentile."
+            f" {show.caption(data)}",
+            data=data,
+        )
+    elif view.measured:
+        st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
+    else:
+        st.info(
+            f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
+            " does.",
+            icon=":material/info:",
+        )
+    number = st.column_config.NumberColumn
+    for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):
+        similarity = "Kernel (prior correlation)" if measure == KERNEL else "Cosine similarity"
+        tab.dataframe(
+            rows,
+            hide_index=True,
+            column_config={
+                "gene": st.column_config.TextColumn("Neighbour"),
+                "similarity": number(similarity, format="%.3f"),
+                "response": number("r of responses", format="%.3f"),
+                "above": number("Agrees more than … of all pairs", format="percent"),
+            },
+        )
+
+
+def nearest(view: Explorer, ask_kernel: bool) -> Mapping[str, pd.DataFrame]:
+    """Return the gene's nearest perturbations by each embedding.
+
+    Parameters
+    ----------
+    ask_kernel:
+        Whether by the kernel of the Gaussian process on the selected embedding too.
+    """
+    selection, problem, gene = view.selection, view.problem, view.gene
+    data, line = selection.data, selection.line
     agreement = similarity_to(problem, RESPONSES, gene)
     by_measure = {source: similarity_to(problem, source, gene) for source in problem.vectors}
-    if kernel_of is not None:
-        stamp = datasets.stamp(data.name)
-        fitted = shared.fitted(data.name, stamp, line, kernel_of, MODEL)
+    if ask_kernel:
+        fitted = cache.full_model(data, line, selection.embedding, selection.model)
         by_measure[KERNEL] = kernel_similarity(fitted, gene)
     names = problem.screen.perturbations
     other = names != gene
@@ -215,9 +383,36 @@ def nearest(
             names[other],
             similarity[other],
             None if agreement is None else agreement[other],
-            pairs_of(data, line),
+            cache.pairs(data, line),
             NEAREST,
         )
         for measure, similarity in by_measure.items()
         if similarity is not None
     }
+
+
+def show_closeness(selection: Selection) -> None:
+    """Show whether knockdowns that an embedding puts together respond alike."""
+    data, line = selection.data, selection.line
+    st.header("Does closeness in the embedding mean closeness in biology?")
+    st.markdown(
+        "Every pair of knockdowns, sorted by how similar their vectors are. Where the line rises,"
+        " genes that the embedding puts together respond alike; a flat line says that it knows"
+        " nothing of it."
+    )
+    found, pairs = cache.closeness(data, line), cache.pairs(data, line)
+    among = f"{pairs.perturbations:,} knockdowns"
+    if pairs.perturbations < pairs.of:
+        among += f" drawn at random from {pairs.of:,}"
+    show.figure(
+        closeness_by_source(found),
+        name=f"closeness-{line}",
+        alt=f"Mean Pearson correlation between responses by cosine similarity of embeddings in"
+        f" {line}, one panel for each of {', '.join(found)}.",
+        numbers=pd.concat(
+            [c.bins.assign(embedding=source, spearman=c.spearman) for source, c in found.items()]
+        ),
+        caption=f"All pairs of {among}, in bins of equal number (the most similar 5 % in finer"
+        f" ones); band: 10th to 90th percentile of the pairs in a bin. {show.caption(data)}",
+        data=data,
+    )

@@ -1,10 +1,9 @@
 """Tells browsers early what they will fetch."""
 
-from pathlib import Path
-
-import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llmpert.ui.streamlit_internals import script_files
 
 SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
 """Streamlit's scripts that draw figures and tables, by the start of their file's name."""
@@ -19,11 +18,8 @@ class BrowserHints:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        folder = Path(st.__file__).parent / "static" / "static" / "js"
         self._links = [
-            f"<./static/js/{path.name}>; rel=modulepreload"
-            for script in SCRIPTS
-            for path in folder.glob(f"{script}.*.js")
+            f"<./static/js/{path.name}>; rel=modulepreload" for path in script_files(SCRIPTS)
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

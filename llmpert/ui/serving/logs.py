@@ -11,9 +11,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import streamlit.logger
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+from llmpert.ui.streamlit_internals import format_logs_by
 
 VARIABLE = "LLMPERT_LOG_FORMAT"
 """The environment variable with the format."""
@@ -93,9 +94,7 @@ def configure(form: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("llmpert").setLevel(logging.INFO)
     logging.captureWarnings(True)
-    # Streamlit gives every logger a handler of its own, also those that it makes later.
-    streamlit.logger.setup_formatter = _hand_over
-    streamlit.logger.update_formatter()
+    format_logs_by(_hand_over)
     for name in UVICORN:
         _hand_over(logging.getLogger(name))
 

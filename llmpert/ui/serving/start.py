@@ -11,8 +11,7 @@ from llmpert import __version__
 from llmpert.errors import InputError
 from llmpert.io.paths import home
 from llmpert.ui.common.permissions import is_shared
-
-SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
+from llmpert.ui.streamlit_internals import silence_spinners
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,7 @@ async def prepared(app: Any) -> AsyncIterator[None]:
 
 def _prepare() -> None:
     start = perf_counter()
-    # Streamlit remarks on every spinner that no page shows.
-    logging.getLogger(SPINNERS).setLevel(logging.ERROR)
+    silence_spinners()
     try:
         # Only here: the server should answer before these imports are done.
         from llmpert import datasets

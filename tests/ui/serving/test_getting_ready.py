@@ -8,9 +8,8 @@ import pytest
 import streamlit as st
 
 from llmpert import datasets
-from llmpert.ui.common import cache as shared
-from llmpert.ui.common import warm_up as ready
-from llmpert.ui.gene import reliability as explained
+from llmpert.ui.common import cache, warm_up
+from llmpert.ui.common.selection import GAUSSIAN_PROCESS, Selection
 from llmpert.ui.serving.start import prepared
 from tests.support import small
 
@@ -23,35 +22,38 @@ def data():
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
     )
-    yield shared.load("mine")
+    yield cache.load("mine")
     st.cache_resource.clear()
 
 
-def kept(data) -> list[bool]:
+def first_view(data) -> Selection:
+    return Selection(data, "LineA", data.embedding_choices[0], cache.training_sizes(data)[-1])
+
+
+def predicted(data) -> list[bool]:
     """Of every knockdown of the first view, whether its prediction is there."""
-    size = shared.training_sizes(data)[-1]
-    experiment = shared.experiment("mine", "LineA", data.embedding_choices[0])
+    view = first_view(data)
+    experiment = view.experiment
     names = experiment.problem.screen.perturbations
-    return [experiment.kept_held_out(explained.MODEL, size, gene) is not None for gene in names]
+    return [experiment.kept_held_out(view.model, view.size, gene) is not None for gene in names]
 
 
 def test_the_first_view_is_made_beforehand(data, monkeypatch):
-    assert not any(kept(data))
-    ready.prepare()
-    assert all(kept(data))
+    assert not any(predicted(data))
+    warm_up.prepare()
+    assert all(predicted(data))
     # What the page asks for is at hand: nothing is fitted any more.
-    experiment = shared.experiment("mine", "LineA", data.embedding_choices[0])
-    monkeypatch.setattr(type(experiment), "_fit", None)
-    size = shared.training_sizes(data)[-1]
-    for gene in experiment.problem.screen.perturbations:
-        explained.yardstick(data, "LineA", data.embedding_choices[0], size, str(gene))
-        explained.model_behind(data, "LineA", data.embedding_choices[0], size, str(gene))
+    view = first_view(data)
+    monkeypatch.setattr(type(view.experiment), "_fit", None)
+    for gene in view.experiment.problem.screen.perturbations:
+        view.reliability(str(gene))
+        view.model_behind(str(gene))
 
 
 def test_large_screens_are_left_alone(data, monkeypatch):
-    monkeypatch.setattr(ready, "QUICK", 39)
-    ready.prepare()
-    assert not any(kept(data))
+    monkeypatch.setattr(warm_up, "QUICK", 39)
+    warm_up.prepare()
+    assert not any(predicted(data))
 
 
 def start_and_stop():
@@ -76,7 +78,7 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
     assert events["ready"].data_sets == ["mine", "simulated"]
     assert events["data set loaded"].lines == ["LineA", "LineB"]
     fit = events["fit made"]
-    assert (fit.model, fit.line, fit.size) == (explained.MODEL, "LineA", 32)
+    assert (fit.model, fit.line, fit.size) == (GAUSSIAN_PROCESS, "LineA", 32)
     assert fit.seconds >= 0
     folds = {record.fold for record in caplog.records if record.message == "fit made"}
     assert folds == {0, 1, 2, 3, 4}
@@ -92,7 +94,7 @@ def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplo
 
 
 def test_a_mistake_in_getting_ready_is_logged_with_its_traceback(data, caplog, monkeypatch):
-    monkeypatch.setattr(ready, "QUICK", None)
+    monkeypatch.setattr(warm_up, "QUICK", None)
     start_and_stop()
     (record,) = [record for record in caplog.records if record.message == "not prepared"]
     assert record.exc_info[0] is TypeError

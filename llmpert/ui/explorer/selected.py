@@ -1,4 +1,4 @@
-"""Perturbations selected on a map: kept between runs, listed, and what they share."""
+"""Perturbations selected on a map: remembered between runs, listed, and what they share."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -11,6 +11,8 @@ from llmpert.datasets import Dataset
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.enrichment import enrichment
 from llmpert.ui.common import components as show
+from llmpert.ui.common.gene_search import set_control
+from llmpert.ui.common.selection import Selection
 
 SELECTED = "selected"
 MOST_IN_ADDRESS = 100
@@ -24,8 +26,8 @@ SHARED_SHOWN = 20
 _KEY = "explorer-selected"
 
 
-def selection(perturbations: np.ndarray) -> list[str]:
-    """The selected perturbations: this session's, at first those that the address has.
+def selected_rows(perturbations: np.ndarray) -> list[str]:
+    """Return the selected perturbations: this session's, at first those that the address has.
 
     A chart forgets what was selected in it whenever it is drawn with anything else than before.
     """
@@ -35,7 +37,7 @@ def selection(perturbations: np.ndarray) -> list[str]:
     return [name for name in st.session_state[_KEY] if name in known]
 
 
-def select(names: Sequence[str]) -> None:
+def select_rows(names: Sequence[str]) -> None:
     """Make these the selected perturbations, in the address too where they are not too many."""
     st.session_state[_KEY] = list(names)
     if 0 < len(names) <= MOST_IN_ADDRESS:
@@ -45,9 +47,9 @@ def select(names: Sequence[str]) -> None:
 
 
 def list_selected(
-    data: Dataset, line: str, table: pd.DataFrame, names: Sequence[str], key: str, caption: str
+    selection: Selection, table: pd.DataFrame, names: Sequence[str], key: str, caption: str
 ) -> str | None:
-    """The selected rows of `table`, as CSV too, and what can be done with one of them.
+    """Show the selected rows of `table`, as CSV too, and what can be done with one of them.
 
     Parameters
     ----------
@@ -63,12 +65,12 @@ def list_selected(
     rows = table[table["gene"].isin(names)].reset_index(drop=True)
     number = st.column_config.NumberColumn
     st.dataframe(
-        rows.assign(page=[_address(data, line, gene) for gene in rows["gene"]]),
+        rows.assign(page=[_address(selection, gene) for gene in rows["gene"]]),
         hide_index=True,
         height="auto" if len(rows) < 8 else 320,
         column_config={
             "page": st.column_config.LinkColumn("Gene page", display_text="open"),
-            "effect size": number(format="%.3g", help=f"In {data.screens[line].unit}."),
+            "effect size": number(format="%.3g", help=f"In {selection.unit}."),
             "cells": number(format="%d"),
         }
         | {
@@ -81,11 +83,11 @@ def list_selected(
     offered = rows["gene"].tolist()
     one = row.selectbox("One of them", offered, key="one", width=260)
     one = one if one in offered else offered[0]
-    row.button("Let go of all", on_click=select, args=([],), key="let-go")
-    row.button("Choose it here", on_click=_choose, args=(one,), key="choose-here")
+    row.button("Let go of all", on_click=select_rows, args=([],), key="let-go")
+    row.button("Choose it here", on_click=set_control, args=("gene", one), key="choose-here")
     opened = row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene")
-    said = f"{len(rows):,} of {len(table):,} knockdowns selected. {caption}"
-    show.footer(f"selected-{key}", rows, said, data)
+    caption = f"{len(rows):,} of {len(table):,} knockdowns selected. {caption}"
+    show.footer(f"selected-{key}", rows, caption, selection.data)
     return one if opened else None
 
 
@@ -97,7 +99,9 @@ def list_shared(
     key: str,
     caption: str,
 ) -> None:
-    """Gene sets that hold more of the selected perturbations than chance would put there."""
+    """Show gene sets that hold more of the selected perturbations than chance puts there."""
+    if len(names) < FEWEST_TESTED:
+        return
     found = enrichment(names, perturbations, sets)
     found = found[found["overlap"] > 0].reset_index(drop=True)
     st.subheader("What do they share?")
@@ -127,10 +131,7 @@ def list_shared(
     )
 
 
-def _address(data: Dataset, line: str, gene: str) -> str:
-    """The address of a gene's page."""
-    return "gene?" + urlencode({"data": data.name, "line": line, "gene": gene})
-
-
-def _choose(gene: str) -> None:
-    st.session_state["gene"] = gene
+def _address(selection: Selection, gene: str) -> str:
+    """Return the address of a gene's page."""
+    chosen = {"data": selection.data.name, "line": selection.line, "gene": gene}
+    return f"gene?{urlencode(chosen)}"

@@ -1,0 +1,67 @@
+"""What the program relies on in Streamlit that Streamlit promises to nobody.
+
+Each function has a test that fails when a new version of Streamlit has changed what it uses.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+import streamlit.logger
+from streamlit.runtime.pages_manager import PagesManager
+
+CAPTION = '[data-testid="stCaptionContainer"]'
+"""CSS selector of what `st.caption` shows."""
+
+ABOVE_ALL = 1_000_000
+"""CSS z-index over everything else, the side bar included; Streamlit's header has 999990."""
+
+SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
+"""Logger that remarks on every spinner that no page shows."""
+
+
+def through_app() -> None:
+    """Run the page again through `app.py` if Streamlit opened its script directly.
+
+    Until `st.navigation` has run once, Streamlit takes any folder named `pages` for its older way
+    of finding pages: a link into a server that was just started would show the bare script, under
+    another title and menu. There is no setting against it.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
+    """Let a function set up Streamlit's loggers, also those that Streamlit makes later.
+
+    Each of them has a handler of its own otherwise.
+    """
+    streamlit.logger.setup_formatter = set_up  # type: ignore[assignment]
+    streamlit.logger.update_formatter()
+
+
+def silence_spinners() -> None:
+    """Let cached functions run without a page and without a remark in the log."""
+    logging.getLogger(SPINNERS).setLevel(logging.ERROR)
+
+
+def script_files(names: Sequence[str]) -> list[Path]:
+    """Return Streamlit's scripts for browsers whose names begin so; hashes follow the names."""
+    folder = Path(st.__file__).parent / "static" / "static" / "js"
+    return [path for name in names for path in folder.glob(f"{name}.*.js")]
+
+
+def follow_link(address: str, words: str) -> None:
+    """Go to another page by a link that follows itself.
+
+    It can be clicked where scripts are blocked. After Streamlit's own ways to another page, the
+    browser's way back leads to addresses that lack what was chosen.
+    """
+    st.html(
+        f'<a id="follow" href="{escape(address)}">{escape(words)}</a>'
+        "<script>document.getElementById('follow').click()</script>",
+        unsafe_allow_javascript=True,
+    )

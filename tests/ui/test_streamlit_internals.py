@@ -1,0 +1,93 @@
+"""What the program relies on in Streamlit without a promise: each fails where Streamlit changed."""
+
+import logging
+import subprocess
+import sys
+
+import streamlit as st
+import streamlit.logger
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from llmpert.ui import streamlit_internals as internals
+from llmpert.ui.serving.hints import SCRIPTS
+
+STATIC = internals.script_files(SCRIPTS)[0].parent
+
+
+def of_streamlit(text: str) -> bool:
+    return any(text in path.read_text(errors="replace") for path in STATIC.glob("*.js"))
+
+
+def test_a_page_opened_directly_runs_again_through_the_app(monkeypatch, tmp_path):
+    (tmp_path / "pages").mkdir()
+    again = []
+    monkeypatch.setattr(st, "rerun", lambda: again.append(True))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", None)
+    PagesManager(str(tmp_path / "app.py"))
+    internals.through_app()
+    assert again == [True]
+    # Streamlit then leaves the folder to `st.navigation`, and nothing runs a third time.
+    PagesManager(str(tmp_path / "app.py"))
+    internals.through_app()
+    assert again == [True]
+
+
+def test_streamlits_loggers_are_set_up_by_us_old_ones_and_new_ones():
+    code = """
+import logging, streamlit as st, streamlit.logger
+from llmpert.ui.streamlit_internals import format_logs_by
+streamlit.logger.get_logger("streamlit.old")
+def set_up(logger):
+    logger.handlers.clear()
+format_logs_by(set_up)
+streamlit.logger.get_logger("streamlit.new")
+print([logging.getLogger(f"streamlit.{name}").handlers for name in ("old", "new")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[], []]"
+
+
+def test_a_spinner_without_a_page_is_not_remarked_on(caplog):
+    @st.cache_resource
+    def work(number: int) -> int:
+        return number
+
+    logger = logging.getLogger(internals.SPINNERS)
+    level = logger.level
+    try:
+        logger.setLevel(logging.WARNING)
+        work(1)
+        remarks = [record for record in caplog.records if record.name == internals.SPINNERS]
+        caplog.clear()
+        internals.silence_spinners()
+        work(2)
+        assert remarks
+        assert not [record for record in caplog.records if record.name == internals.SPINNERS]
+    finally:
+        logger.setLevel(level)
+
+
+def test_every_large_script_of_figures_and_tables_is_found():
+    for script in SCRIPTS:
+        assert len(internals.script_files([script])) == 1
+
+
+def test_captions_have_the_mark_that_the_style_speaks_of():
+    assert of_streamlit(internals.CAPTION.split('"')[1])
+
+
+def test_nothing_of_streamlit_lies_above_the_stage():
+    assert of_streamlit("999990")
+    assert internals.ABOVE_ALL > 999_990
+
+
+def test_a_link_follows_itself_and_its_words_are_escaped():
+    def page():
+        from llmpert.ui.streamlit_internals import follow_link
+
+        follow_link("gene?gene=A&line=B", "Open <A>")
+
+    (html,) = AppTest.from_function(page).run().get("html")
+    assert 'href="gene?gene=A&amp;line=B">Open &lt;A&gt;</a><script>' in html.proto.body
+    assert html.proto.unsafe_allow_javascript
