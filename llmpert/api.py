@@ -1,0 +1,125 @@
+"""What `import llmpert` offers: from two files to a predicted response and its figure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llmpert.embeddings import Embedding, read_embedding
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.problem import Problem
+from llmpert.models.registry import MODELS
+from llmpert.screens import Screen, read_screen
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = [
+    "Embedding", "InputError", "Model", "Prediction", "Screen", "fit", "read_embedding",
+    "read_screen",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model of a screen's responses, for every gene with a vector in its embeddings.
+
+    Attributes
+    ----------
+    name:
+        The kind of model, as `llmpert.models.registry` has it.
+    experiment:
+        The screen and the embeddings, cut to the genes that they share;
+        `experiment.problem.left_out` says which perturbations are missing and why.
+    fitted:
+        The fit to all perturbations.
+    """
+
+    name: str
+    experiment: Experiment
+    fitted: FittedModel
+
+    @property
+    def problem(self) -> Problem:
+        """What the model learns from."""
+        return self.experiment.problem
+
+    def predict(self, genes: str | Sequence[str]) -> Prediction:
+        """Predict the responses of all measured genes to knocking down these genes.
+
+        A gene's own measured response is never trained on: those of `genes` that the screen has,
+        under whatever name, are held out together, and the model is fitted again without them.
+
+        Parameters
+        ----------
+        genes:
+            Genes by symbol, alias, Ensembl id or UniProt accession.
+
+        Returns
+        -------
+        Mean and standard deviation in the screen's unit, genes x measured genes.
+
+        Raises
+        ------
+        InputError
+            A gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        """
+        names = [genes] if isinstance(genes, str) else list(genes)
+        for name in names:
+            self.problem.find(name)  # says what is wrong before anything is fitted
+        held_out = self.problem.perturbations_of(names)
+        fitted = self.experiment.fit_all(self.name, held_out) if held_out else self.fitted
+        return fitted.predict(names)
+
+    def plot(self, prediction: Prediction, count: int = 20) -> "go.Figure":
+        """Draw one gene's strongest predicted responses, beside the measured ones if there are any.
+
+        Parameters
+        ----------
+        prediction:
+            What `predict` gives for one gene, or `Prediction.row`.
+        count:
+            How many measured genes to show.
+
+        Raises
+        ------
+        InputError
+            The prediction is of several genes.
+        """
+        from llmpert.figures.gene_response import ranked_genes
+        from llmpert.figures.theme import mark_simulated
+
+        if len(prediction.perturbations) != 1:
+            raise InputError(
+                f"Expected the prediction of one gene, found {len(prediction.perturbations)}:"
+                " take one with prediction.row(gene)."
+            )
+        screen = self.problem.screen
+        perturbation = self.problem.perturbation(prediction.perturbations[0])
+        measured = None
+        if perturbation is not None:
+            only = screen.select(perturbations=[perturbation], genes=list(prediction.genes))
+            measured = only.response[0]
+        figure = ranked_genes(prediction, measured, screen.unit, count)
+        return mark_simulated(figure) if self.problem.simulated else figure
+
+
+def fit(screen: Screen, *embeddings: Embedding, model: str = "gp") -> Model:
+    """Fit a model to all perturbations of a screen that have a vector in every embedding.
+
+    Parameters
+    ----------
+    model:
+        One of `llmpert.models.registry.MODELS`.
+
+    Raises
+    ------
+    InputError
+        There is no such model, or screen and embeddings share fewer than two genes.
+    """
+    if model not in MODELS:
+        raise InputError(f"Expected a model among {', '.join(MODELS)}, found {model!r}.")
+    settings = Settings(features=len(screen.genes))
+    experiment = Experiment(Problem.align(screen, embeddings), settings)
+    return Model(model, experiment, experiment.fit_all(model))
