@@ -33,7 +33,7 @@ class GeneSets:
 
     @classmethod
     def of_genes(cls, name: str, source: str, group: Mapping[str, str]) -> "GeneSets":
-        """The groups of a partition, given as gene -> its group; groups in the order of names."""
+        """Make sets of a partition, given as gene -> its group; groups in the order of names."""
         members: dict[str, set[str]] = {label: set() for label in sorted(set(group.values()))}
         for gene, label in group.items():
             members[label].add(gene)
@@ -85,7 +85,7 @@ class GeneSets:
             temporary.write_text("".join(lines), "utf-8")
 
     def within(self, names: Iterable[str], table: GeneTable | None = None) -> "GeneSets":
-        """The sets' members among these names, as the names spell them.
+        """Cut the sets to their members among these names, as the names spell them.
 
         A member is taken as it is where a name is spelt the same; otherwise the two meet where they
         mean the same gene. Sets without a member among the names are left out.
@@ -104,18 +104,18 @@ class GeneSets:
         return replace(self, members={label: genes for label, genes in cut.items() if genes})
 
     def most_populated(self, count: int, at_most: int) -> list[str]:
-        """Names of the sets with most genes, most first; those above `at_most` come last."""
+        """Return names of the sets with most genes; those with more than `at_most` come last."""
         size = {label: len(genes) for label, genes in self.members.items()}
         return sorted(size, key=lambda label: (size[label] > at_most, -size[label], label))[:count]
 
     def smallest_of(self, labels: Sequence[str]) -> dict[str, str]:
-        """Gene -> the smallest of these sets that it is in, for all genes that are in one."""
+        """Return gene -> the smallest of these sets that it is in, for genes that are in one."""
         largest_first = sorted(labels, key=lambda label: -len(self.members[label]))
         return {gene: label for label in largest_first for gene in self.members[label]}
 
 
 def joined(collections: Sequence[GeneSets]) -> GeneSets:
-    """Several collections as one.
+    """Join several collections to one.
 
     Raises
     ------

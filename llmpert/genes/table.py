@@ -16,20 +16,22 @@ decides. Where it knows several genes by that name the answer is "ambiguous", ne
 
 import json
 import re
-import zlib
+import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.paths import shipped
+from llmpert.io.reading import as_input_error, preview, require_file
 
 COLUMNS = ("entrez", "symbol", "name", "ensembl", "uniprot", "aliases")
 
@@ -58,7 +60,7 @@ class Gene:
     aliases: tuple[str, ...] = ()
 
     def links(self) -> dict[str, str]:
-        """Pages about the gene elsewhere: name of the site -> address.
+        """Return pages about the gene elsewhere: name of the site -> address.
 
         A site that goes by an id which the gene does not have is left out.
         """
@@ -105,16 +107,6 @@ class Resolution:
         """Whether the name means exactly one gene."""
         return self.gene is not None
 
-    @property
-    def ambiguous(self) -> bool:
-        """Whether several genes go by the name."""
-        return bool(self.candidates)
-
-    @property
-    def unknown(self) -> bool:
-        """Whether no gene goes by the name."""
-        return not self.found and not self.ambiguous
-
     def explain(self) -> str:
         """Say it in words, without a full stop: "SEPT9 is an alias of SEPTIN9"."""
         name = self.name.strip() or "An empty name"
@@ -122,48 +114,47 @@ class Resolution:
             if name == self.gene.symbol:
                 return f"{name} is a current gene symbol"
             return f"{name} is {_KNOWN_AS[self.how]} {self.gene.symbol}"
-        if self.ambiguous:
+        if self.candidates:
             return f"{name} could be {', '.join(self.candidates[:-1])} or {self.candidates[-1]}"
         return f"{name} is not a known gene symbol, alias, Ensembl id or UniProt accession"
 
 
 class _Index:
-    """The names of one kind and the rows of the table that bear each.
+    """The names of one kind and the rows of the table that bear each, ascending.
 
-    `cells` holds a row's names, separated by `|`; `order` is the order in which rows are listed
-    under a name and names are scanned; `suffix` is a pattern cut off a name before it is looked up.
+    `cells` holds a row's names, separated by `|`; `suffix` is a pattern cut off a name before it is
+    looked up.
     """
 
-    def __init__(self, cells: Sequence[str], order: Iterable[int], suffix: str = "") -> None:
+    def __init__(self, cells: Sequence[str], suffix: str = "") -> None:
         self._cells = cells
         self._suffix = re.compile(rf"(?:{suffix})\Z")
         self._rows: dict[str, tuple[int, ...]] = {}
-        for row in order:
-            for name in dict.fromkeys(_parts(cells[row].upper())):
+        for row, cell in enumerate(cells):
+            for name in dict.fromkeys(_parts(cell.upper())):
                 self._rows[name] = (*self._rows.get(name, ()), row)
 
     def find(self, name: str) -> tuple[int, ...]:
-        """Rows that bear the name in any case."""
+        """Return the rows that bear the name in any case."""
         return self._rows.get(self._suffix.sub("", name).upper(), ())
 
     def find_as_spelled(self, name: str) -> tuple[int, ...]:
-        """Rows that bear the name in exact case, else in any case."""
+        """Return the rows that bear the name in exact case, else in any case."""
         rows = self.find(name)
         core = self._suffix.sub("", name)
         return tuple(row for row in rows if core in _parts(self._cells[row])) or rows
 
     @cached_property
-    def _lines(self) -> str:
-        """All names, each between line breaks: scanning this text is much faster than a loop."""
-        return "\n".join(["", *self._rows, ""])
+    def _sorted(self) -> tuple[list[str], np.ndarray]:
+        """All names by alphabet, a shared one as often as it is borne, and the row of each."""
+        pairs = sorted((name, row) for name, rows in self._rows.items() for row in rows)
+        return [name for name, _ in pairs], np.array([row for _, row in pairs], dtype=np.int64)
 
     def starting_with(self, prefix: str) -> Iterator[int]:
-        """Rows that bear a name starting with the prefix, which is in upper case, in any case."""
-        start = self._lines.find(f"\n{prefix}")
-        while start >= 0:
-            end = self._lines.index("\n", start + 1)
-            yield from self._rows[self._lines[start + 1 : end]]
-            start = self._lines.find(f"\n{prefix}", end)
+        """Yield the rows that bear a name starting with the prefix, which is in upper case."""
+        names, rows = self._sorted
+        first, last = bisect_left(names, prefix), bisect_left(names, prefix + chr(sys.maxunicode))
+        yield from np.unique(rows[first:last]).tolist()
 
 
 class GeneTable:
@@ -192,18 +183,23 @@ class GeneTable:
         provenance: dict[str, Any] | None = None,
     ) -> None:
         # Plain lists: the table is read in a tenth of a second, a Gene is made when asked for.
-        self._columns = {c: [cell.strip() for cell in frame[c].tolist()] for c in COLUMNS}
+        columns = {c: [cell.strip() for cell in frame[c].tolist()] for c in COLUMNS}
+        symbols, uniprot = columns["symbol"], columns["uniprot"]
+        # By how likely a gene is meant: with a protein first, then short symbols.
+        order = sorted(
+            range(len(symbols)), key=lambda r: (not uniprot[r], len(symbols[r]), symbols[r])
+        )
+        self._columns = {c: [cells[row] for row in order] for c, cells in columns.items()}
+        self._given = np.argsort(order)
         self._indexes: dict[Kind, _Index] = {}
         self.provenance = dict(provenance or {})
-        symbols = self._columns["symbol"]
         if not symbols:
             raise InputError.of_file(source, "at least one gene", "none")
         if not all(symbols):
             raise InputError.of_file(source, "a symbol for every gene", "a gene without")
         if len(set(symbols)) < len(symbols):
             repeated = sorted(s for s, n in Counter(symbols).items() if n > 1)
-            shown = ", ".join(repeated[:5]) + (" …" if len(repeated) > 5 else "")
-            found = f"{len(repeated)} repeated: {shown}"
+            found = f"{len(repeated)} repeated: {preview(repeated)}"
             raise InputError.of_file(source, "every symbol once", found)
         odd = [x for x in self._columns["entrez"] if x and not (x.isascii() and x.isdecimal())]
         if odd:
@@ -212,7 +208,7 @@ class GeneTable:
     @classmethod
     @lru_cache(maxsize=1)
     def shipped(cls) -> "GeneTable":
-        """The table in `data/`: NCBI Gene of September 2022 (see `data/build_gene_table.py`)."""
+        """Read the one in `data/`: NCBI Gene of September 2022 (see `data/build_gene_table.py`)."""
         path = shipped() / "genes.tsv.gz"
         provenance = json.loads((shipped() / "genes.provenance.json").read_text("utf-8"))
         return cls(_read_frame(path), str(path), provenance)
@@ -235,7 +231,7 @@ class GeneTable:
         return len(self._columns["symbol"])
 
     def __iter__(self) -> Iterator[Gene]:
-        return map(self._gene, range(len(self)))
+        return map(self._gene, self._given.tolist())
 
     def _gene(self, row: int) -> Gene:
         entrez, symbol, name, *several = (self._columns[c][row] for c in COLUMNS)
@@ -244,21 +240,15 @@ class GeneTable:
             entrez, symbol, name, ensembl, uniprot, tuple(a for a in aliases if a != symbol)
         )
 
-    @cached_property
-    def _order(self) -> list[int]:
-        """Rows by how likely they are meant: with a protein first, then short symbols."""
-        uniprot, symbol = self._columns["uniprot"], self._columns["symbol"]
-        return sorted(range(len(self)), key=lambda r: (not uniprot[r], len(symbol[r]), symbol[r]))
-
     def _index(self, kind: Kind) -> _Index:
         if kind not in self._indexes:
             column = "aliases" if kind == "alias" else kind
             suffix = {"ensembl": r"\.\d+", "uniprot": r"-\d+"}.get(kind, "")
-            self._indexes[kind] = _Index(self._columns[column], self._order, suffix)
+            self._indexes[kind] = _Index(self._columns[column], suffix)
         return self._indexes[kind]
 
     def resolve(self, name: str) -> Resolution:
-        """The gene that a name means, by the module's order of kinds; outer blanks are ignored."""
+        """Find the gene that a name means, kind by kind; outer blanks are ignored."""
         for kind in KINDS:
             rows = self._index(kind).find_as_spelled(name.strip())
             if len(rows) == 1:
@@ -269,11 +259,11 @@ class GeneTable:
         return Resolution(name)
 
     def resolve_all(self, names: Iterable[str]) -> dict[str, Resolution]:
-        """A resolution for every distinct name, by the name as given, in the order given."""
+        """Resolve every distinct name: name as given -> resolution, in the order given."""
         return {name: self.resolve(name) for name in dict.fromkeys(names)}
 
     def spelt_as(self, given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-        """How `names` spell the given names; those that they do not have are left out.
+        """Find how `names` spell the given names; those that they do not have are left out.
 
         A given name is taken as it is where a name is spelt the same; otherwise the two meet where
         they mean the same gene.
@@ -295,7 +285,7 @@ class GeneTable:
         return spelt
 
     def search(self, text: str, limit: int = 20) -> list[Gene]:
-        """Genes for a search box, best match first, in any case.
+        """Find genes for a search box, best match first, in any case.
 
         A gene ranks by the best of: its symbol; its Ensembl id, accession, alias or Entrez id; a
         prefix of its symbol; of an alias; of an accession or Ensembl id; and the words of its name
@@ -305,30 +295,31 @@ class GeneTable:
         query = " ".join(text.split()).upper()
         if not query:
             return []
-        # Lazy: a rank is only searched when those before it did not fill the list.
-        ranked = chain(
-            *(self._index(kind).find(query) for kind in KINDS),
-            *(self._index(kind).starting_with(query) for kind in ("symbol", "alias")),
-            *(self._index(kind).starting_with(query) for kind in ("uniprot", "ensembl")),
-            self._by_name_words(query),
-        )
         rows: dict[int, None] = {}
-        for row in ranked:
+        for row in self._ranked(query):
             if len(rows) >= limit:
                 break
             rows[row] = None
         return [self._gene(row) for row in rows]
 
+    def _ranked(self, query: str) -> Iterator[int]:
+        """Yield the rows of one rank after another, so that no more are searched than asked for."""
+        for kind in KINDS:
+            yield from self._index(kind).find(query)
+        for kind in ("symbol", "alias", "uniprot", "ensembl"):
+            yield from self._index(kind).starting_with(query)
+        yield from self._by_name_words(query)
+
     @cached_property
-    def _name_words(self) -> list[tuple[int, str]]:
-        return [(row, f" {_words(self._columns['name'][row])}") for row in self._order]
+    def _name_words(self) -> list[str]:
+        return [f" {_words(name)}" for name in self._columns["name"]]
 
     def _by_name_words(self, query: str) -> Iterator[int]:
         starts = [f" {word}" for word in _words(query).split()]
         if not starts:
             return
         rarest = max(starts, key=len)
-        for row, words in self._name_words:
+        for row, words in enumerate(self._name_words):
             if rarest in words and all(start in words for start in starts):
                 yield row
 
@@ -340,38 +331,29 @@ def _parts(cell: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> str:
-    """Upper case, with a blank for everything but letters and digits."""
+    """Return text in upper case, with a blank for everything but letters and digits."""
     return re.sub(r"[\W_]+", " ", text.upper())
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
-    """The columns of `COLUMNS` as text, "" where a value is missing."""
+    """Read the columns of `COLUMNS` as text, "" where a value is missing."""
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if suffix not in ("csv", "tsv", "parquet"):
         expected = "a gene table as .csv, .tsv (either also .gz) or .parquet"
         raise InputError.of_file(path, expected, f"the suffix {path.suffix or '(none)'}")
-    try:
+    with as_input_error(require_file(path), f"a readable .{suffix} table"):
         if suffix == "parquet":
             frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
         else:
             separator = "," if suffix == "csv" else "\t"
             frame = pd.read_csv(path, sep=separator, dtype=str, na_filter=False)
-    except FileNotFoundError:
-        raise InputError.of_file(path, "a gene table", "no such file") from None
-    # A parser's, pyarrow's and Unicode's errors are ValueErrors; what is not gzip, or cut short,
-    # gives an OSError, EOFError or zlib.error.
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError.of_file(path, f"a readable .{suffix} table", reason) from error
     missing = [column for column in COLUMNS if column not in frame]
     if missing:
         expected = f"the columns {', '.join(COLUMNS)}"
         raise InputError.of_file(path, expected, f"none called {' or '.join(missing)}")
     frame = frame[list(COLUMNS)]
-    if suffix == "parquet":
-        for column in COLUMNS:
-            if frame[column].map(pd.api.types.is_list_like).any():
-                expected = f"text in the column {column}, several values separated by |"
-                raise InputError.of_file(path, expected, "lists")
-        frame = frame.astype("string").fillna("")
-    return frame
+    for column in COLUMNS if suffix == "parquet" else ():
+        if frame[column].map(pd.api.types.is_list_like).any():
+            expected = f"text in the column {column}, several values separated by |"
+            raise InputError.of_file(path, expected, "lists")
+    return frame.astype("string").fillna("")
