@@ -65,7 +65,7 @@ class _Bounded(io.RawIOBase):
         # Of the line that the last block ended in.
         self.length = self.columns = 0
 
-    def format_bytes(self) -> bool:
+    def readable(self) -> bool:
         """As any file that is read."""
         return True
 
