@@ -201,7 +201,7 @@ class GeneTable:
             repeated = sorted(s for s, n in Counter(symbols).items() if n > 1)
             found = f"{len(repeated)} repeated: {preview(repeated)}"
             raise InputError.of_file(source, "every symbol once", found)
-        odd = [x for x in self._columns["entrez"] if x and not (x.isascii() and x.isdecimal())]
+        odd = [x for x in columns["entrez"] if x and not (x.isascii() and x.isdecimal())]
         if odd:
             raise InputError.of_file(source, "Entrez ids made of digits", repr(odd[0]))
 
