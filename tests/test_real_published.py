@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from llmpert import datasets
 from llmpert.__main__ import main
+from llmpert.datasets import DatasetStore
 from llmpert.evaluation.metrics import registry
 from llmpert.insight.head_to_head import Tally, effect_size, methods_elsewhere, pairs
 
@@ -21,7 +21,7 @@ def test_scouter_wins_as_often_as_plain_pandas_says(real_data, capsys, line, pre
     command = ["import", "--name", "real", "--screen", screen, "--embedding", f"text={text}"]
     assert main([str(part) for part in [*command, "--predictions", f"{line}={path}"]]) == 0
     assert "published pearson_top20 of GEARS, Scouter, biolord" in capsys.readouterr().out
-    data = datasets.load("real")
+    data = DatasetStore().load("real")
     perturbations = list(data.screens[line].perturbations)
     rows = data.published[line].within(perturbations).results()
     gears, scouter, _ = methods_elsewhere(rows)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.hostile.valid import MEMBER
-from llmpert import datasets
 from llmpert.commands.import_data import import_data
-from llmpert.datasets.index import FILE
+from llmpert.datasets import DatasetStore, Parts
+from llmpert.datasets.store import FILE
 from llmpert.downloads.archive import unpack
 from llmpert.downloads.metalink import parse_metalink
 from llmpert.embeddings import read_embedding
@@ -44,9 +44,9 @@ EARLIER = b"earlier"
 def prepare(home: Path) -> None:
     """Keep a data set in a new data folder, and a copy of it."""
     os.environ["LLMPERT_HOME"] = str(home)
-    datasets.add(
-        KEPT, [small.screen()], [small.embedding()],
-        [GeneSets("modules", "a test", {"A": frozenset({"KD001", "KD002"})})],
+    DatasetStore().add(
+        KEPT, Parts([small.screen()], [small.embedding()],
+        [GeneSets("modules", "a test", {"A": frozenset({"KD001", "KD002"})})]),
     )  # fmt: skip
     shutil.copytree(home, _copy(home))
 
@@ -67,7 +67,7 @@ def lost(home: Path, refused: bool) -> bool:
     parts = {name: hashed for name, hashed in before.items() if Path(name).name != FILE}
     bad = refused or any(now.get(name) != hashed for name, hashed in parts.items())
     try:
-        datasets.load(KEPT)
+        DatasetStore().load(KEPT)
     except Exception:
         bad = True
     shutil.rmtree(home)

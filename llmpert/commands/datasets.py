@@ -1,6 +1,6 @@
 """`python -m llmpert datasets`: list the data sets of the pages, or remove one."""
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +8,9 @@ from llmpert.commands.evaluate import aligned
 from llmpert.commands.fetching import agreed
 from llmpert.commands.reading import remark
 from llmpert.errors import InputError
+
+if TYPE_CHECKING:
+    from llmpert.datasets import Summary
 
 HEAD = ("DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE")
 
@@ -25,37 +28,34 @@ def datasets(name: str | None, yes: bool) -> None:
       python -m llmpert datasets
       python -m llmpert datasets --remove mine
     """
-    from llmpert import datasets as kept
+    from llmpert.datasets import SIMULATED, DatasetStore, Summary
     from llmpert.downloads import format_bytes
 
+    store = DatasetStore()
     if name is None:
-        for line in aligned([HEAD, *map(_row, kept.names())]):
+        found = {name: Summary.read(store, name) for name in store.names()}
+        for line in aligned([HEAD, *(_row(name, one) for name, one in found.items())]):
             click.echo(line)
+        for name, one in found.items():
+            for problem in one.problems:
+                remark(f"{name} cannot be used: {problem}")
         return
-    size = format_bytes(kept.size(name))
-    removable = name in kept.names() and name != kept.SIMULATED
+    removable = store.exists(name) and name != SIMULATED
+    size = format_bytes(Summary.read(store, name).size) if removable else ""
     if removable and not yes and not agreed(f"Remove the data set {name} ({size})?"):
         raise InputError("Nothing was removed. Answer y, or give --yes.")
-    kept.remove(name)
+    store.remove(name)
     click.echo(f"Removed the data set {name} ({size}).")
 
 
-def _row(name: str) -> tuple[str, ...]:
-    from llmpert import datasets as kept
+def _row(name: str, found: "Summary") -> tuple[str, ...]:
     from llmpert.downloads import format_bytes
 
-    try:
-        parts, record = kept.parts(name), kept.record(name) or {}
-    except InputError as problem:
-        remark(str(problem))
-        return name, "cannot be read", "", format_bytes(kept.size(name)), "", ""
-    changed = datetime.fromtimestamp(kept.stamp(name)).strftime("%Y-%m-%d %H:%M")
-    imported = name != kept.SIMULATED
     return (
         name,
-        ", ".join(parts["screens"]),
-        ", ".join(parts["embeddings"]),
-        format_bytes(kept.size(name)) if imported else "built in",
-        changed if imported else "",
-        record.get("recipe", ""),
+        "cannot be used" if found.problems else ", ".join(part.name for part in found.screens),
+        ", ".join(sorted(part.name for part in found.embeddings)),
+        format_bytes(found.size) if found.changed else "built in",
+        found.changed.astimezone().strftime("%Y-%m-%d %H:%M") if found.changed else "",
+        (found.record or {}).get("recipe", ""),
     )

@@ -98,11 +98,12 @@ def _origin(variable: str, otherwise: str) -> str:
 
 
 def _data_sets() -> Iterator[Finding]:
-    from llmpert import datasets
+    from llmpert.datasets import DatasetStore
 
-    for name in datasets.names():
+    store = DatasetStore()
+    for name in store.names():
         try:
-            datasets.load(name)
+            store.load(name)
         except InputError as problem:
             yield name, "", str(problem)
         else:

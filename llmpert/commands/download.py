@@ -32,9 +32,9 @@ def download(keys: Sequence[str], yes: bool) -> None:
       python -m llmpert download paper-2024-bulk
     """
     from llmpert import downloads
-    from llmpert.datasets import presets as recipes
+    from llmpert.datasets import presets
 
-    known, bundles, folder = downloads.read_registry(), recipes.bundles(), downloads.downloads()
+    known, bundles, folder = downloads.read_registry(), presets.bundles(), downloads.downloads()
     if not keys:
         for line in [*_table(known, folder), "", *recipe_list(folder)]:
             click.echo(line)
@@ -43,13 +43,13 @@ def download(keys: Sequence[str], yes: bool) -> None:
     if unknown:
         there = ", ".join([*known.sources, *bundles])
         raise InputError(f"Expected one of {there}, found {unknown[0]!r}.")
-    together = {key: recipe.ways[way] for key, (recipe, way) in bundles.items()}
+    together = {key: preset.ways[way] for key, (preset, way) in bundles.items()}
     chosen = known.choose(one for key in keys for one in together.get(key, (key,)))
     paths = fetch(chosen, folder, yes, "Nothing was downloaded.")
     for source in chosen:
         click.echo(f"{source.key}: {paths[source.key]}")
-    for recipe, way in (bundles[key] for key in keys if key in bundles):
-        click.echo(f"Use it: python -m llmpert prepare {recipe.name} --way {way}")
+    for preset, way in (bundles[key] for key in keys if key in bundles):
+        click.echo(f"Use it: python -m llmpert prepare {preset.name} --way {way}")
     for line in _imports([known.sources[key] for key in keys if key in known.sources], folder):
         click.echo(line)
 

@@ -109,14 +109,14 @@ def evaluate(
     if not name and not (screens and embeddings):
         raise click.UsageError("Expected --data, or at least one --screen and one --embedding.")
 
-    from llmpert import datasets
+    from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.grid import grid
 
     table = read_genes(genes)
     measured: Mapping[str, Screen]
     if name:
-        data = datasets.load(name)
+        data = DatasetStore().load(name)
         measured, sources = data.screens, list(data.embeddings.values())
     else:
         measured, sources = read_screens(screens, lines, unit), read_embeddings(embeddings, table)

@@ -91,7 +91,7 @@ def gears(
 
     from tqdm import tqdm
 
-    from llmpert import datasets
+    from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment
     from llmpert.genes.sets import GeneSets
     from llmpert.io.paths import home
@@ -102,7 +102,7 @@ def gears(
 
     if not estimate:
         run.check_installed()
-    data = datasets.load(name)
+    data = DatasetStore().load(name)
     # All embeddings of a data set share the perturbations, hence the folds.
     experiment = Experiment(data.problem(line, data.embedding_choices[-1]))
     screen = experiment.problem.screen

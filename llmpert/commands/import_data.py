@@ -56,20 +56,18 @@ def import_data(
             "Expected at least one --screen, --embedding, --gene-sets or --predictions, found none."
         )
 
-    from llmpert import datasets
-    from llmpert.datasets import report as understood
+    from llmpert.datasets import DatasetStore, Parts
+    from llmpert.datasets.report import report
     from llmpert.genes.sets import GeneSets
 
-    datasets.folder(name)  # a name that cannot be used is told before files are read
+    store = DatasetStore()
+    folder = store.folder(name)  # a name that cannot be used is told before files are read
     new_screens = list(read_screens(screens, lines, unit).values())
     new_embeddings = read_embeddings(embeddings)
     new_sets = [GeneSets.read(path) for path in gene_sets]
     new_external, new_published = read_predictions(predictions)
-    parts = (new_screens, new_embeddings, new_sets, new_published, new_external)
-    data = datasets.with_added(name, *parts, allow_missing=allow_missing)
-    # It fails where screens and embeddings share nothing, before anything is written.
-    report = understood.sentences(data, *parts)
-    folder = datasets.add(name, *parts)
-    for line in report:
+    parts = Parts(new_screens, new_embeddings, new_sets, new_published, new_external)
+    data = store.add(name, parts, allow_missing=allow_missing)
+    for line in report(data, parts):
         click.echo(line)
     click.echo(f"Data set {name} is in {folder}.")

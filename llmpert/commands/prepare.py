@@ -40,26 +40,26 @@ def prepare(
       python -m llmpert prepare paper-2024
     """
     from llmpert import downloads
-    from llmpert.datasets import presets as recipes
+    from llmpert.datasets import presets
 
     folder = downloads.downloads()
     if not recipe:
         for line in recipe_list(folder):
             click.echo(line)
         return
-    chosen, way = recipes.choose(recipe, way)
-    name = name or f"{chosen.name}-{way}"
+    preset, way = presets.choose(recipe, way)
+    name = name or f"{preset.name}-{way}"
 
-    from llmpert import datasets
-    from llmpert.datasets import report as understood
+    from llmpert.datasets import DatasetStore
+    from llmpert.datasets.report import preparation
     from llmpert.parallel import workers
 
-    datasets.folder(name)  # a name that cannot be used is told before anything is downloaded
-    needed = recipes.needed(chosen, way)
-    fetch(needed, folder, yes, "Nothing was prepared.")
+    store = DatasetStore()
+    kept = store.folder(name)  # a name that cannot be used is told before anything is downloaded
+    fetch(presets.needed(preset, way), folder, yes, "Nothing was prepared.")
     with workers(processes or 1, scheduler) as run, Bars() as bars:
-        kept = recipes.prepare(chosen, way, name, folder, bars.show, bars.say, run)
-    for line in understood.recorded(datasets.record(name) or {}):
+        presets.prepare(preset, way, name, folder, bars.show, bars.say, run)
+    for line in preparation(store.index(name).record or {}):
         click.echo(line)
     click.echo(f"Data set {name} is in {kept}.")
     remark("Go on:")

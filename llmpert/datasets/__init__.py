@@ -1,22 +1,18 @@
-"""Data sets: screens, embeddings and what else belongs to them, built in or imported."""
+"""Data sets: screens, embeddings and what else belongs to them, built in, imported or uploaded."""
 
-from llmpert.datasets.dataset import (
-    GONE,
-    Dataset,
-    add,
-    exists,
-    load,
-    names,
-    parts,
-    record,
-    simulated_dataset,
-    size,
-    stamp,
-    with_added,
-)
-from llmpert.datasets.folders import SIMULATED, folder, remove
+from llmpert.datasets.builtin import SIMULATED, simulated_dataset
+from llmpert.datasets.dataset import Dataset
+from llmpert.datasets.parts import Parts
+from llmpert.datasets.store import DatasetStore
+from llmpert.datasets.summary import Summary
+from llmpert.datasets.uploads import GONE, UploadStore, is_upload
 
 __all__ = [
-    "GONE", "SIMULATED", "Dataset", "add", "exists", "folder", "load", "names", "parts", "record",
-    "remove", "simulated_dataset", "size", "stamp", "with_added",
+    "GONE", "SIMULATED", "Dataset", "DatasetStore", "Parts", "Summary", "UploadStore", "is_upload",
+    "simulated_dataset", "store_of",
 ]  # fmt: skip
+
+
+def store_of(name: str) -> DatasetStore:
+    """Return the store in the data folder that a data set of this name lies in."""
+    return UploadStore() if is_upload(name) else DatasetStore()

@@ -1,11 +1,10 @@
-"""Kinds of parts that a data set has, and how each is kept: a file a part."""
+"""What a data set is made of, and the file that each part is kept in."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
@@ -20,69 +19,44 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """How parts of one kind are kept.
+    """How parts of one kind are kept: a file each.
 
     Attributes
     ----------
-    folder, ending:
-        Of their files.
-    called:
-        What tells a part from others of its kind, and names its file.
+    name:
+        The kind's field of `Parts`, and the folder of its files.
+    ending:
+        Of its files.
+    key:
+        Tells a part from others of its kind, and names its file.
     load, save:
         Read and write one.
     """
 
-    folder: str
+    name: str
     ending: str
-    called: Callable[[T], str]
+    key: Callable[[T], str]
     load: Callable[[Path], T]
     save: Callable[[T, Path], None]
 
-    def all(self, kept: Mapping[str, Path], added: Iterable[T]) -> dict[str, T]:
-        """Kept and added parts by what they are called.
-
-        A file that an added part would replace is not read: it may be damaged.
-        """
-        new = {self.called(part): part for part in added}
-        return {name: self.load(path) for name, path in kept.items() if name not in new} | new
-
-    def writes(self, parts: Iterable[T]) -> list["Write"]:
-        """What writes these parts.
+    def file_name(self, part: T) -> str:
+        """Name a part's file.
 
         Raises
         ------
         InputError
-            One is called what no file can be.
+            Its key is none that a file can have.
         """
-        named = [(part, _file_name(self.called(part))) for part in parts]
-        return [
-            Write(self.folder, name, self.ending, partial(self.save, part)) for part, name in named
-        ]
+        key = self.key(part)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", key) or "+" in key:
+            raise InputError(
+                "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
+                f" blank, . - and _, found {key!r}."
+            )
+        return key + self.ending
 
 
-@dataclass(frozen=True)
-class Write:
-    """A part that is to be kept: its kind's folder, what it is called, its file's ending.
-
-    `save` writes it to a path.
-    """
-
-    kind: str
-    name: str
-    ending: str
-    save: Callable[[Path], None]
-
-
-def _file_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name) or "+" in name:
-        raise InputError(
-            "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
-            f" blank, . - and _, found {name!r}."
-        )
-    return name
-
-
-def _predictions_called(predictions: ExternalPredictions) -> str:
+def _predictions_key(predictions: ExternalPredictions) -> str:
     """By line, method and training size, whatever the method is called."""
     identity = predictions.line, predictions.method, predictions.train_size
     words = re.sub(r"\W+", "-", "-".join(map(str, identity)), flags=re.ASCII)
@@ -98,8 +72,45 @@ PUBLISHED = Kind[Published](
     "published", ".parquet", lambda p: p.line, Published.load, Published.save
 )
 EXTERNAL = Kind[ExternalPredictions](
-    "external", ".h5ad", _predictions_called, ExternalPredictions.read, ExternalPredictions.save
+    "external", ".h5ad", _predictions_key, ExternalPredictions.read, ExternalPredictions.save
 )
-"""Of one line and method there may be several, trained on different numbers."""
+KINDS: tuple[Kind[Any], ...] = (SCREENS, EMBEDDINGS, GENE_SETS, PUBLISHED, EXTERNAL)
 
-KINDS: tuple[Kind, ...] = (SCREENS, EMBEDDINGS, GENE_SETS, PUBLISHED, EXTERNAL)
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Parts of a data set, such as those that are added to it.
+
+    Attributes
+    ----------
+    published, external:
+        Published results, and predictions made elsewhere.
+    """
+
+    screens: Sequence[Screen] = ()
+    embeddings: Sequence[Embedding] = ()
+    gene_sets: Sequence[GeneSets] = ()
+    published: Sequence[Published] = ()
+    external: Sequence[ExternalPredictions] = ()
+
+    def of(self, kind: Kind[T]) -> Sequence[T]:
+        """Return the parts of a kind."""
+        parts: Sequence[T] = getattr(self, kind.name)
+        return parts
+
+    def with_files(self, files: Mapping[str, Mapping[str, Path]]) -> "Parts":
+        """Read files (kind's name -> key -> file) and add these parts to what they hold.
+
+        A file whose part is replaced is not read: it may be damaged.
+
+        Raises
+        ------
+        InputError
+            A file cannot be read.
+        """
+        merged: dict[str, list[Any]] = {}
+        for kind in KINDS:
+            added = {kind.key(part): part for part in self.of(kind)}
+            read = [kind.load(p) for key, p in files[kind.name].items() if key not in added]
+            merged[kind.name] = [*read, *added.values()]
+        return Parts(**merged)

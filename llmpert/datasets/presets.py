@@ -1,6 +1,6 @@
-"""Published settings as named recipes: from downloaded files to a data set, with a record.
+"""Published settings as named presets: from downloaded files to a data set, with a record.
 
-What is chosen is in `data/presets.toml`. A recipe's screens keep all measured genes and its
+What is chosen is in `data/presets.toml`. A preset's screens keep all measured genes and its
 embeddings all dimensions: an evaluation chooses the 2,000 genes in each fold from training
 responses alone, and the components (`llmpert.evaluation.experiment.Settings`).
 """
@@ -14,25 +14,28 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmpert import __version__, downloads
+from llmpert.datasets.dataset import Dataset
+from llmpert.datasets.parts import Parts
+from llmpert.datasets.report import report
+from llmpert.datasets.store import DatasetStore
 from llmpert.downloads import BytesProgress, Notify, PublicFile, download_of
+from llmpert.embeddings import Embedding, read_embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Settings
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home, shipped
 from llmpert.parallel import Run, run_serially
-
-if TYPE_CHECKING:
-    from llmpert.embeddings import Embedding
-    from llmpert.screens import Screen
+from llmpert.screens import Screen, cells, read_screen
 
 LIBRARIES = ("numpy", "scipy", "anndata", "scikit-learn")
 """Whose versions are recorded."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preset:
     """A published setting.
 
     Attributes
@@ -56,11 +59,11 @@ class Recipe:
     perturbations: int = 0
 
 
-def recipes() -> Mapping[str, Recipe]:
-    """All recipes by name, from `data/presets.toml`."""
+def presets() -> Mapping[str, Preset]:
+    """Read all presets by name, from `data/presets.toml`."""
     content = tomllib.loads((shipped() / "presets.toml").read_text("utf-8"))
     return {
-        name: Recipe(
+        name: Preset(
             name,
             entry["what"],
             entry["citation"],
@@ -71,58 +74,58 @@ def recipes() -> Mapping[str, Recipe]:
     }
 
 
-def choose(name: str, way: str | None = None) -> tuple[Recipe, str]:
-    """A recipe and one of its ways by name, or its default way.
+def choose(name: str, way: str | None = None) -> tuple[Preset, str]:
+    """Choose a preset and one of its ways by name, or its default way.
 
     Raises
     ------
     InputError
         There is none of this name.
     """
-    known = recipes()
+    known = presets()
     if name not in known:
         raise InputError(f"Expected a recipe among {', '.join(known)}, found {name!r}.")
-    recipe = known[name]
-    way = way or next(iter(recipe.ways))
-    if way not in recipe.ways:
-        ways = ", ".join(recipe.ways)
+    preset = known[name]
+    way = way or next(iter(preset.ways))
+    if way not in preset.ways:
+        ways = ", ".join(preset.ways)
         raise InputError(f"Expected a way to make {name} among {ways}, found {way!r}.")
-    return recipe, way
+    return preset, way
 
 
-def bundles() -> dict[str, tuple[Recipe, str]]:
-    """All that can be asked for: NAME-WAY, and NAME for its default way -> recipe and way."""
-    found: dict[str, tuple[Recipe, str]] = {}
-    for recipe in recipes().values():
-        for way in recipe.ways:
-            found.setdefault(recipe.name, (recipe, way))
-            found[f"{recipe.name}-{way}"] = (recipe, way)
+def bundles() -> dict[str, tuple[Preset, str]]:
+    """List all that can be asked for: NAME-WAY, and NAME for its default way -> preset and way."""
+    found: dict[str, tuple[Preset, str]] = {}
+    for preset in presets().values():
+        for way in preset.ways:
+            found.setdefault(preset.name, (preset, way))
+            found[f"{preset.name}-{way}"] = (preset, way)
     return found
 
 
-def needed(recipe: Recipe, way: str) -> list[PublicFile]:
-    """The files that a recipe is made of."""
-    return downloads.read_registry().choose(recipe.ways[way])
+def needed(preset: Preset, way: str) -> list[PublicFile]:
+    """List the files that a preset is made of."""
+    return downloads.read_registry().choose(preset.ways[way])
 
 
 def prepare(
-    recipe: Recipe,
+    preset: Preset,
     way: str,
     name: str,
     folder: Path,
     progress: BytesProgress,
     notify: Notify,
     run: Run = run_serially,
-) -> Path:
+) -> None:
     """Make a data set of downloaded files, with a record of how (`Dataset.record`).
 
-    It is added whole or not at all; one that was made by the same recipe is replaced. Of screens
+    It is added whole or not at all; one that was made by the same preset is replaced. Of screens
     made from single cells, finished ones survive a break.
 
     Parameters
     ----------
     way:
-        One of `recipe.ways`.
+        One of `preset.ways`.
     name:
         Of the data set.
     folder:
@@ -134,25 +137,17 @@ def prepare(
     run:
         Where single cells are worked on.
 
-    Returns
-    -------
-    The data set's folder.
-
     Raises
     ------
     InputError
         A file is not there as it was downloaded, or cannot be used, or there is another data set of
         this name.
     """
-    # With all that reads and evaluates, which lists of recipes need not wait for.
-    from llmpert import datasets
-    from llmpert.datasets import report as understood
-
     started = time.monotonic()
-    files = _files(recipe, way, folder)
-    if _is_made(recipe, way, name, files):
+    files = _files(preset, way, folder)
+    if _is_made(preset, way, name, files):
         notify(f"The data set {name} is there already, made of the same files.")
-        return datasets.folder(name)
+        return
     screens, embeddings = [], []
     for file in files:
         notify(f"{file.path.name}: reading it.")
@@ -161,18 +156,14 @@ def prepare(
         else:
             screens.append(_screen(file, progress, run))
     notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
-    data = datasets.with_added(name, screens, embeddings)
-    report = understood.sentences(data, screens, embeddings)
-    if recipe.perturbations:
-        found = len(next(iter(data.screens.values())).perturbations)
-        report.append(f"{found:,} perturbations in common; as published: {recipe.perturbations:,}")
-    parts: dict[str, Screen | Embedding] = {screen.line: screen for screen in screens}
-    parts |= {embedding.name: embedding for embedding in embeddings}
-    record = _record(recipe, way, parts, report, time.monotonic() - started)
-    kept = datasets.add(name, screens, embeddings, record=record)
+    parts = Parts(screens, embeddings)
+
+    def record(data: Dataset) -> dict[str, Any]:
+        return _record(preset, way, parts, data, time.monotonic() - started)
+
+    DatasetStore().add(name, parts, record)
     for file in files:
         file.finished.unlink(missing_ok=True)
-    return kept
 
 
 @dataclass(frozen=True)
@@ -190,31 +181,29 @@ class _File:
         return home() / "recipes" / f"{key}.h5ad"
 
 
-def _files(recipe: Recipe, way: str, folder: Path) -> list[_File]:
+def _files(preset: Preset, way: str, folder: Path) -> list[_File]:
     found = [
         _File(source, folder / source.name, download_of(folder / source.name, source))
-        for source in needed(recipe, way)
+        for source in needed(preset, way)
     ]
     missing = [file.source.name for file in found if not file.download]
     if missing:
         raise InputError(
             f"{folder}: expected {', '.join(missing)} as downloaded, found another file or none."
-            f" Run: python -m llmpert download {recipe.name}-{way}"
+            f" Run: python -m llmpert download {preset.name}-{way}"
         )
     return found
 
 
-def _is_made(recipe: Recipe, way: str, name: str, files: Sequence[_File]) -> bool:
+def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> bool:
     """Whether the data set is there, made of these very files; raises if it is another one."""
-    from llmpert import datasets
-
-    if name not in datasets.names():
-        datasets.folder(name)  # a name that cannot be used is told before files are read
+    store = DatasetStore()
+    record = store.index(name).record or {}
+    if not store.exists(name):
         return False
-    record = datasets.record(name) or {}
-    if record.get("recipe") != recipe.name:
+    if record.get("recipe") != preset.name:
         raise InputError(
-            f"The data set {name} is there already and is not one of the recipe {recipe.name} as it"
+            f"The data set {name} is there already and is not one of the recipe {preset.name} as it"
             " was made. Choose another name, or remove it first: python -m llmpert datasets"
             f" --remove {name}"
         )
@@ -223,22 +212,16 @@ def _is_made(recipe: Recipe, way: str, name: str, files: Sequence[_File]) -> boo
     return same and (record["way"], record["versions"]["llmpert"]) == (way, __version__)
 
 
-def _embedding(file: _File, progress: BytesProgress) -> "Embedding":
-    from llmpert.embeddings import read_embedding
-
+def _embedding(file: _File, progress: BytesProgress) -> Embedding:
     with _whole(file.path, progress):
         return read_embedding(file.path, file.source.embedding)
 
 
-def _screen(file: _File, progress: BytesProgress, run: Run) -> "Screen":
-    from llmpert.screens import Screen, read_screen
-
+def _screen(file: _File, progress: BytesProgress, run: Run) -> Screen:
     line, path = file.source.line, file.path
     if file.source.kind != "single cells":
         with _whole(path, progress):
             return read_screen(path, line=line)
-    from llmpert.screens import cells
-
     with suppress(InputError):  # it is not there, or not as it was written
         return Screen.load(file.finished)
     size = path.stat().st_size
@@ -261,20 +244,20 @@ def _whole(path: Path, progress: BytesProgress) -> Iterator[None]:
 
 
 def _record(
-    recipe: Recipe,
-    way: str,
-    parts: "Mapping[str, Screen | Embedding]",
-    report: list[str],
-    seconds: float,
+    preset: Preset, way: str, parts: Parts, data: Dataset, seconds: float
 ) -> dict[str, Any]:
-    """How a data set came about, as JSON values."""
-    from llmpert.evaluation.experiment import Settings
-
+    """Describe how a data set came about, as JSON values."""
+    said = report(data, parts)
+    if preset.perturbations:
+        found = len(next(iter(data.screens.values())).perturbations)
+        said.append(f"{found:,} perturbations in common; as published: {preset.perturbations:,}")
+    named: dict[str, Screen | Embedding] = {screen.line: screen for screen in parts.screens}
+    named |= {embedding.name: embedding for embedding in parts.embeddings}
     return {
-        "recipe": recipe.name,
+        "recipe": preset.name,
         "way": way,
-        "what": recipe.what,
-        "citation": recipe.citation,
+        "what": preset.what,
+        "citation": preset.citation,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "versions": {
@@ -291,7 +274,7 @@ def _record(
                 "steps": list(part.provenance.get("steps", [])),
                 "download": part.provenance.get("download", {}),
             }
-            for name, part in parts.items()
+            for name, part in named.items()
         ],
-        "understood": report,
+        "understood": said,
     }

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llmpert.datasets import uploads as visitors
+from llmpert.datasets.uploads import UploadStore
 from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.errors import InputError
-from llmpert.evaluation.experiment import Settings
-from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
-from llmpert.screens import Screen, common_perturbations, read_screen
+from llmpert.screens import Screen, read_screen
 from llmpert.screens.cell_line import line_in_name
 from llmpert.simulation import INVENTED
 
@@ -25,8 +23,6 @@ UNNAMED = "unnamed"
 """The cell line of a screen that nothing says the line of."""
 PERTURBATIONS = 5_000
 """Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
-FEWEST = Settings().folds
-"""Fewest perturbations that pages work on: cross-validation takes one a fold."""
 VALUES = 50_000_000
 """Most numbers of an uploaded screen or embedding: 200 MB in memory."""
 CELLS_X_GENES = 1_000_000_000
@@ -41,29 +37,6 @@ class File:
     name: str
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """How many perturbations find a vector.
-
-    Attributes
-    ----------
-    embedding:
-        Name of the embedding; of several, joined by "+".
-    found, total:
-        Perturbations with a vector, and all.
-    left_out:
-        Perturbation -> why it has none.
-    refusal:
-        Why the two cannot be used together, or "".
-    """
-
-    embedding: str
-    found: int
-    total: int
-    left_out: Mapping[str, str]
-    refusal: str = ""
-
-
 @contextmanager
 def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
     """An uploaded file on disk for as long as it is read; of its name only the ending is used.
@@ -74,7 +47,7 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
         The name has none of these endings.
     """
     ending = _ending(name, endings)
-    with visitors.scratch() as folder:
+    with UploadStore().scratch() as folder:
         path = folder / f"upload{ending}"
         path.write_bytes(content)
         yield File(path, name)
@@ -152,34 +125,6 @@ def check_upload(part: Screen | Embedding, name: str) -> None:
         )
 
 
-def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list[Coverage]:
-    """How many of the common perturbations find a vector in each embedding, and in all of them.
-
-    Raises
-    ------
-    InputError
-        The screens have no perturbation in common, or two embeddings have the same name.
-    """
-    names = [embedding.name for embedding in embeddings]
-    if len(set(names)) < len(names):
-        raise InputError(f"Expected embeddings with different names, found {', '.join(names)}.")
-    lines = [screen.line for screen in screens]
-    if len(set(lines)) < len(lines):
-        raise InputError(f"Expected screens of different cell lines, found {', '.join(lines)}.")
-    screen = common_perturbations(*screens)[0]
-    together = [[embedding] for embedding in embeddings]
-    found = [_covered(screen, part) for part in together]
-    if len(embeddings) > 1:
-        found.append(_covered(screen, list(embeddings)))
-    if not found[-1].refusal and found[-1].found < FEWEST:
-        refusal = (
-            f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
-            f" on each in turn, found {found[-1].found}."
-        )
-        found[-1] = replace(found[-1], refusal=refusal)
-    return found
-
-
 def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:
     """How often responses of which size occur: columns from, to, share.
 
@@ -193,16 +138,6 @@ def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(values, bins, (low, high))
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "share": counts / values.size})
-
-
-def _covered(screen: Screen, embeddings: Sequence[Embedding]) -> Coverage:
-    name = "+".join(embedding.name for embedding in embeddings)
-    total = len(screen.perturbations)
-    try:
-        problem = Problem.align(screen, embeddings)
-    except InputError as refusal:
-        return Coverage(name, 0, total, {}, str(refusal))
-    return Coverage(name, len(problem.screen.perturbations), total, problem.left_out)
 
 
 @contextmanager

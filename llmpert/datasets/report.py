@@ -1,52 +1,106 @@
-"""How files were understood, in sentences: what they hold, what matches, what does not and why."""
+"""The import report: what files hold, what matches, what does not and why, in sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmpert.datasets.dataset import Dataset
+from llmpert.datasets.parts import Parts
 from llmpert.downloads import download_fields
 from llmpert.embeddings import Embedding
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.io.reading import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.methods.scores import not_predicted
-from llmpert.screens import Screen
+from llmpert.screens import Screen, common_perturbations
 
 EXAMPLES = 5
+FEWEST = Settings().folds
+"""Fewest perturbations that pages work on: cross-validation takes one a fold."""
 
 
-def sentences(
-    data: Dataset,
-    screens: Sequence[Screen],
-    embeddings: Sequence[Embedding],
-    gene_sets: Sequence[GeneSets] = (),
-    published: Sequence[Published] = (),
-    external: Sequence[ExternalPredictions] = (),
-) -> list[str]:
-    """How parts were understood, a line each; what belongs to the line before is indented.
+@dataclass(frozen=True)
+class Coverage:
+    """How many perturbations of all screens find a vector.
+
+    Attributes
+    ----------
+    embedding:
+        Name of the embedding; of several, joined by "+".
+    found, total:
+        Perturbations with a vector, and all.
+    left_out:
+        Perturbation -> why it has none.
+    refusal:
+        Why the two cannot be used together, or "".
+    """
+
+    embedding: str
+    found: int
+    total: int
+    left_out: Mapping[str, str]
+    refusal: str = ""
+
+
+def report(data: Dataset, added: Parts) -> list[str]:
+    """Report on added parts, a line each; what belongs to the line before is indented.
 
     Parameters
     ----------
     data:
-        The data set with these parts in it (`llmpert.datasets.with_added`).
-    screens, embeddings, gene_sets, published, external:
+        The data set with these parts in it (`DatasetStore.add`).
+    added:
         The parts as they were read.
+    """
+    return [
+        *_contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
+        *_published(data, added.published), *_external(data, added.external),
+    ]  # fmt: skip
+
+
+def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list[Coverage]:
+    """Count the common perturbations with a vector in each embedding, and in all of them.
 
     Raises
     ------
     InputError
-        A screen and an embedding of the data set share fewer than two genes.
+        The screens have no perturbation in common, or two embeddings have the same name.
     """
-    return [
-        *_read(screens, embeddings), *_coverage(data), *_grouped(data, gene_sets),
-        *_compared(data, published), *_predicted(data, external),
-    ]  # fmt: skip
+    names = [embedding.name for embedding in embeddings]
+    if len(set(names)) < len(names):
+        raise InputError(f"Expected embeddings with different names, found {', '.join(names)}.")
+    lines = [screen.line for screen in screens]
+    if len(set(lines)) < len(lines):
+        raise InputError(f"Expected screens of different cell lines, found {', '.join(lines)}.")
+    screen = common_perturbations(*screens)[0]
+    found = [_covered(screen, [embedding]) for embedding in embeddings]
+    if len(embeddings) > 1:
+        found.append(_covered(screen, embeddings))
+    if not found[-1].refusal and found[-1].found < FEWEST:
+        refusal = (
+            f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
+            f" on each in turn, found {found[-1].found}."
+        )
+        found[-1] = replace(found[-1], refusal=refusal)
+    return found
+
+
+def _covered(screen: Screen, embeddings: Sequence[Embedding]) -> Coverage:
+    name = "+".join(embedding.name for embedding in embeddings)
+    total = len(screen.perturbations)
+    try:
+        problem = Problem.align(screen, embeddings)
+    except InputError as refusal:
+        return Coverage(name, 0, total, {}, str(refusal))
+    return Coverage(name, len(problem.screen.perturbations), total, problem.left_out)
 
 
 def left_out(reasons: Mapping[str, str]) -> list[str]:
-    """How many perturbations are left out, with examples, as lines; none if all are in."""
+    """Report how many perturbations are left out, with examples; nothing if all are in."""
     if not reasons:
         return []
     shown = [f"  {reason}" for reason in list(reasons.values())[:EXAMPLES]]
@@ -55,20 +109,24 @@ def left_out(reasons: Mapping[str, str]) -> list[str]:
     return [f"{len(reasons):,} left out:", *shown, *more]
 
 
-def recorded(record: Mapping[str, Any]) -> list[str]:
-    """The record of a data set (`llmpert.datasets.presets`), a line each."""
+def preparation(record: Mapping[str, Any]) -> list[str]:
+    """Report the record of a data set (`llmpert.datasets.presets`), a line each."""
     settings = ", ".join(f"{name} {value:,}" for name, value in record["settings"].items())
-    said = [
+    lines = [
         f"Made by the recipe {record['recipe']} ({record['way']}) on {record['date'][:10]} in"
         f" {record['seconds']:,} s. {record['what']}.",
         f"Cite: {record['citation']}.",
         *record["understood"],
     ]
     for part in record["parts"]:
-        said += [f"{part['name']} of {part['file']}:"] * bool(part["steps"])
-        said += [f"  {step}" for step in part["steps"]]
+        lines += [f"{part['name']} of {part['file']}:"] * bool(part["steps"])
+        lines += [f"  {step}" for step in part["steps"]]
     versions = ", ".join(f"{name} {found}" for name, found in record["versions"].items())
-    return [*said, f"Made with {versions}.", f"Evaluated, unless asked otherwise, with {settings}."]
+    return [
+        *lines,
+        f"Made with {versions}.",
+        f"Evaluated, unless asked otherwise, with {settings}.",
+    ]
 
 
 def _origin(download: Mapping[str, str]) -> str:
@@ -78,13 +136,13 @@ def _origin(download: Mapping[str, str]) -> str:
     )
 
 
-def _read(screens: Iterable[Screen], embeddings: Iterable[Embedding]) -> Iterable[str]:
-    """What the files hold, where they are from, and what was repaired or left out."""
-    for screen in screens:
+def _contents(added: Parts) -> Iterable[str]:
+    """Say what the files hold, where they are from, and what was repaired or left out."""
+    for screen in added.screens:
         rows, columns = screen.response.shape
         yield f"{screen.line}: {rows:,} perturbations x {columns:,} genes, unit {screen.unit}"
         yield from _notes(screen)
-    for embedding in embeddings:
+    for embedding in added.embeddings:
         rows, columns = embedding.vectors.shape
         yield f"{embedding.name}: {rows:,} genes x {columns:,} dimensions"
         yield from _notes(embedding)
@@ -100,39 +158,34 @@ def _notes(part: Screen | Embedding) -> Iterable[str]:
 
 
 def _coverage(data: Dataset) -> Iterable[str]:
-    """How many of the perturbations find a vector in each embedding, and in all."""
+    """Say how many of the perturbations find a vector in each embedding, and in all."""
     if not data.screens or not data.embeddings:
         missing = "embedding" if data.screens else "screen"
         yield f"The data set has no {missing} yet; the pages show it when it has one."
         return
-    # All screens of a data set have the same perturbations.
-    screen = next(iter(data.screens.values()))
-    total = len(screen.perturbations)
+    found = coverage(list(data.screens.values()), list(data.embeddings.values()))
     if len(data.screens) > 1:
-        yield f"{', '.join(data.screens)} have {total:,} perturbations in common"
-    sources = list(data.embeddings.values())
-    for part in [*([e] for e in sources), *([sources] if len(sources) > 1 else [])]:
-        problem = Problem.align(screen, part)
-        found = len(problem.screen.perturbations)
-        yield f"{found:,} of {total:,} perturbations have a vector in {problem.embedding_name}"
-        if len(part) == 1:
-            yield from (f"  {sentence}" for sentence in left_out(problem.left_out))
+        yield f"{', '.join(data.screens)} have {found[0].total:,} perturbations in common"
+    for one in found:
+        yield f"{one.found:,} of {one.total:,} perturbations have a vector in {one.embedding}"
+        if one.embedding in data.embeddings:
+            yield from (f"  {line}" for line in left_out(one.left_out))
 
 
-def _grouped(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
-    """How many sets each collection has, and how many of them know genes of the screens."""
+def _gene_sets(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
+    """Say how many sets each collection has, and how many of them know genes of the screens."""
     for collection in collections:
-        said = f"{collection.name}: {len(collection.members):,} gene sets"
+        line = f"{collection.name}: {len(collection.members):,} gene sets"
         if data.screens:
             screen = next(iter(data.screens.values()))
             perturbed = len(collection.within(screen.perturbations).members)
             measured = len(collection.within(screen.genes).members)
-            said += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
-        yield said
+            line += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
+        yield line
 
 
-def _compared(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
-    """What published results hold, and which of their perturbations the screen does not have."""
+def _published(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
+    """Say what published results hold, and which of their perturbations the screen lacks."""
     for results in published:
         table, screen = results.table, data.screens[results.line]
         spelt = results.spelt_among(screen.perturbations)
@@ -146,8 +199,8 @@ def _compared(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
             yield f"  {len(others):,} not in the screen: {preview(others)}"
 
 
-def _predicted(data: Dataset, external: Iterable[ExternalPredictions]) -> Iterable[str]:
-    """What predictions hold, by which models, and what they leave out of the screen."""
+def _external(data: Dataset, external: Iterable[ExternalPredictions]) -> Iterable[str]:
+    """Say what predictions hold, by which models, and what they leave out of the screen."""
     for given in external:
         found = data.matching(given)
         screen = data.problem(found.line, data.embedding_choices[-1]).screen

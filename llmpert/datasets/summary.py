@@ -1,28 +1,30 @@
-"""What data sets hold, read from the heads of their files."""
+"""What a data set holds, read from the heads of its files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anndata
 import h5py
 import pyarrow.parquet as pq
 
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.folders import folder, size_of
-from llmpert.datasets.index import Index
+from llmpert.datasets.builtin import SIMULATED
 from llmpert.datasets.parts import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS
+from llmpert.datasets.store import FILE, DatasetStore, size_of
+from llmpert.embeddings.stored import FORMAT_VERSION as EMBEDDING_VERSION
 from llmpert.errors import InputError
-from llmpert.io.reading import as_input_error
-from llmpert.io.remarks import JsonObject, parse_object
-
-T = TypeVar("T")
+from llmpert.io.reading import as_input_error, check_version
+from llmpert.io.remarks import JsonObject, check_remarks, parse_object
+from llmpert.screens.screen import FORMAT_VERSION as SCREEN_VERSION
+from llmpert.simulation import BUILT_IN, UNIT
+from llmpert.simulation.generate import EMBEDDING_STEPS, SCREEN_STEPS, provenance
 
 
 @dataclass(frozen=True)
-class Part:
+class PartSummary:
     """A screen or an embedding.
 
     Attributes
@@ -30,7 +32,7 @@ class Part:
     name:
         Cell line, or what the embedding is called.
     rows, columns:
-        Perturbations and measured genes of a screen, genes and numbers a gene of an embedding.
+        Perturbations and measured genes of a screen, genes and dimensions of an embedding.
     provenance:
         As in `Screen` and `Embedding`.
     unit:
@@ -45,88 +47,101 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Holdings:
+class Summary:
     """What a data set holds.
 
     Attributes
     ----------
     others:
-        Names of further files: gene sets, and what methods that were run elsewhere reached.
+        Names of further parts: gene sets, published results and predictions made elsewhere.
     changed:
         When it was last added to; None for the built-in data set.
     size:
         Bytes on disk.
     record:
         How it was prepared, as `Dataset.record`.
-    unreadable:
-        A sentence a file that cannot be read.
+    problems:
+        Why it cannot be used, a sentence each.
     """
 
-    screens: tuple[Part, ...]
-    embeddings: tuple[Part, ...]
+    screens: tuple[PartSummary, ...] = ()
+    embeddings: tuple[PartSummary, ...] = ()
     others: tuple[str, ...] = ()
     changed: datetime | None = None
     size: int = 0
     record: Mapping[str, Any] | None = None
-    unreadable: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, store: DatasetStore, name: str) -> "Summary":
+        """Summarise a data set without reading its numbers.
+
+        Damage that a head does not show is found by `DatasetStore.load` only.
+
+        Raises
+        ------
+        InputError
+            The name cannot be used.
+        """
+        if name == SIMULATED:
+            return _simulated()
+        folder, problems = store.folder(name), []
+
+        def readable(paths: Mapping[str, Path], read: Callable[[Path], PartSummary]) -> Any:
+            for path in paths.values():
+                try:
+                    yield read(path)
+                except InputError as problem:
+                    problems.append(str(problem))
+
+        size, changed = size_of(folder), None
+        with suppress(OSError):  # it has just been removed
+            changed = datetime.fromtimestamp((folder / FILE).stat().st_mtime, UTC)
+        try:
+            index = store.index(name)
+        except InputError as problem:
+            return cls(changed=changed, size=size, problems=(str(problem),))
+        screens = tuple(readable(index.files[SCREENS.name], _screen))
+        embeddings = tuple(readable(index.files[EMBEDDINGS.name], _embedding))
+        for kind in (SCREENS, EMBEDDINGS):
+            if not index.parts[kind.name]:
+                problems.append(f"It has no {kind.name[:-1]} yet; import one.")
+        further = (GENE_SETS, PUBLISHED, EXTERNAL)
+        others = tuple(key for kind in further for key in index.parts[kind.name])
+        return cls(screens, embeddings, others, changed, size, index.record, tuple(problems))
 
 
-def holdings(name: str) -> Holdings:
-    """What an imported data set holds; its numbers are not read.
+def _simulated() -> Summary:
+    def about(name: str, steps: Sequence[str]) -> dict[str, Any]:
+        return provenance(0, BUILT_IN, name, steps)
 
-    Raises
-    ------
-    InputError
-        The name cannot be used, or the data set's index is damaged.
-    """
-    kept, sentences = Index.read(folder(name)), []
-
-    def format_bytes(paths: Iterable[Path], read: Callable[[Path], Part]) -> tuple[Part, ...]:
-        found = []
-        for path in paths:
-            try:
-                found.append(read(path))
-            except InputError as problem:
-                sentences.append(str(problem))
-        return tuple(found)
-
-    screens = format_bytes(kept.files(SCREENS).values(), _screen)
-    embeddings = format_bytes(kept.files(EMBEDDINGS).values(), _embedding)
-    return Holdings(
-        screens,
-        embeddings,
-        tuple(part for kind in (GENE_SETS, PUBLISHED, EXTERNAL) for part in kept.files(kind)),
-        datetime.fromtimestamp(Index.stamp(kept.folder), UTC),
-        size_of(kept.folder),
-        kept.record,
-        tuple(sentences),
-    )
+    rows, columns = BUILT_IN.perturbations, BUILT_IN.measured
+    screens = [
+        PartSummary(line.name, rows, columns, about(line.name, SCREEN_STEPS), UNIT)
+        for line in BUILT_IN.lines
+    ]
+    embeddings = [
+        PartSummary(of.name, BUILT_IN.genes, of.dimensions, about(of.name, EMBEDDING_STEPS))
+        for of in BUILT_IN.sources
+    ]
+    return Summary(tuple(screens), tuple(embeddings), ("modules",))
 
 
-def holdings_of(data: Dataset) -> Holdings:
-    """The same of a data set that is loaded, such as the built-in one."""
-    screens, embeddings = data.screens.values(), data.embeddings.values()
-    return Holdings(
-        tuple(
-            Part(s.line, len(s.perturbations), len(s.genes), s.provenance, s.unit) for s in screens
-        ),
-        tuple(Part(e.name, len(e.genes), e.dimensions, e.provenance) for e in embeddings),
-        () if data.gene_sets is None else (data.gene_sets.name,),
-    )
-
-
-def _screen(path: Path) -> Part:
+def _screen(path: Path) -> PartSummary:
     with as_input_error(path, "a screen written by llmpert"), h5py.File(path) as file:
         head = JsonObject(anndata.io.read_elem(file["uns/llmpert"]))
+        check_version(path, "screen", head["version"], SCREEN_VERSION)
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
-        provenance = parse_object(str(head["provenance"]))
-        return Part(str(head["line"]), rows, columns, provenance, str(head["unit"]))
+        provenance = check_remarks(path, parse_object(str(head["provenance"])))
+        return PartSummary(str(head["line"]), rows, columns, provenance, str(head["unit"]))
 
 
-def _embedding(path: Path) -> Part:
+def _embedding(path: Path) -> PartSummary:
     with as_input_error(path, "an embedding written by llmpert"):
         parquet = pq.ParquetFile(path)
         schema = parquet.schema_arrow
         head = parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
+        check_version(path, "embedding", head["version"], EMBEDDING_VERSION)
         columns = schema.field("vector").type.list_size
-        return Part(str(head["name"]), parquet.metadata.num_rows, columns, head["provenance"])
+        provenance = check_remarks(path, head["provenance"])
+        return PartSummary(str(head["name"]), parquet.metadata.num_rows, columns, provenance)

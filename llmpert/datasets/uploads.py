@@ -1,8 +1,7 @@
 """Data sets of visitors: kept for a while, under names that nobody can guess.
 
-A visitor's data set is a folder like any other (`llmpert.datasets.folders`) in `visitors` of the
-data folder. Whoever knows its name can open it; no list names it. Its folder's time of modification
-says when it was last used.
+Whoever knows an upload's name can open it; no list names it. Its folder's time of modification says
+when it was last used. What is computed on it lies in the same folder and goes with it.
 """
 
 import os
@@ -10,122 +9,163 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from llmpert import datasets
-from llmpert.datasets.folders import folder, is_visitors, size_of
-from llmpert.datasets.index import lock_of
-from llmpert.embeddings import Embedding
+from llmpert.datasets.parts import Parts
+from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.errors import InputError
-from llmpert.genes.sets import GeneSets
 from llmpert.io.paths import home
-from llmpert.screens import Screen
 
 DAYS = 7
-"""A data set that nobody used for so long is removed."""
+"""An upload that nobody used for so long is removed."""
 TOTAL = 5_000_000_000
-"""Bytes of all visitors' data sets together; the one used longest ago goes first."""
+"""Bytes of all uploads together; the one used longest ago goes first."""
 IN_USE = 3600
-"""Seconds after its last use in which a data set is not removed for want of space."""
+"""Seconds after its last use in which an upload is not removed for want of space."""
+GONE = (
+    "These data were uploaded and are not here any more: uploads expire after"
+    f" {DAYS} days without use. Upload the files again on the page Data."
+)
 
 
-def add(
-    words: str,
-    screens: Sequence[Screen],
-    embeddings: Sequence[Embedding],
-    gene_sets: Sequence[GeneSets] = (),
-) -> str:
-    """Keep a visitor's data set; it is there as a whole or not at all.
-
-    Parameters
-    ----------
-    words:
-        How its name begins, for the one who uses it; characters that no name has are replaced.
-
-    Returns
-    -------
-    Its name, for `llmpert.datasets.load`.
-
-    Raises
-    ------
-    InputError
-        A part's name cannot be used, the parts do not fit together, or there is no space.
-    """
-    name = name_for(words)
-    datasets.with_added(name, screens, embeddings, gene_sets)
-    datasets.add(name, screens, embeddings, gene_sets)
-    try:
-        sweep()
-    except InputError:
-        _remove(folder(name))
-        raise
-    return name
+def is_upload(name: str) -> bool:
+    """Whether a name is that of an upload: words, a dot and an unguessable token."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}\.[A-Za-z0-9_-]{22}", name))
 
 
-def name_for(words: str) -> str:
-    """A new name that nobody can guess and that begins like these words."""
+class UploadStore(DatasetStore):
+    """Uploads in a folder; by default `visitors` in the data folder."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        super().__init__(home() / "visitors" if root is None else root)
+
+    def names(self) -> list[str]:
+        """List none: an upload is found by its name alone."""
+        return []
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an upload of this name that has not expired."""
+        folder = self.folder(name)
+        return (folder / FILE).is_file() and _idle(folder) <= DAYS * 86_400
+
+    def folder(self, name: str) -> Path:
+        """Return where an upload lies.
+
+        Raises
+        ------
+        InputError
+            The name is not that of an upload.
+        """
+        if not is_upload(name):
+            raise InputError(f"Expected the name of an upload, found {name!r}.")
+        return self.root / name
+
+    def computed(self, name: str) -> Path:
+        """Return the folder of what is computed on an upload, which is its own."""
+        return self.folder(name)
+
+    def create(self, words: str, parts: Parts) -> str:
+        """Keep a visitor's data set; it is there as a whole or not at all.
+
+        Parameters
+        ----------
+        words:
+            How its name begins, for the one who uses it; characters that no name has are replaced.
+
+        Returns
+        -------
+        Its name.
+
+        Raises
+        ------
+        InputError
+            A part's name cannot be used, the parts do not fit together, or there is no space.
+        """
+        name = new_name(words)
+        self.add(name, parts)
+        try:
+            self.sweep()
+        except InputError:
+            self._remove(self.folder(name))
+            raise
+        return name
+
+    def use(self, name: str) -> None:
+        """Note that an upload is being used, which keeps it from expiring.
+
+        Raises
+        ------
+        InputError
+            It has expired, or was removed.
+        """
+        if not self.exists(name):
+            raise InputError(GONE)
+        with suppress(OSError):
+            os.utime(self.folder(name))
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Make a folder for files on their way, and remove it afterwards."""
+        folder = self.root / f".{secrets.token_hex(8)}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what has expired, what killed uploads left, and what there is no space for.
+
+        Raises
+        ------
+        InputError
+            There is too little space, and what takes it is being used.
+        """
+        # A name is a secret, and locks of one upload each were once named after it.
+        for path in self.root.glob(".*.*.lock"):
+            path.unlink(missing_ok=True)
+        folders = [path for path in self.root.glob("*") if path.is_dir()]
+        idle = {path: _idle(path) for path in folders}
+        sizes = {path: size_of(path) for path in folders}
+        total = sum(sizes.values())
+        for path in sorted(folders, key=lambda path: -idle[path]):
+            leftover = not (is_upload(path.name) and (path / FILE).is_file())
+            old = leftover or idle[path] > DAYS * 86_400 or total > TOTAL
+            if old and idle[path] > IN_USE:
+                self._remove(path)
+                total -= sizes[path]
+        if total > TOTAL:
+            raise InputError(
+                f"The space for uploads ({TOTAL / 1e9:.0f} GB for all visitors) is taken by data in"
+                " use. Try again in an hour."
+            )
+
+    def _remove(self, path: Path) -> None:
+        if is_upload(path.name):
+            with suppress(InputError):  # another process was faster
+                self.remove(path.name)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _lock(self, name: str) -> Path:
+        """Return one lock for all: a file named after an upload would tell its name."""
+        return self.root / ".lock"
+
+    def _missing(self, name: str) -> str:
+        return GONE
+
+
+def new_name(words: str) -> str:
+    """Make a name that nobody can guess and that begins like these words."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40].strip("-")
     return f"{plain or 'mine'}.{secrets.token_urlsafe(16)}"
 
 
-def use(name: str) -> None:
-    """Note that a visitor's data set is being used, which keeps it from being removed."""
-    with suppress(OSError):
-        os.utime(folder(name))
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for files on their way, which is removed again."""
-    new = _visitors() / f".{secrets.token_hex(8)}"
-    new.mkdir(parents=True)
+def _idle(folder: Path) -> float:
+    """Return the seconds since a folder was last used; a folder that has just gone is in use."""
     try:
-        yield new
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def sweep() -> None:
-    """Remove what is too old, what killed uploads left behind, and what there is no space for.
-
-    Raises
-    ------
-    InputError
-        There is too little space, and what takes it is being used.
-    """
-    now = time.time()
-    used = {path: path.stat().st_mtime for path in _folders()}
-    sizes = {path: size_of(path) for path in used}
-    total = sum(sizes.values())
-    for path in sorted(used, key=lambda path: used[path]):
-        idle = now - used[path]
-        old = idle > DAYS * 86_400 or not is_visitors(path.name) or total > TOTAL
-        if old and idle > IN_USE:
-            _remove(path)
-            total -= sizes[path]
-    if total > TOTAL:
-        raise InputError(
-            f"The space for uploads ({TOTAL / 1e9:.0f} GB for all visitors) is taken by data in"
-            " use. Try again in an hour."
-        )
-
-
-def _visitors() -> Path:
-    return home() / "visitors"
-
-
-def _folders() -> list[Path]:
-    """Visitors' data sets, and what killed uploads left behind."""
-    here = _visitors()
-    return [path for path in here.iterdir() if path.is_dir()] if here.is_dir() else []
-
-
-def _remove(path: Path) -> None:
-    if is_visitors(path.name):
-        with suppress(InputError):  # another process was faster
-            datasets.remove(path.name)
-        lock_of(path).unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -102,7 +102,7 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
             control_mean=mean,
             control_sd=spread,
             cells=cells,
-            provenance=_provenance(seed, recipe, line.name, SCREEN_STEPS),
+            provenance=provenance(seed, recipe, line.name, SCREEN_STEPS),
         )
         return screen, control
 
@@ -188,11 +188,12 @@ def _embedding(
         name=source.name,
         genes=genes,
         vectors=vectors,
-        provenance=_provenance(seed, recipe, source.name, EMBEDDING_STEPS),
+        provenance=provenance(seed, recipe, source.name, EMBEDDING_STEPS),
     )
 
 
-def _provenance(seed: int, recipe: Recipe, part: str, steps: Sequence[str]) -> dict[str, Any]:
+def provenance(seed: int, recipe: Recipe, part: str, steps: Sequence[str]) -> dict[str, Any]:
+    """Describe where a simulated part is from; its identity stands for its content."""
     return {
         "source": f"simulated (llmpert recipe {RECIPE_VERSION}, seed {seed})",
         "licence": "none needed: invented data",

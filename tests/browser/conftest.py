@@ -6,7 +6,6 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from llmpert import datasets
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
 from llmpert.screens import Screen
@@ -32,12 +31,12 @@ def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMPERT_HOME", str(home))
-        datasets.add(
+        small.add(
             "mine",
             [small.screen("LineA"), small.screen("LineB", seed=3)],
             [small.embedding("text"), small.embedding("sequence", seed=4)],
         )
-        datasets.add("named", [named(small.screen(), 40)], [named(small.embedding(), 45)])
+        small.add("named", [named(small.screen(), 40)], [named(small.embedding(), 45)])
     with running(STREAMLIT, home, tmp_path_factory.mktemp("log") / "log") as server:
         yield server.address
 

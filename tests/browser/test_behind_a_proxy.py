@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error
 
-from llmpert import datasets
 from tests.support import small
 from tests.support.chromium import CHROMIUM, DONE, FLAGS, worth
 from tests.support.server_process import REPOSITORY, free_port, running
@@ -137,7 +136,7 @@ def server(tools, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMPERT_HOME", str(home))
-        datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+        small.add("mine", [small.screen("LineA")], [small.embedding("text")])
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     log = elsewhere / "log"
     with running(shlex.split(SERVE), home, log, folder=elsewhere, health="/health") as server:

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from llmpert import datasets
 from tests.support import small
 from tests.support.chromium import CHROMIUM, DONE
 from tests.support.faulty_server import Faulty, answers, cut, md5
@@ -40,7 +39,7 @@ def address(tmp_path_factory, server):
         patch.setenv("LLMPERT_HOME", str(home))
         patch.setenv("LLMPERT_SOURCES", str(registry))
         patch.setenv("no_proxy", "*")
-        datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+        small.add("mine", [small.screen("LineA")], [small.embedding("text")])
         with running(STREAMLIT, home, tmp_path_factory.mktemp("log") / "log") as app:
             yield app.address
 

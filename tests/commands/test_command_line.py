@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert import __version__, datasets, simulation
+from llmpert import __version__, simulation
 from llmpert.commands import options
 from llmpert.commands.evaluate import decimals
+from llmpert.datasets import DatasetStore
 from llmpert.embeddings import Embedding, read_embedding, save_embedding
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.results import COLUMNS, Results
@@ -234,7 +235,7 @@ def test_import_adds_a_data_set_and_says_what_it_understood(run, files):
         "--embedding", "sequence=sequence.parquet", "--unit", "Δ z-score",
     )  # fmt: skip
     assert code == 0, err
-    data = datasets.load("mine")
+    data = DatasetStore().load("mine")
     assert list(data.screens) == ["Left", "Right"]
     assert list(data.embeddings) == ["text", "sequence"]
     for sentence in (
@@ -251,10 +252,10 @@ def test_import_adds_a_data_set_and_says_what_it_understood(run, files):
 
 def test_import_replaces_a_damaged_part(run, files):
     assert run(*IMPORT)[0] == 0
-    (kept,) = datasets.folder("mine").rglob("LineA.h5ad")
+    (kept,) = DatasetStore().folder("mine").rglob("LineA.h5ad")
     kept.write_bytes(b"damaged")
     assert run(*IMPORT)[0] == 0
-    assert list(datasets.load("mine").screens) == ["LineA"]
+    assert list(DatasetStore().load("mine").screens) == ["LineA"]
 
 
 def test_settings_are_those_of_the_library():

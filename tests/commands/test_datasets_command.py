@@ -2,20 +2,20 @@
 
 import io
 
-from llmpert import datasets
+from llmpert.datasets import DatasetStore
 from tests.support import small
 
 
 def test_data_sets_are_listed(run, files):
-    datasets.add("mine", [small.screen()], [small.embedding(), small.embedding("sequence")])
-    datasets.add("broken", [small.screen()], [small.embedding()])
-    (datasets.folder("broken") / "dataset.json").write_text("{")
+    small.add("mine", [small.screen()], [small.embedding(), small.embedding("sequence")])
+    small.add("broken", [small.screen()], [small.embedding()])
+    (DatasetStore().folder("broken") / "dataset.json").write_text("{")
     code, out, err = run("datasets")
     assert code == 0
     assert "dataset.json: expected an index of a data set written by llmpert" in err
     head, broken, mine, simulated = out.splitlines()
     assert head.split() == ["DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE"]
-    assert broken.startswith("broken     cannot be read")
+    assert broken.startswith("broken     cannot be used")
     assert mine.startswith("mine ")
     assert "  LineA  " in mine
     assert "  sequence, text  " in mine
@@ -25,17 +25,17 @@ def test_data_sets_are_listed(run, files):
 
 
 def test_one_is_removed_once_that_is_agreed_to(run, files, monkeypatch):
-    datasets.add("mine", [small.screen()], [small.embedding()])
+    small.add("mine", [small.screen()], [small.embedding()])
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     code, out, err = run("datasets", "--remove", "mine")
     assert (code, out) == (1, "")
     assert "Remove the data set mine (0.0 MB)?" in err
     assert err.endswith("Error: Nothing was removed. Answer y, or give --yes.\n")
-    assert datasets.names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", "simulated"]
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert run("datasets", "--remove", "mine")[0] == 0
-    assert datasets.names() == ["simulated"]
-    datasets.add("mine", [small.screen()], [small.embedding()])
+    assert DatasetStore().names() == ["simulated"]
+    small.add("mine", [small.screen()], [small.embedding()])
     assert run("datasets", "--remove", "mine", "--yes")[1] == (
         "Removed the data set mine (0.0 MB).\n"
     )

@@ -6,8 +6,8 @@ from importlib import metadata
 
 import pytest
 
-from llmpert import __version__, datasets
-from llmpert.datasets import uploads
+from llmpert import __version__
+from llmpert.datasets import DatasetStore, Parts, UploadStore
 from llmpert.io.paths import LEAST_FREE
 from tests.support import small
 
@@ -15,7 +15,7 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_working_installation_has_no_problem(run, own_home):
-    datasets.add("mine", [small.screen()], [small.embedding()])
+    small.add("mine", [small.screen()], [small.embedding()])
     code, out, err = run("doctor")
     assert (code, err) == (0, "")
     assert re.search(rf"^  llmpert +{re.escape(__version__)}$", out, re.MULTILINE)
@@ -29,8 +29,8 @@ def test_a_working_installation_has_no_problem(run, own_home):
 
 def test_a_damaged_data_set_is_named_with_what_is_wrong(run):
     for name in ("mine", "other"):
-        datasets.add(name, [small.screen()], [small.embedding()])
-    (path,) = datasets.folder("other").rglob("LineA.h5ad")
+        small.add(name, [small.screen()], [small.embedding()])
+    (path,) = DatasetStore().folder("other").rglob("LineA.h5ad")
     path.write_bytes(b"damaged")
     code, out, _ = run("doctor")
     assert code == 1
@@ -40,8 +40,8 @@ def test_a_damaged_data_set_is_named_with_what_is_wrong(run):
 
 
 def test_neither_data_nor_secret_names_are_printed(run):
-    datasets.add("mine", [small.screen()], [small.embedding()])
-    secret = uploads.add("K562", [small.screen()], [small.embedding()])
+    small.add("mine", [small.screen()], [small.embedding()])
+    secret = UploadStore().create("K562", Parts([small.screen()], [small.embedding()]))
     _, out, _ = run("doctor")
     assert secret not in out
     assert "LineA" not in out

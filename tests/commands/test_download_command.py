@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from llmpert import downloads
-from llmpert.datasets import presets as recipes
-from llmpert.datasets.presets import Recipe
+from llmpert.datasets import presets
+from llmpert.datasets.presets import Preset
 from tests.support.faulty_server import Faulty, answers, md5
 
 DOWNLOADS = Path("llmpert-home/downloads")
@@ -39,8 +39,8 @@ def server(files, monkeypatch):
             '[publications.paper]\nlicence = "CC BY 4.0"\ncitation = "Somebody 2024, doi:10.1/x"\n'
             + "".join(entries)
         )
-        both = Recipe("both", "Both.", "Somebody 2024", {"bulk": ("screen", "text")})
-        monkeypatch.setattr(recipes, "recipes", lambda: {"both": both})
+        both = Preset("both", "Both.", "Somebody 2024", {"bulk": ("screen", "text")})
+        monkeypatch.setattr(presets, "presets", lambda: {"both": both})
         monkeypatch.setenv("LLMPERT_SOURCES", str(registry))
         yield server
 

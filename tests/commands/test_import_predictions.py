@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert import datasets
+from llmpert.datasets import DatasetStore
 from llmpert.embeddings import save_embedding
 from tests.support import small
 from tests.support.command_lines import IMPORT, replaced
@@ -26,7 +26,7 @@ def results(files):
 
 
 def kept(name="mine"):
-    folder = datasets.folder(name)
+    folder = DatasetStore().folder(name)
     files = (p.relative_to(folder) for p in folder.rglob("*.*") if p.is_file())
     return sorted("/".join(file.parts[1:]) for file in files)  # below a folder an addition
 
@@ -38,24 +38,24 @@ def test_published_results_come_with_an_import_or_after_it(run, results):
         "LineA: published pearson_top20, mae_all of GEARS, Scouter, 3 perturbations, 2 of them in"
         " the screen\n  1 not in the screen: ELSEWHERE\n"
     ) in out
-    found = datasets.load("mine").published
+    found = DatasetStore().load("mine").published
     assert list(found) == ["LineA"]
     assert found["LineA"].perturbations == ["ELSEWHERE", "KD001", "KD002"]
-    before = datasets.stamp("mine")
+    before = DatasetStore().fingerprint("mine")
     Path("gears.csv").write_text(TABLE.replace("0.5", "0.75"))
     code, _, _ = run("import", "--name", "mine", "--predictions", "LineA=gears.csv")
     assert code == 0
-    assert set(datasets.load("mine").published["LineA"].table["value"]) == {0.75}
-    assert datasets.stamp("mine") > before
+    assert set(DatasetStore().load("mine").published["LineA"].table["value"]) == {0.75}
+    assert DatasetStore().fingerprint("mine") != before
 
 
 def test_each_line_has_its_own(run, results):
-    datasets.add("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
+    small.add("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
     pd.read_csv("gears.csv").assign(method="biolord").to_parquet("other.parquet")
     line = ("--predictions", "LineA=gears.csv", "--predictions", "LineB=other.parquet")
     code, _, _ = run("import", "--name", "mine", *line)
     assert code == 0
-    found = datasets.load("mine").published
+    found = DatasetStore().load("mine").published
     assert {line: p.methods for line, p in found.items()} == {
         "LineA": ["GEARS", "Scouter"], "LineB": ["biolord"],
     }  # fmt: skip
@@ -76,15 +76,15 @@ def test_nothing_is_written_where_published_results_cannot_be_used(run, results,
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("Error: gears.csv: ")
     assert said in err
-    assert not datasets.folder("mine").exists()
+    assert not DatasetStore().folder("mine").exists()
 
 
 def test_nothing_is_written_where_something_else_cannot_be_used(run, results):
     published = ("--predictions", "LineA=gears.csv")
     code, _, _ = run(*replaced(IMPORT, "text=text.parquet", "text=gone.parquet"), *published)
     assert code == 1
-    assert not datasets.folder("mine").exists()
-    datasets.add("mine", [small.screen()], [small.embedding()])
+    assert not DatasetStore().folder("mine").exists()
+    small.add("mine", [small.screen()], [small.embedding()])
     before = kept()
     code, _, err = run("import", "--name", "mine", *published, "--gene-sets", "gone.gmt")
     assert code == 1
@@ -96,7 +96,7 @@ def test_results_before_any_screen_are_one_line(run, results):
     code, _, err = run("import", "--name", "new", "--predictions", "LineA=gears.csv")
     assert code == 1
     assert "a cell line with a screen (there is none), found LineA" in err
-    assert not datasets.folder("new").exists()
+    assert not DatasetStore().folder("new").exists()
 
 
 def test_a_line_without_a_file_or_given_twice_is_a_usage_error(run, results):
@@ -107,7 +107,7 @@ def test_a_line_without_a_file_or_given_twice_is_a_usage_error(run, results):
     code, _, err = run(*IMPORT, *twice)
     assert code == 1
     assert "gears.csv: expected published results of another cell line, found LineA a second" in err
-    assert not datasets.folder("mine").exists()
+    assert not DatasetStore().folder("mine").exists()
 
 
 GEARS = ("--predictions", "LineA=gears.h5ad")
@@ -136,7 +136,7 @@ def test_predictions_come_with_an_import_under_the_screens_names(run, made):
         " models, each trained on 26 or more others\n"
         "  1 more perturbations are not in the screen\n"
     ) in out
-    (found,) = datasets.load("mine").external["LineA"]
+    (found,) = DatasetStore().load("mine").external["LineA"]
     assert list(found.perturbations) == small.names("KD", 40)
     np.testing.assert_array_equal(found.delta, made.delta[:0:-1])
     assert found.about == {"command": "made for a test"}
@@ -144,13 +144,13 @@ def test_predictions_come_with_an_import_under_the_screens_names(run, made):
 
 def test_predictions_come_after_an_import_beside_published_results(run, made, results):
     assert run(*IMPORT)[0] == 0
-    before = datasets.stamp("mine")
+    before = DatasetStore().fingerprint("mine")
     code, out, _ = run("import", "--name", "mine", *GEARS, "--predictions", "LineA=gears.csv")
     assert code == 0
     assert "predictions of GEARS" in out
     assert "published pearson_top20" in out
-    assert datasets.stamp("mine") > before
-    data = datasets.load("mine")
+    assert DatasetStore().fingerprint("mine") != before
+    data = DatasetStore().load("mine")
     assert list(data.external) == list(data.published) == ["LineA"]
 
 
@@ -167,7 +167,7 @@ def test_methods_and_training_sizes_stand_side_by_side_and_the_same_is_replaced(
     assert run(*IMPORT, *given)[0] == 0
     replace(several["b"], delta=several["b"].delta + 1).save("b.h5ad")
     assert run("import", "--name", "mine", "--predictions", "LineA=b.h5ad")[0] == 0
-    found = datasets.load("mine").external["LineA"]
+    found = DatasetStore().load("mine").external["LineA"]
     assert [(p.method, p.train_size) for p in found] == [
         ("A B tuned", 26), ("A/B (tuned)", 10), ("A/B (tuned)", 26),
     ]  # fmt: skip
@@ -184,7 +184,7 @@ def test_predictions_may_leave_out_some_where_it_is_said(run, made):
     assert code == 1
     assert "gears.h5ad: expected predictions of all 40 perturbations of LineA" in err
     assert "--allow-missing), found 2 of them missing: KD003, KD004." in err
-    assert not datasets.folder("mine").exists()
+    assert not DatasetStore().folder("mine").exists()
     code, out, _ = run(*IMPORT, *GEARS, "--allow-missing")
     assert code == 0
     assert "for 38 of the 40" in out
@@ -218,12 +218,12 @@ def test_predictions_that_do_not_fit_change_nothing(run, made, changed, said):
     for before in ((), kept):
         if before:
             assert run(*IMPORT)[0] == 0
-        files = kept() if datasets.folder("mine").exists() else []
+        files = kept() if DatasetStore().folder("mine").exists() else []
         code, out, err = run(*(IMPORT[:3] if before else IMPORT), *GEARS)
         assert (code, out) == (1, "")
         assert err.splitlines()[-1].startswith("Error: gears.h5ad: expected ")
         assert said in err
-        assert (kept() if datasets.folder("mine").exists() else []) == files
+        assert (kept() if DatasetStore().folder("mine").exists() else []) == files
 
 
 def test_predictions_need_a_screen_and_an_embedding(run, made):
@@ -233,7 +233,7 @@ def test_predictions_need_a_screen_and_an_embedding(run, made):
     code, _, err = run("import", "--name", "new", "--screen", "screen.h5ad", *GEARS)
     assert code == 1
     assert "gears.h5ad: expected a data set with an embedding" in err
-    assert not datasets.folder("new").exists()
+    assert not DatasetStore().folder("new").exists()
 
 
 def test_another_screen_is_refused_where_kept_predictions_do_not_fit_it(run, made):
@@ -245,7 +245,7 @@ def test_another_screen_is_refused_where_kept_predictions_do_not_fit_it(run, mad
     assert "LineA-GEARS-26-" in err
     assert "the unit of the screen, counts, found Δ expression" in err
     assert kept() == before
-    assert datasets.load("mine").screens["LineA"].unit == "Δ expression"
+    assert DatasetStore().load("mine").screens["LineA"].unit == "Δ expression"
     # With predictions that do fit, both are taken.
     replace(made, unit="counts").save("gears.h5ad")
     assert run(*IMPORT, *GEARS)[0] == 0

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmpert import datasets, downloads
+from llmpert import downloads
+from llmpert.datasets import DatasetStore
 from llmpert.evaluation.results import Results
 from llmpert.screens import cells
 from tests.support import paper_files, small
@@ -63,7 +64,7 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
         "python -m llmpert serve",
     ):
         assert sentence in out, sentence
-    data = datasets.load("paper-2024-bulk")
+    data = DatasetStore().load("paper-2024-bulk")
     assert list(data.screens) == ["K562", "RPE1"]
     assert list(data.embeddings) == ["text", "sequence"]
     assert data.screens["RPE1"].provenance["download"]["key"] == "rpe1_raw_bulk"
@@ -91,10 +92,10 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
 
 def test_nothing_is_done_twice(run, server):
     assert run(*PREPARE)[0] == 0
-    sent, before = server.sent, datasets.stamp("paper-2024-bulk")
+    sent, before = server.sent, DatasetStore().fingerprint("paper-2024-bulk")
     code, out, err = run(*PREPARE[:-1])  # nothing is missing, so nothing is asked
     assert code == 0
-    assert (server.sent, datasets.stamp("paper-2024-bulk")) == (sent, before)
+    assert (server.sent, DatasetStore().fingerprint("paper-2024-bulk")) == (sent, before)
     assert "The data set paper-2024-bulk is there already, made of the same files." in err
     assert "47 perturbations in common" in out
 
@@ -105,7 +106,7 @@ def test_nothing_happens_unless_somebody_agrees(run, server, monkeypatch):
     assert code == 1
     assert "To download: at most" in out
     assert err.endswith("Error: Nothing was prepared. Answer y, or give --yes.\n")
-    assert (server.requests, datasets.names()) == ([], ["simulated"])
+    assert (server.requests, DatasetStore().names()) == ([], ["simulated"])
 
 
 @pytest.mark.parametrize(
@@ -126,12 +127,12 @@ def test_what_is_not_there_is_one_line(run, server, arguments, said):
 
 
 def test_another_data_set_of_that_name_is_left_alone(run, server):
-    datasets.add("mine", [small.screen()], [small.embedding()])
-    before = datasets.stamp("mine")
+    small.add("mine", [small.screen()], [small.embedding()])
+    before = DatasetStore().fingerprint("mine")
     code, _, err = run(*PREPARE, "--name", "mine")
     assert code == 1
     assert "python -m llmpert datasets --remove mine" in err
-    assert datasets.stamp("mine") == before
+    assert DatasetStore().fingerprint("mine") == before
 
 
 def test_a_file_that_cannot_be_used_adds_nothing(run, server, monkeypatch):
@@ -145,7 +146,7 @@ def test_a_file_that_cannot_be_used_adds_nothing(run, server, monkeypatch):
     code, _, err = run(*PREPARE)
     assert code == 1
     assert "rpe1_raw_bulk_01.h5ad: expected an AnnData file" in err
-    assert datasets.names() == ["simulated"]
+    assert DatasetStore().names() == ["simulated"]
 
 
 def test_downloads_of_a_recipe_by_its_name(run, server):
@@ -173,13 +174,13 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
 
     monkeypatch.setattr(cells, "pseudobulk", interrupted)
     assert run(*words)[0] == 130
-    assert datasets.names() == ["simulated"]
+    assert DatasetStore().names() == ["simulated"]
     code, out, err = run(*words)
     assert code == 0, err
     assert prepared == ["K562", "RPE1", "RPE1"]
     assert "K562 of K562_essential_raw_singlecell_01.h5ad:\n  Scaled every cell to 10,000" in out
     assert "4 of 4 perturbations have a vector in text+sequence" in out
-    data = datasets.load("paper-2024-cells")
+    data = DatasetStore().load("paper-2024-cells")
     assert data.record["way"] == "cells"
     assert list((own_home / "recipes").iterdir()) == []
     for line, key in {
@@ -215,7 +216,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, mon
     contents = []
     for home in (undisturbed, killed):
         monkeypatch.setenv("LLMPERT_HOME", str(home))
-        assert datasets.names() == ["paper-2024-bulk", "simulated"]
+        assert DatasetStore().names() == ["paper-2024-bulk", "simulated"]
         contents.append(paper_files.content("paper-2024-bulk"))
     assert contents[0] == contents[1]
     # At most what was under way when a process was killed, and the metalink, are sent again.

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmpert import datasets
-from llmpert.datasets import index as index_module
-from llmpert.datasets.index import Index
+from llmpert.datasets import DatasetStore
 from llmpert.datasets.parts import KINDS
+from llmpert.datasets.store import Index
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
@@ -23,7 +22,7 @@ from tests.support import small
 
 def files() -> list[str]:
     """Files of the data set "mine" below the folder of their addition."""
-    folder = datasets.folder("mine")
+    folder = DatasetStore().folder("mine")
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted("/".join(path.parts[1:]) or path.name for path in paths)
 
@@ -39,15 +38,15 @@ def marked(mark: int) -> tuple[Screen, Embedding]:
 
 
 def marks() -> tuple[float, float]:
-    data = datasets.load("mine")
+    data = DatasetStore().load("mine")
     return data.screens["LineA"].response[0, 0], data.embeddings["text"].vectors[0, 0]
 
 
 @pytest.mark.parametrize("written", [0, 1, 2])
 def test_a_killed_addition_is_invisible_and_swept_away_by_the_next(monkeypatch, written):
     screen, embedding = marked(1)
-    datasets.add("mine", [screen], [embedding])
-    before = datasets.stamp("mine")
+    small.add("mine", [screen], [embedding])
+    before = DatasetStore().fingerprint("mine")
 
     class Killed(BaseException):
         pass
@@ -65,10 +64,10 @@ def test_a_killed_addition_is_invisible_and_swept_away_by_the_next(monkeypatch, 
         else:
             patch.setattr(Index, "write", killed)
         with pytest.raises((Killed, TypeError)):
-            datasets.add("mine", [screen], [embedding])
+            small.add("mine", [screen], [embedding])
     assert marks() == (1, 1)
-    assert datasets.stamp("mine") == before
-    datasets.add("mine", [screen], [embedding])
+    assert DatasetStore().fingerprint("mine") == before
+    small.add("mine", [screen], [embedding])
     assert marks() == (2, 2)
     assert files() == ["dataset.json", "embeddings/text.parquet", "screens/LineA.h5ad"]
 
@@ -76,33 +75,16 @@ def test_a_killed_addition_is_invisible_and_swept_away_by_the_next(monkeypatch, 
 def test_a_first_addition_that_is_killed_leaves_no_data_set(monkeypatch):
     monkeypatch.setattr(Index, "write", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        datasets.add("mine", [small.screen()], [small.embedding()])
-    assert datasets.names() == ["simulated"]
-    assert datasets.stamp("mine") > 0  # its files are there
-
-
-def test_data_sets_without_an_index_are_read_and_added_to():
-    kept = datasets.folder("mine")
-    small.screen().save(kept / "screens" / "LineA.h5ad")
-    (kept / "screens" / ".LineC.0123.partial.h5ad").write_bytes(b"half of a file")
-    GeneSets("go", "go.gmt", {"B": frozenset({"KD001"})}).save(kept / "gene_sets" / "go.gmt")
-    assert datasets.names() == ["mine", "simulated"]
-    datasets.add("mine", [], [small.embedding()])
-    data = datasets.load("mine")
-    assert (list(data.screens), data.gene_sets.name) == (["LineA"], "go")
-    datasets.add("mine", [small.screen(seed=3)], [])
-    assert not (kept / "screens" / "LineA.h5ad").exists()
-    assert (kept / "gene_sets" / "go.gmt").exists()
-    np.testing.assert_array_equal(
-        datasets.load("mine").screens["LineA"].response, small.screen(seed=3).response
-    )
+        small.add("mine", [small.screen()], [small.embedding()])
+    assert DatasetStore().names() == ["simulated"]
+    assert list(DatasetStore().folder("mine").rglob("LineA.h5ad"))
 
 
 def test_a_file_that_somebody_put_there_stays():
-    datasets.add("mine", [small.screen()], [small.embedding()])
-    notes = datasets.folder("mine") / "notes.txt"
+    small.add("mine", [small.screen()], [small.embedding()])
+    notes = DatasetStore().folder("mine") / "notes.txt"
     notes.write_text("mine")
-    datasets.add("mine", [small.screen()], [])
+    small.add("mine", [small.screen()], [])
     assert notes.read_text() == "mine"
 
 
@@ -116,17 +98,20 @@ def test_a_file_that_somebody_put_there_stays():
     ],
 )
 def test_an_index_that_cannot_be_used_is_named(content, said):
-    datasets.add("mine", [small.screen()], [])
-    (datasets.folder("mine") / "dataset.json").write_text(json.dumps(content))
-    for use in (lambda: datasets.load("mine"), lambda: datasets.add("mine", [], [])):
+    small.add("mine", [small.screen()], [])
+    (DatasetStore().folder("mine") / "dataset.json").write_text(json.dumps(content))
+    for use in (
+        lambda: DatasetStore().load("mine"),
+        lambda: small.add("mine", [], []),
+    ):
         with pytest.raises(InputError, match=rf"dataset\.json: expected .*{re.escape(said)}"):
             use()
     # Other data sets are listed and loaded as ever.
-    datasets.add("other", [small.screen()], [small.embedding()])
-    assert datasets.names() == ["mine", "other", "simulated"]
-    assert datasets.load("other").screens
-    datasets.remove("mine")
-    assert datasets.names() == ["other", "simulated"]
+    small.add("other", [small.screen()], [small.embedding()])
+    assert DatasetStore().names() == ["mine", "other", "simulated"]
+    assert DatasetStore().load("other").screens
+    DatasetStore().remove("mine")
+    assert DatasetStore().names() == ["other", "simulated"]
 
 
 def test_every_kind_of_part_says_its_version_or_has_a_format_of_others(tmp_path: Path):
@@ -140,7 +125,7 @@ def test_every_kind_of_part_says_its_version_or_has_a_format_of_others(tmp_path:
     }
     for kind in KINDS:
         path = tmp_path / f"part{kind.ending}"
-        kind.save(made[kind.folder], path)
+        kind.save(made[kind.name], path)
         assert kind.ending == ".gmt" or marks[kind.ending] in path.read_bytes()
         assert kind.load(path) is not None
 
@@ -159,14 +144,14 @@ def _external() -> ExternalPredictions:
 
 def _adding(process: int) -> None:
     for turn in range(4):
-        datasets.add("mine", [], [small.embedding(f"of-{process}-{turn}")])
+        small.add("mine", [], [small.embedding(f"of-{process}-{turn}")])
         screen, embedding = marked(10 * process + turn)
-        datasets.add("mine", [screen], [embedding])
+        small.add("mine", [screen], [embedding])
 
 
 def test_processes_that_add_at_once_lose_nothing_and_readers_see_whole_additions():
     screen, embedding = marked(0)
-    datasets.add("mine", [screen], [embedding])
+    small.add("mine", [screen], [embedding])
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_adding, args=(number,)) for number in (1, 2)]
     for process in processes:
@@ -180,13 +165,13 @@ def test_processes_that_add_at_once_lose_nothing_and_readers_see_whole_additions
     assert all(one == other for one, other in seen)
     assert len(seen) > 1
     names = {f"of-{process}-{turn}" for process in (1, 2) for turn in range(4)}
-    assert set(datasets.load("mine").embeddings) == {"text", *names}
+    assert set(DatasetStore().load("mine").embeddings) == {"text", *names}
     assert len(files()) == 1 + 1 + 1 + len(names)
 
 
 def test_a_reader_whose_file_is_replaced_begins_again(monkeypatch):
     screen, embedding = marked(1)
-    datasets.add("mine", [screen], [embedding])
+    small.add("mine", [screen], [embedding])
     first = Index.read
     replaced = []
 
@@ -195,9 +180,8 @@ def test_a_reader_whose_file_is_replaced_begins_again(monkeypatch):
         if not replaced:
             replaced.append(True)
             monkeypatch.setattr(Index, "read", first)
-            datasets.add("mine", *([part] for part in marked(2)))
+            small.add("mine", *([part] for part in marked(2)))
         return found
 
     monkeypatch.setattr(Index, "read", read)
-    assert datasets.with_added("mine", [], []).screens["LineA"].response[0, 0] == 2
-    assert index_module.FILE in files()
+    assert marks() == (2, 2)

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from llmpert import downloads
-from llmpert.datasets import presets as recipes
+from llmpert.datasets import presets
 from llmpert.errors import InputError
 from tests.support import paper_files
 from tests.support.faulty_server import Faulty
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WAYS = [(recipe, way) for recipe in recipes.recipes().values() for way in recipe.ways]
+WAYS = [(recipe, way) for recipe in presets.presets().values() for way in recipe.ways]
 
 
 @pytest.mark.parametrize(("recipe", "way"), WAYS, ids=[f"{r.name}-{w}" for r, w in WAYS])
 def test_every_way_is_one_data_set_of_known_sources(recipe, way):
-    needed = recipes.needed(recipe, way)
+    needed = presets.needed(recipe, way)
     assert [source.key for source in needed] == list(recipe.ways[way])
     assert [source.line for source in needed if source.line] == ["K562", "RPE1"]
     assert [source.embedding for source in needed if source.embedding] == ["text", "sequence"]
@@ -34,11 +34,11 @@ def test_every_way_is_one_data_set_of_known_sources(recipe, way):
 
 
 def test_the_paper_is_one_of_them():
-    recipe, way = recipes.choose("paper-2024")
+    recipe, way = presets.choose("paper-2024")
     assert way == "bulk"
-    assert recipes.choose("paper-2024", "cells") == (recipe, "cells")
+    assert presets.choose("paper-2024", "cells") == (recipe, "cells")
     assert recipe.perturbations == 1774
-    named = recipes.bundles()
+    named = presets.bundles()
     assert named["paper-2024"] == named["paper-2024-bulk"] == (recipe, "bulk")
     assert named["paper-2024-cells"] == (recipe, "cells")
     assert not set(named) & set(downloads.read_registry().sources)
@@ -46,7 +46,7 @@ def test_the_paper_is_one_of_them():
 
 def test_the_readme_says_how_much_it_is():
     readme = (REPOSITORY / "README.md").read_text("utf-8")
-    needed = recipes.needed(*recipes.choose("paper-2024", "bulk"))
+    needed = presets.needed(*presets.choose("paper-2024", "bulk"))
     assert f"{sum(source.size for source in needed) / 1e6:,.0f} MB" in readme
     archive = downloads.read_registry().sources["genept_ada"]
     assert f"{archive.size / 1e6:,.0f} MB" in readme
@@ -61,12 +61,12 @@ def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monk
         paths = downloads.download(known.sources.values(), folder, lambda *_: None, lambda _: None)
     paths["prott5"].unlink()
     paths["rpe1_raw_bulk"].write_bytes(b"another")
-    recipe, way = recipes.choose("paper-2024")
+    recipe, way = presets.choose("paper-2024")
     progress = []
     with pytest.raises(
         InputError,
         match=r"expected rpe1_raw_bulk_01.h5ad, per-protein.h5 as downloaded.*"
         r"llmpert download paper-2024-bulk",
     ):
-        recipes.prepare(recipe, way, "x", folder, lambda *so: progress.append(so), lambda _: None)
+        presets.prepare(recipe, way, "x", folder, lambda *so: progress.append(so), lambda _: None)
     assert progress == []

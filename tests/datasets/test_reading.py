@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from llmpert.datasets import reading as own
 from llmpert.datasets import simulated_dataset
 from llmpert.datasets.examples import example_files
+from llmpert.datasets.report import coverage
 from llmpert.errors import InputError
 from llmpert.io.paths import home
 from llmpert.screens.files import FORMATS
@@ -99,7 +100,7 @@ def test_gene_sets_are_called_like_their_file(tmp_path):
 
 def test_coverage_says_who_has_no_vector_and_why():
     text, sequence = small.embedding("text"), small.embedding("sequence", genes=35, seed=2)
-    found = own.coverage([small.screen()], [text, sequence])
+    found = coverage([small.screen()], [text, sequence])
     assert [(c.embedding, c.found, c.total) for c in found] == [
         ("text", 40, 40), ("sequence", 35, 40), ("text+sequence", 35, 40),
     ]  # fmt: skip
@@ -109,14 +110,14 @@ def test_coverage_says_who_has_no_vector_and_why():
 def test_what_shares_nothing_is_refused_in_words():
     strange = small.embedding("text")
     strange = type(strange)("text", [f"X{i}" for i in range(45)], strange.vectors)
-    (found,) = own.coverage([small.screen()], [strange])
+    (found,) = coverage([small.screen()], [strange])
     assert (found.found, found.total) == (0, 40)
     assert "at least 2 are needed" in found.refusal
 
 
 @pytest.mark.parametrize("count", [4, 5])
 def test_too_few_to_test_models_on_are_refused(count):
-    (found,) = own.coverage([small.screen(perturbations=count)], [small.embedding()])
+    (found,) = coverage([small.screen(perturbations=count)], [small.embedding()])
     assert found.found == count
     assert bool(found.refusal) == (count < 5)
 
@@ -130,7 +131,7 @@ def test_too_few_to_test_models_on_are_refused(count):
 )
 def test_two_of_one_name_are_refused(screens, embeddings, words):
     with pytest.raises(InputError, match=words):
-        own.coverage([small.screen(s) for s in screens], [small.embedding(e) for e in embeddings])
+        coverage([small.screen(s) for s in screens], [small.embedding(e) for e in embeddings])
 
 
 def test_uploads_have_limits(monkeypatch):
@@ -160,7 +161,7 @@ def test_examples_are_read_and_stay_marked_as_simulated(tmp_path):
     screen = own.read_own_screen(files["Simulated_screen.csv"])
     assert screen.simulated
     embedding = own.read_own_embedding(files["Simulated_embedding.csv"])
-    (found,) = own.coverage([screen], [embedding])
+    (found,) = coverage([screen], [embedding])
     assert found.found == found.total == 120
     sets = own.read_own_gene_sets(files["Simulated_modules.gmt"])
     assert sets.within(screen.perturbations).members

@@ -1,7 +1,8 @@
 """What data sets hold agrees with what is loaded, and damaged files are named."""
 
-from llmpert import datasets
-from llmpert.datasets.summary import holdings, holdings_of
+import pytest
+
+from llmpert.datasets import DatasetStore, Parts, Summary
 from llmpert.genes.sets import GeneSets
 from tests.support import small
 
@@ -9,28 +10,53 @@ SETS = GeneSets("hallmark", "made for a test", {"one": frozenset({"KD001"})})
 
 
 def test_heads_say_the_same_as_the_data():
-    datasets.add(
+    DatasetStore().add(
         "mine",
-        [small.screen("LineA", cells=range(40)), small.screen("LineB", genes=20)],
-        [small.embedding("text"), small.embedding("sequence", genes=50, dimensions=5)],
-        [SETS],
-        record={"recipe": "by hand"},
+        Parts(
+            [small.screen("LineA", cells=range(40)), small.screen("LineB", genes=20)],
+            [small.embedding("text"), small.embedding("sequence", genes=50, dimensions=5)],
+            [SETS],
+        ),
+        lambda _: {"recipe": "by hand"},
     )
-    found, loaded = holdings("mine"), holdings_of(datasets.load("mine"))
-    assert found.screens == loaded.screens
-    assert sorted(map(str, found.embeddings)) == sorted(map(str, loaded.embeddings))
-    assert found.others == loaded.others == ("hallmark",)
+    found, loaded = summary("mine"), DatasetStore().load("mine")
+    for part in found.screens:
+        screen = loaded.screens[part.name]
+        assert (part.rows, part.columns) == screen.response.shape
+        assert (part.unit, part.provenance) == (screen.unit, screen.provenance)
+    for part in found.embeddings:
+        embedding = loaded.embeddings[part.name]
+        assert (part.rows, part.columns) == embedding.vectors.shape
+        assert part.provenance == embedding.provenance
+    assert found.others == (loaded.gene_sets.name,) == ("hallmark",)
     assert found.record == {"recipe": "by hand"}
-    kept = datasets.folder("mine")
-    assert found.size == sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
-    assert abs(found.changed.timestamp() - datasets.stamp("mine")) < 1e-3
+    folder = DatasetStore().folder("mine")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert found.size == sum(path.stat().st_size for path in files)
+    assert found.changed.timestamp() == pytest.approx((folder / "dataset.json").stat().st_mtime)
+    assert found.problems == ()
+
+
+def test_the_built_in_data_set_is_as_it_is_simulated():
+    found, loaded = summary("simulated"), DatasetStore().load("simulated")
+    assert [(p.name, p.rows, p.columns, p.unit, p.provenance) for p in found.screens] == [
+        (s.line, *s.response.shape, s.unit, s.provenance) for s in loaded.screens.values()
+    ]
+    assert [(p.name, p.rows, p.columns, p.provenance) for p in found.embeddings] == [
+        (e.name, *e.vectors.shape, e.provenance) for e in loaded.embeddings.values()
+    ]
+    assert found.others == (loaded.gene_sets.name,)
+
+
+def summary(name: str) -> Summary:
+    return Summary.read(DatasetStore(), name)
 
 
 def test_a_damaged_file_is_named_and_the_rest_is_told():
-    datasets.add("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
-    (path,) = datasets.folder("mine").rglob("LineA.h5ad")
+    small.add("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
+    (path,) = DatasetStore().folder("mine").rglob("LineA.h5ad")
     path.write_bytes(path.read_bytes()[:500])
-    found = holdings("mine")
+    found = summary("mine")
     assert [screen.name for screen in found.screens] == ["LineB"]
-    (sentence,) = found.unreadable
+    (sentence,) = found.problems
     assert "LineA.h5ad: expected a screen written by llmpert" in sentence

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmpert import datasets
+from llmpert.datasets import DatasetStore
 from llmpert.downloads import PublicFile, download_of
 from llmpert.downloads import provenance as provenance_module
 from llmpert.downloads.provenance import FIELDS, write_note
@@ -60,8 +60,8 @@ def test_an_embedding_does_too_and_both_survive_being_kept(screen_file):
     noted(path)
     embedding = read_embedding(path, "text")
     assert embedding.fingerprint == small.embedding().fingerprint
-    datasets.add("mine", [read_screen(screen_file)], [embedding])
-    data = datasets.load("mine")
+    small.add("mine", [read_screen(screen_file)], [embedding])
+    data = DatasetStore().load("mine")
     assert data.screens["LineA"].provenance["download"]["md5"] == md5_of(screen_file)
     assert data.embeddings["text"].provenance["download"]["md5"] == md5_of(path)
 

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from llmpert import datasets
+from llmpert.datasets import DatasetStore
 from llmpert.downloads import Registry, read_registry
 from llmpert.genes import GeneTable
 from tests.support.faulty_server import Faulty, md5, zipped
@@ -109,7 +109,7 @@ def reach(server: Faulty, known: Registry, home: Path, *arguments: object) -> su
 
 def content(name: str) -> dict[str, Any]:
     """All that a data set holds, to be compared: without when it was downloaded and made."""
-    data = datasets.load(name)
+    data = DatasetStore().load(name)
     found: dict[str, Any] = {}
     for part in (*data.screens.values(), *data.embeddings.values()):
         values = {field.name: getattr(part, field.name) for field in fields(part)}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from llmpert.datasets import Dataset, DatasetStore, Parts
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
 from llmpert.screens import Screen
@@ -50,3 +51,8 @@ def gene_table(aliases: dict[str, str]) -> GeneTable:
 def traits(count: int) -> np.ndarray:
     """The hidden traits of the first `count` genes: a longer list starts with a shorter one."""
     return np.random.default_rng(99).normal(size=(1000, 3))[:count]
+
+
+def add(name: str, screens=(), embeddings=(), gene_sets=(), **others) -> Dataset:
+    """Add parts to a data set of the data folder."""
+    return DatasetStore().add(name, Parts(screens, embeddings, gene_sets, **others))

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from tests.support import small
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
@@ -16,7 +15,7 @@ def start(lines=("LineA", "LineB"), sources=("text", "sequence")):
     import streamlit as st
 
     st.cache_resource.clear()
-    datasets.add(
+    small.add(
         "mine",
         [small.screen(line, seed=seed) for seed, line in enumerate(lines)],
         [small.embedding(source, seed=seed + 5) for seed, source in enumerate(sources)],

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
-from llmpert.datasets import presets as recipes
-from llmpert.datasets.folders import is_visitors
+from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets
 from llmpert.io.paths import home
 from llmpert.ui.datasets.jobs import jobs
 from tests.support import small
@@ -38,7 +36,7 @@ def open_page(**query: str) -> AppTest:
 
 @pytest.fixture
 def app():
-    datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.add("mine", [small.screen("LineA")], [small.embedding("text")])
     return open_page()
 
 
@@ -88,9 +86,9 @@ def test_what_was_uploaded_is_used_on_every_page_and_seen_by_its_owner_alone(app
     button(app, "Use these data").click().run()
     assert "All pages show your data now" in shown(app)
     name = app.selectbox(key="data").value
-    assert is_visitors(name)
+    assert is_upload(name)
     assert name.startswith("HEPG2.")
-    assert name not in datasets.names()
+    assert name not in DatasetStore().names()
     other = open_page()
     assert name not in other.selectbox(key="data").options
     assert name not in shown(other)
@@ -108,7 +106,7 @@ def test_line_unit_and_name_can_be_said(app):
     field(app, "What to call this embedding").input("model")
     app.run()
     button(app, "Use these data").click().run()
-    data = datasets.load(app.selectbox(key="data").value)
+    data = UploadStore().load(app.selectbox(key="data").value)
     assert [(s.line, s.unit) for s in data.screens.values()] == [("Hep-G2", "Δ z-score")]
     assert list(data.embeddings) == ["model"]
     assert data.embeddings["model"].provenance["file"] == "our model.csv"
@@ -136,11 +134,11 @@ def test_the_operator_saves_for_everybody_but_replaces_nothing(app):
     app.text_input(key="own-name").input("mine").run()
     button(app, "Save for everybody").click().run()
     assert "There is a data set mine already" in errors(app)[0]
-    assert list(datasets.load("mine").screens) == ["LineA"]
+    assert list(DatasetStore().load("mine").screens) == ["LineA"]
     app.text_input(key="own-name").input("ours").run()
     button(app, "Save for everybody").click().run()
     assert not app.error
-    assert datasets.names() == ["mine", "ours", "simulated"]
+    assert DatasetStore().names() == ["mine", "ours", "simulated"]
     assert app.selectbox(key="data").value == "ours"
 
 
@@ -166,13 +164,13 @@ def test_on_a_shared_server_nothing_that_others_see_can_be_changed(app, monkeypa
 
 
 def test_what_is_here_is_opened_and_removed(app):
-    datasets.add("other", [small.screen("LineB", seed=3)], [small.embedding("text")])
+    small.add("other", [small.screen("LineB", seed=3)], [small.embedding("text")])
     app.run()
     app.button(key="open-other").click().run()
     assert app.selectbox(key="data").value == "other"
     app.button(key="remove-other").click().run()
     assert not app.exception
-    assert datasets.names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", "simulated"]
     assert app.selectbox(key="data").value == "mine"
 
 
@@ -182,14 +180,14 @@ def test_an_upload_that_is_gone_is_told_and_another_data_set_shown(app):
         lost.query_params["data"] = "HEPG2.AAAAAAAAAAAAAAAAAAAAAA"
         lost.switch_page(f"pages/{page}.py").run()
         assert not lost.exception
-        assert datasets.GONE in [w.value for w in lost.warning]
+        assert GONE in [w.value for w in lost.warning]
         assert lost.selectbox(key="data").value == "mine"
 
 
 def test_a_damaged_data_set_is_told_where_it_is_listed():
     for name in ("mine", "other"):
-        datasets.add(name, [small.screen("LineA")], [small.embedding("text")])
-    (path,) = datasets.folder("other").rglob("LineA.h5ad")
+        small.add(name, [small.screen("LineA")], [small.embedding("text")])
+    (path,) = DatasetStore().folder("other").rglob("LineA.h5ad")
     path.write_bytes(b"damaged")
     app = open_page()
     assert not app.exception
@@ -243,16 +241,16 @@ def test_a_file_is_downloaded_after_it_was_said_what_it_takes(public):
 
 
 def test_a_recipe_is_downloaded_and_prepared(public, monkeypatch):
-    recipe = recipes.Recipe("paper", "The setting", "Somebody 2024", {"bulk": ("k562",)})
+    recipe = presets.Preset("paper", "The setting", "Somebody 2024", {"bulk": ("k562",)})
     made = []
 
     def prepare(recipe, way, name, folder, progress, say):
         assert (folder / "k562.h5ad").read_bytes() == public.content
         made.append((recipe.name, way))
-        return datasets.add(name, [small.screen("K562")], [small.embedding()])
+        return small.add(name, [small.screen("K562")], [small.embedding()])
 
-    monkeypatch.setattr(recipes, "recipes", lambda: {"paper": recipe})
-    monkeypatch.setattr(recipes, "prepare", prepare)
+    monkeypatch.setattr(presets, "presets", lambda: {"paper": recipe})
+    monkeypatch.setattr(presets, "prepare", prepare)
     app = open_page()
     app.button_group(key="way-paper").set_value("bulk").run()
     app.text_input(key="name-paper").input("ours").run()

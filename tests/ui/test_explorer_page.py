@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from llmpert.genes.sets import GeneSets
 from tests.support import small
 
@@ -22,7 +21,7 @@ def app():
 
     st.cache_resource.clear()
     first, second = small.names("KD", 40)[:12], small.names("KD", 40)[12:20]
-    datasets.add(
+    small.add(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -108,7 +107,7 @@ def test_the_kernel_is_a_measure_of_its_own(app):
 
 
 def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
-    datasets.add("plain", [small.screen()], [small.embedding()])
+    small.add("plain", [small.screen()], [small.embedding()])
     app.query_params["data"], app.query_params["colour"] = "plain", "gene set"
     app.switch_page(PAGE).run()
     assert not app.exception
@@ -122,7 +121,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
 def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):
     screen = small.screen()
     ranks = np.argsort(np.argsort(screen.response, axis=1), axis=1)
-    datasets.add("ranked", [replace(screen, response=ranks)], [small.embedding()])
+    small.add("ranked", [replace(screen, response=ranks)], [small.embedding()])
     app.query_params["data"] = "ranked"
     app.switch_page(PAGE).run()
     assert not app.exception

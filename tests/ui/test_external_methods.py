@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from llmpert.evaluation.metrics import evaluate, registry
 from llmpert.methods.published import Published
 from tests.support import small
@@ -34,7 +33,7 @@ def app():
     import streamlit as st
 
     st.cache_resource.clear()
-    datasets.add(
+    small.add(
         "mine",
         [SCREEN, small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from llmpert.embeddings import Embedding
 from llmpert.genes.sets import GeneSets
 from tests.support import small
@@ -24,7 +23,7 @@ def open_app() -> AppTest:
 
 @pytest.fixture
 def app():
-    datasets.add(
+    small.add(
         "mine",
         [small.screen("LineA", perturbations=110)],
         [small.embedding("text", 120), small.embedding("sequence", 120, seed=4)],
@@ -42,7 +41,7 @@ def named():
     def embedding(name: str, genes: list[str]) -> Embedding:
         return Embedding(name, genes, rng.normal(size=(len(genes), 5)), {"source": "test"})
 
-    datasets.add(
+    small.add(
         "named",
         [type(screen)("LineA", screen.response, symbols[:6], screen.genes, screen.unit)],
         [embedding("text", symbols), embedding("sequence", symbols[:7])],
@@ -119,7 +118,7 @@ def test_without_gene_sets_it_says_how_to_get_them(app):
 
 def test_gene_sets_are_tested(app):
     sets = GeneSets("toy", "made", {"odd": frozenset(small.names("OUT", 30)[1::2])})
-    datasets.add("mine", [], [], [sets])
+    small.add("mine", [], [], [sets])
     text = visit(app, gene="KD007")
     assert "of 1 gene sets of toy stand out" in text
     assert "7 genes with the strongest predicted response" in text  # a quarter of thirty
@@ -160,14 +159,14 @@ def test_an_empty_box_asks_for_a_gene(app):
 def test_responses_that_never_vary_are_said_to_teach_nothing(perturbations):
     screen = small.screen("LineA", perturbations=perturbations)
     flat = replace(screen, response=np.ones_like(screen.response))
-    datasets.add("flat", [flat], [small.embedding("text")])
+    small.add("flat", [flat], [small.embedding("text")])
     text = visit(open_app(), gene="KD001")
     assert "Nothing to go by" in text
     assert "nothing that was learnt applies to it" in text
 
 
 def test_a_handful_of_perturbations_is_enough_to_show_something():
-    datasets.add("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
+    small.add("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
     app = open_app()
     text = visit(app, gene="KD001")
     assert "Nothing to go by" in text  # the fold holds out this gene alone
@@ -183,7 +182,7 @@ def test_a_screen_from_single_cells_says_how_many_genes_differ():
     screen = small.screen("LineA", cells=np.full(40, 120.0))
     q = np.full(screen.response.shape, 0.5)
     q[7, :4] = 0.01
-    datasets.add("mine", [replace(screen, layers={"q": q})], [small.embedding()])
+    small.add("mine", [replace(screen, layers={"q": q})], [small.embedding()])
     said = visit(open_app(), gene="KD007")
     assert (
         "In the measurement **4** of these 30 genes differ from control (Welch's t-test on 120"

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.published import Published
 from tests.support import small
@@ -41,7 +40,7 @@ def start(gene_sets=(), published=(), external=()):
     import streamlit as st
 
     st.cache_resource.clear()
-    datasets.add(
+    small.add(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from tests.support import small
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -17,7 +16,7 @@ def app():
     import streamlit as st
 
     st.cache_resource.clear()
-    datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.add("mine", [small.screen("LineA")], [small.embedding("text")])
     return AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert import datasets
 from tests.support import small
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +18,7 @@ def app(monkeypatch):
     import streamlit as st
 
     st.cache_resource.clear()
-    datasets.add(
+    small.add(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -122,7 +121,7 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
 @pytest.mark.parametrize("simulated", [False, True])
 def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     screen = small.screen("LineA")
-    datasets.add(
+    small.add(
         "mine",
         [replace(screen, provenance=screen.provenance | {"simulated": simulated})],
         [small.embedding("text")],
@@ -169,7 +168,7 @@ def test_no_more_experiments_are_held_than_data_sets(app):
 
     held = WeakSet()
     for number in range(7):
-        datasets.add(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
+        small.add(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
         held.add(cache.experiment(cache.load(f"set{number}"), "LineA", "text"))
     gc.collect()
     assert len(held) == cache.DATA_SETS
@@ -180,7 +179,7 @@ def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
 
     first = cache.experiment(cache.load("mine"), "LineA", "text")
     assert cache.experiment(cache.load("mine"), "LineA", "text") is first
-    datasets.add("mine", [small.screen("LineA", seed=9)], [])
+    small.add("mine", [small.screen("LineA", seed=9)], [])
     again = cache.experiment(cache.load("mine"), "LineA", "text")
     assert again is not first
     assert again.problem.screen.fingerprint != first.problem.screen.fingerprint

@@ -3,8 +3,9 @@
 What is kept is given out itself and not as a copy: nobody may change it.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -14,11 +15,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import SIMULATED, Dataset
+from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Summary, store_of
 from llmpert.datasets.examples import example_files
-from llmpert.datasets.summary import Holdings, holdings_of
-from llmpert.datasets.summary import holdings as holdings_on_disk
+from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
@@ -29,7 +28,7 @@ from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
 from llmpert.insight import compare, head_to_head, maps, similarity
 from llmpert.insight.reliability import ReliabilityReference
-from llmpert.io.paths import home, shipped
+from llmpert.io.paths import shipped
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import ROWS
 from llmpert.methods.scores import by_size, scores
@@ -46,11 +45,6 @@ RESPONSES = "measured responses"
 """What a map can be of, besides the embeddings."""
 
 
-def fingerprint(data: Dataset) -> str:
-    """Return what tells a data set's content from all others."""
-    return f"{data.name} {datasets.stamp(data.name)}"
-
-
 def cached(
     max_entries: int, spinner: str | Literal[False] = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -62,7 +56,9 @@ def cached(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         return st.cache_resource(
-            max_entries=max_entries, show_spinner=spinner, hash_funcs={Dataset: fingerprint}
+            max_entries=max_entries,
+            show_spinner=spinner,
+            hash_funcs={Dataset: lambda data: data.fingerprint},
         )(function)
 
     return decorate
@@ -73,28 +69,44 @@ def cached(
 
 def load(name: str) -> Dataset:
     """Return a data set by name, loaded once for all visitors and again when its files change."""
-    return _load(name, datasets.stamp(name))
+    return _load(name, store_of(name).fingerprint(name))
 
 
 @cached(DATA_SETS, "Loading the data …")
-def _load(name: str, stamp: float) -> Dataset:
-    return datasets.load(name)
+def _load(name: str, fingerprint: str) -> Dataset:
+    try:
+        return store_of(name).load(name)
+    except InputError as problem:
+        _unloadable()[fingerprint] = str(problem)
+        raise
 
 
-def holdings(name: str) -> Holdings:
-    """Return what a data set holds.
+@cached(1)
+def _unloadable() -> dict[str, str]:
+    """Return what was wrong with data sets whose damage only loading showed, by fingerprint."""
+    return {}
 
-    Raises
-    ------
-    InputError
-        Its index cannot be read.
-    """
-    return _holdings(name, datasets.stamp(name))
+
+def holdings(name: str) -> Summary:
+    """Return what a data set holds, and why it cannot be used."""
+    fingerprint = store_of(name).fingerprint(name)
+    found, problem = _holdings(name, fingerprint), _unloadable().get(fingerprint)
+    return replace(found, problems=(problem,)) if problem and not found.problems else found
 
 
 @cached(256)
-def _holdings(name: str, stamp: float) -> Holdings:
-    return holdings_of(load(name)) if name == SIMULATED else holdings_on_disk(name)
+def _holdings(name: str, fingerprint: str) -> Summary:
+    return Summary.read(store_of(name), name)
+
+
+def usable(names: Iterable[str]) -> list[str]:
+    """Return those of these data sets that pages can show, as far as is known."""
+    return [name for name in names if not holdings(name).problems]
+
+
+def first_choice() -> str:
+    """Return the data set that pages show at first."""
+    return usable(DatasetStore().names())[0]
 
 
 @cached(1)
@@ -124,7 +136,8 @@ def experiment(data: Dataset, line: str, embedding: str) -> Experiment:
         if (line, embedding) not in of_data:
             pack = shipped() / "simulated_results.parquet" if data.name == SIMULATED else None
             problem = data.problem(line, embedding)
-            of_data[line, embedding] = Experiment(problem, store=_store(pack), turn=_turn())
+            store = _store(store_of(data.name).computed(data.name) / "results", pack)
+            of_data[line, embedding] = Experiment(problem, store=store, turn=_turn())
         return of_data[line, embedding]
 
 
@@ -139,9 +152,9 @@ def _turn() -> AbstractContextManager[bool]:
     return Lock()
 
 
-@cached(2)
-def _store(pack: Path | None) -> ResultsStore:
-    return ResultsStore(pack=pack)
+@cached(DATA_SETS)
+def _store(folder: Path, pack: Path | None) -> ResultsStore:
+    return ResultsStore(folder, pack)
 
 
 def scoring_experiment(data: Dataset, line: str) -> Experiment:
@@ -329,7 +342,7 @@ def map_of(data: Dataset, line: str, of: str, method: str) -> maps.Map:
     """Return the map of an embedding or of the `RESPONSES`; the data folder keeps it too."""
     problem = scoring_experiment(data, line).problem
     vectors = problem.screen.response if of == RESPONSES else problem.vectors[of]
-    return maps.kept(method, vectors, home() / "maps")
+    return maps.kept(method, vectors, store_of(data.name).computed(data.name) / "maps")
 
 
 @cached(4, "Comparing all pairs of knockdowns …")

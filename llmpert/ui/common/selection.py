@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import Dataset, uploads
-from llmpert.datasets.folders import is_visitors
+from llmpert.datasets import GONE, Dataset, DatasetStore, UploadStore, is_upload
+from llmpert.datasets.uploads import DAYS
+from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.results import embedding_label
 from llmpert.insight.reliability import ReliabilityReference
@@ -136,7 +136,7 @@ def select(embedding: bool = True, model: bool = False) -> Selection:
 def choose_dataset() -> Dataset:
     """Return the data set that the side bar has; for pages that are about nothing narrower."""
     through_app()
-    names = [*datasets.names(), *opened_uploads()]
+    names = cache.usable([*DatasetStore().names(), *opened_uploads()])
     with st.sidebar:
         name = choose(
             "Data",
@@ -145,13 +145,16 @@ def choose_dataset() -> Dataset:
             "Data sets for everybody, the simulated one that comes with the program, and your"
             " own uploads. The page *Data* adds more.",
         )
-        if is_visitors(name):
-            uploads.use(name)
+        if is_upload(name):
+            UploadStore().use(name)
             st.caption(
                 "Your upload: seen by you, and by whoever you give this page's address. Removed"
-                f" after {uploads.DAYS} days without use."
+                f" after {DAYS} days without use."
             )
-    return cache.load(name)
+    try:
+        return cache.load(name)
+    except InputError:
+        st.rerun()  # from now on it is known as one that cannot be used
 
 
 def opened_uploads() -> list[str]:
@@ -161,17 +164,18 @@ def opened_uploads() -> list[str]:
     """
     opened: dict[str, None] = st.session_state.setdefault("own", {})
     asked = st.query_params.get("data", "")
-    if is_visitors(asked) and asked not in opened:
-        if datasets.exists(asked):
+    uploads = UploadStore()
+    if is_upload(asked) and asked not in opened:
+        if uploads.exists(asked):
             opened[asked] = None
         else:
-            st.warning(datasets.GONE, icon=":material/history:")
-    return [name for name in opened if datasets.exists(name)]
+            st.warning(GONE, icon=":material/history:")
+    return [name for name in opened if uploads.exists(name)]
 
 
 def open_dataset(name: str) -> None:
     """Let the side bar show another data set; called before `choose_dataset`, as from a button."""
-    if is_visitors(name):
+    if is_upload(name):
         st.session_state.setdefault("own", {})[name] = None
     st.session_state["data"] = name
 
@@ -186,7 +190,7 @@ def open_gene(selection: Selection, gene: str) -> None:
         "embedding": selection.embedding,
     }
     first = {
-        "data": datasets.names()[0],
+        "data": cache.first_choice(),
         "line": next(iter(data.screens)),
         "size": cache.training_sizes(data)[-1],
         "embedding": data.embedding_choices[0],

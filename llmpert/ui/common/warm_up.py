@@ -1,6 +1,5 @@
 """Work done as the server starts, so that the first visitors need not wait for it."""
 
-from llmpert import datasets
 from llmpert.ui.common import cache
 from llmpert.ui.common.selection import Selection
 
@@ -13,7 +12,7 @@ def prepare() -> None:
 
     Visitors who come earlier want the same, and wait for it as it is made once.
     """
-    data = cache.load(datasets.names()[0])
+    data = cache.load(cache.first_choice())
     line, embedding = next(iter(data.screens)), data.embedding_choices[0]
     selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
     experiment = selection.experiment

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import reading as own
-from llmpert.datasets import uploads as visitors
+from llmpert.datasets import DatasetStore, UploadStore
+from llmpert.datasets import Parts as DatasetParts
+from llmpert.datasets.report import coverage
+from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
@@ -27,11 +28,16 @@ class Parts:
     complete: bool = True
     """Whether all files could be used."""
 
+    @property
+    def for_dataset(self) -> DatasetParts:
+        """The parts of the data set."""
+        return DatasetParts(self.screens, self.embeddings, self.gene_sets)
+
 
 def together(parts: Parts) -> None:
     """Say how screens and embeddings meet, and offer to use them."""
     try:
-        found = own.coverage(parts.screens, parts.embeddings)
+        found = coverage(parts.screens, parts.embeddings)
     except InputError as problem:
         st.error(verbatim(str(problem)), icon=":material/error:")
         return
@@ -75,7 +81,7 @@ def _use(parts: Parts) -> None:
     )
     st.caption(
         "Only you see them, and whoever you give the address. They are removed after"
-        f" {visitors.DAYS} days without use."
+        f" {DAYS} days without use."
     )
     if is_operator():
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -88,16 +94,12 @@ def _use(parts: Parts) -> None:
 
 def _make(parts: Parts) -> None:
     words = "-".join(screen.line for screen in parts.screens)
-    _show(lambda: visitors.add(words, parts.screens, parts.embeddings, parts.gene_sets))
+    _show(lambda: UploadStore().create(words, parts.for_dataset))
 
 
 def _save(name: str, parts: Parts) -> None:
     def save() -> str:
-        if name in datasets.names():
-            raise InputError(f"There is a data set {name} already: choose another name.")
-        datasets.with_added(name, parts.screens, parts.embeddings, parts.gene_sets)
-        datasets.add(name, parts.screens, parts.embeddings, parts.gene_sets)
-        return name
+        return DatasetStore().add(name, parts.for_dataset, new=True).name
 
     _show(save)
 

@@ -45,28 +45,28 @@ def show_downloads() -> None:
 
 
 def _offer_recipes() -> None:
-    from llmpert.datasets.presets import needed, recipes
+    from llmpert.datasets.presets import needed, presets
 
-    for recipe in recipes().values():
+    for preset in presets().values():
         with st.container(border=True):
-            st.subheader(recipe.name)
-            st.markdown(f"{recipe.what}.")
-            st.caption(recipe.citation)
+            st.subheader(preset.name)
+            st.markdown(f"{preset.what}.")
+            st.caption(preset.citation)
             way = st.segmented_control(
                 "Made from",
-                list(recipe.ways),
+                list(preset.ways),
                 default=None,
-                key=f"way-{recipe.name}",
+                key=f"way-{preset.name}",
                 format_func=lambda way: WAYS.get(way, way),
                 help="Choose to see what would be fetched.",
             )
             if way is None:
                 continue
-            name = st.text_input("Name of the data set", recipe.name, key=f"name-{recipe.name}")
-            chosen = needed(recipe, way)
+            name = st.text_input("Name of the data set", preset.name, key=f"name-{preset.name}")
+            chosen = needed(preset, way)
             _plan(chosen)
-            work = _prepare(recipe.name, way, name)
-            _start(f"Prepare {recipe.name}", chosen, work, " and prepare it")
+            work = _prepare(preset.name, way, name)
+            _start(f"Prepare {preset.name}", chosen, work, " and prepare it")
 
 
 def _list(every: Sequence[PublicFile]) -> None:
@@ -126,11 +126,11 @@ def _fetch(chosen: Sequence[PublicFile]) -> Work:
     return work
 
 
-def _prepare(recipe: str, way: str, name: str) -> Work:
+def _prepare(preset: str, way: str, name: str) -> Work:
     def work(progress: BytesProgress, notify: Notify) -> str:
-        from llmpert.datasets.presets import needed, prepare, recipes
+        from llmpert.datasets.presets import needed, prepare, presets
 
-        folder, known = downloads.downloads(), recipes()[recipe]
+        folder, known = downloads.downloads(), presets()[preset]
         downloads.download(needed(known, way), folder, progress, notify)
         prepare(known, way, name, folder, progress, notify)
         return name

@@ -5,10 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from llmpert import datasets
-from llmpert.datasets import SIMULATED
-from llmpert.datasets.folders import is_visitors
-from llmpert.datasets.summary import Holdings, Part
+from llmpert.datasets import SIMULATED, DatasetStore, Summary, is_upload, store_of
+from llmpert.datasets.summary import PartSummary
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache
@@ -25,14 +23,9 @@ def list_all(shown: str) -> None:
     shown:
         The one that the side bar has.
     """
-    for name in [*opened_uploads(), *datasets.names()]:
+    for name in [*opened_uploads(), *DatasetStore().names()]:
         with st.container(border=True):
-            try:
-                _one(name, shown)
-            except InputError as problem:
-                st.subheader(name)
-                st.error(verbatim(str(problem)), icon=":material/error:")
-                _remove(name)
+            _one(name, shown)
     if not is_operator():
         st.caption(f"Removing data sets: {ON_THE_COMMAND_LINE}")
 
@@ -41,7 +34,7 @@ def _one(name: str, shown: str) -> None:
     found = cache.holdings(name)
     st.subheader(_title(name))
     st.markdown("\n".join(f"- {line}" for line in _lines(found)))
-    for sentence in found.unreadable:
+    for sentence in found.problems:
         st.error(verbatim(sentence), icon=":material/error:")
     if found.changed is not None:
         others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
@@ -49,7 +42,7 @@ def _one(name: str, shown: str) -> None:
     with st.container(horizontal=True):
         if name == shown:
             st.markdown(":material/check: Shown on all pages now")
-        else:
+        elif not found.problems:
             st.button(
                 "Open",
                 key=f"open-{name}",
@@ -71,10 +64,10 @@ def _one(name: str, shown: str) -> None:
 def _title(name: str) -> str:
     if name == SIMULATED:
         return "Simulated data"
-    return f"{name.partition('.')[0]} (your upload)" if is_visitors(name) else name
+    return f"{name.partition('.')[0]} (your upload)" if is_upload(name) else name
 
 
-def _lines(found: Holdings) -> Iterable[str]:
+def _lines(found: Summary) -> Iterable[str]:
     for screen in found.screens:
         yield (
             f"**{verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,} measured"
@@ -87,7 +80,7 @@ def _lines(found: Holdings) -> Iterable[str]:
         )
 
 
-def _origin(part: Part) -> str:
+def _origin(part: PartSummary) -> str:
     """Source, licence and day of download, as far as they are known."""
     facts = _facts(part)
     day = facts["Downloaded"]
@@ -95,7 +88,7 @@ def _origin(part: Part) -> str:
     return "".join(f"; {verbatim(words)}" for words in said if words)
 
 
-def _facts(part: Part) -> dict[str, str]:
+def _facts(part: PartSummary) -> dict[str, str]:
     told: Mapping[str, Any] = part.provenance
     download = told.get("download") or {}
     return {
@@ -111,16 +104,16 @@ def _facts(part: Part) -> dict[str, str]:
 
 def _remove(name: str) -> None:
     """Ask before a data set is removed; a visitor may remove an upload."""
-    if name == SIMULATED or not (is_operator() or is_visitors(name)):
+    if name == SIMULATED or not (is_operator() or is_upload(name)):
         return
     with st.popover("Remove", icon=":material/delete:"):
-        whom = "your upload" if is_visitors(name) else "it for everybody"
+        whom = "your upload" if is_upload(name) else "it for everybody"
         st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
         st.button(f"Remove {_title(name)}", key=f"remove-{name}", on_click=_removed, args=(name,))
 
 
 def _removed(name: str) -> None:
     try:
-        datasets.remove(name)
+        store_of(name).remove(name)
     except InputError as problem:
         st.toast(verbatim(str(problem)))

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import streamlit as st
 
-from llmpert import datasets, downloads
+from llmpert import downloads
+from llmpert.datasets import DatasetStore
 from llmpert.datasets import reading as own
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -179,8 +180,8 @@ def _embeddings_here(parts: Parts) -> None:
     """Embeddings of the data sets that are here."""
     offered = {
         f"{embedding} of {name}": (name, embedding)
-        for name in (*opened_uploads(), *datasets.names())
-        for embedding in _names_of(name)
+        for name in cache.usable([*opened_uploads(), *DatasetStore().names()])
+        for embedding in [part.name for part in cache.holdings(name).embeddings]
     }
     chosen = st.multiselect(
         "Or embeddings that are here already",
@@ -192,10 +193,3 @@ def _embeddings_here(parts: Parts) -> None:
         if label in offered:
             name, embedding = offered[label]
             parts.embeddings.append(cache.load(name).embeddings[embedding])
-
-
-def _names_of(name: str) -> list[str]:
-    try:
-        return [embedding.name for embedding in cache.holdings(name).embeddings]
-    except InputError:
-        return []  # the list of what is here tells it

@@ -31,10 +31,10 @@ def _prepare() -> None:
     silence_spinners()
     try:
         # Only here: the server should answer before these imports are done.
-        from llmpert import datasets
+        from llmpert.datasets import DatasetStore
         from llmpert.ui.common.warm_up import prepare
 
-        names = datasets.names()
+        names = DatasetStore().names()
         prepare()
         seconds = round(perf_counter() - start, 3)
         log.info("ready", extra={"data_sets": names, "seconds": seconds})

@@ -7,7 +7,7 @@ import threading
 import pytest
 import streamlit as st
 
-from llmpert import datasets
+from llmpert.genes.sets import GeneSets
 from llmpert.ui.common import cache, warm_up
 from llmpert.ui.common.selection import GAUSSIAN_PROCESS, Selection
 from llmpert.ui.serving.start import prepared
@@ -17,7 +17,7 @@ from tests.support import small
 @pytest.fixture
 def data():
     st.cache_resource.clear()
-    datasets.add(
+    small.add(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -85,12 +85,13 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
 
 
 def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplog):
-    (screen,) = (own_home / "datasets" / "mine").rglob("LineA.h5ad")
-    screen.write_bytes(b"damaged")
+    small.add("mine", gene_sets=[GeneSets("go", "go.gmt", {"A": frozenset({"KD001"})})])
+    (sets,) = (own_home / "datasets" / "mine").rglob("go.gmt")
+    sets.write_bytes(b"damaged")
     st.cache_resource.clear()
     start_and_stop()
     (record,) = [record for record in caplog.records if record.message == "not prepared"]
-    assert "LineA.h5ad" in record.reason
+    assert "go.gmt" in record.reason
 
 
 def test_a_mistake_in_getting_ready_is_logged_with_its_traceback(data, caplog, monkeypatch):

@@ -16,7 +16,6 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from llmpert import datasets
 from tests.support import small
 from tests.support.server_process import running
 
@@ -77,7 +76,7 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMPERT_HOME", str(folder / "home"))
-        datasets.add("mine", [small.screen("LineA")], [small.embedding("text")])
+        small.add("mine", [small.screen("LineA")], [small.embedding("text")])
     # Settings of whoever starts it, in the folder where that happens.
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "config.toml").write_text(

@@ -1,0 +1,331 @@
+"""Data sets on disk: a folder a data set, a file a part, and an index of the files.
+
+`dataset.json` in a data set's folder names a file for each part. An addition writes its files into
+a new folder beside the old ones, and then replaces `dataset.json`: readers, who ask it first and
+wait for nobody, see all of an addition or nothing. What a killed addition left behind is named
+nowhere, and removed by the next one.
+"""
+
+import json
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from llmpert.datasets.builtin import SIMULATED, simulated_dataset
+from llmpert.datasets.dataset import Dataset
+from llmpert.datasets.parts import KINDS, Parts
+from llmpert.errors import InputError
+from llmpert.io.atomic import atomic_path, file_lock
+from llmpert.io.hashing import fingerprint
+from llmpert.io.paths import home
+from llmpert.io.reading import as_input_error, check_version
+from llmpert.io.remarks import parse_object
+from llmpert.screens import common_perturbations
+
+FILE = "dataset.json"
+FORMAT, FORMAT_VERSION = "llmpert-dataset", 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which files make up a data set.
+
+    Attributes
+    ----------
+    folder:
+        Of the data set.
+    parts:
+        Kind's name -> part's key -> its file, from the data set's folder on.
+    record:
+        `Dataset.record`.
+    """
+
+    folder: Path
+    parts: Mapping[str, Mapping[str, str]]
+    record: Mapping[str, Any] | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Index":
+        """Read a data set's index; where there is none, it has no parts.
+
+        Raises
+        ------
+        InputError
+            It is damaged, or of another version.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return cls(folder, {kind.name: {} for kind in KINDS})
+        with as_input_error(path, "an index of a data set written by llmpert"):
+            content = parse_object(path.read_bytes())
+            check_version(path, "data set", content["version"], FORMAT_VERSION)
+            parts, record = content["parts"], content["record"]
+        if not _well_formed(parts, record):
+            raise InputError.of_file(path, "an index of a data set written by llmpert", "another")
+        return cls(folder, {kind.name: parts.get(kind.name, {}) for kind in KINDS}, record)
+
+    @property
+    def files(self) -> dict[str, dict[str, Path]]:
+        """Kind's name -> part's key -> its file."""
+        return {
+            kind: {key: self.folder / file for key, file in files.items()}
+            for kind, files in self.parts.items()
+        }
+
+    @property
+    def paths(self) -> set[Path]:
+        """All files."""
+        return {path for files in self.files.values() for path in files.values()}
+
+    def write(self) -> None:
+        """Let this be what the data set consists of."""
+        content = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "parts": self.parts,
+            "record": self.record,
+        }
+        with atomic_path(self.folder / FILE) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+
+
+class DatasetStore:
+    """The data sets for everybody: imported ones in a folder, and the built-in one.
+
+    Parameters
+    ----------
+    root:
+        The folder; by default `datasets` in the data folder.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = home() / "datasets" if root is None else root
+
+    def names(self) -> list[str]:
+        """List all data sets, usable or not: imported ones first, then the built-in one."""
+        paths = self.root.glob("[!.]*/" + FILE)
+        return [*sorted(path.parent.name for path in paths), SIMULATED]
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a data set of this name."""
+        return name in self.names()
+
+    def folder(self, name: str) -> Path:
+        """Return where an imported data set lies, or would.
+
+        Raises
+        ------
+        InputError
+            The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in
+            one.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
+            raise InputError(
+                "Expected a data set name of letters, digits, - and _ other than"
+                f" {SIMULATED!r}, found {name!r}."
+            )
+        return self.root / name
+
+    def computed(self, name: str) -> Path:
+        """Return the folder of what is computed on a data set: `results` and `maps` in it."""
+        return self.root.parent
+
+    def index(self, name: str) -> Index:
+        """Read which files make up an imported data set.
+
+        Raises
+        ------
+        InputError
+            The name cannot be used, or the index is damaged.
+        """
+        return Index.read(self.folder(name))
+
+    def fingerprint(self, name: str) -> str:
+        """Tell the content of a data set from any other without reading it."""
+        if name == SIMULATED:
+            return SIMULATED
+        folder = self.folder(name)
+        # Additions never write to a file that the index names; restoring a damaged one does.
+        return fingerprint(name, [_state(path) for path in (folder / FILE, *_paths(folder))])
+
+    def load(self, name: str) -> Dataset:
+        """Load a data set.
+
+        Raises
+        ------
+        InputError
+            There is none of this name, one of its files cannot be read, or it has no screen or no
+            embedding.
+        """
+        start = perf_counter()
+        if not self.exists(name):
+            raise InputError(self._missing(name))
+        data = simulated_dataset() if name == SIMULATED else self._load(name)
+        for kind, parts in (("screen", data.screens), ("embedding", data.embeddings)):
+            if not parts:
+                where = f"Data set {name} in {self.folder(name)}"
+                raise InputError(f"{where} has no {kind} yet; import one.")
+        facts = {"lines": list(data.screens), "seconds": round(perf_counter() - start, 3)}
+        log.info("data set loaded", extra=facts)
+        return data
+
+    def _load(self, name: str) -> Dataset:
+        while True:
+            content, index = self.fingerprint(name), self.index(name)
+            try:
+                return _dataset(index, Parts().with_files(index.files), index.record, content)
+            except InputError:
+                # A file may have been replaced between the index and its turn.
+                if self.index(name) == index:
+                    raise
+
+    def add(
+        self,
+        name: str,
+        parts: Parts,
+        record: Callable[[Dataset], Mapping[str, Any]] | None = None,
+        *,
+        allow_missing: bool = False,
+        new: bool = False,
+    ) -> Dataset:
+        """Add to a data set, replacing what is of the same line, source or collection's name.
+
+        Predictions replace those of the same line, method and training size. Readers see all of it
+        or nothing, a killed process adds nothing, and of two that add at once one waits.
+
+        Parameters
+        ----------
+        record:
+            Given the data set, says how all its screens and embeddings were prepared. An earlier
+            record is dropped where there are new ones and nothing is known.
+        allow_missing:
+            Whether added predictions may leave out some of the perturbations that models are tested
+            on.
+        new:
+            Whether there may be no data set of this name yet.
+
+        Returns
+        -------
+        The data set with these parts.
+
+        Raises
+        ------
+        InputError
+            A name cannot be used, a file cannot be read, or the parts do not fit together
+            (`Dataset.of_parts`, `Dataset.check`); nothing is written then.
+        """
+        folder = self.folder(name)
+        with file_lock(self._lock(name)):
+            before = Index.read(folder)
+            if new and any(before.parts.values()):
+                raise InputError(f"There is a data set {name} already: choose another name.")
+            together = parts.with_files(before.files)
+            outdated = parts.screens or parts.embeddings
+            data = _dataset(before, together, None if outdated else before.record)
+            data.check(parts, together.external, allow_missing)
+            if record is not None:
+                data = replace(data, record=record(data))
+            named = [
+                (kind, part, kind.file_name(part)) for kind in KINDS for part in parts.of(kind)
+            ]
+            batch = secrets.token_hex(4)
+            files = {kind: dict(files) for kind, files in before.parts.items()}
+            _sweep(folder, before)
+            for kind, part, file in named:
+                path = f"{batch}/{kind.name}/{file}"
+                kind.save(part, folder / path)
+                files[kind.name][kind.key(part)] = path
+            after = Index(folder, files, data.record)
+            after.write()
+            _sweep(folder, after, before)
+            return data
+
+    def remove(self, name: str) -> None:
+        """Remove an imported data set: it is gone at once, then its files are.
+
+        Raises
+        ------
+        InputError
+            There is none of this name, or it is the built-in one.
+        """
+        if name == SIMULATED:
+            raise InputError(f"The data set {name} comes with llmpert and cannot be removed.")
+        folder = self.folder(name)
+        with file_lock(self._lock(name)):
+            if not folder.is_dir():
+                raise InputError(f"Expected the name of an imported data set, found {name!r}.")
+            folder.rename(self.root / f".{name}.{secrets.token_hex(4)}.removed")
+        # Killed from here on, what is left is removed the next time.
+        for path in self.root.glob(f".{name}.*.removed"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _lock(self, name: str) -> Path:
+        """Return the lock that is held to change a data set; it outlives the data set."""
+        return self.root / f".{name}.lock"
+
+    def _missing(self, name: str) -> str:
+        return f"Expected a data set among {', '.join(self.names())}, found {name!r}."
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder, without those that vanish meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _dataset(
+    index: Index, parts: Parts, record: Mapping[str, Any] | None, fingerprint: str = ""
+) -> Dataset:
+    """Put parts together, their screens cut to what they share."""
+    if len(parts.screens) > 1:
+        ordered = sorted(parts.screens, key=lambda screen: screen.line)
+        parts = replace(parts, screens=common_perturbations(*ordered))
+    return Dataset.of_parts(index.folder.name, parts, record, fingerprint)
+
+
+def _well_formed(parts: Any, record: Any) -> bool:
+    return (
+        isinstance(record, dict | None)
+        and isinstance(parts, dict)
+        and all(isinstance(files, dict) for files in parts.values())
+        and all(isinstance(file, str) for files in parts.values() for file in files.values())
+    )
+
+
+def _paths(folder: Path) -> list[Path]:
+    try:
+        return sorted(Index.read(folder).paths)
+    except InputError:
+        return []
+
+
+def _state(path: Path) -> tuple[str, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return str(path), found.st_size, found.st_mtime_ns
+
+
+def _sweep(folder: Path, now: Index, before: Index | None = None) -> None:
+    """Remove the files of additions that are named nowhere, or not any more."""
+    batches = [path for path in folder.glob("*") if re.fullmatch("[0-9a-f]{8}", path.name)]
+    lying = {path for batch in batches for path in batch.rglob("*") if path.is_file()}
+    for path in (lying | (before or now).paths) - now.paths:
+        path.unlink(missing_ok=True)
+    for batch in batches:
+        for path in (*batch.glob("*"), batch):
+            with suppress(OSError):  # there is something in it
+                path.rmdir()
