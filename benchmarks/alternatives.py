@@ -248,7 +248,7 @@ def scores(experiment: Experiment, alternative: Alternative) -> pd.DataFrame:
     found = []
     for fold in range(experiment.settings.folds):
         part = experiment.split(experiment.largest_training_size, fold)
-        columns = experiment.columns(part.pool)
+        columns = experiment.variable_genes(part.train_pool)
         model = alternative.build(parts).fit(inputs[part.train], response[part.train][:, columns])
         predicted = model.predict(inputs[part.test])
         values = pearson(predicted, response[part.test][:, columns])

@@ -61,7 +61,7 @@ def simulated_fold() -> Fold:
     screen = problem.screen
     return Fold(
         inputs[split.train],
-        screen.response[np.ix_(split.train, experiment.columns(split.pool))],
+        screen.response[np.ix_(split.train, experiment.variable_genes(split.train_pool))],
         screen.cells[split.train],
         joined.parts,
         inputs[split.test],

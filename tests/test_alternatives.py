@@ -19,7 +19,7 @@ from tests.support.small import embedding, screen
 @pytest.fixture
 def experiment(own_home):
     problem = Problem.align(screen(), [embedding(), embedding("sequence", seed=2)])
-    return Experiment(problem, Settings(features=20))
+    return Experiment(problem, Settings(n_hvgs=20))
 
 
 def test_the_reference_is_scored_as_in_every_evaluation(experiment):
@@ -48,7 +48,7 @@ def test_a_model_sees_nothing_of_the_perturbations_it_is_scored_on(experiment):
     assert sorted(found.index) == list(range(len(response)))
     for fold, Y in enumerate(seen):
         part = experiment.split(experiment.largest_training_size, fold)
-        columns = experiment.columns(part.pool)
+        columns = experiment.variable_genes(part.train_pool)
         np.testing.assert_array_equal(Y, response[part.train][:, columns])
         assert not set(part.train) & set(part.test)
         expected = pearson(np.tile(Y.mean(axis=0), (8, 1)), response[part.test][:, columns])

@@ -120,7 +120,7 @@ def evaluate(
         measured, sources = data.screens, list(data.embeddings.values())
     else:
         measured, sources = read_screens(screens, lines, unit), read_embeddings(embeddings, table)
-    settings = Settings(folds=folds, seed=seed, features=features, top=top)
+    settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
     for screen in measured.values():
         problem = align(screen, sources, table)
@@ -137,7 +137,7 @@ def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
     from llmpert.evaluation.grid import training_sizes
 
     screen, settings = experiment.problem.screen, experiment.settings
-    for option, wanted in (("--features", settings.features), ("--top", settings.top)):
+    for option, wanted in (("--features", settings.n_hvgs), ("--top", settings.top)):
         if wanted > len(screen.genes):
             remark(
                 f"{screen.line}: {option} {wanted:,} is more than the {len(screen.genes):,} genes"

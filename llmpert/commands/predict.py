@@ -67,7 +67,7 @@ def predict(
     names = list(dict.fromkeys(name.strip() for name in wanted))
     for name in names:
         problem.find(name)  # says what is wrong with a name before anything is fitted
-    experiment = Experiment(problem, Settings(features=len(measured.genes)))
+    experiment = Experiment(problem, Settings(n_hvgs=len(measured.genes)))
     fitted = experiment.fit_all(model, held_out=names)
     prediction = fitted.predict(names)
     with atomic_path(out) as temporary:

@@ -10,7 +10,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -265,7 +265,7 @@ def _record(
             "python": platform.python_version(),
             **{library: version(library) for library in LIBRARIES},
         },
-        "settings": asdict(Settings()),
+        "settings": Settings().record(),
         "parts": [
             {
                 "name": name,

@@ -21,7 +21,7 @@ def held_out(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, n
     screen, size = experiment.problem.screen, experiment.largest_training_size
     for fold in range(experiment.settings.folds):
         part = experiment.split(size, fold)
-        columns = experiment.columns(part.pool)
+        columns = experiment.variable_genes(part.train_pool)
         measured = screen.response[np.ix_(part.test, columns)]
         yield experiment.fold_prediction(model, size, fold), measured
 

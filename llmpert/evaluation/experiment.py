@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -36,7 +36,7 @@ class Settings:
     ----------
     folds, seed:
         Of the cross-validation.
-    features:
+    n_hvgs:
         How many of the measured genes with the largest variance over the fold's training
         perturbations are predicted and scored.
     top:
@@ -47,22 +47,24 @@ class Settings:
 
     folds: int = 5
     seed: int = 0
-    features: int = 2000
+    n_hvgs: int = 2000
     top: int = 20
     components: int = 50
 
     def __post_init__(self) -> None:
-        if self.features < 2:
-            raise InputError(
-                f"Expected at least 2 measured genes to predict, found {self.features}."
-            )
+        if self.n_hvgs < 2:
+            raise InputError(f"Expected at least 2 measured genes to predict, found {self.n_hvgs}.")
+
+    def record(self) -> dict[str, int]:
+        """Return the values under the names that records of results and data sets give them."""
+        return {"features" if k == "n_hvgs" else k: v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
     """A model fitted to perturbations of a problem, ready for any gene with embeddings.
 
-    `trained_on` names the perturbations it was fitted to; `columns` are the screen's genes that it
+    `trained_on` names the perturbations it was fitted to; `gene_idx` are the screen's genes that it
     predicts.
     """
 
@@ -70,7 +72,7 @@ class FittedModel:
     model: Any
     spec: ModelSpec
     joined: JoinedInput
-    columns: np.ndarray
+    gene_idx: np.ndarray
     trained_on: np.ndarray
 
     def predict(self, genes: Sequence[str]) -> Prediction:
@@ -99,7 +101,7 @@ class FittedModel:
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs that are there already, a row a name."""
-        genes = self.problem.screen.genes[self.columns]
+        genes = self.problem.screen.genes[self.gene_idx]
         if not self.spec.gives_std:
             mean = self.model.predict(inputs)
             return Prediction(names, genes, mean.astype(np.float32), None)
@@ -147,21 +149,21 @@ class Experiment:
         settings = self.settings
         return split(self._names, settings.folds, settings.seed, fold, repeat, train_size)
 
-    def columns(self, pool: np.ndarray) -> np.ndarray:
-        """The genes with the largest variance over these perturbations, in the screen's order."""
-        variance = self.problem.screen.response[pool].var(axis=0, dtype=np.float64)
-        return np.sort(np.argsort(-variance, kind="stable")[: self.settings.features])
+    def variable_genes(self, rows: np.ndarray) -> np.ndarray:
+        """Return the genes with the largest variance over these perturbations, ascending."""
+        variance = self.problem.screen.response[rows].var(axis=0, dtype=np.float64)
+        return np.sort(np.argsort(-variance, kind="stable")[: self.settings.n_hvgs])
 
     def key(self, model: str, part: Split) -> str:
         """The name under which a fit is kept: a fingerprint of all that its numbers depend on."""
         spec = MODELS[model]
         screen, settings = self.problem.screen, self.settings
         return fingerprint(
-            (VERSION, spec.name, spec.version, settings.features, settings.top),
+            (VERSION, spec.name, spec.version, settings.n_hvgs, settings.top),
             screen.fingerprint,
             (self.problem.fingerprint, settings.components) if spec.uses_embedding else None,
             (settings.seed, part.fold, part.repeat) if spec.stochastic else None,
-            part.train.astype(np.int64), part.pool.astype(np.int64), part.test.astype(np.int64),
+            *(rows.astype(np.int64) for rows in (part.train, part.train_pool, part.test)),
         )  # fmt: skip
 
     def is_done(self, model: str, train_size: int, fold: int, repeat: int = 0) -> bool:
@@ -198,21 +200,21 @@ class Experiment:
             It is of a perturbation that the fold does not test, or lacks a scored gene.
         """
         screen = self.problem.screen
-        columns, chosen = self.scored_genes(fold)
+        gene_idx, top_de_idx = self.scored_genes(fold)
         test = self.tested(fold)
         rows = pd.Index(screen.perturbations[test]).get_indexer(prediction.perturbations)
-        genes = pd.Index(prediction.genes).get_indexer(screen.genes[columns])
+        genes = pd.Index(prediction.genes).get_indexer(screen.genes[gene_idx])
         for at, names, expected in (
             (rows, prediction.perturbations, f"test perturbations of fold {fold}"),
-            (genes, screen.genes[columns], f"predictions of all genes scored in fold {fold}"),
+            (genes, screen.genes[gene_idx], f"predictions of all genes scored in fold {fold}"),
         ):
             if (at < 0).any():
                 raise InputError(
                     f"Expected {expected}, found {preview(names[at < 0])} not among them."
                 )
-        measured = screen.response[np.ix_(test[rows], columns)]
+        measured = screen.response[np.ix_(test[rows], gene_idx)]
         values = evaluate(
-            prediction.mean[:, genes], measured, self.settings.top, chosen=chosen[rows]
+            prediction.mean[:, genes], measured, self.settings.top, top_de_idx=top_de_idx[rows]
         )
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
@@ -277,7 +279,7 @@ class Experiment:
             raise InputError(
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
             )
-        return self._fit(MODELS[model], self.settings.seed, rows, self.columns(rows))
+        return self._fit(MODELS[model], self.settings.seed, rows, self.variable_genes(rows))
 
     def fit_fold(self, model: str, train_size: int, fold: int) -> FittedModel:
         """The fitted model behind `fold_prediction`; it is not kept."""
@@ -293,11 +295,11 @@ class Experiment:
         )
 
     def _fit_part(self, model: str, part: Split) -> FittedModel:
-        columns, _ = self.scored_genes(part.fold)
+        gene_idx, _ = self.scored_genes(part.fold)
         seed = np.random.SeedSequence(
             [self.settings.seed, part.fold, part.repeat, len(part.train)]
         ).generate_state(1)[0]
-        return self._fit(MODELS[model], int(seed), part.train, columns, part.fold)
+        return self._fit(MODELS[model], int(seed), part.train, gene_idx, part.fold)
 
     def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """The genes that a fold's models predict, and the top DE genes of what it tests.
@@ -306,13 +308,13 @@ class Experiment:
 
         Returns
         -------
-        Columns of the screen; and positions among these, test perturbations x top.
+        Indices of genes of the screen; and positions among these, test perturbations x top.
         """
         if fold not in self._scored_by_fold:
             screen, part = self.problem.screen, self._smallest(fold)
-            columns = self.columns(part.pool)
-            chosen = strongest_responses(screen, part.test, columns, self.settings.top)
-            self._scored_by_fold[fold] = columns, chosen
+            gene_idx = self.variable_genes(part.train_pool)
+            top_de_idx = strongest_responses(screen, part.test, gene_idx, self.settings.top)
+            self._scored_by_fold[fold] = gene_idx, top_de_idx
         return self._scored_by_fold[fold]
 
     @cached_property
@@ -332,13 +334,13 @@ class Experiment:
         spec: ModelSpec,
         seed: int,
         rows: np.ndarray,
-        columns: np.ndarray,
+        gene_idx: np.ndarray,
         fold: int | None = None,
     ) -> FittedModel:
         inputs, joined = self._inputs
         screen = self.problem.screen
         model = spec.build(seed, joined.parts)
-        response = screen.response[rows][:, columns]
+        response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}
         with self.turn:
@@ -347,4 +349,4 @@ class Experiment:
             seconds = round(perf_counter() - start, 3)
         what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
         log.info("fit made", extra={**what, "seconds": seconds})
-        return FittedModel(self.problem, fitted, spec, joined, columns, screen.perturbations[rows])
+        return FittedModel(self.problem, fitted, spec, joined, gene_idx, screen.perturbations[rows])

@@ -1,7 +1,7 @@
 """Learning curves: every model at every training size, fold and repeat."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -241,7 +241,7 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
             }
             for name, embedding in embeddings.items()
         },
-        "settings": asdict(fits[0].experiment.settings) if fits else {},
+        "settings": fits[0].experiment.settings.record() if fits else {},
     }
 
 

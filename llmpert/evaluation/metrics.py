@@ -112,7 +112,7 @@ def top_genes(
     spread: np.ndarray | None = None,
     t: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Columns of the strongest measured responses of each perturbation.
+    """Indices of the strongest measured responses of each perturbation.
 
     Strength is |t|, of the perturbation's cells against control, where that is known. Otherwise it
     is |Δ|, divided by the gene's spread in control where that is known: the order of a z-test
@@ -149,20 +149,20 @@ def top_genes(
 
 
 def strongest_responses(
-    screen: Screen, rows: np.ndarray, columns: np.ndarray, top: int
+    screen: Screen, rows: np.ndarray, gene_idx: np.ndarray, top: int
 ) -> np.ndarray:
     """`top_genes` of some perturbations of a screen among some of its genes, by all it knows.
 
     Returns
     -------
-    Positions among `columns`, rows x min(top, columns).
+    Positions among `gene_idx`, rows x min(top, genes).
     """
-    block = np.ix_(rows, columns)
+    block = np.ix_(rows, gene_idx)
     t = screen.layers.get("t")
     return top_genes(
         screen.response[block],
         top,
-        None if screen.control_sd is None else screen.control_sd[columns],
+        None if screen.control_sd is None else screen.control_sd[gene_idx],
         None if t is None else t[block],
     )
 
@@ -171,17 +171,17 @@ def evaluate(
     predicted: np.ndarray,
     measured: np.ndarray,
     top: int = 20,
-    chosen: np.ndarray | None = None,
+    top_de_idx: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """All metrics for all perturbations: name -> one value a perturbation.
 
-    `chosen` are the `top_genes`; by default those by |Δ| alone.
+    `top_de_idx` are the `top_genes`; by default those by |Δ| alone.
     """
-    if chosen is None:
-        chosen = top_genes(measured, top)
+    if top_de_idx is None:
+        top_de_idx = top_genes(measured, top)
     strongest = (
-        np.take_along_axis(predicted, chosen, axis=1),
-        np.take_along_axis(measured, chosen, axis=1),
+        np.take_along_axis(predicted, top_de_idx, axis=1),
+        np.take_along_axis(measured, top_de_idx, axis=1),
     )
     return {
         name: metric.compute(*(strongest if metric.top else (predicted, measured)))

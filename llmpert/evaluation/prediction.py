@@ -42,7 +42,7 @@ class Prediction:
         """
         if self.std is None or self.intervals is None:
             return None
-        return self.intervals.multiple(level) * self.std
+        return self.intervals.quantile(level) * self.std
 
     def row(self, perturbation: str) -> "Prediction":
         """The prediction of one perturbation.
@@ -92,7 +92,7 @@ class Prediction:
         if self.std is not None:
             arrays["std"] = self.std.astype(np.float32)
         if self.intervals is not None:
-            arrays["interval_multiples"] = self.intervals.multiples
+            arrays["interval_multiples"] = self.intervals.quantiles
         with atomic_path(path) as temporary:
             np.savez(temporary, digest=_digest(arrays), **arrays)  # type: ignore[arg-type]
 

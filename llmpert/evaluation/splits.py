@@ -19,7 +19,7 @@ class Split:
         Which fold is tested, and which random downsampling of its training part this is.
     train:
         Rows trained on, sorted.
-    pool:
+    train_pool:
         The fold's whole training part, before downsampling, sorted. Genes are chosen on it, so
         that all sizes of a curve are scored on the same genes; it never overlaps `test`.
     test:
@@ -29,7 +29,7 @@ class Split:
     fold: int
     repeat: int
     train: np.ndarray
-    pool: np.ndarray
+    train_pool: np.ndarray
     test: np.ndarray
 
 

@@ -92,7 +92,7 @@ class ReliabilityReference:
     def of(cls, fitted: FittedModel, held_out: Sequence[str]) -> "ReliabilityReference":
         """Judge a fitted Gaussian process by measured perturbations it did not train on."""
         screen = fitted.problem.screen
-        genes = list(screen.genes[fitted.columns])
+        genes = list(screen.genes[fitted.gene_idx])
         measured = screen.select(list(fitted.trained_on), genes).response
         errors, _ = fitted.model.leave_one_out()
         left_out = pd.Series(pearson(measured - errors, measured), index=fitted.trained_on)

@@ -14,11 +14,11 @@ class Intervals:
 
     Attributes
     ----------
-    multiples:
+    quantiles:
         For each of `LEVELS`.
     """
 
-    multiples: np.ndarray
+    quantiles: np.ndarray
 
     @classmethod
     def from_errors(cls, standardised: np.ndarray) -> "Intervals":
@@ -29,6 +29,6 @@ class Intervals:
         """
         return cls(np.quantile(np.abs(standardised), LEVELS))
 
-    def multiple(self, level: float) -> float:
+    def quantile(self, level: float) -> float:
         """For one probability between 0.01 and 0.99."""
-        return float(np.interp(level, LEVELS, self.multiples))
+        return float(np.interp(level, LEVELS, self.quantiles))

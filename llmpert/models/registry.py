@@ -99,7 +99,7 @@ MODELS: dict[str, ModelSpec] = {
             label="Linear on components",
             summary="Linear regression from the embedding to the ten leading components of the"
             " responses (Ahlmann-Eltze et al. 2025).",
-            build=lambda seed, parts: _imported("components", "Components")(),
+            build=lambda seed, parts: _imported("pc_linear", "PCLinear")(),
         ),
         ModelSpec(
             name="gp-paper",

@@ -103,7 +103,7 @@ def test_width_variation_of_a_hand_worked_case():
 
 def test_held_out_predictions_come_with_their_own_measurements():
     problem = Problem.align(screen(), [embedding()])
-    experiment = Experiment(problem, Settings(features=12))
+    experiment = Experiment(problem, Settings(n_hvgs=12))
     folds = list(calibration.held_out(experiment, "gp"))
     assert len(folds) == 5
     tested = np.concatenate([predicted.perturbations for predicted, _ in folds])

@@ -14,7 +14,7 @@ from llmpert.screens import Screen
 from tests.support import small
 
 TABLE = small.gene_table({"KD041": "OLD41", "KD003": "OLD3", "NEW": ""})
-SETTINGS = Settings(folds=4, features=12, top=5, components=6)
+SETTINGS = Settings(folds=4, n_hvgs=12, top=5, components=6)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_responses_of_test_perturbations_never_reach_their_predictions(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_perturbations_left_out_of_a_small_training_set_only_choose_genes(model, store, tmp_path):
-    original = experiment(store, features=30)
+    original = experiment(store, n_hvgs=30)
     screen = original.problem.screen
     part = original.split(8, 0)
     unseen = np.setdiff1d(np.arange(len(screen.perturbations)), part.train)
@@ -85,7 +85,7 @@ def test_perturbations_left_out_of_a_small_training_set_only_choose_genes(model,
     changed = experiment(
         ResultsStore(tmp_path / "other"),
         problem(with_responses(screen, unseen, noise)),
-        features=30,
+        n_hvgs=30,
     )
     np.testing.assert_array_equal(
         original.fold_prediction(model, 8, 0).mean, changed.fold_prediction(model, 8, 0).mean
@@ -95,15 +95,15 @@ def test_perturbations_left_out_of_a_small_training_set_only_choose_genes(model,
 def test_genes_are_those_that_vary_most_in_the_pool(store):
     one = experiment(store)
     part = one.split(8, 2)
-    response = one.problem.screen.response[part.pool].astype(np.float64)
+    response = one.problem.screen.response[part.train_pool].astype(np.float64)
     expected = sorted(np.argsort(np.var(response, axis=0))[-12:].tolist())
-    assert one.columns(part.pool).tolist() == expected
+    assert one.variable_genes(part.train_pool).tolist() == expected
     prediction = one.fold_prediction("mean", 8, 2)
     assert prediction.genes.tolist() == one.problem.screen.genes[expected].tolist()
 
 
 def test_asking_for_more_genes_than_measured_takes_all(store):
-    prediction = experiment(store, features=2000).fold_prediction("mean", 8, 0)
+    prediction = experiment(store, n_hvgs=2000).fold_prediction("mean", 8, 0)
     assert prediction.genes.tolist() == small.names("OUT", 30)
 
 
@@ -111,7 +111,7 @@ def test_asking_for_more_genes_than_measured_takes_all(store):
 def test_predictions_are_the_models_own(model, store):
     one = experiment(store)
     part = one.split(20, 1, 0)
-    columns = one.columns(part.pool)
+    columns = one.variable_genes(part.train_pool)
     inputs, _ = one.problem.inputs(6)
     response = one.problem.screen.response[:, columns]
     found = one.fold_prediction(model, 20, 1)
@@ -184,7 +184,7 @@ def changed_screen() -> Screen:
         (lambda s: experiment(s, problem(None, small.embedding(seed=8))), WITH_EMBEDDING),
         (lambda s: experiment(s, problem(None, small.embedding("other"))), WITH_EMBEDDING),
         (lambda s: experiment(s, components=5), WITH_EMBEDDING),
-        (lambda s: experiment(s, features=13), set(MODELS)),
+        (lambda s: experiment(s, n_hvgs=13), set(MODELS)),
         (lambda s: experiment(s, top=6), set(MODELS)),
         (lambda s: experiment(s, folds=5), set(MODELS)),
         (lambda s: experiment(s, seed=1), set(MODELS)),
@@ -257,7 +257,7 @@ def test_a_model_of_all_perturbations_predicts_any_gene(model, store):
     assert fitted.trained_on.tolist() == one.problem.screen.perturbations.tolist()
     prediction = fitted.predict(["OLD41", "KD041", "KD003", "OLD3"])
     assert prediction.perturbations.tolist() == ["OLD41", "KD041", "KD003", "OLD3"]
-    assert prediction.genes.tolist() == one.problem.screen.genes[fitted.columns].tolist()
+    assert prediction.genes.tolist() == one.problem.screen.genes[fitted.gene_idx].tolist()
     assert prediction.mean.shape == (4, 12)
     if MODELS[model].uses_embedding:
         np.testing.assert_array_equal(prediction.mean[0], prediction.mean[1])
@@ -265,7 +265,7 @@ def test_a_model_of_all_perturbations_predicts_any_gene(model, store):
         assert not np.array_equal(prediction.mean[0], prediction.mean[2])
     if model == "knn":
         np.testing.assert_array_equal(
-            prediction.mean[2], one.problem.screen.response[3, fitted.columns]
+            prediction.mean[2], one.problem.screen.response[3, fitted.gene_idx]
         )
 
 
@@ -303,7 +303,7 @@ def test_something_must_be_left_to_train_on(store):
 @pytest.mark.parametrize("features", [1, 0, -5])
 def test_settings_without_genes_are_refused(features):
     with pytest.raises(InputError, match=f"found {features}"):
-        Settings(features=features)
+        Settings(n_hvgs=features)
 
 
 def test_too_few_perturbations_for_the_folds_are_refused(store):

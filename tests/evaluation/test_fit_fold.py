@@ -9,7 +9,7 @@ from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from tests.support import small
 
-SETTINGS = Settings(folds=4, features=12, top=5, components=6)
+SETTINGS = Settings(folds=4, n_hvgs=12, top=5, components=6)
 
 
 def experiment(folder, screen=None) -> Experiment:

@@ -15,7 +15,7 @@ from llmpert.parallel import workers
 from tests.support import small
 
 TABLE = small.gene_table({"OTHER": ""})
-SETTINGS = Settings(folds=4, features=12, top=5, components=6)
+SETTINGS = Settings(folds=4, n_hvgs=12, top=5, components=6)
 FAST = ["random", "mean", "knn"]
 
 

@@ -42,11 +42,11 @@ def test_training_never_meets_test(case, data):
     size = data.draw(st.integers(2, largest_training_size(len(names), folds)))
     part = split(names, folds, seed, fold, repeat, size)
     everything = set(range(len(names)))
-    assert set(part.pool) | set(part.test) == everything
-    assert len(part.pool) + len(part.test) == len(names)
-    assert set(part.train) <= set(part.pool)
+    assert set(part.train_pool) | set(part.test) == everything
+    assert len(part.train_pool) + len(part.test) == len(names)
+    assert set(part.train) <= set(part.train_pool)
     assert len(set(part.train)) == len(part.train) == size
-    for rows in (part.train, part.pool, part.test):
+    for rows in (part.train, part.train_pool, part.test):
         assert (np.diff(rows) > 0).all()
     assert (part.fold, part.repeat) == (fold, repeat)
     np.testing.assert_array_equal(part.test, cross_validation(names, folds, seed)[fold])
@@ -92,7 +92,7 @@ def test_seeds_folds_and_repeats_draw_differently():
 def test_all_of_the_pool_is_drawn_sometimes():
     names = [f"G{i}" for i in range(20)]
     drawn = [split(names, 5, 0, 0, repeat, 4).train for repeat in range(60)]
-    assert set(np.concatenate(drawn)) == set(split(names, 5, 0, 0, 0, 4).pool)
+    assert set(np.concatenate(drawn)) == set(split(names, 5, 0, 0, 0, 4).train_pool)
 
 
 @pytest.mark.parametrize(

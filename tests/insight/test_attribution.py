@@ -9,7 +9,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.insight.attribution import attribute, neighbourhood
 from tests.support import small
 
-SETTINGS = Settings(folds=4, features=12, top=5, components=6)
+SETTINGS = Settings(folds=4, n_hvgs=12, top=5, components=6)
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def test_measured_and_predicted_meet_by_name():
     np.testing.assert_array_equal(table["measured"], SCREEN.response[:, 2])
     assert table.loc["KD004", "predicted"] == FOLDS[0].mean[1, 1]
     assert table.loc["KD002", "predicted"] == FOLDS[1].mean[1, 0]
-    half = INTERVALS.multiple(0.95) * 0.5
+    half = INTERVALS.quantile(0.95) * 0.5
     np.testing.assert_allclose(table.loc["KD004", "high95"], FOLDS[0].mean[1, 1] + half, rtol=1e-6)
     np.testing.assert_allclose(table.loc["KD004", "low95"], FOLDS[0].mean[1, 1] - half, rtol=1e-6)
     assert (table["state"] == HELD_OUT).all()

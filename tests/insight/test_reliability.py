@@ -16,7 +16,7 @@ from llmpert.insight.reliability import (
 )
 from tests.support import small
 
-SETTINGS = Settings(folds=2, features=25, top=5, components=6)
+SETTINGS = Settings(folds=2, n_hvgs=25, top=5, components=6)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_accuracy_is_that_of_held_out_predictions(experiment, reference, held_ou
 def test_left_out_accuracy_compares_with_the_analytic_leave_one_out(experiment, reference):
     fitted = reference.fitted
     screen = experiment.problem.screen
-    measured = screen.select(fitted.trained_on, screen.genes[fitted.columns]).response
+    measured = screen.select(fitted.trained_on, screen.genes[fitted.gene_idx]).response
     errors, _ = fitted.model.leave_one_out()
     for row in (0, 17, 59):
         expected = pearsonr(measured[row] - errors[row], measured[row]).statistic

@@ -116,11 +116,11 @@ def test_the_kernel_is_that_of_the_fitted_hyper_parameters():
     model, problem = fitted.model, fitted.problem
     inputs = fitted.joined.transform(problem.vectors)
     expected = np.zeros(len(inputs))
-    for name, ratio in model.ratios_.items():
+    for name, ratio in model.signal_to_noise_.items():
         columns = np.hstack([inputs[:, fitted.joined.parts[part]] for part in name.split("+")])
         squares = np.square(columns - columns[7]).sum(axis=1)
         expected += ratio * np.exp(-squares / (2 * model.lengthscales_[name] ** 2))
-    np.testing.assert_allclose(found, expected / sum(model.ratios_.values()), rtol=1e-6)
+    np.testing.assert_allclose(found, expected / sum(model.signal_to_noise_.values()), rtol=1e-6)
     assert list(fitted.trained_on) == list(problem.screen.perturbations)
     assert found.argmax() == 7
     assert found[7] == pytest.approx(1)

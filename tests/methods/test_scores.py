@@ -28,7 +28,7 @@ def experiment(tmp_path_factory):
     """Twenty of thirty genes are scored, which ones differs between folds."""
     problem = Problem.align(small.screen(control_sd=SPREAD), [small.embedding()], TABLE)
     store = ResultsStore(tmp_path_factory.mktemp("store"))
-    return Experiment(problem, Settings(features=20, top=5, components=5), store)
+    return Experiment(problem, Settings(n_hvgs=20, top=5, components=5), store)
 
 
 def elsewhere(experiment, model="gp", size=32):

@@ -49,7 +49,7 @@ class Fold:
         Of the fold.
     train, validation, predict:
         Names of perturbations. All three have terms, the first two have cells.
-    columns:
+    gene_idx:
         The screen's genes that are predicted: chosen on the fold's training part alone.
     """
 
@@ -57,7 +57,7 @@ class Fold:
     train: list[str]
     validation: list[str]
     predict: list[str]
-    columns: np.ndarray
+    gene_idx: np.ndarray
 
 
 def folds(
@@ -92,7 +92,9 @@ def folds(
                 f"Expected perturbations with terms and cells in fold {number + 1}, found"
                 f" {len(training)} to train on and {len(predict)} to predict."
             )
-        found.append(Fold(number, train, validation, predict, experiment.columns(part.pool)))
+        found.append(
+            Fold(number, train, validation, predict, experiment.variable_genes(part.train_pool))
+        )
     return found, left_out
 
 
@@ -104,7 +106,7 @@ def needs(parts: list[Fold], cells: Cells, training: Training, at_once: int) -> 
     """
     seconds, bytes_ = [], []
     for fold in parts:
-        values = cells.count([*fold.train, *fold.validation]) * len(fold.columns)
+        values = cells.count([*fold.train, *fold.validation]) * len(fold.gene_idx)
         width = training.hidden_size / 64
         seconds.append(STARTING + SECONDS_PER_VALUE * values * training.epochs * width)
         bytes_.append(STARTING_BYTES + BYTES_PER_VALUE * values)

@@ -102,13 +102,13 @@ def run(
             "validation": fold.validation,
             "predict": fold.predict,
         }
-        key = fingerprint(VERSION, json.dumps(job), cells.fingerprint, fold.columns)
+        key = fingerprint(VERSION, json.dumps(job), cells.fingerprint, fold.gene_idx)
         result = work / f"{key}.npz"
         if not result.exists():
             folder = work / key
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped
             folder.mkdir(parents=True)
-            cells.of([*fold.train, *fold.validation], fold.columns).write_h5ad(
+            cells.of([*fold.train, *fold.validation], fold.gene_idx).write_h5ad(
                 folder / "cells.h5ad"
             )
             (folder / "job.json").write_text(json.dumps(job), "utf-8")
@@ -159,7 +159,7 @@ def _gathered(
     screen: Screen, parts: Sequence[Fold], results: Sequence[Path], training: Training
 ) -> ExternalPredictions:
     """All folds' predictions as one table; a fold's unpredicted genes are missing (NaN)."""
-    columns = np.unique(np.concatenate([fold.columns for fold in parts]))
+    columns = np.unique(np.concatenate([fold.gene_idx for fold in parts]))
     position = {gene: at for at, gene in enumerate(screen.genes[columns])}
     names: list[str] = []
     fold_of: list[str] = []

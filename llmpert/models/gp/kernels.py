@@ -208,11 +208,11 @@ class Covariance(Module):
         """K of a gene with itself."""
         return float(self.ratios.sum())
 
-    def noise(self, scarcity: torch.Tensor) -> torch.Tensor:
+    def noise(self, relative_sampling_noise: torch.Tensor) -> torch.Tensor:
         """r, from typical cells / cells."""
         if not self.by_cells:
-            return torch.ones_like(scarcity)
-        return 1 + self.raw_odds.sigmoid() * (scarcity - 1)
+            return torch.ones_like(relative_sampling_noise)
+        return 1 + self.raw_odds.sigmoid() * (relative_sampling_noise - 1)
 
     def signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """K of the training perturbations, N x N."""
@@ -225,7 +225,7 @@ class Covariance(Module):
     def derivatives(
         self,
         squares: Sequence[torch.Tensor],
-        scarcity: torch.Tensor,
+        relative_sampling_noise: torch.Tensor,
         slope: Callable[[slice], torch.Tensor],
         right: torch.Tensor,
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
@@ -235,7 +235,7 @@ class Covariance(Module):
         ----------
         squares:
             Squared distances in each source, N x N.
-        scarcity:
+        relative_sampling_noise:
             Typical cells / cells, N.
         slope:
             The derivative of a function with respect to C, symmetric: `slope(rows)` gives its rows
@@ -250,10 +250,12 @@ class Covariance(Module):
         gradient = np.zeros(len(self._free))
         products = [torch.zeros_like(right) for _ in self._free]
         ratios = self.ratios
-        for rows in blocks(len(scarcity)):
+        for rows in blocks(len(relative_sampling_noise)):
             weights = slope(rows)
             if self.by_cells:
-                gradient[-1] += (scarcity[rows] - 1) @ weights[:, rows.start :].diagonal()
+                gradient[-1] += (relative_sampling_noise[rows] - 1) @ weights[
+                    :, rows.start :
+                ].diagonal()
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
             for source, (kernel, d) in enumerate(zip(self.kernels, squares, strict=True)):
                 parts = kernel.base_kernel.with_slope(d[rows, : rows.stop])
@@ -267,7 +269,7 @@ class Covariance(Module):
         if self.by_cells:
             share = self.sampling_share
             gradient[-1] *= share * (1 - share)
-            products[-1] = (share * (1 - share) * (scarcity - 1))[:, None] * right
+            products[-1] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
         return gradient, products
 
 

@@ -27,14 +27,14 @@ LARGEST_SINGLE_RATIO = 10.0
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SufficientStatistics:
     """What the search looks at: distances and responses of N perturbations.
 
     Attributes
     ----------
     squares:
         Squared distances, N x N for each source.
-    scarcity:
+    relative_sampling_noise:
         Typical cells / cells of each perturbation; ones where unknown.
     gram:
         S = Y Yᵀ, N x N.
@@ -45,18 +45,18 @@ class Evidence:
     """
 
     squares: Sequence[torch.Tensor]
-    scarcity: torch.Tensor
+    relative_sampling_noise: torch.Tensor
     gram: torch.Tensor
     probes: torch.Tensor
     outputs: int
 
-    def every(self, stride: int) -> "Evidence":
+    def every(self, stride: int) -> "SufficientStatistics":
         """Of every stride-th perturbation."""
         if stride == 1:
             return self
-        return Evidence(
+        return SufficientStatistics(
             [d[::stride, ::stride].contiguous() for d in self.squares],
-            self.scarcity[::stride],
+            self.relative_sampling_noise[::stride],
             self.gram[::stride, ::stride].contiguous(),
             self.probes[::stride],
             self.outputs,
@@ -79,24 +79,26 @@ class Posterior:
         The covariance is not positive definite to working precision.
     """
 
-    def __init__(self, evidence: Evidence, covariance: Covariance, values: np.ndarray) -> None:
-        self._evidence, self._covariance, self._values = evidence, covariance, values
-        self._numbers = evidence.gram.shape[0] * evidence.outputs
+    def __init__(
+        self, statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray
+    ) -> None:
+        self._statistics, self._covariance, self._values = statistics, covariance, values
+        self._numbers = statistics.gram.shape[0] * statistics.outputs
         covariance.place(values)
         self._prior = covariance.log_prior()
         self._solver = Cholesky(self._matrix())
-        misfit = (self._solver.inverse * evidence.gram).sum().item() / self._numbers
+        misfit = (self._solver.inverse * statistics.gram).sum().item() / self._numbers
         self.variance = max(misfit, SMALLEST_VARIANCE)
         """v."""
         self.log_likelihood = -0.5 * (
-            evidence.outputs * self._solver.log_determinant
+            statistics.outputs * self._solver.log_determinant
             + self._numbers * (math.log(2 * math.pi * self.variance) + misfit / self.variance)
         )
         """Log marginal likelihood, in nats (not per number)."""
 
     def _matrix(self) -> torch.Tensor:
-        matrix = self._covariance.signal(self._evidence.squares)
-        matrix.diagonal().add_(self._covariance.noise(self._evidence.scarcity))
+        matrix = self._covariance.signal(self._statistics.squares)
+        matrix.diagonal().add_(self._covariance.noise(self._statistics.relative_sampling_noise))
         return matrix
 
     @property
@@ -121,7 +123,7 @@ class Posterior:
         Gradient, P, and a positive definite P x P matrix.
         """
         self._covariance.place(self._values)
-        gram, probes = self._evidence.gram, self._evidence.probes
+        gram, probes = self._statistics.gram, self._statistics.probes
         single = self._covariance.prior_signal() <= LARGEST_SINGLE_RATIO
         exact = self._solver.inverse
         inverse = exact.float() if single else exact
@@ -133,7 +135,10 @@ class Posterior:
             return 0.5 * (exact[rows, : rows.stop] / len(gram) - misfit)
 
         gradient, products = self._covariance.derivatives(
-            self._evidence.squares, self._evidence.scarcity, slope, exact @ probes
+            self._statistics.squares,
+            self._statistics.relative_sampling_noise,
+            slope,
+            exact @ probes,
         )
         # The overall variance comes first: C itself is its derivative.
         whitened = self._solver.whiten(torch.hstack([probes, *products]))

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 
 from llmpert.models.gp.contributions import Contributions
 from llmpert.models.gp.kernels import RBF, Covariance
-from llmpert.models.gp.likelihood import Evidence
+from llmpert.models.gp.likelihood import SufficientStatistics
 from llmpert.models.gp.outputs import ComponentNoise, Outputs, SharedNoise
 from llmpert.models.gp.search import search
 from llmpert.models.gp.solver import Spectrum
@@ -63,7 +63,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
-    ratios_, lengthscales_:
+    signal_to_noise_, lengthscales_:
         Source, or all sources joined by "+" -> signal-to-noise ratio of its kernel, and lengthscale
         in units of Z.
     sampling_share_:
@@ -119,7 +119,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         largest = max(np.abs(Z).max(), np.abs(Y).max())
         if largest > LARGEST:
             raise ValueError(f"expected magnitudes up to {LARGEST:g}, found {largest:g}")
-        scarcity = _scarcity(cells, len(Z))
+        relative_sampling_noise = _relative_sampling_noise(cells, len(Z))
         # From the first row on, so that an output that never varies is 0 without rounding.
         deviations = Y - Y[0]
         from_first = deviations.mean(axis=0)
@@ -136,7 +136,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         squares = self._squares(self._inputs)
         self._covariance = Covariance(
             [_median(d) for d in squares],
-            by_cells=bool((scarcity != 1).any()),
+            by_cells=bool((relative_sampling_noise != 1).any()),
             kernel=self.kernel,
         )
         generator = torch.Generator().manual_seed(0)
@@ -145,15 +145,17 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ) / math.sqrt(PROBES)
         # NumPy knows that this product is symmetric and takes half as long as torch.
         gram = torch.from_numpy(deviations @ deviations.T)
-        evidence = Evidence(squares, scarcity, gram, centred @ mixtures, centred.shape[1])
-        likelihood = search(evidence, self._covariance)
+        statistics = SufficientStatistics(
+            squares, relative_sampling_noise, gram, centred @ mixtures, centred.shape[1]
+        )
+        likelihood = search(statistics, self._covariance)
         with torch.no_grad():
-            self._relative_noise = noise = self._covariance.noise(scarcity)
+            self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)
             outputs = NOISE_MODELS[self.noise]
             self._outputs: Outputs = outputs(self._spectrum, noise, centred, gram)
         names = [*parts, "+".join(parts)] if len(parts) > 1 else [*parts]
-        self.ratios_ = dict(zip(names, self._covariance.ratios, strict=True))
+        self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
         self.sampling_share_ = self._covariance.sampling_share
         self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
@@ -224,7 +226,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             # Where the prediction is the mean itself there is nothing to share: 0 / 0.
             shares = projected / departure.square().sum()
         return Contributions(
-            tuple(self.ratios_), kernel.numpy(), self._covariance.prior_signal(), shares.numpy()
+            tuple(self.signal_to_noise_),
+            kernel.numpy(),
+            self._covariance.prior_signal(),
+            shares.numpy(),
         )
 
     def similarity(self, Z: np.ndarray) -> np.ndarray:
@@ -307,7 +312,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return [torch.from_numpy(np.ascontiguousarray(Z[:, columns])) for columns in self._columns]
 
 
-def _scarcity(cells: np.ndarray | None, size: int) -> torch.Tensor:
+def _relative_sampling_noise(cells: np.ndarray | None, size: int) -> torch.Tensor:
     """Typical cells / cells: ones where unknown."""
     if cells is None:
         return torch.ones(size, dtype=torch.float64)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmpert.models.gp.kernels import Covariance
-from llmpert.models.gp.likelihood import Evidence, Posterior
+from llmpert.models.gp.likelihood import Posterior, SufficientStatistics
 
 # The likelihood can have several maxima (everything is noise, nothing is noise, in between). The
 # search starts at the best two of these; ratios are shared by all sources, lengthscales in median
@@ -37,7 +37,7 @@ class Optimum(NamedTuple):
     log_likelihood: float
 
 
-def search(evidence: Evidence, covariance: Covariance) -> float:
+def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
     """Maximise the posterior density of the hyper-parameters; `covariance` keeps the best.
 
     Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
@@ -47,32 +47,34 @@ def search(evidence: Evidence, covariance: Covariance) -> float:
     -------
     The log marginal likelihood there, in nats.
     """
-    stride = 1 << max(0, (len(evidence.gram) // FEWEST).bit_length() - 1)
-    part = evidence.every(stride)
+    stride = 1 << max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
+    part = statistics.every(stride)
     tries = [_climb(part, covariance, start) for start in _starts(part, covariance)]
     best = min(tries, key=lambda optimum: optimum.loss)
     while stride > 1:
         stride //= 2
         start = covariance.with_noticeable_ratios(best.values)
-        best = _climb(evidence.every(stride), covariance, start)
+        best = _climb(statistics.every(stride), covariance, start)
     covariance.place(best.values)
     return best.log_likelihood
 
 
-def _starts(evidence: Evidence, covariance: Covariance) -> list[np.ndarray]:
+def _starts(statistics: SufficientStatistics, covariance: Covariance) -> list[np.ndarray]:
     """The best few of all."""
     starts = [
         covariance.values(ratio, lengthscale)
         for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
     ]
-    return sorted(starts, key=lambda values: Posterior(evidence, covariance, values).loss)[:STARTS]
+    return sorted(starts, key=lambda values: Posterior(statistics, covariance, values).loss)[
+        :STARTS
+    ]
 
 
-def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray) -> Optimum:
+def _climb(statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray) -> Optimum:
     """Newton steps with the average information, damped where they fail (Marquardt 1963)."""
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
-    here = Posterior(evidence, covariance, values)
+    here = Posterior(statistics, covariance, values)
     damping = 0.0
     for _ in range(MOST_STEPS):
         gradient, information = here.derivatives()
@@ -87,7 +89,7 @@ def _climb(evidence: Evidence, covariance: Covariance, values: np.ndarray) -> Op
             if not damping:
                 moved = covariance.emptied(values, moved)
             moved = moved.clip(low, high)
-            there = Posterior(evidence, covariance, moved)
+            there = Posterior(statistics, covariance, moved)
             gained = here.loss - there.loss
             if gained > 0:
                 break

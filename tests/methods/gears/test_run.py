@@ -52,7 +52,7 @@ def simulation():
 @pytest.fixture(scope="module")
 def experiment(simulation) -> Experiment:
     problem = Problem.align(simulation.screens[LINE], list(simulation.embeddings.values()))
-    return Experiment(problem, Settings(folds=3, features=50))
+    return Experiment(problem, Settings(folds=3, n_hvgs=50))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_folds_are_those_of_every_other_model(experiment, cells, terms):
         assert len(part.validation) == round(VALIDATION * (len(split.train) - len(
             set(names[split.train]) & set(without))))  # fmt: skip
         assert not {*part.train} & {*part.validation}
-        np.testing.assert_array_equal(part.columns, experiment.columns(split.pool))
+        np.testing.assert_array_equal(part.gene_idx, experiment.variable_genes(split.train_pool))
 
 
 def test_perturbations_without_cells_are_not_trained_on_but_predicted(experiment, cells, terms):
@@ -127,10 +127,10 @@ def test_all_folds_are_gathered(experiment, cells, terms, tmp_path, worker):
         kept = np.isin(cells.perturbation, [*names, "ctrl"])
         mean = cells.expression[kept].toarray().mean(axis=0)
         columns = np.isin(screen.genes, found.genes)
-        chosen = np.isin(np.flatnonzero(columns), part.columns)
+        chosen = np.isin(np.flatnonzero(columns), part.gene_idx)
         for name in part.predict:
             predicted = found.delta[row[name]]
-            np.testing.assert_allclose(predicted[chosen], mean[part.columns], rtol=1e-4)
+            np.testing.assert_allclose(predicted[chosen], mean[part.gene_idx], rtol=1e-4)
             assert np.isnan(predicted[~chosen]).all()  # genes chosen by other folds only
         assert {done for fold, done in told if fold == part.number} >= {1.0}
     assert found.about["seconds"] == 4.5

@@ -32,7 +32,7 @@ def kernels(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
                 * cdist(A[:, columns[name]], B[:, columns[name]], "sqeuclidean")
                 / model.lengthscales_[name] ** 2
             )
-            for name, ratio in model.ratios_.items()
+            for name, ratio in model.signal_to_noise_.items()
         ]
     )
 
@@ -40,8 +40,8 @@ def kernels(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def dense_weights(model: GaussianProcess, Z: np.ndarray, Y: np.ndarray, cells) -> np.ndarray:
     """α, N x D, by solving with the dense covariance of every component or of all outputs."""
     K = kernels(model, Z, Z).sum(axis=0)
-    scarcity = np.ones(len(Z)) if cells is None else np.median(cells) / cells
-    R = np.diag(1 + model.sampling_share_ * (scarcity - 1))
+    relative_sampling_noise = np.ones(len(Z)) if cells is None else np.median(cells) / cells
+    R = np.diag(1 + model.sampling_share_ * (relative_sampling_noise - 1))
     centred = Y - Y.mean(axis=0)
     if model.noise == "shared":
         return np.linalg.solve(K + R, centred)
@@ -75,7 +75,7 @@ def test_contributions_are_the_terms_of_the_prediction(seed, noise, parts, by_ce
     expected = terms @ departure / (departure @ departure)
     np.testing.assert_allclose(found.shares, expected, rtol=1e-5, atol=1e-7)
     assert found.shares.sum() == pytest.approx(1, abs=1e-9)
-    similarity = k.sum(axis=0) / sum(model.ratios_.values())
+    similarity = k.sum(axis=0) / sum(model.signal_to_noise_.values())
     np.testing.assert_allclose(found.similarity, similarity, rtol=1e-9)
     np.testing.assert_allclose(model.similarity(z[None])[0], similarity, rtol=1e-9)
 

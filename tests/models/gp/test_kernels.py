@@ -45,12 +45,14 @@ def placed(values: np.ndarray = VALUES, by_cells: bool = True) -> Covariance:
     return covariance
 
 
-def dense(values: torch.Tensor, d: list[torch.Tensor], scarcity: torch.Tensor) -> torch.Tensor:
+def dense(
+    values: torch.Tensor, d: list[torch.Tensor], relative_sampling_noise: torch.Tensor
+) -> torch.Tensor:
     """C, written out."""
     first = values[0].exp() * torch.exp(-0.5 * d[0] / values[1].exp() ** 2)
     second = values[2].exp() * torch.exp(-0.5 * d[1] / values[3].exp() ** 2)
     share = values[4].exp() / (1 + values[4].exp())
-    return first + second + torch.diag(1 - share + share * scarcity)
+    return first + second + torch.diag(1 - share + share * relative_sampling_noise)
 
 
 @pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 150])
@@ -78,52 +80,60 @@ def test_reads_back_what_was_placed():
 
 
 def test_noise_has_one_part_that_cells_reduce():
-    scarcity = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64)
+    relative_sampling_noise = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64)
     share = 1 / 3
     expected = [1 - share, 1, 1 - share + 4 * share]
-    np.testing.assert_allclose(placed().noise(scarcity).detach(), expected)
-    assert placed(by_cells=False).noise(scarcity).tolist() == [1, 1, 1]
+    np.testing.assert_allclose(placed().noise(relative_sampling_noise).detach(), expected)
+    assert placed(by_cells=False).noise(relative_sampling_noise).tolist() == [1, 1, 1]
 
 
 def derivatives(
     covariance: Covariance,
     d: list[torch.Tensor],
-    scarcity: torch.Tensor,
+    relative_sampling_noise: torch.Tensor,
     by_entry: torch.Tensor,
     right: torch.Tensor | None = None,
 ) -> tuple[np.ndarray, list[torch.Tensor]]:
-    right = torch.zeros(len(scarcity), 1, dtype=torch.float64) if right is None else right
+    right = (
+        torch.zeros(len(relative_sampling_noise), 1, dtype=torch.float64)
+        if right is None
+        else right
+    )
     return covariance.derivatives(
-        d, scarcity, lambda rows: by_entry[rows, : rows.stop].clone(), right
+        d, relative_sampling_noise, lambda rows: by_entry[rows, : rows.stop].clone(), right
     )
 
 
 @pytest.mark.parametrize("size", [1, 5, 64, 300])
 def test_gradient_agrees_with_autograd_on_the_dense_matrix(size):
-    d, scarcity = squares(size), scarce(size)
+    d, relative_sampling_noise = squares(size), scarce(size)
     rng = np.random.default_rng(1)
     by_entry = torch.from_numpy(rng.normal(size=(size, size)))
     by_entry = by_entry + by_entry.T
     values = torch.tensor(VALUES, requires_grad=True)
-    (expected,) = torch.autograd.grad((dense(values, d, scarcity) * by_entry).sum(), values)
-    found = derivatives(placed(), d, scarcity, by_entry)[0]
+    (expected,) = torch.autograd.grad(
+        (dense(values, d, relative_sampling_noise) * by_entry).sum(), values
+    )
+    found = derivatives(placed(), d, relative_sampling_noise, by_entry)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * size)
-    found = derivatives(placed(by_cells=False), d, scarcity, by_entry)[0]
+    found = derivatives(placed(by_cells=False), d, relative_sampling_noise, by_entry)[0]
     np.testing.assert_allclose(found, expected[:-1], rtol=1e-10, atol=1e-10 * size)
 
 
 @pytest.mark.parametrize("size", [1, 5, 70, 300])
 def test_products_agree_with_forward_derivatives_of_the_dense_matrix(size):
-    d, scarcity = squares(size), scarce(size)
+    d, relative_sampling_noise = squares(size), scarce(size)
     right = torch.from_numpy(np.random.default_rng(2).normal(size=(size, 3)))
     covariance = placed()
     by_entry = torch.zeros(size, size, dtype=torch.float64)
-    found = torch.stack(derivatives(covariance, d, scarcity, by_entry, right)[1])
+    found = torch.stack(derivatives(covariance, d, relative_sampling_noise, by_entry, right)[1])
     jacobian = torch.autograd.functional.jacobian(
-        lambda values: dense(values, d, scarcity) @ right, torch.tensor(VALUES)
+        lambda values: dense(values, d, relative_sampling_noise) @ right, torch.tensor(VALUES)
     )
     torch.testing.assert_close(found, jacobian.permute(2, 0, 1), rtol=1e-10, atol=1e-10)
-    without_cells = derivatives(placed(by_cells=False), d, scarcity, by_entry, right)[1]
+    without_cells = derivatives(
+        placed(by_cells=False), d, relative_sampling_noise, by_entry, right
+    )[1]
     torch.testing.assert_close(torch.stack(without_cells), found[:4], rtol=0, atol=0)
 
 

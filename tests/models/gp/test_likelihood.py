@@ -15,17 +15,21 @@ from scipy.stats import multivariate_normal
 from benchmarks.work import counted
 from llmpert.models.gp import likelihood as module
 from llmpert.models.gp.kernels import Covariance
-from llmpert.models.gp.likelihood import Evidence, Posterior
+from llmpert.models.gp.likelihood import Posterior, SufficientStatistics
 
 
-def evidence(size: int, outputs: int, seed: int, sources: int = 2) -> tuple[Evidence, Covariance]:
+def statistics(
+    size: int, outputs: int, seed: int, sources: int = 2
+) -> tuple[SufficientStatistics, Covariance]:
     """Random genes and responses, with the responses themselves for probes."""
     rng = np.random.default_rng(seed)
     z = [torch.from_numpy(rng.normal(size=(size, 2))) for _ in range(sources)]
     d = [torch.cdist(x, x).square() for x in z]
     Y = torch.from_numpy(rng.normal(size=(size, outputs)))
-    scarcity = torch.from_numpy(rng.uniform(0.3, 3, size))
-    return Evidence(d, scarcity, Y @ Y.T, Y, outputs), Covariance([1.5] * sources, by_cells=True)
+    relative_sampling_noise = torch.from_numpy(rng.uniform(0.3, 3, size))
+    return SufficientStatistics(d, relative_sampling_noise, Y @ Y.T, Y, outputs), Covariance(
+        [1.5] * sources, by_cells=True
+    )
 
 
 def somewhere(covariance: Covariance, seed: int, width: float = 1.0) -> np.ndarray:
@@ -33,9 +37,11 @@ def somewhere(covariance: Covariance, seed: int, width: float = 1.0) -> np.ndarr
     return values + width * np.random.default_rng(seed).normal(size=values.shape)
 
 
-def dense(data: Evidence, covariance: Covariance, values: np.ndarray) -> np.ndarray:
+def dense(data: SufficientStatistics, covariance: Covariance, values: np.ndarray) -> np.ndarray:
     covariance.place(values)
-    return (covariance.between(data.squares) + covariance.noise(data.scarcity).diag()).numpy()
+    return (
+        covariance.between(data.squares) + covariance.noise(data.relative_sampling_noise).diag()
+    ).numpy()
 
 
 problems = st.integers(1, 12), st.integers(1, 7), st.integers(0, 10**6)
@@ -44,7 +50,7 @@ problems = st.integers(1, 12), st.integers(1, 7), st.integers(0, 10**6)
 @settings(deadline=None)
 @given(*problems)
 def test_likelihood_is_the_sum_of_normal_log_densities(size, outputs, seed):
-    data, covariance = evidence(size, outputs, seed)
+    data, covariance = statistics(size, outputs, seed)
     values = somewhere(covariance, seed)
     posterior = Posterior(data, covariance, values)
     C, Y = dense(data, covariance, values), data.probes.numpy()
@@ -57,7 +63,7 @@ def test_likelihood_is_the_sum_of_normal_log_densities(size, outputs, seed):
 @settings(deadline=None, max_examples=30)
 @given(*problems)
 def test_variance_is_the_best_one(size, outputs, seed):
-    data, covariance = evidence(size, outputs, seed)
+    data, covariance = statistics(size, outputs, seed)
     values = somewhere(covariance, seed)
     C, Y = dense(data, covariance, values), data.probes.numpy()
     best = minimize_scalar(
@@ -67,7 +73,9 @@ def test_variance_is_the_best_one(size, outputs, seed):
     assert math.log(Posterior(data, covariance, values).variance) == pytest.approx(best.x, abs=1e-4)
 
 
-def differences(data: Evidence, covariance: Covariance, values: np.ndarray) -> np.ndarray:
+def differences(
+    data: SufficientStatistics, covariance: Covariance, values: np.ndarray
+) -> np.ndarray:
     """Gradient of the loss."""
     step = 1e-5
 
@@ -81,7 +89,7 @@ def differences(data: Evidence, covariance: Covariance, values: np.ndarray) -> n
 @pytest.mark.parametrize(("size", "outputs"), [(1, 1), (4, 3), (7, 20), (90, 5)])
 @pytest.mark.parametrize("sources", [1, 3])
 def test_gradient_agrees_with_differences(size, outputs, sources):
-    data, covariance = evidence(size, outputs, seed=size, sources=sources)
+    data, covariance = statistics(size, outputs, seed=size, sources=sources)
     values = somewhere(covariance, seed=outputs)
     np.testing.assert_allclose(
         Posterior(data, covariance, values).derivatives()[0],
@@ -99,7 +107,7 @@ def test_gradient_is_accurate_whatever_the_ratio(noise, ratio):
     z = torch.from_numpy(rng.normal(size=(60, 2)))
     Y = np.sin(z.numpy() @ rng.normal(size=(2, 20))) + noise * rng.normal(size=(60, 20))
     Y = torch.from_numpy(Y)
-    data = Evidence(
+    data = SufficientStatistics(
         [torch.cdist(z, z).square()], torch.ones(60, dtype=torch.float64), Y @ Y.T, Y, 20
     )
     covariance = Covariance([1.7])
@@ -110,7 +118,7 @@ def test_gradient_is_accurate_whatever_the_ratio(noise, ratio):
 
 @pytest.mark.parametrize(("size", "outputs"), [(2, 1), (4, 3), (9, 20)])
 def test_information_is_the_mean_of_observed_and_expected(size, outputs):
-    data, covariance = evidence(size, outputs, seed=size)
+    data, covariance = statistics(size, outputs, seed=size)
     values = somewhere(covariance, seed=outputs)
     posterior = Posterior(data, covariance, values)
     v, Y, C = posterior.variance, data.probes.numpy(), dense(data, covariance, values)
@@ -141,7 +149,7 @@ def test_information_is_the_curvature_where_the_model_holds():
     d = torch.cdist(z, z).square()
     C = covariance.signal([d]) + torch.eye(50, dtype=torch.float64)
     Y = torch.linalg.cholesky(C) @ torch.from_numpy(rng.normal(size=(50, 4000)))
-    data = Evidence(
+    data = SufficientStatistics(
         [torch.cdist(z, z).square()], torch.ones(50, dtype=torch.float64), Y @ Y.T, Y, 4000
     )
     step = 1e-3
@@ -158,7 +166,7 @@ def test_information_is_the_curvature_where_the_model_holds():
 
 
 def test_a_posterior_keeps_its_own_hyper_parameters():
-    data, covariance = evidence(8, 3, seed=1)
+    data, covariance = statistics(8, 3, seed=1)
     values = somewhere(covariance, seed=1)
     fresh = Posterior(data, covariance, values)
     loss, gradient, information = fresh.loss, fresh.derivatives()[0], fresh.derivatives()[1]
@@ -171,8 +179,10 @@ def test_a_posterior_keeps_its_own_hyper_parameters():
 
 
 def test_outputs_that_never_vary_have_a_least_variance():
-    data, covariance = evidence(6, 3, seed=2)
-    still = Evidence(data.squares, data.scarcity, 0 * data.gram, 0 * data.probes, 3)
+    data, covariance = statistics(6, 3, seed=2)
+    still = SufficientStatistics(
+        data.squares, data.relative_sampling_noise, 0 * data.gram, 0 * data.probes, 3
+    )
     posterior = Posterior(still, covariance, covariance.values(1, 1))
     assert posterior.variance == module.SMALLEST_VARIANCE
     assert math.isfinite(posterior.loss)
@@ -184,10 +194,12 @@ def test_outputs_that_never_vary_have_a_least_variance():
 
 
 def test_part_of_the_evidence_is_that_of_part_of_the_perturbations():
-    data, covariance = evidence(11, 4, seed=3)
+    data, covariance = statistics(11, 4, seed=3)
     part = data.every(3)
     Y = data.probes[::3]
-    again = Evidence([d[::3, ::3] for d in data.squares], data.scarcity[::3], Y @ Y.T, Y, 4)
+    again = SufficientStatistics(
+        [d[::3, ::3] for d in data.squares], data.relative_sampling_noise[::3], Y @ Y.T, Y, 4
+    )
     values = somewhere(covariance, seed=3)
     first, second = (Posterior(e, covariance, values) for e in (part, again))
     assert first.loss == pytest.approx(second.loss, rel=1e-12)
@@ -198,7 +210,7 @@ def test_part_of_the_evidence_is_that_of_part_of_the_perturbations():
 def test_cost_does_not_grow_with_the_outputs(monkeypatch):
     works = []
     for outputs in (1, 50):
-        data, covariance = evidence(9, outputs, seed=4)
+        data, covariance = statistics(9, outputs, seed=4)
         # As many probes as in a fit, whatever the number of outputs.
         few = replace(data, probes=torch.ones(9, 2, dtype=torch.float64))
         with counted() as work:
@@ -209,11 +221,11 @@ def test_cost_does_not_grow_with_the_outputs(monkeypatch):
 
 
 def test_a_matrix_that_is_no_covariance_is_refused():
-    data, covariance = evidence(3, 2, seed=5, sources=1)
+    data, covariance = statistics(3, 2, seed=5, sources=1)
     far = torch.full((3, 3), 10.0, dtype=torch.float64)
     # "Distances" of zero on the far side of large ones belong to no genes.
     far[0, 1] = far[1, 0] = far[1, 2] = far[2, 1] = 0
     far.fill_diagonal_(0)
-    wrong = Evidence([far], data.scarcity, data.gram, data.probes, 2)
+    wrong = SufficientStatistics([far], data.relative_sampling_noise, data.gram, data.probes, 2)
     with pytest.raises(LinAlgError):
         Posterior(wrong, covariance, covariance.values(1e5, 1))

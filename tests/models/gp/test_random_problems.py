@@ -98,7 +98,7 @@ def kernel(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """K, in units of the noise of a typical measurement."""
     columns = {**model.parts, "+".join(model.parts): slice(None)}
     K = np.zeros((len(A), len(B)))
-    for name, ratio in model.ratios_.items():
+    for name, ratio in model.signal_to_noise_.items():
         d = cdist(A[:, columns[name]], B[:, columns[name]]) / model.lengthscales_[name]
         K += ratio * np.exp(-0.5 * np.minimum(d, 100) ** 2)
     return K
@@ -113,9 +113,9 @@ def dense(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of measurements, by solves with the N x N matrix for every component."""
     K, across = kernel(model, Z, Z), kernel(model, Z, genes)
-    scarcity = np.ones(len(Z)) if cells is None else np.median(cells) / cells
-    r = 1 + model.sampling_share_ * (scarcity - 1)
-    prior = sum(model.ratios_.values())
+    relative_sampling_noise = np.ones(len(Z)) if cells is None else np.median(cells) / cells
+    r = 1 + model.sampling_share_ * (relative_sampling_noise - 1)
+    prior = sum(model.signal_to_noise_.values())
     centred = Y - model.mean_
     if model.noise == "shared":
         axes, levels = np.eye(Y.shape[1]), np.ones(Y.shape[1])
@@ -170,7 +170,7 @@ def test_prediction_is_that_of_a_dense_process(problem):
     assert (left_out >= 0).all()
     assert np.isfinite(model.log_marginal_likelihood_)
     assert 0 < model.inflation_ < np.inf
-    assert np.isfinite(model.intervals_.multiples).all()
+    assert np.isfinite(model.intervals_.quantiles).all()
     expected, variance = dense(model, Z, Y, cells, genes)
     # Relative to the responses' own size: both lose digits where the kernel is nearly singular.
     size = np.abs(Y - model.mean_).max()
@@ -186,15 +186,15 @@ def test_the_optimum_is_no_worse_than_any_start(problem):
     Z, Y, cells = problem.data()
     seen = {}
 
-    def spy(evidence, covariance):
+    def spy(statistics, covariance):
         starts = [
             covariance.values(ratio, lengthscale)
             for ratio in searching.RATIO_STARTS
             for lengthscale in searching.LENGTHSCALE_STARTS
         ]
-        seen["starts"] = min(Posterior(evidence, covariance, start).loss for start in starts)
-        likelihood = searching.search(evidence, covariance)
-        numbers = len(evidence.gram) * evidence.outputs
+        seen["starts"] = min(Posterior(statistics, covariance, start).loss for start in starts)
+        likelihood = searching.search(statistics, covariance)
+        numbers = len(statistics.gram) * statistics.outputs
         seen["found"] = -(likelihood + covariance.log_prior()[0]) / numbers
         return likelihood
 

@@ -55,7 +55,7 @@ def reference(model: GaussianProcess, Z: np.ndarray, Y: np.ndarray) -> GaussianP
     parts = model.parts or {"all": slice(None)}
     columns = {**parts, "+".join(parts): slice(None)}
     kernel = WhiteKernel(noise)
-    for name, ratio in model.ratios_.items():
+    for name, ratio in model.signal_to_noise_.items():
         part = Columns(model.lengthscales_[name], columns[name])
         kernel = kernel + ConstantKernel(ratio * noise) * part
     known = GaussianProcessRegressor(kernel, alpha=0, optimizer=None)
@@ -101,7 +101,7 @@ def test_a_source_that_says_nothing_gets_no_weight_and_does_no_harm(dimensions):
     both = np.hstack([Z, np.random.default_rng(2).normal(size=(210, dimensions))])
     parts = {"tells": slice(0, 2), "silent": slice(2, 2 + dimensions)}
     model = GaussianProcess(parts).fit(both[:150], Y[:150])
-    assert model.ratios_["silent"] < 0.03 * model.ratios_["tells"]
+    assert model.signal_to_noise_["silent"] < 0.03 * model.signal_to_noise_["tells"]
 
     def error(predicted: np.ndarray) -> float:
         return np.sqrt(np.mean((predicted - F[150:]) ** 2))
@@ -120,7 +120,7 @@ def test_six_sources_converge(seed):
     Y += 0.5 * rng.normal(size=Y.shape)
     parts = {f"source {k}": slice(3 * k, 3 * k + 3) for k in range(6)}
     model = GaussianProcess(parts).fit(Z, Y)
-    ratios = np.array([model.ratios_[name] for name in parts])
+    ratios = np.array([model.signal_to_noise_[name] for name in parts])
     assert np.isfinite(ratios).all()
     assert min(ratios[[0, 2]]) > 3 * max(ratios[[1, 3, 4, 5]])
     assert all(1e-2 < length < 1e3 for length in model.lengthscales_.values())
@@ -196,8 +196,8 @@ def test_leave_one_out_is_a_fit_to_the_others(by_cells):
     cells = np.random.default_rng(9).integers(20, 500, 25) if by_cells else None
     model = GaussianProcess(THREE, "shared").fit(Z, Y, cells)
     K = signal(model, Z, Z)
-    scarcity = np.ones(25) if cells is None else np.median(cells) / cells
-    relative = 1 + model.sampling_share_ * (scarcity - 1)
+    relative_sampling_noise = np.ones(25) if cells is None else np.median(cells) / cells
+    relative = 1 + model.sampling_share_ * (relative_sampling_noise - 1)
     v, centred = model.noise_variance_[0], Y - Y.mean(axis=0)
     errors, std = model.leave_one_out()
     for row in range(25):
@@ -221,7 +221,7 @@ def signal(model: GaussianProcess, A: np.ndarray, B: np.ndarray) -> np.ndarray:
             -0.5
             * (cdist(A[:, columns[name]], B[:, columns[name]]) / model.lengthscales_[name]) ** 2
         )
-        for name, ratio in model.ratios_.items()
+        for name, ratio in model.signal_to_noise_.items()
     )
 
 
@@ -245,7 +245,7 @@ def test_intervals_hold_what_they_say(noise, tails):
     model = GaussianProcess(noise=noise).fit(Z[:250], Y[:250])
     mean, std = model.predict(Z[250:], return_std=True)
     for level in (0.5, 0.8, 0.95):
-        inside = np.abs(Y[250:] - mean) <= model.intervals_.multiple(level) * std
+        inside = np.abs(Y[250:] - mean) <= model.intervals_.quantile(level) * std
         assert inside.mean() == pytest.approx(level, abs=0.035)
     assert 0.9 < model.inflation_ < 1.2
 
@@ -404,4 +404,4 @@ def test_fitting_again_forgets_the_first_fit():
     model = GaussianProcess().fit(*first).fit(*second)
     fresh = GaussianProcess().fit(*second)
     np.testing.assert_array_equal(model.predict(second[0]), fresh.predict(second[0]))
-    assert model.ratios_ == fresh.ratios_
+    assert model.signal_to_noise_ == fresh.signal_to_noise_

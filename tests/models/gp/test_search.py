@@ -8,26 +8,32 @@ from scipy.optimize import minimize
 from benchmarks.work import counted
 from llmpert.models.gp import search as module
 from llmpert.models.gp.kernels import Covariance
-from llmpert.models.gp.likelihood import Evidence, Posterior
+from llmpert.models.gp.likelihood import Posterior, SufficientStatistics
 from llmpert.models.gp.search import search
 
 
-def random_evidence(seed: int, size: int, sources: int, outputs: int = 12, by_cells: bool = False):
+def random_statistics(
+    seed: int, size: int, sources: int, outputs: int = 12, by_cells: bool = False
+):
     """Responses that follow the first source smoothly, and noise."""
     rng = np.random.default_rng(seed)
     z = [rng.normal(size=(size, 2)) for _ in range(sources)]
     Y = np.sin(z[0] @ rng.normal(size=(2, outputs)))
     cells = rng.uniform(0.3, 3, size) if by_cells else np.ones(size)
     Y += rng.choice([0.1, 0.5, 2]) * np.sqrt(cells)[:, None] * rng.normal(size=Y.shape)
-    return evidence(z, Y, cells), Covariance([1.7] * sources, by_cells)
+    return statistics(z, Y, cells), Covariance([1.7] * sources, by_cells)
 
 
-def evidence(z: list[np.ndarray], Y: np.ndarray, scarcity: np.ndarray) -> Evidence:
+def statistics(
+    z: list[np.ndarray], Y: np.ndarray, relative_sampling_noise: np.ndarray
+) -> SufficientStatistics:
     Y = torch.from_numpy((Y - Y.mean(axis=0)) / Y.std())
     squares = [torch.cdist(x, x).square() for x in map(torch.from_numpy, z)]
     generator = torch.Generator().manual_seed(0)
     mixtures = torch.randn(Y.shape[1], 32, dtype=torch.float64, generator=generator) / 32**0.5
-    return Evidence(squares, torch.from_numpy(scarcity), Y @ Y.T, Y @ mixtures, Y.shape[1])
+    return SufficientStatistics(
+        squares, torch.from_numpy(relative_sampling_noise), Y @ Y.T, Y @ mixtures, Y.shape[1]
+    )
 
 
 def placed(covariance: Covariance) -> np.ndarray:
@@ -49,7 +55,7 @@ def starts(covariance: Covariance) -> list[np.ndarray]:
 @pytest.mark.parametrize(("size", "sources"), [(2, 1), (16, 2), (40, 1), (40, 3), (80, 2)])
 @pytest.mark.parametrize("seed", range(2))
 def test_optimum_is_scipys_best_of_many(seed, size, sources, by_cells):
-    data, covariance = random_evidence(seed, size, sources, by_cells=by_cells)
+    data, covariance = random_statistics(seed, size, sources, by_cells=by_cells)
     likelihood = search(data, covariance)
     values = placed(covariance)
     optimum = Posterior(data, covariance, values)
@@ -73,7 +79,7 @@ def test_optimum_is_scipys_best_of_many(seed, size, sources, by_cells):
 
 @pytest.mark.parametrize("size", [299, 300, 620])
 def test_few_perturbations_lead_to_the_optimum_of_all(size):
-    data, covariance = random_evidence(5, size, 2, outputs=6, by_cells=True)
+    data, covariance = random_statistics(5, size, 2, outputs=6, by_cells=True)
     search(data, covariance)
     values = placed(covariance)
     optimum = Posterior(data, covariance, values)
@@ -97,12 +103,12 @@ def test_few_perturbations_lead_to_the_optimum_of_all(size):
 
 def test_most_steps_are_made_on_few_perturbations():
     with counted() as work:
-        search(*random_evidence(6, 700, 1, outputs=6))
+        search(*random_statistics(6, 700, 1, outputs=6))
     assert set(work.factorised) == {175, 350, 700}
     assert work.factorised[700] <= 4
     assert work.factorised[175] > work.factorised[700]
     with counted() as work:
-        search(*random_evidence(6, 2 * module.FEWEST - 1, 1, outputs=6))
+        search(*random_statistics(6, 2 * module.FEWEST - 1, 1, outputs=6))
     assert set(work.factorised) == {2 * module.FEWEST - 1}
 
 
@@ -113,17 +119,19 @@ def test_finds_the_hyper_parameters_that_made_the_data():
     truth = Covariance([1.0, 1.0], by_cells=True)
     values = np.log([3.0, 0.8, 1.0, 1.5, 1.5])
     truth.place(values)
-    scarcity = rng.uniform(0.3, 3, size)
+    relative_sampling_noise = rng.uniform(0.3, 3, size)
     C = truth.signal([torch.cdist(x, x).square() for x in map(torch.from_numpy, z)])
-    C += truth.noise(torch.from_numpy(scarcity)).diag()
+    C += truth.noise(torch.from_numpy(relative_sampling_noise)).diag()
     Y = torch.linalg.cholesky(C).numpy() @ rng.normal(size=(size, outputs))
     found = Covariance([1.7, 1.7], by_cells=True)
-    search(evidence(z, Y, scarcity), found)
+    search(statistics(z, Y, relative_sampling_noise), found)
     np.testing.assert_allclose(placed(found), values, atol=0.2)
 
 
 def test_responses_that_never_vary_end_at_the_least_variance():
-    data, covariance = random_evidence(8, 20, 2)
-    still = Evidence(data.squares, data.scarcity, 0 * data.gram, 0 * data.probes, data.outputs)
+    data, covariance = random_statistics(8, 20, 2)
+    still = SufficientStatistics(
+        data.squares, data.relative_sampling_noise, 0 * data.gram, 0 * data.probes, data.outputs
+    )
     assert np.isfinite(search(still, covariance))
     assert (covariance.ratios < 1).all()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.models.components import Components
+from llmpert.models.pc_linear import PCLinear
 
 
 def published(Z, Y, genes, number, penalty):
@@ -34,7 +34,7 @@ def test_it_is_the_published_formula(seed, size, inputs, outputs, number, penalt
     rng = np.random.default_rng(seed)
     Z, Y = rng.normal(size=(size, inputs)), rng.normal(size=(size, outputs))
     genes = rng.normal(size=(3, inputs))
-    found = Components(number, penalty).fit(Z, Y).predict(genes)
+    found = PCLinear(number, penalty).fit(Z, Y).predict(genes)
     np.testing.assert_allclose(
         found, published(Z, Y, genes, number, penalty), rtol=1e-6, atol=1e-7
     )  # fmt: skip
@@ -43,7 +43,7 @@ def test_it_is_the_published_formula(seed, size, inputs, outputs, number, penalt
 def test_weights_solve_the_normal_equations():
     rng = np.random.default_rng(1)
     Z, Y = rng.normal(size=(40, 6)), rng.normal(size=(40, 30))
-    model = Components().fit(Z, Y)
+    model = PCLinear().fit(Z, Y)
     G, W = model.genes_, model.weights_
     assert (G.shape, W.shape) == ((30, 10), (6, 10))
     left = (Z.T @ Z + 0.1 * np.eye(6)) @ W @ (G.T @ G + 0.1 * np.eye(10))
@@ -57,10 +57,10 @@ def test_it_finds_a_response_that_follows_the_embedding():
     programme = rng.normal(size=(5, 50))
     programme -= programme.mean(axis=1, keepdims=True)
     noise = 0.01 * rng.normal(size=(80, 50))
-    predicted = Components().fit(Z, Z @ programme + noise).predict(genes)
+    predicted = PCLinear().fit(Z, Z @ programme + noise).predict(genes)
     assert np.abs(predicted - genes @ programme).max() < 0.1
     # One component holds one of the five directions only.
-    poor = Components(1).fit(Z, Z @ programme + noise).predict(genes)
+    poor = PCLinear(1).fit(Z, Z @ programme + noise).predict(genes)
     assert np.abs(poor - genes @ programme).mean() > 0.5
 
 
@@ -69,13 +69,13 @@ def test_responses_without_components_are_predicted_by_their_mean(size):
     rng = np.random.default_rng(3)
     Z = rng.normal(size=(size, 4))
     Y = np.repeat(rng.normal(size=(size, 1)), 7, axis=1)
-    predicted = Components().fit(Z, Y).predict(10 * Z)
+    predicted = PCLinear().fit(Z, Y).predict(10 * Z)
     np.testing.assert_allclose(predicted, np.full((size, 7), Y[:, 0].mean()), atol=1e-9)
-    zeros = Components().fit(Z, np.zeros((size, 7))).predict(Z)
+    zeros = PCLinear().fit(Z, np.zeros((size, 7))).predict(Z)
     np.testing.assert_array_equal(zeros, np.zeros((size, 7)))
 
 
 def test_directions_of_the_embedding_that_are_constant_are_no_reason_to_fail():
     rng = np.random.default_rng(4)
     Z = np.hstack([rng.normal(size=(12, 2)), np.zeros((12, 2))])
-    assert np.isfinite(Components().fit(Z, rng.normal(size=(12, 6))).predict(Z)).all()
+    assert np.isfinite(PCLinear().fit(Z, rng.normal(size=(12, 6))).predict(Z)).all()

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 
-class Components(RegressorMixin, BaseEstimator):
+class PCLinear(RegressorMixin, BaseEstimator):
     """Y ≈ b + P W Gᵀ, the linear model of Ahlmann-Eltze, Huber & Anders (2025).
 
     P (N x K') are the inputs of the N training perturbations, b (D) their mean response and G
@@ -32,7 +32,7 @@ class Components(RegressorMixin, BaseEstimator):
         self.n_components = n_components
         self.penalty = penalty
 
-    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "Components":
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "PCLinear":
         """Fit to inputs Z (N x K') and responses Y (N x D)."""
         Z, Y = np.asarray(Z, dtype=np.float64), np.asarray(Y, dtype=np.float64)
         self.mean_ = Y.mean(axis=0)
