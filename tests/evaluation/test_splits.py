@@ -68,7 +68,7 @@ def test_the_order_of_rows_does_not_matter(case, random):
     for fold in range(folds):
         one = split(names, folds, seed, fold, 0, 2)
         other = split(shuffled, folds, seed, fold, 0, 2)
-        for rows in ("train", "pool", "test"):
+        for rows in ("train", "train_pool", "test"):
             assert of(names, getattr(one, rows)) == of(shuffled, getattr(other, rows))
 
 
