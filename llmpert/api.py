@@ -120,6 +120,6 @@ def fit(screen: Screen, *embeddings: Embedding, model: str = "gp") -> Model:
     """
     if model not in MODELS:
         raise InputError(f"Expected a model among {', '.join(MODELS)}, found {model!r}.")
-    settings = Settings(features=len(screen.genes))
+    settings = Settings(n_hvgs=len(screen.genes))
     experiment = Experiment(Problem.align(screen, embeddings), settings)
     return Model(model, experiment, experiment.fit_all(model))
