@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.evaluation.results import embedding_label
-from llmpert.figures.theme import DIVERGING, SOURCE_COLORS, ZERO_LINE, by_name, finish
+from llmpert.figures.theme import DIVERGING, ZERO_LINE, by_name, finish, source_look
 from llmpert.insight.attribution import Attribution
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
@@ -45,7 +45,7 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
             x=100 * shares[source], y=rows, orientation="h",
             name=f"{label} (near in all at once)" if joint else label,
             marker={
-                "color": SOURCE_COLORS[at % len(SOURCE_COLORS)],
+                "color": source_look(at)[0],
                 "pattern": {"shape": PATTERNS[at % len(PATTERNS)], "solidity": 0.25},
             },
             customdata=similar,

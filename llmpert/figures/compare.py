@@ -6,8 +6,19 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from llmpert.figures.equal_axes import LEGEND_BELOW, equal_axes
-from llmpert.figures.theme import MEASURED, SOURCE_COLORS, ZERO_LINE, finish
+from llmpert.figures.theme import (
+    LEGEND_BELOW,
+    MEASURED,
+    MEASURED_MARK,
+    SOURCE_COLORS,
+    UNREMARKABLE,
+    ZERO_LINE,
+    coefficient,
+    equal_axes,
+    finish,
+    interval_bars,
+    marker,
+)
 from llmpert.insight.ranking import correlation
 
 A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
@@ -23,12 +34,9 @@ What = Literal["predicted", "measured"]
 
 
 def one_against_the_other(
-    table: pd.DataFrame,
-    labels: tuple[str, str],
-    units: tuple[str, str],
-    what: What,
+    table: pd.DataFrame, labels: tuple[str, str], units: tuple[str, str], what: What
 ) -> go.Figure:
-    """Every common gene: side A along x, side B along y, on equal axes.
+    """Draw every common gene: side A along x, side B along y, on equal axes.
 
     Parameters
     ----------
@@ -41,59 +49,45 @@ def one_against_the_other(
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])
-    marked = np.arange(len(drawn)) < MARKED
     figure = go.Figure()
-    equal_axes(
-        figure,
-        drawn[[x, y]].to_numpy(),
-        f"{labels[0]}, {what}<br>{units[0]}",
-        f"{labels[1]}, {what}<br>{units[1]}",
+    x_title, y_title = (
+        f"{name}, {what}<br>{unit}" for name, unit in zip(labels, units, strict=True)
     )
-    for chosen, name, color, symbol, size in (
-        (~marked, "Other genes", "#8a939b", "circle", 4),
-        (marked, f"{marked.sum()} largest predicted disagreements", SOURCE_COLORS[1], "diamond", 8),
-    ):
-        points = drawn[chosen]
-        # Measured values crowd together too much for names beside them.
-        named = points["gene"].where(
-            (np.arange(len(points)) < NAMED) & (what == "predicted"), other=""
-        )
-        figure.add_scatter(
-            x=points[x], y=points[y], name=name,
-            mode="markers+text" if symbol == "diamond" else "markers",
-            marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.8},
-            text=named, textposition=AROUND[: len(points)], customdata=points["gene"],
-            hovertemplate=f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
-            "<extra></extra>",
-        )  # fmt: skip
-    r = correlation(drawn, x, y)
-    said = f"r = {r:.2f}" if np.isfinite(r) else "correlation not defined"
-    return finish(figure, f"{what.capitalize()}: {said} over {len(drawn):,} genes", height=540)
+    equal_axes(figure, drawn[[x, y]].to_numpy(), x_title, y_title)
+    hover = f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}<extra></extra>"
+    others, marked = drawn.iloc[MARKED:], drawn.iloc[:MARKED]
+    figure.add_scatter(
+        x=others[x], y=others[y], name="Other genes", mode="markers",
+        marker=marker(*UNREMARKABLE, opacity=0.8), customdata=others["gene"], hovertemplate=hover,
+    )  # fmt: skip
+    # Measured values crowd together too much for names beside them.
+    named = marked["gene"].where((np.arange(len(marked)) < NAMED) & (what == "predicted"), other="")
+    figure.add_scatter(
+        x=marked[x], y=marked[y], name=f"{len(marked)} largest predicted disagreements",
+        mode="markers+text", marker=marker(SOURCE_COLORS[1], "diamond", 8, opacity=0.8),
+        text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"],
+        hovertemplate=hover,
+    )  # fmt: skip
+    r = coefficient("r", correlation(drawn, x, y))
+    return finish(figure, f"{what.capitalize()}: {r} over {len(drawn):,} genes", height=540)
 
 
 def both_against_measured(table: pd.DataFrame, labels: tuple[str, str], unit: str) -> go.Figure:
-    """Both predictions of one measurement along x, the measurement along y, on equal axes.
-
-    Parameters
-    ----------
-    table:
-        From `llmpert.insight.compare.compare`, of sides that predict the same measurement.
-    """
+    """Draw both predictions of one measurement along x, the measurement along y, on equal axes."""
     figure = go.Figure()
     drawn = table[["a", "b", "measured_a"]].to_numpy()
     equal_axes(figure, drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
-    said = []
+    correlations = []
     for side, label, (color, symbol) in (("a", labels[0], A), ("b", labels[1], B)):
         figure.add_scatter(
             x=table[side], y=table["measured_a"], mode="markers", name=label,
-            marker={"color": color, "symbol": symbol, "size": 4, "opacity": 0.5},
-            customdata=table["gene"],
+            marker=marker(color, symbol, 4, opacity=0.5), customdata=table["gene"],
             hovertemplate=f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}"
             "<extra></extra>",
         )  # fmt: skip
-        r = correlation(table, side, "measured_a")
-        said.append(f"{label}: " + (f"r = {r:.2f}" if np.isfinite(r) else "r not defined"))
-    title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(said)}"
+        r = coefficient("r", correlation(table, side, "measured_a"))
+        correlations.append(f"{label}: {r}")
+    title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(correlations)}"
     return finish(figure, title, height=540)
 
 
@@ -104,7 +98,7 @@ def gene_by_gene(
     title: str,
     one_measurement: bool,
 ) -> go.Figure:
-    """Both predictions of each gene on one axis, with 95 % intervals where there are any.
+    """Draw both predictions of each gene on one axis, with 95 % intervals where there are any.
 
     Parameters
     ----------
@@ -117,32 +111,27 @@ def gene_by_gene(
     figure = go.Figure()
     sides = (("a", labels[0], A, 0.17), ("b", labels[1], B, -0.17))
     for side, label, (color, symbol), offset in sides:
-        bars = None
-        if table[f"low95_{side}"].notna().any():
-            bars = {
-                "type": "data", "array": table[f"high95_{side}"] - table[side],
-                "thickness": 1.5, "width": 0,
-            }  # fmt: skip
+        half_width = table[f"high95_{side}"] - table[side]
+        known = half_width.notna().any()
         figure.add_scatter(
-            x=table[side], y=at + offset, error_x=bars, mode="markers",
-            name=f"{label}, predicted" + (" (95 % interval)" if bars else ""),
-            marker={"color": color, "symbol": symbol, "size": 8}, customdata=table["gene"],
+            x=table[side], y=at + offset, mode="markers",
+            error_x=interval_bars(half_width, width=0) if known else None,
+            name=f"{label}, predicted" + (" (95 % interval)" if known else ""),
+            marker=marker(color, symbol, 8), customdata=table["gene"],
             hovertemplate=f"%{{customdata}}, {label}: predicted %{{x:.3f}}<extra></extra>",
         )  # fmt: skip
-    for side, label, (color, _), offset in sides:
-        values = table[f"measured_{side}"]
-        if values.isna().all() or (one_measurement and side == "b"):
+    for side, label, (color, _), offset in sides[:1] if one_measurement else sides:
+        if table[f"measured_{side}"].isna().all():
             continue
+        if one_measurement:
+            color, offset, name, whose = MEASURED, 0, "Measured", ""
+        else:
+            name, whose = f"{label}, measured", f", {label}"
         figure.add_scatter(
-            x=values, y=at + (0 if one_measurement else offset), mode="markers",
-            name="Measured" if one_measurement else f"{label}, measured",
-            marker={
-                "color": MEASURED if one_measurement else color,
-                "symbol": "diamond-open", "size": 9, "line": {"width": 2},
-            },
+            x=table[f"measured_{side}"], y=at + offset, mode="markers", name=name,
+            marker=MEASURED_MARK | {"color": color},
             customdata=table["gene"],
-            hovertemplate=f"%{{customdata}}{'' if one_measurement else f', {label}'}:"
-            " measured %{x:.3f}<extra></extra>",
+            hovertemplate=f"%{{customdata}}{whose}: measured %{{x:.3f}}<extra></extra>",
         )  # fmt: skip
     return finish(
         figure,

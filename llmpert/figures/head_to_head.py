@@ -4,15 +4,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.figures.equal_axes import equal_axes
-from llmpert.figures.theme import GREY, SOURCE_COLORS, finish
+from llmpert.figures.theme import GREY, SOURCE_COLORS, equal_axes, finish, marker
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
 
-LOOKS = {
-    OURS: (SOURCE_COLORS[0], "circle"),
-    RIVAL: (SOURCE_COLORS[1], "diamond"),
-    TIE: (GREY, "x"),
-}
+LOOKS = {OURS: (SOURCE_COLORS[0], "circle"), RIVAL: (SOURCE_COLORS[1], "diamond"), TIE: (GREY, "x")}
 """Blue and orange by winner; the shape says the same."""
 
 
@@ -24,7 +19,7 @@ def head_to_head(
     unit: str,
     note: str = "",
 ) -> go.Figure:
-    """The rival's value of each perturbation along x, ours along y, on equal axes.
+    """Draw the rival's value of each perturbation along x, ours along y, on equal axes.
 
     Perturbations for which one of the two is not defined have no place and are not drawn.
 
@@ -56,11 +51,9 @@ def head_to_head(
         points = drawn[drawn["winner"] == who]
         if points.empty:
             continue
-        color, symbol = LOOKS[who]
         figure.add_scatter(
             x=points["rival"], y=points["ours"], mode="markers", name=f"{label} ({len(points):,})",
-            marker={"color": color, "symbol": symbol, "size": 7, "opacity": 0.75},
-            customdata=points["perturbation"],
+            marker=marker(*LOOKS[who], 7, opacity=0.75), customdata=points["perturbation"],
             text=[f"{effect:.3g}" for effect in points["effect"]],
             hovertemplate=f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})<extra></extra>",
@@ -69,7 +62,7 @@ def head_to_head(
 
 
 def title(tally: Tally, ours: str) -> str:
-    """The share that ours wins, in words."""
+    """Return the share that ours wins, in words."""
     if not tally.compared:
         return f"{ours}: nothing to compare"
     share = round(100 * tally.share)

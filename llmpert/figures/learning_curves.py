@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.figures.equal_axes import LEGEND_BELOW
-from llmpert.figures.theme import finish, in_two_lines, styles, translucent
+from llmpert.figures.theme import LEGEND_BELOW, finish, in_two_lines, styles, translucent
 
 
 def learning_curves(
@@ -18,9 +17,10 @@ def learning_curves(
     metrics: Sequence[Metric],
     models: Sequence[str],
 ) -> go.Figure:
-    """One panel a metric and cell line; one curve a model and embedding, with its band.
+    """Draw a panel a metric and cell line; in it a curve a model and embedding, with its band.
 
-    What was evaluated at a single training size is one marker with an error bar.
+    Bands and bars are 1.96 standard errors across folds. What was evaluated at a single training
+    size is one marker with an error bar. Legend entries toggle a curve in all panels.
 
     Parameters
     ----------
@@ -29,13 +29,7 @@ def learning_curves(
     lines, metrics:
         Columns and rows of panels.
     models:
-        Which to draw. Looks are given out over all of the summary: whatever is drawn beside it, a
-        curve looks the same.
-
-    Returns
-    -------
-    A figure whose bands and bars are 1.96 standard errors across folds. Legend entries toggle a
-    curve with its band in all panels.
+        Which to draw. A curve looks the same whatever is drawn beside it.
     """
     figure = make_subplots(
         rows=len(metrics),

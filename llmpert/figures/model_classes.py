@@ -9,8 +9,7 @@ from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
-from llmpert.figures.equal_axes import LEGEND_BELOW
-from llmpert.figures.theme import finish, in_two_lines, styles
+from llmpert.figures.theme import LEGEND_BELOW, finish, in_two_lines, marker, styles
 from llmpert.models.registry import label
 
 MODEL_LOOKS = {
@@ -30,9 +29,9 @@ COLUMNS = 2
 def model_classes(
     summary: pd.DataFrame, line: str, train_size: int, metrics: Sequence[Metric]
 ) -> go.Figure:
-    """One panel a metric: embeddings along x, one marker a model with its error bar.
+    """Draw a panel a metric: embeddings along x, one marker a model with its error bar.
 
-    Lines across are the models that use no embedding and the methods run elsewhere.
+    Lines across are the models that use no embedding and external methods.
 
     Parameters
     ----------
@@ -58,7 +57,6 @@ def model_classes(
         panel = cell[(cell["metric"] == metric.name) & cell["mean"].notna()]
         values = panel.set_index(["model", "embedding"])
         for at, model in enumerate(models):
-            color, symbol = MODEL_LOOKS[model]
             points = values.reindex([(model, e) for e in embeddings])
             # Side by side within each embedding's place on the axis.
             offset = (at - (len(models) - 1) / 2) * WIDTH / len(models)
@@ -67,8 +65,8 @@ def model_classes(
                 error_y={"type": "data", "array": points["ci95"], "thickness": 1.5, "width": 3},
                 mode="markers", name=label(model), legendgroup=model,
                 showlegend=model not in labelled,
-                marker={"color": color, "symbol": symbol, "size": 9},
-                customdata=points["ci95"], text=[embedding_label(e) for e in embeddings],
+                marker=marker(*MODEL_LOOKS[model]), customdata=points["ci95"],
+                text=[embedding_label(e) for e in embeddings],
                 hovertemplate=f"{label(model)} on %{{text}}<br>{metric.label}: "
                 "%{y:.3f} ± %{customdata:.3f}<extra></extra>",
                 **place,

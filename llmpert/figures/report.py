@@ -50,9 +50,7 @@ class Section:
 def report(
     title: str, facts: Sequence[str], sections: Sequence[Section], caption: str, simulated: bool
 ) -> str:
-    """One HTML document.
-
-    Everything that comes from data is escaped: names of genes and files are text, never markup.
+    """Write one HTML document, with everything from data escaped: names are never markup.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from llmpert.figures.theme import MEASURED, ZERO_LINE, finish
 
 
 def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
-    """Size of a response along x, how frequent it is along y.
+    """Draw the size of a response along x, how frequent it is along y.
 
     Parameters
     ----------

@@ -1,9 +1,11 @@
-"""One look for all figures: colours, line styles, the "simulated" mark, export settings."""
+"""One look for all figures: colours, axes, titles, the "simulated" mark, export settings."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
@@ -29,7 +31,7 @@ BASELINES = {
 }
 """Colour, marker and dash of the models that use none: greys."""
 GREY = BASELINES["mean"][0]
-# Methods run elsewhere take these in turn. The lengths have no common divisor but 1, so that looks
+# External methods take these in turn. The lengths have no common divisor but 1, so that looks
 # repeat after 84 methods only; the first seven differ in their marker.
 OTHER_COLORS = ("#a0622d", "#7a6ff0", "#5c7a99")
 OTHER_SYMBOLS = (
@@ -39,6 +41,8 @@ OTHER_SYMBOLS = (
 OTHER_DASHES = ("solid", "dashdot", "longdashdot", "14px,3px,2px,3px,2px,3px")
 MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
+UNREMARKABLE = ("#8a939b", "circle", 4)
+"""Colour, marker and size of points that only show where the rest lies."""
 DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
 """From lowered to raised, blue to orange, equally light at both ends."""
 
@@ -51,6 +55,14 @@ ZERO_LINE: dict[str, Any] = {
     "line": {"width": 1, "dash": "dot", "color": "#888888"},
 }  # fmt: skip
 """A shape: no response, from the bottom of the axes to their top."""
+
+DIAGONAL = {"color": "#888888", "dash": "dot", "width": 1}
+
+LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+"""A legend at the figure's foot: on a narrow screen it wraps without covering the title."""
+
+INTERVAL = 0.95
+"""Probability that an interval holds a new measurement."""
 
 LARGE = 1.4
 """How much larger type and marks are in meetings."""
@@ -67,16 +79,11 @@ class Style:
 
 
 def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
-    """The look of every series of a figure, a (model, embedding) pair each, no two alike.
+    """Give every series of a figure, a (model, embedding) pair each, a look of its own.
 
     Colour and marker say which embedding, the line's dash which model. Grey is for models that use
-    no embedding; methods run elsewhere have colours, markers and dashes of their own.
-
-    Parameters
-    ----------
-    series:
-        All that the figure may show, whether it is drawn or not: embeddings and methods run
-        elsewhere are given their looks in this order.
+    no embedding; external methods have colours, markers and dashes of their own. `series` is all
+    that the figure may show, drawn or not: looks are given out in its order.
     """
     pairs = list(dict.fromkeys(series))
     embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))
@@ -89,23 +96,67 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
         elif embedding == NO_EMBEDDING:
             look = list(BASELINES[model])
         else:
-            at = embeddings.index(embedding)
-            look = [turn[at % len(turn)] for turn in (SOURCE_COLORS, SOURCE_SYMBOLS)]
-            look.append(EMBEDDED_DASHES[model])
+            look = [*source_look(embeddings.index(embedding)), EMBEDDED_DASHES[model]]
         on = "" if embedding == NO_EMBEDDING else f", {embedding_label(embedding)}"
         looks[model, embedding] = Style(label(model) + on, *look)
     return looks
 
 
 def in_two_lines(label: str) -> str:
-    """A metric's label for the head of a narrow panel: broken after its comma."""
+    """Break a metric's label after its comma, for the head of a narrow panel."""
     return label.replace(", ", ",<br>", 1)
 
 
+def source_look(at: int) -> tuple[str, str]:
+    """Return the colour and marker of a source, or group, by its place among them."""
+    return SOURCE_COLORS[at % len(SOURCE_COLORS)], SOURCE_SYMBOLS[at % len(SOURCE_SYMBOLS)]
+
+
+def marker(color: str, symbol: str, size: float = 9, **more: Any) -> dict[str, Any]:
+    """Return the look of a trace's points."""
+    return {"color": color, "symbol": symbol, "size": size, **more}
+
+
+MEASURED_MARK = marker(MEASURED, "diamond-open", line={"width": 2})
+
+
+def interval_bars(half_width: np.ndarray | pd.Series, **more: Any) -> dict[str, Any]:
+    """Return error bars of these lengths on either side of points."""
+    return {"type": "data", "array": half_width, "thickness": 1.5, **more}
+
+
+def coefficient(name: str, value: float) -> str:
+    """Return a correlation for a title."""
+    return f"{name} = {value:.2f}" if np.isfinite(value) else f"{name} not defined"
+
+
 def translucent(color: str, alpha: float) -> str:
-    """A hex colour as rgba(), for bands."""
+    """Return a hex colour as rgba(), for bands."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
+
+
+def equal_axes(figure: go.Figure, values: np.ndarray, x_title: str, y_title: str) -> None:
+    """Give both axes one range that holds all values, one scale and a diagonal.
+
+    Call it before the points are added, so that they are drawn over the diagonal; `values` may be
+    empty.
+    """
+    axis: dict[str, Any] = {"nticks": 8, "constrain": "domain"}
+    if values.size:
+        low, high = float(values.min()), float(values.max())
+        margin = 0.04 * (high - low) or 0.5
+        ends = [low - margin, high + margin]
+        axis["range"] = ends
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False, line=DIAGONAL
+        )
+    figure.update_layout(
+        xaxis=axis | {"title": {"text": x_title}},
+        yaxis=axis | {"title": {"text": y_title}, "scaleanchor": "x"},
+        legend=LEGEND_BELOW,
+        overwrite=True,
+    )
 
 
 def by_name(names: Sequence[str], title: str | None = None) -> dict[str, Any]:
@@ -133,6 +184,7 @@ def finish(figure: go.Figure, title: str, height: int, note: str = "", **layout:
         "margin": {"l": 10, "r": 10, "t": 72 + 18 * (bool(note) + 1), "b": 10},
         "hoverlabel": {"namelength": -1},
     }  # fmt: skip
+    # Not a template: Streamlit writes its own fonts, margins and title over any template's.
     # All at once and as a whole: Plotly takes several times as long to merge it with what is there.
     figure.update_layout(layout, overwrite=True)
     return figure
@@ -150,7 +202,7 @@ def mark_simulated(figure: go.Figure) -> go.Figure:
 
 
 def enlarged(figure: go.Figure) -> go.Figure:
-    """A copy to be read from the back of a room: type and marks larger, and at least 700 high."""
+    """Return a copy to be read from the back of a room: type and marks larger, 700 high or more."""
     large = go.Figure(figure)
     size = round(LARGE * figure.layout.font.size)
     height = max(700, round(1.2 * figure.layout.height))

@@ -10,9 +10,6 @@ from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
 from llmpert.screens.screen import Screen
 
-LEVEL = 0.95
-"""Probability that an interval holds a new measurement."""
-
 
 @dataclass(frozen=True, eq=False)
 class Side:

@@ -49,7 +49,7 @@ def test_the_largest_disagreements_are_named():
 
 def test_a_correlation_that_is_not_defined_is_said():
     figure = one_against_the_other(TABLE.assign(b=1.0), LABELS, UNITS, "predicted")
-    assert "correlation not defined" in figure.layout.title.text
+    assert "r not defined" in figure.layout.title.text
 
 
 def test_both_predictions_are_drawn_against_their_measurement():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
+from llmpert.figures.gene_response import predicted_against_measured, volcano
 from llmpert.models.intervals import LEVELS, Intervals
 
 GENES = np.array(["A", "B", "C", "D"], dtype=object)
@@ -18,24 +18,8 @@ def prediction(std=STD):
     return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std, INTERVALS)
 
 
-def test_strongest_genes_stand_on_top_with_their_intervals():
-    figure = ranked_genes(prediction(), MEASURED, "Δ z-score", 2)
-    predicted, measured = figure.data
-    assert list(predicted.y) == ["C", "B"]  # a category axis is drawn upwards
-    np.testing.assert_allclose(predicted.x, [1.0, -2.0])
-    np.testing.assert_allclose(predicted.error_x.array, [2.85 * 0.25, 2.85 * 0.5])
-    np.testing.assert_allclose(measured.x, [3.0, -1.0])
-    assert figure.layout.xaxis.title.text == "Δ z-score"
-
-
-def test_without_measurement_or_deviation_nothing_is_invented():
-    figure = ranked_genes(prediction(std=None), None, "Δ", 4)
-    assert len(figure.data) == 1
-    assert figure.data[0].error_x.array is None
-
-
 @pytest.mark.parametrize(
-    ("correlation", "said"), [(0.5, "r = 0.50"), (float("nan"), "correlation not defined")]
+    ("correlation", "said"), [(0.5, "r = 0.50"), (float("nan"), "r not defined")]
 )
 def test_scatter_shows_every_gene_once(correlation, said):
     figure = predicted_against_measured(prediction(), MEASURED, np.array([2, 1]), "Δ", correlation)
@@ -47,13 +31,46 @@ def test_scatter_shows_every_gene_once(correlation, said):
     assert said in figure.layout.title.text
 
 
-def test_other_methods_have_markers_of_their_own():
-    others = {"GEARS": np.array([9.0, 8.0, 7.0, 6.0]), "Other": np.array([1.0, 2.0, 3.0, 4.0])}
-    figure = ranked_genes(prediction(), MEASURED, "Δ", 2, others=others)
-    predicted, measured, *drawn = figure.data
-    assert {trace.name: list(trace.x) for trace in drawn} == {"GEARS": [7, 8], "Other": [3, 2]}
-    assert all(list(trace.y) == ["C", "B"] for trace in drawn)
-    for look in ("symbol", "color"):
-        seen = [trace.marker[look] for trace in (predicted, measured, *drawn)]
-        assert len(set(seen)) == 4
-    assert all(trace.error_x.array is None for trace in drawn)
+FIVE_MEAN = np.array([[0.1, -2.0, 1.0, 0.0, 0.0]], dtype=np.float32)
+FIVE_STD = np.array([[0.5, 0.5, 0.25, 0.5, 0.0]], dtype=np.float32)
+
+
+def five(std=FIVE_STD):
+    genes = np.array(list("ABCDE"), dtype=object)
+    return Prediction(np.array(["X"], dtype=object), genes, FIVE_MEAN, std, INTERVALS)
+
+
+def test_every_gene_is_drawn_once_by_size_and_certainty():
+    figure = volcano(five(), None, "Δ z-score")
+    unsure, lowered, raised, names = figure.data
+    assert sorted(unsure.text) == ["A", "D", "E"]
+    assert list(lowered.text) == ["B"]
+    assert list(raised.text) == ["C"]
+    assert (lowered.x[0], lowered.y[0]) == (-2.0, 4.0)
+    assert (raised.x[0], raised.y[0]) == (1.0, 4.0)
+    assert dict(zip(unsure.text, unsure.y, strict=True))["E"] == 0  # no deviation, no response
+    # Genes that stand out differ by shape as well as by colour; those that respond are named.
+    assert lowered.marker.symbol != raised.marker.symbol
+    assert set(names.text) == {"A", "B", "C"}
+    assert figure.layout.xaxis.title.text == "Predicted<br>(Δ z-score)"
+
+
+def test_the_measurement_is_told_where_there_is_one():
+    figure = volcano(five(), np.arange(5.0), "Δ")
+    trace = next(trace for trace in figure.data if "Raised" in trace.name)
+    assert list(trace.customdata[0]) == [4.0, 2.0]
+    assert "measured" in trace.hovertemplate
+
+
+def test_without_deviations_there_is_no_volcano():
+    with pytest.raises(ValueError, match="standard deviations"):
+        volcano(five(std=None), None, "Δ")
+
+
+def test_names_do_not_cover_each_other():
+    many = Prediction(
+        np.array(["X"], dtype=object), np.array(list("ABCD"), dtype=object),
+        np.array([[1.0, 0.99, -1.0, 0.5]]), np.array([[0.1, 0.1, 0.1, 0.2]]), INTERVALS,
+    )  # fmt: skip
+    names = volcano(many, None, "Δ").data[-1]
+    assert list(names.text) == ["A", "C", "D"]

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.evaluation.problem import Problem
-from llmpert.figures.map import map_by_group, map_by_value
+from llmpert.figures.map import MapFigure
 from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
@@ -255,10 +255,11 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
         note += "<br>" + table["gene sets"].replace("", "in no gene set")
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
+    drawing = MapFigure(points, placed.axes, view.title, gene, names)
     if colour == BY_SET and sets is not None:
         groups = choose_sets(sets, len(points), len(SOURCE_COLORS))
         points["group"] = points["gene"].map(sets.smallest_of(groups)).fillna("")
-        chart = map_by_group(points, placed.axes, groups, view.title, gene, names)
+        chart = drawing.by_group(groups)
     else:
         measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
         column, label = {
@@ -268,7 +269,7 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
             BY_SIMILARITY: (similar, f"{measure} to {gene}"),
         }[colour]
         points["value"] = table[column] if column in table else float("nan")
-        chart = map_by_value(points, placed.axes, label, view.title, gene, names)
+        chart = drawing.by_value(label)
         if colour == BY_SIMILARITY and similarity is None:
             st.info(f"{gene} is **not measured**: it has no response to be similar to.")
     if not view.measured:

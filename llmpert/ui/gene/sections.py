@@ -12,8 +12,8 @@ from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.results import embedding_label
 from llmpert.figures import report
 from llmpert.figures.attribution import attribution_bars, neighbourhood_heatmap
-from llmpert.figures.gene_response import predicted_against_measured, ranked_genes
-from llmpert.figures.volcano import volcano
+from llmpert.figures.gene_response import predicted_against_measured, volcano
+from llmpert.figures.ranked import ranked_genes
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.attribution import Attribution, neighbourhood
 from llmpert.insight.enrichment import enrichment

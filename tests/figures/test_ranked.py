@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.figures.ranked import ranked_genes, ranked_knockdowns
+from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+from llmpert.models.intervals import LEVELS, Intervals
+
+GENES = np.array(["A", "B", "C", "D"], dtype=object)
+MEAN = np.array([[0.1, -2.0, 1.0, 0.0]], dtype=np.float32)
+STD = np.array([[0.5, 0.5, 0.25, 0.5]], dtype=np.float32)
+MEASURED = np.array([0.2, -1.0, 3.0, 0.1])
+
+
+INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
+
+
+def prediction(std=STD):
+    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std, INTERVALS)
+
+
+def test_strongest_genes_stand_on_top_with_their_intervals():
+    figure = ranked_genes(prediction(), MEASURED, "Δ z-score", 2)
+    predicted, measured = figure.data
+    assert list(predicted.y) == ["C", "B"]  # a category axis is drawn upwards
+    np.testing.assert_allclose(predicted.x, [1.0, -2.0])
+    np.testing.assert_allclose(predicted.error_x.array, [2.85 * 0.25, 2.85 * 0.5])
+    np.testing.assert_allclose(measured.x, [3.0, -1.0])
+    assert figure.layout.xaxis.title.text == "Δ z-score"
+
+
+def test_without_measurement_or_deviation_nothing_is_invented():
+    figure = ranked_genes(prediction(std=None), None, "Δ", 4)
+    assert len(figure.data) == 1
+    assert figure.data[0].error_x.array is None
+
+
+def test_other_methods_have_markers_of_their_own():
+    others = {"GEARS": np.array([9.0, 8.0, 7.0, 6.0]), "Other": np.array([1.0, 2.0, 3.0, 4.0])}
+    figure = ranked_genes(prediction(), MEASURED, "Δ", 2, others=others)
+    predicted, measured, *drawn = figure.data
+    assert {trace.name: list(trace.x) for trace in drawn} == {"GEARS": [7, 8], "Other": [3, 2]}
+    assert all(list(trace.y) == ["C", "B"] for trace in drawn)
+    for look in ("symbol", "color"):
+        seen = [trace.marker[look] for trace in (predicted, measured, *drawn)]
+        assert len(set(seen)) == 4
+    assert all(trace.error_x.array is None for trace in drawn)
+
+
+ROWS = pd.DataFrame(
+    {
+        "perturbation": ["A", "B", "C"],
+        "state": [HELD_OUT, NOT_MEASURED, HELD_OUT],
+        "measured": [-2.0, np.nan, 0.5],
+        "predicted": [-1.5, 1.0, np.nan],
+        "low95": [-2.5, 0.25, np.nan],
+        "high95": [-0.5, 1.75, np.nan],
+    }
+)
+
+
+def test_measured_held_out_and_never_measured_are_told_apart():
+    figure = ranked_knockdowns(ROWS, "Y", "K562", "Δ z-score", "predicted")
+    held_out, never, measured = figure.data
+    assert (list(held_out.y), list(held_out.x)) == (["A"], [-1.5])
+    assert list(held_out.error_x.array) == [1.0]
+    assert (list(never.y), list(never.x)) == (["B"], [1.0])
+    assert dict(zip(measured.y, measured.x, strict=True)) == {"A": -2.0, "C": 0.5}
+    symbols = [trace.marker.symbol for trace in figure.data]
+    assert len(set(symbols)) == 3
+    assert list(figure.layout.yaxis.categoryarray) == ["C", "B", "A"]  # drawn upwards
+    assert figure.layout.xaxis.title.text == "Y<br>(Δ z-score)"
+    title = figure.layout.title.text
+    assert title.startswith("3 knockdowns that change Y most<br>in K562, by predicted effect")
+
+
+def test_without_predictions_only_measurements_are_drawn():
+    part = ROWS.iloc[[2]]
+    figure = ranked_knockdowns(part, "Y", "K562", "Δ", "measured")
+    assert [trace.name for trace in figure.data] == ["Measured"]
+
+
+def test_only_predictions_with_intervals_promise_them():
+    with_, without = (
+        ranked_knockdowns(rows, "Y", "K562", "Δ", "predicted").data[0]
+        for rows in (ROWS, ROWS.assign(low95=np.nan, high95=np.nan))
+    )
+    assert with_.name == "Predicted, held out (95 % interval)"
+    assert without.name == "Predicted, held out"
+    assert without.error_x.array is None
