@@ -87,7 +87,7 @@ class Model:
         InputError
             The prediction is of several genes.
         """
-        from llmpert.figures.gene_response import ranked_genes
+        from llmpert.figures.ranked import ranked_genes
         from llmpert.figures.theme import mark_simulated
 
         if len(prediction.perturbations) != 1:
