@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmpert.commands.evaluate import aligned
-from llmpert.commands.fetching import agreed
-from llmpert.commands.reading import remark
+from llmpert.commands import options
+from llmpert.commands.output import agreed, aligned, echo, remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ HEAD = ("DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE")
 
 @click.command(short_help="List the data sets of the pages, or remove one.")
 @click.option("--remove", "name", metavar="DATASET", help="The imported data set to remove.")
-@click.option("--yes", is_flag=True, help="Remove without asking.")
+@options.yes("Remove")
 def datasets(name: str | None, yes: bool) -> None:
     """List data sets with their cell lines and embeddings, size on disk and date; or remove one.
 
@@ -34,8 +33,7 @@ def datasets(name: str | None, yes: bool) -> None:
     store = DatasetStore()
     if name is None:
         found = {name: Summary.read(store, name) for name in store.names()}
-        for line in aligned([HEAD, *(_row(name, one) for name, one in found.items())]):
-            click.echo(line)
+        echo(aligned([HEAD, *(_row(name, one) for name, one in found.items())]))
         for name, one in found.items():
             for problem in one.problems:
                 remark(f"{name} cannot be used: {problem}")

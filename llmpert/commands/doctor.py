@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from llmpert import __version__
-from llmpert.commands.evaluate import aligned
+from llmpert.commands.output import aligned, echo
 from llmpert.errors import InputError
 
 Finding = tuple[str, str, str]
@@ -40,8 +40,7 @@ def doctor(context: click.Context) -> None:
         rows = list(findings)
         problems += sum(1 for *_, problem in rows if problem)
         marked = [(f"  {name}", what or f"PROBLEM: {problem}") for name, what, problem in rows]
-        for line in aligned(marked):
-            click.echo(line)
+        echo(aligned(marked))
     click.echo(f"{problems or 'No'} problem{'' if problems == 1 else 's'} found.")
     context.exit(1 if problems else 0)
 

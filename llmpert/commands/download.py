@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llmpert.commands import options
 from llmpert.commands.fetching import fetch, recipe_list
+from llmpert.commands.output import aligned, echo
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List public data, or download what is named.")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@click.option("--yes", is_flag=True, help="Download without asking.")
+@options.yes("Download")
 def download(keys: Sequence[str], yes: bool) -> None:
     """List public screens and embeddings, or download those named, after asking.
 
@@ -36,8 +38,7 @@ def download(keys: Sequence[str], yes: bool) -> None:
 
     known, bundles, folder = downloads.read_registry(), presets.bundles(), downloads.downloads()
     if not keys:
-        for line in [*_table(known, folder), "", *recipe_list(folder)]:
-            click.echo(line)
+        echo([*aligned(_table(known, folder)), "", *recipe_list(folder)])
         return
     unknown = [key for key in keys if key not in known.sources and key not in bundles]
     if unknown:
@@ -50,14 +51,12 @@ def download(keys: Sequence[str], yes: bool) -> None:
         click.echo(f"{source.key}: {paths[source.key]}")
     for preset, way in (bundles[key] for key in keys if key in bundles):
         click.echo(f"Use it: python -m llmpert prepare {preset.name} --way {way}")
-    for line in _imports([known.sources[key] for key in keys if key in known.sources], folder):
-        click.echo(line)
+    echo(_imports([known.sources[key] for key in keys if key in known.sources], folder))
 
 
-def _table(known: "Registry", folder: Path) -> Iterable[str]:
+def _table(known: "Registry", folder: Path) -> list[tuple[str, ...]]:
     from llmpert.downloads import format_bytes, presence
 
-    head = ("KEY", "SIZE", "LICENCE", "HERE", "WHAT")
     rows = [
         (
             one.key,
@@ -68,10 +67,7 @@ def _table(known: "Registry", folder: Path) -> Iterable[str]:
         )
         for one in known.sources.values()
     ]
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(4)]
-    for row in [head, *rows]:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*cells, row[-1]])
+    return [("KEY", "SIZE", "LICENCE", "HERE", "WHAT"), *rows]
 
 
 def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:

@@ -1,14 +1,15 @@
 """`python -m llmpert evaluate`: score models on unseen knockdowns by cross-validation."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmpert.commands import options
-from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens, remark
+from llmpert.commands.output import SIMULATED, aligned, echo, remark
+from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
     help="A data set of the pages, in place of --screen and --embedding: all its lines, cut to"
          " their common perturbations, and all its embeddings.",
 )  # fmt: skip
-@click.option(
-    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True,
-    help="Responses as differences to control: .h5ad, .csv, .tsv (also .gz) or .parquet; or a bulk"
-         " file of Replogle et al. 2022. Several are evaluated one after the other.",
-)  # fmt: skip
+@options.screens
 @options.embeddings(required=False)
 @options.genes
 @click.option(
@@ -62,10 +59,7 @@ if TYPE_CHECKING:
     "--each", is_flag=True,
     help="Also evaluate each embedding by itself, on the same perturbations.",
 )  # fmt: skip
-@click.option(
-    "--line", "lines", metavar="NAME", multiple=True,
-    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
-)  # fmt: skip
+@options.lines
 @options.unit
 @options.processes
 @options.scheduler
@@ -172,15 +166,14 @@ def _report(results: "Results", models: Sequence[str]) -> None:
     from llmpert.evaluation.results import summarise
 
     summary = summarise(results.table)
-    for line in aligned(rows(summary, models)):
-        click.echo(line)
+    echo(aligned(rows(summary, models)))
     if summary["undefined"].any():
         click.echo(
             "Undefined: the prediction or the measurement is constant over the genes concerned and"
             " has no correlation; left out of the means."
         )
     if results.simulated:
-        click.echo("Simulated data: these numbers say nothing about cells.")
+        click.echo(SIMULATED)
 
 
 def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
@@ -216,10 +209,3 @@ def decimals(errors: "pd.Series") -> int:
     """Decimals that show a digit of the median standard error, at least 3."""
     known = errors[errors > 0]
     return 3 if known.empty else max(3, -math.floor(math.log10(known.median())))
-
-
-def aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Rows of text as lines, each column as wide as its widest entry."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

@@ -1,17 +1,15 @@
-"""Before and while files come: what it takes, whether that is agreed to, how far it is."""
+"""Before and while files are downloaded: what it takes, whether to go on, how far it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from llmpert.commands.output import agreed, echo, remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
-    from llmpert.downloads import PublicFile
+    from llmpert.downloads import BytesProgress, Notify, PublicFile
 
 
 def _plan(chosen: Sequence["PublicFile"], folder: Path) -> Iterable[str]:
@@ -59,56 +57,25 @@ def fetch(
     """
     from llmpert import downloads
 
-    for line in _plan(chosen, folder):
-        click.echo(line)
+    echo(_plan(chosen, folder))
     if not yes and downloads.missing_bytes(chosen, folder) and not agreed("Download?"):
         raise InputError(f"{otherwise} Answer y, or give --yes.")
-    with Bars() as bars:
-        return downloads.download(chosen, folder, bars.show, bars.say)
+    with progress_bar() as (show, say):
+        return downloads.download(chosen, folder, show, say)
 
 
-def agreed(question: str) -> bool:
-    """Whether the user says yes; no, where nobody answers."""
+@contextmanager
+def progress_bar() -> Iterator[tuple["BytesProgress", "Notify"]]:
+    """Show on standard error how far each file is, and print remarks without spoiling the bar."""
+    from llmpert.downloads.progress import FileBar
+
+    bar = FileBar()
+
+    def say(sentence: str) -> None:
+        bar.close()
+        remark(sentence)
+
     try:
-        return click.confirm(question, err=True)
-    except click.Abort:  # nobody is there to answer
-        click.echo(err=True)
-        return False
-
-
-class Bars:
-    """A progress bar on standard error, with speed and time left, for one file after another."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm | None = None
-        self._file = ""
-
-    def __enter__(self) -> "Bars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def show(self, file: str, done: int, total: int | None) -> None:
-        """Draw how far a file is."""
-        from tqdm import tqdm
-
-        if self._bar is None or file != self._file or done < self._bar.n:
-            self._close()
-            self._file = file
-            # What an earlier run brought counts for the length, not for the speed.
-            self._bar = tqdm(
-                desc=file, total=total, initial=done, unit="B", unit_scale=True,
-                dynamic_ncols=True, mininterval=0.5,
-            )  # fmt: skip
-        self._bar.update(done - self._bar.n)
-
-    def say(self, sentence: str) -> None:
-        """Print a remark without spoiling the bar."""
-        self._close()
-        click.echo(sentence, err=True)
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        yield bar.show, say
+    finally:
+        bar.close()

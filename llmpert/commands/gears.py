@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmpert.commands import options
-from llmpert.commands.reading import remark
+from llmpert.commands.output import remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from llmpert.commands import options
+from llmpert.commands.output import echo
 from llmpert.commands.reading import read_embeddings, read_predictions, read_screens
 
 
@@ -13,10 +14,7 @@ from llmpert.commands.reading import read_embeddings, read_predictions, read_scr
 @click.option(
     "--name", metavar="DATASET", required=True, help="The data set: letters, digits, - and _."
 )
-@click.option(
-    "--screen", "screens", type=options.FILE, metavar="FILE", multiple=True,
-    help="Responses as differences to control, or a bulk file of Replogle et al. 2022.",
-)  # fmt: skip
+@options.screens
 @options.embeddings(required=False)
 @click.option(
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
@@ -24,10 +22,7 @@ from llmpert.commands.reading import read_embeddings, read_predictions, read_scr
 )  # fmt: skip
 @options.predictions
 @options.allow_missing
-@click.option(
-    "--line", "lines", metavar="NAME", multiple=True,
-    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
-)  # fmt: skip
+@options.lines
 @options.unit
 def import_data(
     name: str,
@@ -68,6 +63,5 @@ def import_data(
     new_external, new_published = read_predictions(predictions)
     parts = Parts(new_screens, new_embeddings, new_sets, new_published, new_external)
     data = store.add(name, parts, allow_missing=allow_missing)
-    for line in report(data, parts):
-        click.echo(line)
+    echo(report(data, parts))
     click.echo(f"Data set {name} is in {folder}.")

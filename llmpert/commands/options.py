@@ -14,6 +14,10 @@ MODELS = (
 """Names in the model registry, repeated here so that `--help` need not load any library."""
 
 FILE = click.Path(path_type=Path)
+SCREENS = (
+    "differences to control (.h5ad, .csv, .tsv, also .gz, or .parquet), a bulk file of Replogle et"
+    " al. 2022, or single cells (.h5ad)"
+)
 
 
 class NamedFile(click.ParamType):
@@ -52,6 +56,27 @@ def _different_names(
             f"expected a different name for each file, found {repeated[0]!r} twice.", ctx, param
         )
     return value
+
+
+screens = click.option(
+    "--screen", "screens", type=FILE, metavar="FILE", multiple=True,
+    help=f"Responses of a cell line: {SCREENS}. Repeat it for several lines.",
+)  # fmt: skip
+
+line = click.option(
+    "--line", metavar="NAME",
+    help="Cell line. Default: what the file says, or the start of its name.",
+)  # fmt: skip
+
+lines = click.option(
+    "--line", "lines", metavar="NAME", multiple=True,
+    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
+)  # fmt: skip
+
+
+def yes(what: str) -> Callable:
+    """`--yes`: do it without asking."""
+    return click.option("--yes", is_flag=True, help=f"{what} without asking.")
 
 
 def embeddings(required: bool) -> Callable:

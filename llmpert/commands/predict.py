@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmpert.commands import options
+from llmpert.commands.output import SIMULATED
 from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ STRONGEST = 5
 @click.command(short_help="Predict the responses to knocking down genes.")
 @click.option(
     "--screen", type=options.FILE, metavar="FILE", required=True,
-    help="Responses to train on, as differences to control (.h5ad, .csv, .tsv or .parquet).",
+    help=f"Responses to train on: {options.SCREENS}.",
 )  # fmt: skip
 @options.embeddings(required=True)
 @options.genes
@@ -30,11 +31,7 @@ STRONGEST = 5
     "--model", type=click.Choice(options.MODELS), default="gp", show_default=True,
     help="The model; gp gives standard deviations.",
 )  # fmt: skip
-@click.option(
-    "--line",
-    metavar="NAME",
-    help="Cell line. Default: what the file says, or the start of its name.",
-)
+@options.line
 @options.unit
 @options.out(".csv")
 def predict(
@@ -50,8 +47,8 @@ def predict(
     """Predict the responses of all measured genes to knocking down some genes.
 
     Genes that are in the screen, under whatever name, are held out of the training, all together,
-    so that every prediction is about an unseen knockdown. Writes the columns perturbation, gene,
-    mean and sd (standard deviation, empty for models that give none).
+    so that every prediction is about an unseen knockdown. Writes a row a perturbation and gene with
+    the predicted mean and standard deviation (empty for models that give none).
 
     \b
     Example:
@@ -78,7 +75,7 @@ def predict(
             f" {len(fitted.trained_on):,} perturbations of {measured.line})"
         )
     if problem.simulated:
-        click.echo("Simulated data: these numbers say nothing about cells.")
+        click.echo(SIMULATED)
 
 
 def _strongest(prediction: "Prediction") -> str:

@@ -3,8 +3,8 @@
 import click
 
 from llmpert.commands import options
-from llmpert.commands.fetching import Bars, fetch, recipe_list
-from llmpert.commands.reading import remark
+from llmpert.commands.fetching import fetch, progress_bar, recipe_list
+from llmpert.commands.output import echo, remark
 
 
 @click.command(short_help="Download and prepare a published setting by its name.")
@@ -19,7 +19,7 @@ from llmpert.commands.reading import remark
 )  # fmt: skip
 @options.processes
 @options.scheduler
-@click.option("--yes", is_flag=True, help="Download without asking.")
+@options.yes("Download")
 def prepare(
     recipe: str,
     way: str | None,
@@ -44,8 +44,7 @@ def prepare(
 
     folder = downloads.downloads()
     if not recipe:
-        for line in recipe_list(folder):
-            click.echo(line)
+        echo(recipe_list(folder))
         return
     preset, way = presets.choose(recipe, way)
     name = name or f"{preset.name}-{way}"
@@ -57,10 +56,9 @@ def prepare(
     store = DatasetStore()
     kept = store.folder(name)  # a name that cannot be used is told before anything is downloaded
     fetch(presets.needed(preset, way), folder, yes, "Nothing was prepared.")
-    with workers(processes or 1, scheduler) as run, Bars() as bars:
-        presets.prepare(preset, way, name, folder, bars.show, bars.say, run)
-    for line in preparation(store.index(name).record or {}):
-        click.echo(line)
+    with workers(processes or 1, scheduler) as run, progress_bar() as (show, say):
+        presets.prepare(preset, way, name, folder, show, say, run)
+    echo(preparation(store.index(name).record or {}))
     click.echo(f"Data set {name} is in {kept}.")
     remark("Go on:")
     click.echo("  python -m llmpert serve")

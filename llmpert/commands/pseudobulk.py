@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmpert.commands import options
-from llmpert.commands.reading import remark
+from llmpert.commands.output import echo, remark
 
 if TYPE_CHECKING:
     from llmpert.screens import Screen
@@ -20,7 +20,7 @@ FDR = 0.05
 
 @click.command(short_help="Turn a file of single cells into a screen.")
 @click.argument("file", type=options.FILE)
-@click.option("--line", metavar="NAME", help="Cell line. Default: what the file says, or its name.")
+@options.line
 @options.target
 @options.control
 @click.option(
@@ -88,8 +88,7 @@ def pseudobulk(
 
         screen = cells.pseudobulk(found, run, progress)
     screen.save(out)
-    for sentence in _understood(screen):
-        click.echo(sentence)
+    echo(_understood(screen))
     click.echo(f"Wrote {out}.")
 
 

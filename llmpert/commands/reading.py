@@ -1,4 +1,4 @@
-"""Reading what the options name, and remarks on standard error about what was found."""
+"""Read what the options name."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmpert.commands.output import remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
     from llmpert.screens import Screen
-
-
-def remark(text: str) -> None:
-    """Say something on standard error."""
-    click.echo(text, err=True)
 
 
 def read_genes(path: Path | None) -> "GeneTable":

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import StringIO
 from threading import Lock, Thread
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
-from tqdm import tqdm
 
 from llmpert.downloads import BytesProgress, Notify
+from llmpert.downloads.progress import FileBar
 from llmpert.errors import InputError
 
 State = Literal["running", "finished", "stopped", "failed"]
@@ -45,8 +45,7 @@ class Job:
     sentences: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     result: str = ""
     stopping: bool = False
-    _bar: "tqdm[Any] | None" = None
-    _file: str = ""
+    _bar: FileBar = field(default_factory=lambda: FileBar(StringIO()))
 
     def stop(self) -> None:
         """Let it end at its next step; what has come is kept."""
@@ -55,13 +54,7 @@ class Job:
     def show(self, file: str, done: int, total: int | None) -> None:
         """Note how far a file is."""
         self._check()
-        if self._bar is None or file != self._file or done < self._bar.n:
-            # What an earlier run brought counts for the length, not for the speed.
-            self._file = file
-            self._bar = tqdm(
-                total=total, initial=done, mininterval=0.5, file=StringIO(), leave=False
-            )  # fmt: skip
-        self._bar.update(done - self._bar.n)
+        self._bar.show(file, done, total)
 
     def say(self, sentence: str) -> None:
         """Note a sentence."""
@@ -69,21 +62,8 @@ class Job:
         self.sentences.append(sentence)
 
     def progress(self) -> tuple[float, str] | None:
-        """The share of the current file that is here, and bytes, speed and time left in words."""
-        bar = self._bar
-        if bar is None:
-            return None
-        facts = bar.format_dict
-        new, elapsed, total = bar.n - bar.initial, facts["elapsed"], bar.total
-        speed = facts["rate"] or (new / elapsed if elapsed else 0)
-        words = f"{self._file}: {_bytes(bar.n)}"
-        if not total:
-            return 0.0, words
-        words += f" of {_bytes(total)}"
-        if speed and bar.n < total:
-            left = tqdm.format_interval((total - bar.n) / speed)
-            words += f", {_bytes(speed)}/s, {left} left"
-        return min(1.0, bar.n / total), words
+        """Return the share of the current file that is here, and bytes, speed and time left."""
+        return self._bar.progress()
 
     def _check(self) -> None:
         if self.stopping:
@@ -135,7 +115,3 @@ def _run(job: Job) -> None:
         logging.getLogger(__name__).exception("job failed")
         job.sentences.append("Something went wrong that the program did not expect: see its log.")
         job.state = "failed"
-
-
-def _bytes(count: float) -> str:
-    return f"{tqdm.format_sizeof(count)}B"

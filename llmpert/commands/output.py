@@ -1,0 +1,34 @@
+"""What commands say: tables, remarks on standard error, questions."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+SIMULATED = "Simulated data: these numbers say nothing about cells."
+
+
+def remark(text: str) -> None:
+    """Say something on standard error."""
+    click.echo(text, err=True)
+
+
+def echo(lines: Iterable[str]) -> None:
+    """Print lines of the report."""
+    for line in lines:
+        click.echo(line)
+
+
+def aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Yield rows of text as lines, each column as wide as its widest entry."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def agreed(question: str) -> bool:
+    """Ask, and return whether the user says yes; no, where nobody answers."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False
