@@ -1,5 +1,6 @@
 # make app    install what the app needs and serve it at http://localhost:8501
-# make test   install what the checks need and run all of them
+# make check  install what the checks need and run the quick ones: two minutes on two cores
+# make test   run all of them: also those in a browser, with worker processes and on real screens
 #
 # make lock   write the exact versions that the checks ran with to requirements.lock
 #
@@ -19,7 +20,10 @@ DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
-.PHONY: help app test checks-installed lint format bench lock clean environment
+# Whole files go to three processes: on two cores, for one of them often waits.
+PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help app check test checks-installed lint format bench lock clean environment
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -33,8 +37,11 @@ checks-installed: environment
 	@test -e $(DEV) || $(MAKE) --no-print-directory install REQUIREMENTS=requirements-dev.txt MARKS="$(APP) $(DEV)"
 
 # The linters come first: pytest's summary ends the output.
+check: lint
+	$(PYTEST) -m "not browser and not processes and not real" $(PYTEST_ARGS)
+
 test: lint
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: checks-installed
 	$(RUN) -m ruff check .

@@ -9,12 +9,21 @@ from hypothesis import settings
 # Tests factorise small matrices: threads gain nothing there and wait for each other where cores are
 # shared. It counts only before torch and NumPy are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# UMAP is compiled as it is used: making its code fast takes longer than running it slowly once.
+os.environ.setdefault("NUMBA_OPT", "0")
 
 # How long an example takes is the machine's matter: a busy one must fail no test.
 settings.register_profile("llmpert", deadline=None)
 settings.load_profile("llmpert")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with long tests first: begun last, one keeps a process busy and the others idle."""
+    for mark in ("real", "processes", "browser"):
+        long = {item.path for item in items if item.get_closest_marker(mark)}
+        items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)

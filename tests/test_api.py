@@ -34,6 +34,7 @@ def embedding():
     return replace(embedding, genes=with_gene(embedding.genes, "TP53"))
 
 
+@pytest.mark.processes
 def test_the_lines_of_the_readme_run(screen, embedding, tmp_path):
     screen.save(tmp_path / "K562.h5ad")
     save_embedding(embedding, tmp_path / "text.parquet")
@@ -97,6 +98,7 @@ def test_what_is_wrong_is_said(screen, embedding):
         lp.nothing  # noqa: B018
 
 
+@pytest.mark.processes
 def test_importing_the_package_loads_no_library():
     code = "import sys, llmpert; print([m for m in ('numpy', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -57,6 +57,7 @@ def test_time_of_the_same_work_in_matrix_products():
     assert work.seconds_at({"float64": 2.0, "float32": 4.0}) == pytest.approx(3 + 2)
 
 
+@pytest.mark.processes
 def test_a_function_runs_in_a_process_of_its_own_with_threads_that_wait_briefly():
     assert machine.alone(os.getpid) != os.getpid()
     for name in WAITING:

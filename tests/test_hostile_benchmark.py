@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from benchmarks.hostile import doors
 from benchmarks.hostile.__main__ import BAD, run, table, try_doors
@@ -17,6 +18,7 @@ def test_every_valid_file_is_read(tmp_path):
             assert next(iter(doors.DOORS[kind].values()))(path) is not None
 
 
+@pytest.mark.processes
 def test_damaged_files_are_refused_or_read(tmp_path):
     outcomes = list(try_doors(tmp_path, count=240, seed=1, by_hand=False))
     ended = Counter(how for _, how, _, _ in outcomes)
@@ -26,6 +28,7 @@ def test_damaged_files_are_refused_or_read(tmp_path):
     assert {door for door, *_ in outcomes} >= {"read_screen", "read_embedding", "unpack"}
 
 
+@pytest.mark.processes
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
     """Doors that do what none may, in the processes of the benchmark."""
     canary, home = tmp_path / "canary", tmp_path / "home"

@@ -12,6 +12,8 @@ from llmpert import __version__
 from llmpert.errors import InputError
 from llmpert.parallel import _check, run_serially, workers
 
+pytestmark = pytest.mark.processes
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

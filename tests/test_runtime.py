@@ -21,6 +21,7 @@ def test_the_environment_has_the_last_word(monkeypatch):
     assert all(os.environ[name] == WAITING[name] for name in others)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("before", ["import llmpert.__main__", "import streamlit.web.cli"])
 def test_nothing_numerical_is_loaded_before_the_programs_can_say_it(before):
     done = subprocess.run(

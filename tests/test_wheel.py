@@ -13,6 +13,8 @@ from websockets.sync.client import connect
 
 from tests.support.server_process import REPOSITORY, running
 
+pytestmark = pytest.mark.processes
+
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 

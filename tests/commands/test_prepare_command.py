@@ -195,6 +195,7 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
         np.testing.assert_array_equal(screen.layers["q"], alone.layers["q"])
 
 
+@pytest.mark.processes
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, monkeypatch):
     known, moments = downloads.read_registry(), random.Random(1)
     server.pause = 0.005

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from llmpert.screens import Screen, read_screen
 from tests.support.single_cells import TARGETS, single_cells, written
@@ -43,6 +44,7 @@ def test_options_are_taken_for_what_the_file_does_not_say(run):
     assert list(screen.perturbations) == list(cells.index[cells >= 60])
 
 
+@pytest.mark.processes
 def test_several_processes_give_the_same_file(run):
     written(Path("k562_cells.h5ad"), single_cells(), as_sparse=True)
     words = ("pseudobulk", "k562_cells.h5ad", "--out")

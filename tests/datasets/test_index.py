@@ -149,6 +149,7 @@ def _adding(process: int) -> None:
         small.add("mine", [screen], [embedding])
 
 
+@pytest.mark.processes
 def test_processes_that_add_at_once_lose_nothing_and_readers_see_whole_additions():
     screen, embedding = marked(0)
     small.add("mine", [screen], [embedding])

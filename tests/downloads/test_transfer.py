@@ -464,6 +464,7 @@ transfer(url, Path(target), Expected(int(size), md5), lambda *_: None, lambda _:
 """
 
 
+@pytest.mark.processes
 def test_a_killed_download_continues(target):
     content = os.urandom(1 << 20)
     part = target.with_name("file.bin.part")

@@ -118,6 +118,7 @@ def test_a_stopped_run_goes_on_where_it_was(store, tmp_path, monkeypatch, stop):
     pd.testing.assert_frame_equal(again.table, straight.table)
 
 
+@pytest.mark.processes
 def test_fits_made_by_other_processes_are_the_same_and_kept_here(store, tmp_path):
     fits = grid(experiments(store), FAST, [5])
     with workers(2) as somewhere:

@@ -255,6 +255,7 @@ def complete(store: ResultsStore, key: int) -> tuple[bool, bool]:
     return kept is not None, predicted is not None
 
 
+@pytest.mark.processes
 def test_two_processes_can_write_the_same_fits(tmp_path):
     writers = [writer(tmp_path, 1.5) for _ in range(2)]
     store = ResultsStore(tmp_path / "results")
@@ -274,6 +275,7 @@ def test_two_processes_can_write_the_same_fits(tmp_path):
     assert len(files(tmp_path)) == 8
 
 
+@pytest.mark.processes
 def test_a_killed_process_leaves_only_whole_files(tmp_path):
     store = ResultsStore(tmp_path / "results")
     for delay in (0.05, 0.11, 0.23):

@@ -125,6 +125,7 @@ print(len(made))
 """
 
 
+@pytest.mark.processes
 def test_processes_that_ask_for_the_same_fits_make_each_once(tmp_path):
     processes = [
         subprocess.Popen(

@@ -64,6 +64,7 @@ def test_an_empty_variable_says_nothing(server, monkeypatch):
     assert is_shared()
 
 
+@pytest.mark.processes
 def test_streamlits_own_command_is_understood_too(tmp_path, monkeypatch):
     monkeypatch.delenv("LLMPERT_SHARED", raising=False)
     log = tmp_path / "log"

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 
+import pytest
 import streamlit as st
 import streamlit.logger
 from streamlit.runtime.pages_manager import PagesManager
@@ -33,6 +34,7 @@ def test_a_page_opened_directly_runs_again_through_the_app(monkeypatch, tmp_path
     assert again == [True]
 
 
+@pytest.mark.processes
 def test_streamlits_loggers_are_set_up_by_us_old_ones_and_new_ones():
     code = """
 import logging, streamlit as st, streamlit.logger

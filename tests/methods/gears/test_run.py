@@ -110,6 +110,7 @@ def test_perturbations_without_cells_are_not_trained_on_but_predicted(experiment
     assert sum(gone in part.predict for part in parts) == 1
 
 
+@pytest.mark.processes
 def test_all_folds_are_gathered(experiment, cells, terms, tmp_path, worker):
     told = []
     parts, _ = folds(experiment, cells, terms, 40, 0)
@@ -137,12 +138,14 @@ def test_all_folds_are_gathered(experiment, cells, terms, tmp_path, worker):
     assert found.about["screen"] == screen.fingerprint
 
 
+@pytest.mark.processes
 def test_every_fold_has_a_seed_of_its_own(experiment, cells, terms, tmp_path, worker):
     trained(experiment, cells, terms, tmp_path / "work", worker)
     seeds = (tmp_path / "work" / "calls.txt").read_text().split()
     assert len(set(seeds)) == len(seeds) == 3
 
 
+@pytest.mark.processes
 def test_a_run_that_failed_goes_on_with_the_folds_that_are_not_finished(
     experiment, cells, terms, tmp_path, worker
 ):
@@ -160,6 +163,7 @@ def test_a_run_that_failed_goes_on_with_the_folds_that_are_not_finished(
     assert not [path for path in work.iterdir() if path.is_dir()]
 
 
+@pytest.mark.processes
 def test_pools_are_scaled_to_vary_as_cells_do(experiment, cells, terms, tmp_path, worker):
     path = tmp_path / "worker.py"
     path.write_text(STAND_IN.replace("delta=np.tile(mean", "delta=np.tile(0 * mean + job['scale']"))
@@ -169,6 +173,7 @@ def test_pools_are_scaled_to_vary_as_cells_do(experiment, cells, terms, tmp_path
         assert np.nanmax(found.delta) == np.nanmin(found.delta) == scale
 
 
+@pytest.mark.processes
 def test_other_settings_are_another_run(experiment, cells, terms, tmp_path, worker):
     trained(experiment, cells, terms, tmp_path, worker)
     trained(experiment, cells, terms, tmp_path, worker)
@@ -202,6 +207,7 @@ def test_the_neighbour_mean_knows_no_test_response(experiment, terms):
     assert not np.array_equal(found.delta, again.delta)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not installed(), reason="needs the extra of requirements-gears.txt")
 @pytest.mark.timeout(600)
 def test_gears_itself_learns_from_a_tiny_screen(experiment, cells, terms, tmp_path):

@@ -19,6 +19,8 @@ from websockets.sync.client import connect
 from tests.support import small
 from tests.support.server_process import running
 
+pytestmark = pytest.mark.processes
+
 INDEX = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
 FOLDERS = ("/", "/static/", "/media/", "/component/", "/_stcore/bidi-components/", "/app/static/")
 UP = ("..", "%2e%2e", "%252e%252e", "..;", "%c0%ae%c0%ae", ".%00.", "....")
