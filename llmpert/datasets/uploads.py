@@ -85,25 +85,19 @@ class UploadStore(DatasetStore):
         """
         name = new_name(words)
         self.add(name, parts)
-        try:
-            self.sweep()
-        except InputError:
+        if self.sweep() > TOTAL:
             self._remove(self.folder(name))
-            raise
+            raise InputError(
+                f"The space for uploads ({TOTAL / 1e9:.0f} GB for all visitors) is taken by data in"
+                " use. Try again in an hour."
+            )
         return name
 
     def use(self, name: str) -> None:
-        """Note that an upload is being used, which keeps it from expiring.
-
-        Raises
-        ------
-        InputError
-            It has expired, or was removed.
-        """
-        if not self.exists(name):
-            raise InputError(GONE)
+        """Note that an upload is being used, which keeps it from expiring if it has not yet."""
         with suppress(OSError):
-            os.utime(self.folder(name))
+            if self.exists(name):
+                os.utime(self.folder(name))
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -115,13 +109,12 @@ class UploadStore(DatasetStore):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def sweep(self) -> None:
+    def sweep(self) -> int:
         """Remove what has expired, what killed uploads left, and what there is no space for.
 
-        Raises
-        ------
-        InputError
-            There is too little space, and what takes it is being used.
+        Returns
+        -------
+        Bytes of what is left: more than `TOTAL` where all of it is being used.
         """
         # A name is a secret, and locks of one upload each were once named after it.
         for path in self.root.glob(".*.*.lock"):
@@ -136,11 +129,7 @@ class UploadStore(DatasetStore):
             if old and idle[path] > IN_USE:
                 self._remove(path)
                 total -= sizes[path]
-        if total > TOTAL:
-            raise InputError(
-                f"The space for uploads ({TOTAL / 1e9:.0f} GB for all visitors) is taken by data in"
-                " use. Try again in an hour."
-            )
+        return total
 
     def _remove(self, path: Path) -> None:
         if is_upload(path.name):

@@ -1,7 +1,9 @@
 """Data sets of visitors: found by their name alone, and removed when their time is over."""
 
 import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 from llmpert.datasets import DatasetStore, Parts, UploadStore, is_upload, uploads
 from llmpert.datasets.store import size_of
 from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.store import ResultsStore
+from llmpert.insight import maps
 from llmpert.io.paths import home
 from tests.support import small
 
@@ -69,6 +74,63 @@ def test_what_nobody_used_for_long_is_removed_and_said_to_be_gone():
     assert UploadStore().exists(used)
     with pytest.raises(InputError, match="not here any more"):
         UploadStore().load(old)
+
+
+def test_an_upload_that_has_expired_is_not_renewed_by_opening_it():
+    name = UploadStore().create("old", PARTS)
+    left_unused(name, uploads.DAYS * 86_400 + 60)
+    UploadStore().use(name)
+    assert not UploadStore().exists(name)
+    with pytest.raises(InputError, match="expire after 7 days without use"):
+        UploadStore().load(name)
+
+
+def test_what_was_computed_on_an_upload_goes_with_it_and_counts(monkeypatch):
+    store = UploadStore()
+    name = store.create("mine", PARTS)
+    before = size_of(store.root)
+    data = store.load(name)
+    experiment = Experiment(
+        data.problem("LineA", "text"), store=ResultsStore(store.computed(name) / "results")
+    )
+    experiment.held_out("mean", 20, "KD001")
+    maps.kept("PCA", data.embeddings["text"].vectors, store.computed(name) / "maps")
+    files = {path.parent.parent.name for path in store.folder(name).rglob("*.npz")}
+    assert files == {"results", name}
+    assert store.sweep() == size_of(store.root) > before
+    left_unused(name, uploads.IN_USE + 60)
+    monkeypatch.setattr(uploads, "TOTAL", before)
+    store.sweep()
+    assert not store.exists(name)
+    assert list(home().rglob("*.npz")) == []
+
+
+def test_no_file_keeps_the_name_of_an_upload_that_is_gone():
+    store = UploadStore()
+    removed, expired = store.create("mine", PARTS), store.create("mine", PARTS)
+    for name in (removed, expired):
+        (store.root / f".{name}.lock").touch()  # as earlier versions did
+    store.remove(removed)
+    left_unused(expired, uploads.DAYS * 86_400 + 60)
+    store.sweep()
+    left = " ".join(str(path) for path in home().rglob("*"))
+    assert removed not in left
+    assert expired not in left
+
+
+def test_a_folder_that_another_process_has_just_removed_is_no_fault(monkeypatch):
+    name, other = UploadStore().create("mine", PARTS), UploadStore().create("other", PARTS)
+    is_dir = Path.is_dir
+
+    def vanishing(path: Path) -> bool:
+        found = is_dir(path)
+        if path.name == name:
+            shutil.rmtree(path, ignore_errors=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", vanishing)
+    UploadStore().sweep()
+    assert UploadStore().exists(other)
 
 
 def test_without_space_the_one_used_longest_ago_goes(monkeypatch):

@@ -3,7 +3,7 @@
 What is kept is given out itself and not as a copy: nobody may change it.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -99,9 +99,18 @@ def _holdings(name: str, fingerprint: str) -> Summary:
     return Summary.read(store_of(name), name)
 
 
-def usable(names: Iterable[str]) -> list[str]:
-    """Return those of these data sets that pages can show, as far as is known."""
-    return [name for name in names if not holdings(name).problems]
+def usable(names: Sequence[str], asked: str = "") -> list[str]:
+    """Return those of these data sets that pages can show, as far as is known.
+
+    The one that is asked for is among them only if it loads, and the first does, if none is.
+    """
+    while True:
+        found = [name for name in names if not holdings(name).problems]
+        try:
+            load(asked if asked in found else found[0])
+        except InputError:  # from now on it is known to have a problem
+            continue
+        return found
 
 
 def first_choice() -> str:

@@ -9,12 +9,12 @@ import streamlit as st
 
 from llmpert.datasets import GONE, Dataset, DatasetStore, UploadStore, is_upload
 from llmpert.datasets.uploads import DAYS
-from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.results import embedding_label
 from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache
+from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.streamlit_internals import follow_link, through_app
 
 T = TypeVar("T")
@@ -136,7 +136,12 @@ def select(embedding: bool = True, model: bool = False) -> Selection:
 def choose_dataset() -> Dataset:
     """Return the data set that the side bar has; for pages that are about nothing narrower."""
     through_app()
-    names = cache.usable([*DatasetStore().names(), *opened_uploads()])
+    known = [*DatasetStore().names(), *opened_uploads()]
+    asked = st.session_state.get("data", st.query_params.get("data", ""))
+    names = cache.usable(known, asked)
+    if asked in known and asked not in names:
+        problem = f"The data set {asked} cannot be used. {cache.holdings(asked).problems[0]}"
+        st.warning(verbatim(problem), icon=":material/error:")
     with st.sidebar:
         name = choose(
             "Data",
@@ -151,10 +156,7 @@ def choose_dataset() -> Dataset:
                 "Your upload: seen by you, and by whoever you give this page's address. Removed"
                 f" after {DAYS} days without use."
             )
-    try:
-        return cache.load(name)
-    except InputError:
-        st.rerun()  # from now on it is known as one that cannot be used
+    return cache.load(name)
 
 
 def opened_uploads() -> list[str]:

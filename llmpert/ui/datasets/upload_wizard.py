@@ -180,8 +180,9 @@ def _embeddings_here(parts: Parts) -> None:
     """Embeddings of the data sets that are here."""
     offered = {
         f"{embedding} of {name}": (name, embedding)
-        for name in cache.usable([*opened_uploads(), *DatasetStore().names()])
+        for name in (*opened_uploads(), *DatasetStore().names())
         for embedding in [part.name for part in cache.holdings(name).embeddings]
+        if not cache.holdings(name).problems
     }
     chosen = st.multiselect(
         "Or embeddings that are here already",
@@ -192,4 +193,8 @@ def _embeddings_here(parts: Parts) -> None:
     for label in chosen:
         if label in offered:
             name, embedding = offered[label]
-            parts.embeddings.append(cache.load(name).embeddings[embedding])
+            try:
+                parts.embeddings.append(cache.load(name).embeddings[embedding])
+            except InputError as problem:
+                st.error(verbatim(str(problem)), icon=":material/error:")
+                parts.complete = False

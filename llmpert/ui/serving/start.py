@@ -3,15 +3,16 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from threading import Thread
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
 from llmpert import __version__
-from llmpert.errors import InputError
 from llmpert.io.paths import home
 from llmpert.ui.common.permissions import is_shared
 from llmpert.ui.streamlit_internals import silence_spinners
+
+HOUR = 3600
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,11 @@ async def prepared(app: Any) -> AsyncIterator[None]:
     """Get ready for the first visitors while the server runs."""
     settings = {"version": __version__, "data_folder": str(home()), "shared": is_shared()}
     log.info("started", extra=settings)
+    stopped = Event()
     Thread(target=_prepare, name="prepare", daemon=True).start()
+    Thread(target=_sweep, args=(stopped,), name="sweep", daemon=True).start()
     yield
+    stopped.set()
     log.info("stopped")
 
 
@@ -38,7 +42,18 @@ def _prepare() -> None:
         prepare()
         seconds = round(perf_counter() - start, 3)
         log.info("ready", extra={"data_sets": names, "seconds": seconds})
-    except InputError as problem:  # the page that uses the data tells visitors
-        log.warning("not prepared", extra={"reason": str(problem)})
     except Exception:
         log.exception("not prepared")
+
+
+def _sweep(stopped: Event) -> None:
+    """Keep the promise that uploads go after their time, whether or not anybody comes."""
+    from llmpert.datasets import sweep
+
+    while True:
+        try:
+            sweep()
+        except Exception:
+            log.exception("not swept")
+        if stopped.wait(HOUR):
+            return

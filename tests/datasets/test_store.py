@@ -3,12 +3,13 @@
 import json
 import multiprocessing
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from llmpert.datasets import DatasetStore
+from llmpert.datasets import DatasetStore, Parts
 from llmpert.datasets.parts import KINDS
 from llmpert.datasets.store import Index
 from llmpert.embeddings import Embedding
@@ -186,3 +187,64 @@ def test_a_reader_whose_file_is_replaced_begins_again(monkeypatch):
 
     monkeypatch.setattr(Index, "read", read)
     assert marks() == (2, 2)
+
+
+def test_of_two_additions_that_do_not_fit_together_one_is_refused():
+    """Both are valid by themselves: each has to be held against what the other has added."""
+    screen, embedding = marked(0)
+    for turn in range(5):
+        name = f"mine{turn}"
+        small.add(name, [screen], [embedding])
+        start, refused = threading.Barrier(2), []
+
+        def add(collection: str, name=name, start=start, refused=refused) -> None:
+            start.wait()
+            sets = GeneSets(collection, f"{collection}.gmt", {"S": frozenset({"KD001"})})
+            try:
+                small.add(name, gene_sets=[sets])
+            except InputError as problem:
+                refused.append(str(problem))
+
+        threads = [threading.Thread(target=add, args=(collection,)) for collection in ("a", "b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 1
+        assert "every gene set in one collection" in refused[0]
+        assert set(DatasetStore().load(name).gene_sets.members) == {"S"}
+
+
+def test_a_new_data_set_replaces_none():
+    small.add("mine", [small.screen()], [small.embedding()])
+    with pytest.raises(InputError, match="There is a data set mine already"):
+        DatasetStore().add("mine", Parts([small.screen(seed=3)]), new=True)
+    np.testing.assert_array_equal(
+        DatasetStore().load("mine").screens["LineA"].response, small.screen().response
+    )
+
+
+def test_screens_and_embeddings_that_share_nothing_are_not_kept():
+    small.add("mine", [small.screen()])
+    strange = Embedding("text", ["X", "Y", "Z"], np.eye(3))
+    with pytest.raises(InputError, match="at least 2"):
+        small.add("mine", [], [strange])
+    assert files() == ["dataset.json", "screens/LineA.h5ad"]
+
+
+def test_a_fingerprint_tells_content_apart_and_sees_damage_and_repair():
+    first = small.add("mine", [small.screen()], [small.embedding()])
+    assert first.fingerprint == ""  # nobody has read it from the disk
+    before = DatasetStore().fingerprint("mine")
+    assert DatasetStore().load("mine").fingerprint == before
+    (path,) = DatasetStore().folder("mine").rglob("LineA.h5ad")
+    whole = path.read_bytes()
+    path.write_bytes(b"damaged")
+    assert DatasetStore().fingerprint("mine") != before
+    path.unlink()
+    missing = DatasetStore().fingerprint("mine")
+    path.write_bytes(whole)
+    assert DatasetStore().fingerprint("mine") != missing
+    DatasetStore().remove("mine")
+    small.add("mine", [small.screen()], [small.embedding()])
+    assert DatasetStore().fingerprint("mine") != before
