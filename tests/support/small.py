@@ -53,6 +53,7 @@ def traits(count: int) -> np.ndarray:
     return np.random.default_rng(99).normal(size=(1000, 3))[:count]
 
 
-def add(name: str, screens=(), embeddings=(), gene_sets=(), **others) -> Dataset:
-    """Add parts to a data set of the data folder."""
-    return DatasetStore().add(name, Parts(screens, embeddings, gene_sets, **others))
+def add(name: str, screens=(), embeddings=(), gene_sets=(), published=(), external=()) -> Dataset:
+    """Add parts to a data set of the data folder; predictions may leave out perturbations."""
+    parts = Parts(screens, embeddings, gene_sets, published, external)
+    return DatasetStore().add(name, parts, allow_missing=True)

@@ -196,9 +196,10 @@ def add_accuracy(view: Explorer, table: pd.DataFrame) -> None:
             " perturbations: its accuracy is not known.",
             icon=":material/info:",
         )
-        if st.button("Evaluate now", key="evaluate"):
-            fit_folds(selection)
-            st.rerun()
+        chosen = (selection.line, selection.embedding, selection.size)
+        # By its name: what a button is given stays in memory with the visitor's session.
+        arguments = (selection.data.name, *chosen)
+        st.button("Evaluate now", on_click=fit_folds, args=arguments, key="evaluate")
 
 
 def accuracy(selection: Selection) -> pd.Series | None:
@@ -211,14 +212,15 @@ def accuracy(selection: Selection) -> pd.Series | None:
     return scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
 
 
-def fit_folds(selection: Selection) -> None:
+def fit_folds(name: str, line: str, embedding: str, size: int) -> None:
     """Make the fits that `accuracy` misses, under a progress bar; each is kept at once."""
+    selection = Selection(cache.load(name), line, embedding, size)
     experiment = selection.experiment
     folds = experiment.settings.folds
     bar = st.progress(0.0)
     for fold in range(folds):
         bar.progress(fold / folds, text=f"Fit {fold + 1} of {folds} · Gaussian process")
-        experiment.scores(selection.model, selection.size, fold)
+        experiment.scores(selection.model, size, fold)
     bar.empty()
 
 
