@@ -95,6 +95,19 @@ def _root(squares: torch.Tensor) -> torch.Tensor:
     return squares.clamp_min(1e-300).sqrt()
 
 
+class WithKernel(GaussianProcess):
+    """With another kernel of every source than an RBF."""
+
+    def __init__(self, parts: Parts | None = None, kernel: Callable[..., Any] = RBF) -> None:
+        super().__init__(parts)
+        self.kernel = kernel
+
+    @property
+    def kernel_class(self) -> Callable[..., Any]:
+        """The kernel, as `GaussianProcess` asks for it."""
+        return self.kernel
+
+
 class MostLikely(BaseEstimator):
     """The candidate under which the training responses are most likely."""
 
@@ -115,12 +128,12 @@ class MostLikely(BaseEstimator):
 def linear_and_rbf(parts: Parts) -> GaussianProcess:
     kinds = cycle((RBF, NearlyLinear))
     twice = {f"{name} {kind}": part for name, part in parts.items() for kind in ("rbf", "linear")}
-    return GaussianProcess(twice, kernel=lambda **options: next(kinds)(**options))
+    return WithKernel(twice, lambda **options: next(kinds)(**options))
 
 
 def rational_quadratic(parts: Parts) -> MostLikely:
     return MostLikely(
-        [GaussianProcess(parts, kernel=partial(RationalQuadratic, alpha)) for alpha in (0.5, 1, 2)]
+        [WithKernel(parts, partial(RationalQuadratic, alpha)) for alpha in (0.5, 1, 2)]
     )
 
 
@@ -209,17 +222,17 @@ def registered(model: str) -> Callable[[Parts], Any]:
     return lambda parts: MODELS[model].build(0, parts)
 
 
-def gp(**options: Any) -> Callable[[Parts], GaussianProcess]:
-    return lambda parts: GaussianProcess(parts, **options)
-
-
 GP = Alternative("gp", registered("gp"))
 ALTERNATIVES = (
     Alternative("the paper's model (gp-paper)", registered("gp-paper")),
-    Alternative("a kernel a source, one noise for all genes", gp(noise="shared"), joins=True),
+    Alternative(
+        "a kernel a source, one noise for all genes",
+        lambda parts: GaussianProcess(parts, "shared"),
+        joins=True,
+    ),
     Alternative("one noise, leading principal components of responses, number tuned", low_rank),
-    Alternative("Matérn 3/2", gp(kernel=Matern32)),
-    Alternative("Matérn 1/2", gp(kernel=Matern12)),
+    Alternative("Matérn 3/2", lambda parts: WithKernel(parts, Matern32)),
+    Alternative("Matérn 1/2", lambda parts: WithKernel(parts, Matern12)),
     Alternative("rational quadratic, alpha by likelihood", rational_quadratic),
     Alternative("linear + RBF", linear_and_rbf),
     Alternative("kernel ridge, penalty and width tuned", kernel_ridge),

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+LEADING = "gp"
+"""The model of pages and commands where none is chosen: the best of them."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """How one model is made and spoken of.
+    """How one model is built and spoken of.
 
     Attributes
     ----------
@@ -28,7 +31,7 @@ class ModelSpec:
     stochastic:
         Whether the seed matters.
     gives_std:
-        Whether `predict` takes `return_std=True`, and `intervals_` tells what to make of it.
+        Whether `predict` takes `return_std=True`, and `intervals_` says how wide intervals are.
     uses_cells:
         Whether `fit` takes the number of cells behind each response.
     """
@@ -44,7 +47,7 @@ class ModelSpec:
     uses_cells: bool = False
 
 
-def _imported(module: str, name: str) -> Any:
+def _model(module: str, name: str) -> Any:
     # torch, GPyTorch and scikit-learn take seconds to import; help texts and pages that only draw
     # need none of them.
     return getattr(import_module(f"llmpert.models.{module}"), name)
@@ -54,80 +57,64 @@ MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         ModelSpec(
-            name="random",
-            label="Random perturbation",
-            summary="The response of one training knockdown, drawn at random.",
-            build=lambda seed, parts: _imported("random", "RandomPerturbation")(seed),
-            uses_embedding=False,
-            stochastic=True,
+            "random", "Random perturbation",
+            "The response of one training knockdown, drawn at random.",
+            lambda seed, parts: _model("baselines", "RandomPerturbation")(seed),
+            uses_embedding=False, stochastic=True,
         ),
         ModelSpec(
-            name="no-change",
-            label="No change",
-            summary="Expression as in control: a response of zero.",
-            build=lambda seed, parts: _imported("no_change", "NoChange")(),
+            "no-change", "No change", "Expression as in control: a response of zero.",
+            lambda seed, parts: _model("baselines", "NoChange")(),
             uses_embedding=False,
         ),
         ModelSpec(
-            name="mean",
-            label="Non-control mean",
-            summary="The mean response over all training knockdowns, the same for every gene.",
-            build=lambda seed, parts: _imported("mean", "NonControlMean")(),
+            "mean", "Non-control mean",
+            "The mean response over all training knockdowns, the same for every gene.",
+            lambda seed, parts: _model("baselines", "NonControlMean")(),
             uses_embedding=False,
         ),
         ModelSpec(
-            name="knn",
-            label="kNN (k = 1)",
-            summary="The response of the training gene nearest in the embedding.",
-            build=lambda seed, parts: _imported("neighbours", "Neighbours")(),
+            "knn", "kNN (k = 1)", "The response of the training gene nearest in the embedding.",
+            lambda seed, parts: _model("neighbours", "Neighbours")(),
         ),
         ModelSpec(
-            name="linear",
-            label="Linear regression",
-            summary="Ordinary least squares from the embedding to every measured gene.",
-            build=lambda seed, parts: _imported("linear", "Linear")(),
+            "linear", "Linear regression",
+            "Ordinary least squares from the embedding to every measured gene.",
+            lambda seed, parts: _model("linear", "Linear")(),
         ),
         ModelSpec(
-            name="ridge",
-            label="Ridge regression",
-            summary="Least squares from the embedding to every measured gene with a penalty chosen"
-            " by leave-one-out, as in GenePert.",
-            build=lambda seed, parts: _imported("ridge", "Ridge")(),
+            "ridge", "Ridge regression",
+            "Least squares from the embedding to every measured gene with a penalty chosen by"
+            " leave-one-out, as in GenePert.",
+            lambda seed, parts: _model("linear", "Ridge")(),
         ),
         ModelSpec(
-            name="components",
-            label="Linear on components",
-            summary="Linear regression from the embedding to the ten leading components of the"
-            " responses (Ahlmann-Eltze et al. 2025).",
-            build=lambda seed, parts: _imported("pc_linear", "PCLinear")(),
+            "components", "Linear on components",
+            "Linear regression from the embedding to the ten leading components of the responses"
+            " (Ahlmann-Eltze et al. 2025).",
+            lambda seed, parts: _model("pc_linear", "PCLinear")(),
         ),
         ModelSpec(
-            name="gp-paper",
-            label="Gaussian process (paper)",
-            summary="One RBF kernel over all embeddings side by side, one noise for all genes, as"
+            "gp-paper", "Gaussian process (paper)",
+            "One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
-            build=lambda seed, parts: _imported("gp", "GaussianProcess")(noise="shared"),
-            version=3,
-            gives_std=True,
+            lambda seed, parts: _model("gp", "GaussianProcess")(noise="shared"),
+            version=3, gives_std=True,
         ),
         ModelSpec(
-            name="gp",
-            label="Gaussian process",
-            summary="Smooth interpolation between training genes: one RBF kernel an embedding, and"
-            " error bars that differ between genes.",
-            build=lambda seed, parts: _imported("gp", "GaussianProcess")(parts),
-            version=4,
-            gives_std=True,
-            uses_cells=True,
+            LEADING, "Gaussian process",
+            "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
+            " bars that differ between genes.",
+            lambda seed, parts: _model("gp", "GaussianProcess")(parts),
+            version=4, gives_std=True, uses_cells=True,
         ),
     )
-}
+}  # fmt: skip
 
 
 def label(model: str) -> str:
-    """What a model of a table of results is called in figures and tables.
+    """Return what a model of a table of results is called in figures and tables.
 
-    The registry's label; a method that was run elsewhere ("GEARS", "GEARS (published)") is called
-    by its name.
+    A method that was run elsewhere ("GEARS", "GEARS (published)") is called by its name.
     """
     return MODELS[model].label if model in MODELS else model

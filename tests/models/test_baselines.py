@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from llmpert.evaluation.metrics import evaluate
+from llmpert.models.baselines import NoChange, NonControlMean, RandomPerturbation
 from llmpert.models.linear import Linear
-from llmpert.models.mean import NonControlMean
 from llmpert.models.neighbours import Neighbours
-from llmpert.models.random import RandomPerturbation
 from llmpert.models.registry import MODELS, label
 
 
@@ -166,3 +166,19 @@ def test_a_method_run_elsewhere_is_called_by_its_name():
         "GEARS",
         "GEARS (published)",
     ]
+
+
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(0, 9))
+def test_no_change_predicts_zeros(size, outputs, genes):
+    model = NoChange().fit(np.ones((size, 2)), np.full((size, outputs), 3.0))
+    np.testing.assert_array_equal(model.predict(np.ones((genes, 2))), np.zeros((genes, outputs)))
+
+
+def test_no_change_has_an_error_and_no_correlation():
+    measured = np.array([[1.0, -3.0, 0.5], [0.0, 0.2, -0.1]])
+    predicted = NoChange().fit(measured, measured).predict(measured)
+    scores = evaluate(predicted, measured, top=2)
+    assert np.isnan(scores["pearson_all"]).all()
+    assert np.isnan(scores["pearson_top2"]).all()
+    assert scores["mae_all"] == pytest.approx([1.5, 0.1])
+    assert scores["mae_top2"] == pytest.approx([2.0, 0.15])

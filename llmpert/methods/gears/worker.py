@@ -2,7 +2,7 @@
 
 Run as a process of its own (`python -m llmpert.methods.gears.worker FOLDER`), since importing the
 package takes 20 s, silences all warnings and seeds random numbers. Reads `job.json` and
-`cells.h5ad` in the folder (see `llmpert.methods.gears.folds`), writes `prediction.npz` last. Only
+`cells.h5ad` in the folder (see `llmpert.methods.gears.run`), writes `prediction.npz` last. Only
 training cells are in the folder: nothing in it knows a test perturbation's response.
 """
 

@@ -50,13 +50,7 @@ class Outputs(Protocol):
 class SharedNoise:
     """All outputs have the same signal and noise variance (Märtens et al. 2024)."""
 
-    def __init__(
-        self,
-        spectrum: Spectrum,
-        noise: torch.Tensor,
-        centred: torch.Tensor,
-        gram: torch.Tensor,
-    ) -> None:
+    def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
         self._spectrum, self._level = spectrum, torch.ones(1, dtype=torch.float64)
         self._inverse = spectrum.inverses(self._level)
         self._rotated = spectrum.rotate(centred)
@@ -94,15 +88,9 @@ class ComponentNoise:
     differ between genes.
     """
 
-    def __init__(
-        self,
-        spectrum: Spectrum,
-        noise: torch.Tensor,
-        centred: torch.Tensor,
-        gram: torch.Tensor,
-    ) -> None:
+    def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
         # Where noise differs between perturbations, axes are those of equally noisy responses.
-        deviation = noise.sqrt()[:, None]
+        deviation = spectrum.noise.sqrt()[:, None]
         axes = _principal_axes(centred / deviation, gram / deviation / deviation.T)
         scores = centred @ axes
         rotated = spectrum.rotate(scores)
@@ -114,7 +102,7 @@ class ComponentNoise:
         self._inverses = spectrum.inverses(self._level)
         self._weights = self._rotated * self._inverses
         self._rest = centred - scores[:, kept] @ self._axes.T
-        self._rest_noise = (self._rest.square() / noise[:, None]).mean(dim=0)
+        self._rest_noise = (self._rest.square() / spectrum.noise[:, None]).mean(dim=0)
         squares = self._axes.square()
         self.signal = squares @ self._signal
         self.noise = squares @ (self._signal * self._level) + self._rest_noise

@@ -28,7 +28,7 @@ LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
 
 PROBES = 32
-"""Random mixtures of the outputs that steer the search (see `Posterior.information`)."""
+"""Random mixtures of the outputs that steer the search (see `Posterior.derivatives`)."""
 
 CALIBRATION_ROWS = 256
 """About so many training perturbations, evenly spaced, set the widths of intervals."""
@@ -58,8 +58,6 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     noise:
         "components": signal and noise of each principal component of the responses are told apart
         (`ComponentNoise`). "shared": one signal and one noise variance for all outputs.
-    kernel:
-        Class of every source's kernel.
 
     Attributes
     ----------
@@ -81,15 +79,15 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Widths of prediction intervals, from the same errors.
     """
 
+    kernel_class: type[RBF] = RBF
+
     def __init__(
         self,
         parts: Mapping[str, slice] | None = None,
         noise: Literal["components", "shared"] = "components",
-        kernel: type[RBF] = RBF,
     ) -> None:
         self.parts = parts
         self.noise = noise
-        self.kernel = kernel
 
     def fit(
         self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None
@@ -137,7 +135,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._covariance = Covariance(
             [_median(d) for d in squares],
             by_cells=bool((relative_sampling_noise != 1).any()),
-            kernel=self.kernel,
+            kernel=self.kernel_class,
         )
         generator = torch.Generator().manual_seed(0)
         mixtures = torch.randn(
@@ -153,7 +151,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)
             outputs = NOISE_MODELS[self.noise]
-            self._outputs: Outputs = outputs(self._spectrum, noise, centred, gram)
+            self._outputs: Outputs = outputs(self._spectrum, centred, gram)
         names = [*parts, "+".join(parts)] if len(parts) > 1 else [*parts]
         self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))

@@ -61,7 +61,7 @@ class Spectrum:
     """
 
     def __init__(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
-        self._deviation = noise.sqrt()
+        self.noise, self._deviation = noise, noise.sqrt()
         whitened = signal / self._deviation
         whitened /= self._deviation[:, None]
         # SciPy's divide and conquer is a fifth faster than torch's here.

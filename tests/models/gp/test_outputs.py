@@ -40,7 +40,7 @@ class Problem:
 
     def fit(self, model: type) -> SharedNoise | ComponentNoise:
         Y = torch.from_numpy(self.Y)
-        return model(self.spectrum, torch.from_numpy(self.r), Y, Y @ Y.T)
+        return model(self.spectrum, Y, Y @ Y.T)
 
     def dense(self, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance (kernel units) of the other genes for one output."""

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.models.ridge import PENALTIES, Ridge
+from llmpert.models.linear import PENALTIES, Ridge
 
 
 def closed_form(Z: np.ndarray, Y: np.ndarray, genes: np.ndarray, penalty: float) -> np.ndarray:

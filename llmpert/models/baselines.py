@@ -1,0 +1,69 @@
+"""Predictions that no embedding takes part in, to measure the other models by.
+
+The inputs Z (N x K) only tell how many genes there are.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+
+class RandomPerturbation(RegressorMixin, BaseEstimator):
+    """Predicts, for each gene, the response of a random training perturbation.
+
+    What two unrelated knockdowns have in common (Märtens et al. 2024).
+
+    Parameters
+    ----------
+    seed:
+        Seed of the draw.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "RandomPerturbation":
+        """Remember the training responses Y (N x D)."""
+        self.responses_ = np.array(Y)
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return one drawn training response a row of Z: M x D."""
+        check_is_fitted(self)
+        rng = np.random.default_rng(self.seed)
+        return self.responses_[rng.integers(len(self.responses_), size=len(Z))]
+
+
+class NoChange(RegressorMixin, BaseEstimator):
+    """Predicts Δ = 0: a knocked-down cell expresses what a control cell does.
+
+    A constant prediction has no correlation with anything. Its absolute error is the mean |Δ|,
+    which a model has to beat to say more than nothing (Ahlmann-Eltze, Huber & Anders 2025).
+    """
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "NoChange":
+        """Remember how many genes Y (N x D) has."""
+        self.outputs_ = Y.shape[1]
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return zeros: M x D."""
+        check_is_fitted(self)
+        return np.zeros((len(Z), self.outputs_))
+
+
+class NonControlMean(RegressorMixin, BaseEstimator):
+    """Predicts the mean training response for every gene (Märtens et al. 2024).
+
+    Every training perturbation counts the same, whatever its number of cells.
+    """
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "NonControlMean":
+        """Average the training responses Y (N x D)."""
+        self.mean_ = np.asarray(Y, dtype=np.float64).mean(axis=0)
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return the same mean for every row of Z: M x D, a read-only view."""
+        check_is_fitted(self)
+        return np.broadcast_to(self.mean_, (len(Z), len(self.mean_)))
