@@ -11,11 +11,10 @@ whole runs of numbers are copied from the file as float32. And a file of nine by
 unpickler reserve gigabytes does nothing.
 """
 
-import inspect
 import mmap
 import pickletools
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,20 @@ NUMBER = np.dtype([("instruction", "S1"), ("value", ">f8")])
 RUN = 1024
 """Numbers looked at together; the pickler writes lists in batches of 1,000."""
 
-CORES = ("numpy.core", "numpy._core")  # before and since NumPy 2
 DTYPES = re.compile(r"[<>|=]?(f[248]|[iu][1248]|U\d{1,4})")
+NAMES = {
+    ("numpy", "dtype"): "dtype",
+    ("numpy", "ndarray"): "ndarray",
+    # Before and since NumPy 2.
+    **{
+        (f"numpy.{core}.{module}", name): name
+        for core in ("core", "_core")
+        for module, name in (
+            ("multiarray", "scalar"), ("multiarray", "_reconstruct"), ("numeric", "_frombuffer"),
+        )
+    },
+}  # fmt: skip
+"""What a pickle may name -> what `_call` makes of it instead of calling it."""
 
 
 class NotPlainError(ValueError):
@@ -110,6 +121,27 @@ def _vector(name: str, value: object) -> np.ndarray:
     raise NotPlainError(f"holds {_shown(value)} for {_shown(name)} instead of numbers")
 
 
+@dataclass
+class _Function:
+    """One of `NAMES` on the stack."""
+
+    name: str
+
+
+@dataclass
+class _Dtype:
+    """A type of numbers or text, as `numpy.dtype` is pickled."""
+
+    dtype: np.dtype
+
+
+@dataclass(eq=False)
+class _Vector:
+    """A 1-dimensional array of numbers, empty until its bytes come."""
+
+    numbers: np.ndarray | None = None
+
+
 class _Machine:
     """The stack, the enclosing stacks (one a mark) and the memo of a pickle being read."""
 
@@ -123,14 +155,77 @@ class _Machine:
         for step, (instruction, argument, _) in enumerate(pickletools.genops(self.data)):
             if step == MOST_STEPS:
                 raise NotPlainError(f"takes more than {MOST_STEPS:,} steps to read")
-            perform = INSTRUCTIONS.get(instruction.name)
-            if perform is None:
-                asked = "" if argument is None else f" ({_shown(argument)})"
-                raise NotPlainError(f"asks for the instruction {instruction.name}{asked}")
-            perform(self, argument)
+            self.perform(instruction.name, argument)
             if len(self.memo) + len(self.stack) + len(self.outer) > MOST_KEPT:
                 raise NotPlainError(f"holds more than {MOST_KEPT:,} values on its way to a dict")
         return self.pop()
+
+    def perform(self, instruction: str, argument: Any) -> None:
+        match instruction:
+            case "BINFLOAT":
+                self.numbers(argument)
+            case "MEMOIZE" | "BINPUT" | "LONG_BINPUT" | "PUT":
+                self.memo[len(self.memo) if argument is None else argument] = self.top()
+            case (
+                "SHORT_BINUNICODE" | "BINUNICODE" | "BINUNICODE8" | "UNICODE" | "BININT1"
+                | "BININT2" | "BININT" | "INT" | "LONG1" | "LONG4" | "LONG" | "FLOAT"
+                | "SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8" | "BYTEARRAY8"
+            ):  # fmt: skip
+                self.stack.append(argument)
+            case "BINGET" | "LONG_BINGET" | "GET":
+                if argument not in self.memo:
+                    raise ValueError("a reference to what was not there before")
+                self.stack.append(self.memo[argument])
+            case "MARK":
+                self.outer.append(self.stack)
+                self.stack = []
+            case "EMPTY_LIST":
+                self.stack.append([])
+            case "APPENDS":
+                self.extend(self.since_mark())
+            case "APPEND":
+                self.extend([self.pop()])
+            case "LIST":
+                items = self.since_mark()
+                self.stack.append([])
+                self.extend(items)
+            case "EMPTY_DICT":
+                self.stack.append({})
+            case "SETITEMS":
+                self.update(self.since_mark())
+            case "SETITEM":
+                value, name = self.pop(), self.pop()
+                self.update([name, value])
+            case "DICT":
+                items = self.since_mark()
+                self.stack.append({})
+                self.update(items)
+            case "EMPTY_TUPLE":
+                self.stack.append(())
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.stack.append(tuple([self.pop() for _ in range(int(instruction[-1]))][::-1]))
+            case "TUPLE":
+                items = self.since_mark()
+                self.stack.append(tuple(items))
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                constants = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+                self.stack.append(constants[instruction])
+            case "GLOBAL":
+                self.stack.append(_named(*argument.split(" ", 1)))
+            case "STACK_GLOBAL":
+                name, module = self.pop(), self.pop()
+                self.stack.append(_named(module, name))
+            case "REDUCE":
+                arguments, function = self.pop(), self.pop()
+                self.stack.append(_call(function, arguments))
+            case "BUILD":
+                state = self.pop()
+                _build(self.top(), state)
+            case "PROTO" | "FRAME" | "STOP":
+                pass
+            case _:
+                asked = "" if argument is None else f" ({_shown(argument)})"
+                raise NotPlainError(f"asks for the instruction {instruction}{asked}")
 
     def top(self) -> Any:
         if not self.stack:
@@ -150,14 +245,7 @@ class _Machine:
         items, self.stack = self.stack, self.outer.pop()
         return items
 
-    def mark(self, argument: Any) -> None:
-        self.outer.append(self.stack)
-        self.stack = []
-
-    def push(self, argument: Any) -> None:
-        self.stack.append(argument)
-
-    def numbers(self, argument: float) -> None:
+    def numbers(self, first: float) -> None:
         """Push the run of numbers that starts with this one, and go on behind it."""
         position = self.data.tell() - NUMBER.itemsize
         ahead = self.data[position : position + RUN * NUMBER.itemsize]
@@ -165,37 +253,21 @@ class _Machine:
         others = np.flatnonzero(records["instruction"] != b"G")
         count = int(others[0]) if len(others) else len(records)
         if count == 1:
-            self.stack.append(argument)
+            self.stack.append(first)
             return
         with np.errstate(over="ignore"):
             self.stack.append(records["value"][:count].astype(np.float32))
         self.data.seek(position + count * NUMBER.itemsize)
 
-    def append(self, argument: Any) -> None:
-        self.extend([self.pop()])
-
-    def appends(self, argument: Any) -> None:
-        self.extend(self.since_mark())
-
     def extend(self, items: list[Any]) -> None:
         target = self.top()
         if not isinstance(target, list):
             raise NotPlainError(f"asks to append to {_shown(target)}")
-        self.check_flat(items)
-        target.extend(items)
-
-    def check_flat(self, items: list[Any]) -> None:
-        """A list of lists, or of itself, would only take memory."""
+        # A list of lists, or of itself, would only take memory.
         inner = next((i for i in items if isinstance(i, list | dict | tuple | _Vector)), None)
         if inner is not None:
             raise NotPlainError(f"holds {_shown(inner)} in a list instead of numbers")
-
-    def set_item(self, argument: Any) -> None:
-        value, name = self.pop(), self.pop()
-        self.update([name, value])
-
-    def set_items(self, argument: Any) -> None:
-        self.update(self.since_mark())
+        target.extend(items)
 
     def update(self, items: list[Any]) -> None:
         target = self.top()
@@ -206,180 +278,61 @@ class _Machine:
                 raise NotPlainError(f"holds {_shown(name)} where a gene's name is expected")
             target[name] = value
 
-    def make_list(self, argument: Any) -> None:
-        items = self.since_mark()
-        self.check_flat(items)
-        self.stack.append(items)
 
-    def make_dict(self, argument: Any) -> None:
-        items = self.since_mark()
-        self.stack.append({})
-        self.update(items)
+def _named(module: object, name: object) -> _Function:
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ValueError("a name that is no text")
+    if (module, name) not in NAMES:
+        raise NotPlainError(f"asks to run {_shown(module)}.{_shown(name)}")
+    return _Function(NAMES[module, name])
 
-    def make_tuple(self, argument: Any) -> None:
-        items = self.since_mark()
-        self.stack.append(tuple(items))
 
-    def put(self, argument: int | None) -> None:
-        self.memo[len(self.memo) if argument is None else argument] = self.top()
+def _call(function: object, arguments: object) -> object:
+    if not isinstance(function, _Function) or not isinstance(arguments, tuple):
+        raise NotPlainError(f"asks to call {_shown(function)}")
+    match function.name, *arguments:
+        case "dtype", code, *_:
+            if not isinstance(code, str) or not DTYPES.fullmatch(code):
+                raise NotPlainError(f"holds NumPy values of type {_shown(code)}")
+            return _Dtype(np.dtype(code))
+        case "_reconstruct", *_:
+            return _Vector()
+        case "_frombuffer", raw, dtype, shape, _:
+            return _Vector(_numbers(raw, dtype, shape))
+        case "scalar", dtype, raw:
+            (value,) = _values(raw, dtype)
+            return value.item()
+        case "ndarray", *_:
+            raise NotPlainError("asks to call numpy.ndarray")
+    raise ValueError(f"{function.name} of {len(arguments)} values")
 
-    def get(self, argument: int) -> None:
-        if argument not in self.memo:
-            raise ValueError("a reference to what was not there before")
-        self.stack.append(self.memo[argument])
 
-    def named(self, argument: str) -> None:
-        self.refer(*argument.split(" ", 1))
-
-    def stack_named(self, argument: Any) -> None:
-        name, module = self.pop(), self.pop()
-        self.refer(module, name)
-
-    def refer(self, module: object, name: object) -> None:
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a name that is no text")
-        if (module, name) not in STAND_INS:
-            raise NotPlainError(f"asks to run {_shown(module)}.{_shown(name)}")
-        self.stack.append(STAND_INS[module, name])
-
-    def call(self, argument: Any) -> None:
-        arguments, stand_in = self.pop(), self.pop()
-        # Nothing else that is callable ever reaches the stack.
-        if not callable(stand_in) or not isinstance(arguments, tuple):
-            raise NotPlainError(f"asks to call {_shown(stand_in)}")
-        self.stack.append(_applied(stand_in, arguments))
-
-    def build(self, argument: Any) -> None:
-        state, target = self.pop(), self.top()
-        if not isinstance(target, _Dtype | _Vector) or not isinstance(state, tuple):
+def _build(target: object, state: object) -> None:
+    match target, state:
+        case _Dtype(), (_, "<" | ">" | "|" | "=" as order, *_):
+            target.dtype = target.dtype.newbyteorder(order)
+        case _Vector(), (_, shape, dtype, _, raw):
+            target.numbers = _numbers(raw, dtype, shape)
+        case ((_Dtype() | _Vector()), tuple()):
+            raise ValueError("a state that NumPy does not write")
+        case _:
             raise NotPlainError(f"asks to change the inside of {_shown(target)}")
-        _applied(target.build, state)
 
 
-def _applied(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    try:
-        inspect.signature(function).bind(*arguments)
-    except TypeError as problem:
-        raise ValueError("a number of arguments that does not fit") from problem
-    return function(*arguments)
-
-
-class _Dtype:
-    """A type of numbers or text, as `numpy.dtype` is pickled."""
-
-    def __init__(self, code: object, align: object = False, copy: object = False) -> None:
-        if not isinstance(code, str) or not DTYPES.fullmatch(code):
-            raise NotPlainError(f"holds NumPy values of type {_shown(code)}")
-        self.dtype = np.dtype(code)
-
-    def build(self, version: object, order: object, *rest: object) -> None:
-        if order not in ("<", ">", "|", "="):
-            raise ValueError("an unknown byte order")
-        self.dtype = self.dtype.newbyteorder(order)
-
-
-class _Vector:
-    """A 1-dimensional array of numbers, empty until its bytes come."""
-
-    def __init__(self, kind: object = None, shape: object = None, code: object = None) -> None:
-        self.numbers: np.ndarray | None = None
-
-    def build(
-        self, version: object, shape: object, dtype: object, fortran: object, raw: object
-    ) -> None:
-        self.numbers = _values(raw, dtype)
-        if shape != self.numbers.shape or self.numbers.dtype.kind == "U":
-            found = f"an array of {self.numbers.dtype} in the shape {_shape(shape)}"
-            raise NotPlainError(f"holds {found}")
-
-
-def _shape(shape: object) -> str:
-    """Spelt out only where it is one: tuples of tuples can be endless to write."""
-    plain = isinstance(shape, tuple) and all(type(length) is int for length in shape)
-    return str(shape)[:60] if plain else _shown(shape)
-
-
-def _vector_of_buffer(raw: object, dtype: object, shape: object, order: object) -> _Vector:
-    vector = _Vector()
-    vector.build(1, shape, dtype, False, raw)
-    return vector
-
-
-def _scalar(dtype: object, raw: object) -> str | float | int:
-    values = _values(raw, dtype)
-    if len(values) != 1:
-        raise ValueError("a NumPy value of the wrong size")
-    return values[0].item()
+def _numbers(raw: object, dtype: object, shape: object) -> np.ndarray:
+    numbers = _values(raw, dtype)
+    if shape != numbers.shape or numbers.dtype.kind == "U":
+        # Spelt out only where it is a shape: tuples of tuples can be endless to write.
+        plain = isinstance(shape, tuple) and all(type(length) is int for length in shape)
+        found = str(shape)[:60] if plain else _shown(shape)
+        raise NotPlainError(f"holds an array of {numbers.dtype} in the shape {found}")
+    return numbers
 
 
 def _values(raw: object, dtype: object) -> np.ndarray:
     if not isinstance(raw, bytes | bytearray) or not isinstance(dtype, _Dtype):
         raise NotPlainError(f"holds NumPy values made of {_shown(raw)}")
     return np.frombuffer(raw, dtype.dtype)
-
-
-def _not_called(*arguments: object) -> None:
-    raise NotPlainError("asks to call numpy.ndarray")
-
-
-STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "dtype"): _Dtype,
-    ("numpy", "ndarray"): _not_called,
-    **{(f"{core}.multiarray", "scalar"): _scalar for core in CORES},
-    **{(f"{core}.multiarray", "_reconstruct"): _Vector for core in CORES},
-    **{(f"{core}.numeric", "_frombuffer"): _vector_of_buffer for core in CORES},
-}
-"""What a pickle may name, and what is done here instead of calling it."""
-
-
-def _tuple_of(size: int) -> Callable[[_Machine, Any], None]:
-    def make(machine: _Machine, argument: Any) -> None:
-        machine.stack.append(tuple([machine.pop() for _ in range(size)][::-1]))
-
-    return make
-
-
-def _new(make: Callable[[], Any]) -> Callable[[_Machine, Any], None]:
-    return lambda machine, argument: machine.stack.append(make())
-
-
-def _pass(machine: _Machine, argument: Any) -> None:
-    """Framing and the final stop change nothing."""
-
-
-VALUES = (
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT"
-    " UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8"
-    " SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8"
-)
-INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
-    **dict.fromkeys(VALUES.split(), _Machine.push),
-    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _pass),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.put),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.get),
-    "NONE": _new(lambda: None),
-    "NEWTRUE": _new(lambda: True),
-    "NEWFALSE": _new(lambda: False),
-    "BINFLOAT": _Machine.numbers,
-    "EMPTY_LIST": _new(list),
-    "EMPTY_DICT": _new(dict),
-    "EMPTY_TUPLE": _new(tuple),
-    "MARK": _Machine.mark,
-    "LIST": _Machine.make_list,
-    "DICT": _Machine.make_dict,
-    "TUPLE": _Machine.make_tuple,
-    "TUPLE1": _tuple_of(1),
-    "TUPLE2": _tuple_of(2),
-    "TUPLE3": _tuple_of(3),
-    "APPEND": _Machine.append,
-    "APPENDS": _Machine.appends,
-    "SETITEM": _Machine.set_item,
-    "SETITEMS": _Machine.set_items,
-    "GLOBAL": _Machine.named,
-    "STACK_GLOBAL": _Machine.stack_named,
-    "REDUCE": _Machine.call,
-    "BUILD": _Machine.build,
-}
 
 
 def _shown(value: object) -> str:
