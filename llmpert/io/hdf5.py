@@ -257,6 +257,8 @@ def values_of(item: h5py.Dataset) -> int:
 
 
 def _check_numbers(item: h5py.Dataset, path: Path) -> None:
+    if item.shape is None:
+        raise InputError.of_file(path, "a matrix of numbers", "nothing")
     if item.dtype.kind not in "fiub" or item.dtype.itemsize > 8:
         raise InputError.of_file(path, "a matrix of numbers", f"values of type {item.dtype}")
 
@@ -269,7 +271,8 @@ def shape_of(matrix: h5py.Dataset | h5py.Group, path: Path) -> tuple[int, ...]:
     InputError
         A sparse one says no number that can be.
     """
-    return tuple(matrix.shape) if isinstance(matrix, h5py.Dataset) else _shape(matrix, path)
+    # A dataset without a dataspace has no shape.
+    return tuple(matrix.shape or ()) if isinstance(matrix, h5py.Dataset) else _shape(matrix, path)
 
 
 def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:

@@ -69,7 +69,14 @@ def _is_dictionary(column: pa.Array) -> bool:
 def _odd(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _odd(kind.value_type)
-    return pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType)
+    types = pa.types
+    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return (
+        types.is_nested(kind)
+        or binary
+        or types.is_fixed_size_binary(kind)
+        or isinstance(kind, pa.BaseExtensionType)
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -88,6 +95,7 @@ def _bound_text(path: Path, file: pq.ParquetFile, texts: list[str]) -> None:
     rows = max(1, min(65_536, LARGEST_LIST // max(1, stored)))
     found = 0
     for batch in file.iter_batches(rows, columns=texts):
+        batch.validate(full=True)  # such as that text is UTF-8, which pandas asks later
         plain = (c.dictionary_decode() if _is_dictionary(c) else c for c in batch.columns)
         found += sum(column.nbytes for column in plain)
         if found > LARGEST_LIST:

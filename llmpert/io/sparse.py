@@ -20,7 +20,8 @@ def check_sparse(matrix: "sparse.csr_matrix | sparse.csc_matrix") -> None:
     major, minor = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
     pointers = matrix.indptr.astype(np.int64)
     fits = (
-        len(pointers) == major + 1
+        matrix.indices.dtype.kind == matrix.indptr.dtype.kind == "i"
+        and len(pointers) == major + 1
         and pointers[0] == 0
         and (np.diff(pointers) >= 0).all()
         and pointers[-1] == len(matrix.indices) == len(matrix.data)

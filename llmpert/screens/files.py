@@ -74,15 +74,12 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
         kept = _names(file, "layers", path) if "uns/llmpert" in told else []
         layers = [f"layers/{key}" for key in kept if key in LAYERS]
         refuse_oversized(file, path, ["X", *layers], ["obs", "var", *told])
-        values = read_elem(file["X"])
-        if sparse.issparse(values):
-            check_sparse(values)
         return anndata.AnnData(
-            X=values,
+            X=_matrix(file, "X"),
             obs=_frame(file, "obs", path),
             var=_frame(file, "var", path),
             uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
-            layers={key.removeprefix("layers/"): read_elem(file[key]) for key in layers},
+            layers={key.removeprefix("layers/"): _matrix(file, key) for key in layers},
         )
 
 
@@ -90,6 +87,14 @@ def stated(uns: Mapping[str, Any], *keys: str) -> str:
     """Return the first text among these keys of `uns`, without outer blanks; "" without one."""
     texts = (uns.get(key) for key in keys)
     return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
+
+
+def _matrix(file: h5py.File, name: str) -> Any:
+    """Read a dense or sparse matrix."""
+    values = read_elem(file[name])
+    if sparse.issparse(values):
+        check_sparse(values)
+    return values
 
 
 def _names(file: h5py.File, group: str, path: Path) -> list[str]:
@@ -131,12 +136,13 @@ def dense(values: Any, path: Path, expected: str) -> np.ndarray:
     InputError
         It holds something other than numbers.
     """
-    values = values.toarray() if sparse.issparse(values) else np.asarray(values)
+    values = values if sparse.issparse(values) else np.asarray(values)
     if values.dtype.kind not in "fiu":
         raise InputError.of_file(path, expected, f"values of type {values.dtype}")
     # What float32 cannot hold becomes infinite and is then reported like any infinite value.
     with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)
+        values = values.astype(np.float32, copy=False)
+    return values.toarray() if sparse.issparse(values) else values
 
 
 def numeric_column(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.io.hdf5 import refuse_large_blocks, refuse_outside
 from llmpert.screens import read_screen
+from tests.support import small
 
 SECRET = 12345.5
 VALUES = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
@@ -201,6 +202,37 @@ def test_indices_cannot_lead_out_of_a_sparse_matrix(tmp_path, form, part, place,
         opened[f"X/{part}"][...] = numbers
 
     assert "cannot be read" in (found := refused(path, edit)) or "indices inside it" in found
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix])
+def test_indices_are_whole_numbers(tmp_path, form):
+    path = write(tmp_path / "LineA.h5ad", form(VALUES))
+    made = {"shape": (12,), "dtype": "f4"}
+    assert "indices inside it" in refused(path, lambda f: replaced(f, "X/indices", **made))
+
+
+def test_layers_of_a_saved_screen_are_checked_as_x_is(tmp_path):
+    path = tmp_path / "LineA.h5ad"
+    screen = small.screen(perturbations=4, genes=3)
+    screen.save(path)
+    with h5py.File(path, "r+") as file:
+        anndata.io.write_elem(file, "layers/t", sparse.csr_matrix(VALUES))
+    np.testing.assert_array_equal(read_screen(path).layers["t"], VALUES)
+
+    def edit(file):
+        file["layers/t/indices"][0] = 2**31 - 1
+
+    assert "indices inside it" in refused(path, edit)
+
+
+def test_a_matrix_without_a_space(file):
+    def edit(opened):
+        marks = dict(opened["X"].attrs)
+        del opened["X"]
+        opened["X"] = h5py.Empty("f4")
+        opened["X"].attrs.update(marks)
+
+    assert "a matrix of numbers, found nothing" in refused(file, edit)
 
 
 @pytest.mark.parametrize("damage", [(0, 0), (1, 2**64 - 16), (1, 2**64 - 48), (0, 8)])

@@ -29,9 +29,14 @@ def written(path: Path, columns: dict[str, object], **metadata: str) -> Path:
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize(
     "values",
-    [[[1.0], [2.0]], [{"a": 1}, {"a": 2}], pa.array([[("k", 1)]] * 2, pa.map_("string", "i4"))],
+    [
+        [b"1", b"\xff"],
+        [[1.0], [2.0]],
+        [{"a": 1}, {"a": 2}],
+        pa.array([[("k", 1)]] * 2, pa.map_("string", "i4")),
+    ],
 )
-def test_nested_columns_are_refused(tmp_path, read, values):
+def test_columns_of_other_types_are_refused(tmp_path, read, values):
     path = written(tmp_path / "x.parquet", {"a": values})
     with pytest.raises(InputError, match="columns of numbers and text, found the type") as caught:
         read(path)
