@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -30,14 +30,14 @@ def doctor(context: click.Context) -> None:
       python -m llmpert doctor
     """
     problems = 0
-    for title, findings in (
-        ("Program", _program()),
-        ("Libraries", _libraries()),
-        ("Folders", _folders()),
-        ("Data sets", _data_sets()),
+    for title, look in (
+        ("Program", _program),
+        ("Libraries", _libraries),
+        ("Folders", _folders),
+        ("Data sets", _data_sets),
     ):
         click.echo(f"{title}:")
-        rows = list(findings)
+        rows = _found(look)
         problems += sum(1 for *_, problem in rows if problem)
         marked = [(f"  {name}", what or f"PROBLEM: {problem}") for name, what, problem in rows]
         echo(aligned(marked))
@@ -45,12 +45,21 @@ def doctor(context: click.Context) -> None:
     context.exit(1 if problems else 0)
 
 
-def _program() -> Iterator[Finding]:
-    import torch
+def _found(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        findings.extend(look())
+    except ImportError as error:
+        findings.append(("not checked", "", f"{error}."))
+    return findings
 
+
+def _program() -> Iterator[Finding]:
     yield "llmpert", __version__, ""
     yield "Python", f"{platform.python_version()} ({sys.executable})", ""
     yield "system", platform.platform(), ""
+    import torch
+
     yield "threads", f"{torch.get_num_threads()} for torch, of {os.cpu_count()} cores", ""
 
 
@@ -105,5 +114,7 @@ def _data_sets() -> Iterator[Finding]:
             store.load(name)
         except InputError as problem:
             yield name, "", str(problem)
+        except Exception as error:  # its message may quote the data
+            yield name, "", f"llmpert made a mistake ({type(error).__name__}); please report it."
         else:
             yield name, "can be used", ""

@@ -1,8 +1,10 @@
 """`doctor`: says what is installed, where things lie and what is broken; nothing of the data."""
 
 import re
+import sys
 from collections import namedtuple
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +29,14 @@ def test_a_working_installation_has_no_problem(run, own_home):
     assert out.endswith("\nNo problems found.\n")
 
 
-def test_a_damaged_data_set_is_named_with_what_is_wrong(run):
+@pytest.fixture
+def quick(monkeypatch):
+    """A built-in data set that need not be simulated."""
+    builtin = SimpleNamespace(screens=[small.screen()], embeddings=[small.embedding()])
+    monkeypatch.setattr("llmpert.datasets.store.simulated_dataset", lambda: builtin)
+
+
+def test_a_damaged_data_set_is_named_with_what_is_wrong(quick, run):
     for name in ("mine", "other"):
         small.add(name, [small.screen()], [small.embedding()])
     (path,) = DatasetStore().folder("other").rglob("LineA.h5ad")
@@ -39,7 +48,7 @@ def test_a_damaged_data_set_is_named_with_what_is_wrong(run):
     assert out.endswith("\n1 problem found.\n")
 
 
-def test_neither_data_nor_secret_names_are_printed(run):
+def test_neither_data_nor_secret_names_are_printed(quick, run):
     small.add("mine", [small.screen()], [small.embedding()])
     secret = UploadStore().create("K562", Parts([small.screen()], [small.embedding()]))
     _, out, _ = run("doctor")
@@ -55,7 +64,7 @@ def test_neither_data_nor_secret_names_are_printed(run):
         (None, "PROBLEM: not installed; torch==2.13.0 is needed."),
     ],
 )
-def test_a_library_of_another_version_is_a_problem(run, monkeypatch, version, said):
+def test_a_library_of_another_version_is_a_problem(quick, run, monkeypatch, version, said):
     found = metadata.version
 
     def pretend(name):
@@ -71,10 +80,24 @@ def test_a_library_of_another_version_is_a_problem(run, monkeypatch, version, sa
     assert said in out
 
 
-def test_a_full_disk_and_a_missing_list_are_problems(run, monkeypatch, tmp_path):
+def test_a_full_disk_and_a_missing_list_are_problems(quick, run, monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(1, 1, LEAST_FREE - 1))
     monkeypatch.setenv("LLMPERT_SOURCES", str(tmp_path / "nowhere.toml"))
     code, out, _ = run("doctor")
     assert code == 1
     assert "PROBLEM: The disk of the data folder is full." in out
     assert "nowhere.toml: no such file." in out
+
+
+def test_mistakes_and_missing_libraries_do_not_end_the_check(quick, run, monkeypatch):
+    def fail(self, name):
+        raise RuntimeError("KD001 is 3.5")
+
+    monkeypatch.setattr(DatasetStore, "load", fail)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert re.search(r"^  not checked +PROBLEM: import of torch halted", out, re.MULTILINE)
+    assert "PROBLEM: llmpert made a mistake (RuntimeError); please report it." in out
+    assert "KD001" not in out
+    assert out.endswith("\n2 problems found.\n")
