@@ -6,7 +6,7 @@ import pytest
 from llmpert.__main__ import main
 from llmpert.datasets import DatasetStore
 from llmpert.evaluation.metrics import registry
-from llmpert.insight.head_to_head import Tally, effect_size, methods_elsewhere, pairs
+from llmpert.insight.head_to_head import Tally, effect_size, methods_of, pairs
 
 pytestmark = pytest.mark.real
 
@@ -24,7 +24,7 @@ def test_scouter_wins_as_often_as_plain_pandas_says(real_data, capsys, line, pre
     data = DatasetStore().load("real")
     perturbations = list(data.screens[line].perturbations)
     rows = data.published[line].within(perturbations).results()
-    gears, scouter, _ = methods_elsewhere(rows)
+    gears, scouter, _ = methods_of(rows)
     effect = effect_size(data.screens[line])
     table = pairs(rows, scouter, gears, registry()["pearson_top20"], effect)
 

@@ -46,7 +46,7 @@ def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     A row counts as constant when all its values are equal to within rounding: a range of at most
     1e-12 of its largest magnitude, or four steps of its own precision where that is coarser.
     """
-    products = _standardised(np.asarray(predicted)) * _standardised(np.asarray(measured))
+    products = standardised(np.asarray(predicted)) * standardised(np.asarray(measured))
     return np.clip(products.sum(axis=1), -1, 1)
 
 
@@ -55,8 +55,8 @@ def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     return np.abs(np.asarray(predicted, np.float64) - np.asarray(measured, np.float64)).mean(axis=1)
 
 
-def _standardised(rows: np.ndarray) -> np.ndarray:
-    """Rows with mean 0 and length 1, NaN where a row is constant."""
+def standardised(rows: np.ndarray) -> np.ndarray:
+    """Return rows with mean 0 and length 1, NaN where a row is constant."""
     rounding = max(1e-12, 4 * np.finfo(np.result_type(rows.dtype, np.float16)).eps)
     values = rows.astype(np.float64)
     # Brought to magnitude 1 first, so that squares of tiny or huge responses are representable.

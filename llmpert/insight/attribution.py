@@ -25,14 +25,11 @@ class Attribution:
     similarity:
         Of each training perturbation to the gene as the model sees it: prior correlation of their
         responses, 0 to 1.
-    departure:
-        Root mean square over genes of prediction minus training mean, in the screen's unit.
     """
 
     gene: str
     shares: pd.DataFrame
     similarity: pd.Series
-    departure: float
 
     @property
     def totals(self) -> pd.Series:
@@ -72,18 +69,15 @@ def attribute(fitted: FittedModel, gene: str) -> Attribution:
     InputError
         As `FittedModel.predict`.
     """
-    z = fitted.inputs([gene])
-    found = fitted.model.contributions(z[0])
+    found = fitted.model.contributions(fitted.inputs([gene])[0])
     # A model of one part for all sources calls it "all".
     joint = fitted.problem.embedding_name
     sources = [joint if source == "all" else source for source in found.sources]
     names = pd.Index(fitted.trained_on, name="perturbation")
-    moved = fitted.model.predict(z)[0] - fitted.model.mean_
     return Attribution(
         gene,
         pd.DataFrame(found.shares.T, index=names, columns=sources),
         pd.Series(found.similarity, index=names, name="similarity"),
-        float(np.sqrt(np.mean(np.square(moved)))),
     )
 
 

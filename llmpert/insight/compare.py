@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.similarity import correlation
 from llmpert.screens.screen import Screen
 
 
@@ -34,7 +34,7 @@ class Side:
 
 
 def compare(a: Side, b: Side) -> pd.DataFrame:
-    """Both predictions for every gene that both predict, the largest disagreement first.
+    """Set both predictions of every gene that both predict side by side; most disagreement first.
 
     Disagreement is |a − b| / √(sd_a² + sd_b²) where both sides give standard deviations: the
     difference in standard deviations of the difference between two new measurements whose errors
@@ -65,7 +65,7 @@ def compare(a: Side, b: Side) -> pd.DataFrame:
 
 
 def in_deviations(a: Side, b: Side) -> bool:
-    """Whether disagreement is in standard deviations: both sides give them."""
+    """Tell whether disagreement is in standard deviations: both sides give them."""
     return a.prediction.std is not None and b.prediction.std is not None
 
 
@@ -77,13 +77,11 @@ def _columns(side: Side, name: str) -> pd.DataFrame:
 
 
 def most_alike(screen: Screen, perturbation: str) -> str:
-    """The other perturbation whose measured response correlates best with this one's.
+    """Return the other perturbation whose measured response correlates best with this one's.
 
     The first other one where no correlation is defined.
     """
-    response = screen.response
-    at = int(np.flatnonzero(screen.perturbations == perturbation)[0])
-    alike = pearson(response, np.broadcast_to(response[at], response.shape))
+    at = np.flatnonzero(screen.perturbations == perturbation)
+    alike = np.nan_to_num(correlation(screen.response[at], screen.response)[0], nan=-2)
     alike[at] = -np.inf
-    alike = np.where(np.isnan(alike), -2, alike)
     return str(screen.perturbations[int(np.argmax(alike))])

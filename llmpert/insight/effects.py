@@ -22,7 +22,7 @@ RankBy = Literal["measured", "predicted"]
 def effects_on(
     gene: str, screen: Screen, held_out: Sequence[Prediction], unseen: Prediction | None = None
 ) -> pd.DataFrame:
-    """Every knockdown's effect on one measured gene.
+    """List every knockdown's effect on one measured gene.
 
     Parameters
     ----------
@@ -50,35 +50,27 @@ def effects_on(
         raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
     measured = pd.Series(screen.response[:, column[0]], index=screen.perturbations)
     parts = [_of_gene(prediction, gene) for prediction in held_out]
-    others = _nothing() if unseen is None else _of_gene(unseen, gene)
-    known = measured.index.append(others.index)
-    predicted = pd.concat([part for part in (*parts, others) if len(part)] or [others])
-    table = predicted.reindex(known)
-    table.insert(0, "measured", measured.reindex(known))
-    table.insert(0, "state", np.where(known.isin(measured.index), HELD_OUT, NOT_MEASURED))
+    others = [] if unseen is None else [_of_gene(unseen, gene)]
+    names = measured.index.append([part.index for part in others])
+    table = pd.concat([*parts, *others]).reindex(names)
+    table.insert(0, "measured", measured.reindex(names))
+    table.insert(0, "state", np.where(names.isin(measured.index), HELD_OUT, NOT_MEASURED))
     return table.rename_axis("perturbation").reset_index()
 
 
 def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
-    """A gene's column of a prediction, by perturbation; no rows where it is not predicted."""
+    """Return one gene's predictions by perturbation; no rows where it is not predicted."""
     column = np.flatnonzero(prediction.genes == gene)
-    if not len(column):
-        return _nothing()
-    mean = prediction.mean[:, column[0]]
-    width = prediction.half_width(LEVEL)
-    half = np.full_like(mean, np.nan) if width is None else width[:, column[0]]
-    return pd.DataFrame(
-        {"predicted": mean, "low95": mean - half, "high95": mean + half},
-        index=pd.Index(prediction.perturbations, name="perturbation"),
-    )
-
-
-def _nothing() -> pd.DataFrame:
-    return pd.DataFrame({"predicted": [], "low95": [], "high95": []}, dtype=np.float32)
+    mean = prediction.mean[:, column]
+    half_width = prediction.half_width(LEVEL)
+    half_width = np.full_like(mean, np.nan) if half_width is None else half_width[:, column]
+    table = {"predicted": mean, "low95": mean - half_width, "high95": mean + half_width}
+    rows = prediction.perturbations[: mean.size]
+    return pd.DataFrame({name: values.ravel() for name, values in table.items()}, index=rows)
 
 
 def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) -> str:
-    """The measured gene that somebody means, by any of its names.
+    """Find a measured gene by any of its names.
 
     Raises
     ------

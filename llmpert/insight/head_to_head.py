@@ -32,8 +32,8 @@ SAME_EFFECT = 1e-5
 class Method:
     """A model on an embedding; `NO_EMBEDDING` for a model that uses none.
 
-    A model that the registry does not have was run elsewhere: its predictions were imported and are
-    scored here, like with like, or only its published values were.
+    Of a model that the registry does not have, external predictions were imported and are scored
+    like any other, or published values were.
     """
 
     model: str
@@ -57,12 +57,9 @@ class Method:
     @property
     def label(self) -> str:
         """For people: "Gaussian process, text + sequence"."""
-        without = self.embedding == NO_EMBEDDING
-        return (
-            self.model_label
-            if without
-            else f"{self.model_label}, {embedding_label(self.embedding)}"
-        )
+        if self.embedding == NO_EMBEDDING:
+            return self.model_label
+        return f"{self.model_label}, {embedding_label(self.embedding)}"
 
     @property
     def slug(self) -> str:
@@ -71,7 +68,7 @@ class Method:
 
 
 def methods(embeddings: Sequence[str]) -> list[Method]:
-    """Every model on every embedding; models that use none once."""
+    """Return every model on every embedding; models that use none once."""
     return [
         Method(name, embedding)
         for name, spec in MODELS.items()
@@ -79,19 +76,13 @@ def methods(embeddings: Sequence[str]) -> list[Method]:
     ]
 
 
-def methods_elsewhere(results: pd.DataFrame) -> list[Method]:
-    """The methods of results of methods that were run elsewhere, in their order."""
+def methods_of(results: pd.DataFrame) -> list[Method]:
+    """Return the external and published methods of these results, in their order."""
     return [Method(model) for model in results["model"].unique()]
 
 
 def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[str]:
-    """Metrics of the registry that both methods have.
-
-    Parameters
-    ----------
-    results:
-        Those of published methods are among them; any other method has every metric.
-    """
+    """Return the metrics that both have: a published method those in `results`, others all."""
     metrics = list(registry())
     for method in (ours, rival):
         if method.published:
@@ -101,7 +92,7 @@ def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[s
 
 
 def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
-    """Ours and its rival for a first view: `gp` on the last embedding, and one of `RIVAL_MODELS`.
+    """Choose two methods for a first view: `gp` on the last embedding and one of `RIVAL_MODELS`.
 
     A rival that uses an embedding has the same one. No published method is among them where two
     others are: comparing one with a method computed here needs an explanation.
@@ -121,26 +112,22 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
 
 
 def short_labels(ours: Method, rival: Method) -> tuple[str, str]:
-    """Names that tell two methods apart and say no more: the models', or the embeddings' too."""
+    """Return names that tell two methods apart: the models', and the embeddings' where needed."""
     if ours.model != rival.model:
         return ours.model_label, rival.model_label
     return ours.label, rival.label
 
 
 def effect_size(screen: Screen) -> pd.Series:
-    """Root mean square of each perturbation's measured response, in the screen's unit."""
+    """Return the root mean square of each perturbation's response, in the screen's unit."""
     squares = np.square(screen.response).mean(axis=1, dtype=np.float64)
     return pd.Series(np.sqrt(squares), index=pd.Index(screen.perturbations, dtype=object))
 
 
 def pairs(
-    results: pd.DataFrame,
-    ours: Method,
-    rival: Method,
-    metric: Metric,
-    effect: pd.Series,
+    results: pd.DataFrame, ours: Method, rival: Method, metric: Metric, effect: pd.Series
 ) -> pd.DataFrame:
-    """Both methods' values for each perturbation that both were tested on.
+    """Set both methods' values side by side for each perturbation that both were tested on.
 
     Parameters
     ----------
@@ -183,7 +170,7 @@ def pairs(
 
 
 def largest_effects(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """This share of the perturbations in a table of `pairs`, those with the largest effect.
+    """Return this share of a table of `pairs`: the perturbations with the largest effect.
 
     At least one, and any others whose effect equals the smallest of theirs.
     """
@@ -220,11 +207,11 @@ class Tally:
 def sets_won(
     table: pd.DataFrame, sets: Mapping[str, Collection[str]], metric: Metric
 ) -> pd.DataFrame:
-    """In which gene sets one method beats the other.
+    """Find the gene sets in which one method beats the other.
 
     Wilcoxon's signed-rank test of the paired differences of a set's perturbations, two-sided, ties
-    left out; false discovery rate after Benjamini and Hochberg over all sets tested. It asks
-    whether the methods differ within the set, not whether the set differs from others.
+    left out, asks whether the methods differ within the set, not whether the set differs from
+    others. False discovery rates are over all sets tested (Benjamini & Hochberg 1995).
 
     Parameters
     ----------
@@ -246,23 +233,13 @@ def sets_won(
         different = part.loc[part["winner"] != TIE, "difference"].to_numpy()
         if len(different) < SMALLEST_SET:
             continue
-        ranks = rankdata(np.abs(different))
         ahead = different if metric.best == "max" else -different
-        for_ours = ranks[ahead > 0].sum() - ranks[ahead < 0].sum()
-        rows.append(
-            {
-                "set": name,
-                "perturbations": len(part),
-                "ours": int((part["winner"] == OURS).sum()),
-                "rival": int((part["winner"] == RIVAL).sum()),
-                "difference": float(part["difference"].median()),
-                "winner": OURS if for_ours > 0 else RIVAL if for_ours < 0 else TIE,
-                "p": float(wilcoxon(different).pvalue),
-            }
-        )
-    columns = ["set", "perturbations", "ours", "rival", "difference", "winner", "p", "fdr"]
-    if not rows:
-        return pd.DataFrame(columns=columns)
-    won = pd.DataFrame(rows)
-    won["fdr"] = false_discovery_control(won["p"])
-    return won.sort_values("p", kind="stable", ignore_index=True)[columns]
+        for_ours = np.sign(ahead) @ rankdata(np.abs(ahead))
+        tally = Tally.of(part)
+        winner = OURS if for_ours > 0 else RIVAL if for_ours < 0 else TIE
+        median, p = float(part["difference"].median()), float(wilcoxon(different).pvalue)
+        rows.append((name, len(part), tally.ours, tally.rival, median, winner, p))
+    columns = ["set", "perturbations", "ours", "rival", "difference", "winner", "p"]
+    won = pd.DataFrame(rows, columns=columns)
+    won["fdr"] = false_discovery_control(won["p"]) if rows else []
+    return won.sort_values("p", kind="stable", ignore_index=True)

@@ -1,5 +1,6 @@
 """Maps: perturbations in two dimensions, near each other where their vectors point alike."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from llmpert.evaluation.store import DAMAGE
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
 
+log = logging.getLogger(__name__)
+
 VERSION = 1
-"""Raised whenever the same vectors give another map, so that kept ones are not used."""
+"""Raised whenever the same vectors give another map, so that stored ones are not used."""
 
 COMPONENTS = 50
 """Principal components that UMAP starts from: as many as the models see."""
@@ -36,7 +40,7 @@ class Map:
     axes: tuple[str, str]
 
     def save(self, path: Path) -> None:
-        """Write as `.npz`; a file is replaced only by a complete one."""
+        """Write as `.npz`, atomically."""
         with atomic_path(path) as temporary:
             np.savez(temporary, points=self.points, axes=np.array(self.axes, dtype=str))
 
@@ -51,16 +55,11 @@ class Map:
 
 
 def pca(vectors: np.ndarray) -> Map:
-    """The first two principal components of the vectors' directions.
+    """Place N vectors by the first two principal components of their directions.
 
-    Vectors (N x dimensions) are scaled to length 1 first, as for the models (see
-    `llmpert.embeddings.pca.PrincipalComponents`). Of responses a map then shows which genes
-    respond, not how strongly.
-
-    Raises
-    ------
-    InputError
-        All vectors are equal.
+    Vectors are scaled to length 1 first, as for the models (see
+    `llmpert.embeddings.pca.PrincipalComponents`), and an `InputError` is raised where all point
+    alike. Of responses a map then shows which genes respond, not how strongly.
     """
     points, shares = _components(vectors, 2)
     # Vectors that differ in one direction only have no second component.
@@ -73,15 +72,10 @@ def pca(vectors: np.ndarray) -> Map:
 
 
 def umap(vectors: np.ndarray) -> Map:
-    """UMAP (McInnes, Healy & Melville 2018) of the vectors' first 50 principal components.
+    """Place vectors by UMAP (McInnes, Healy & Melville 2018) of their first 50 components of `pca`.
 
     Its axes have no unit, and distances between far groups no meaning. The same vectors give the
     same map on one machine.
-
-    Raises
-    ------
-    InputError
-        All vectors are equal.
     """
     # It compiles itself on import, which takes seconds.
     from umap import UMAP
@@ -100,31 +94,29 @@ METHODS: dict[str, Callable[[np.ndarray], Map]] = {"PCA": pca, "UMAP": umap}
 _LIBRARIES = {"PCA": "scikit-learn", "UMAP": "umap-learn"}
 
 
-def kept(method: str, vectors: np.ndarray, folder: Path) -> Map:
-    """A map by one of `METHODS`, read from `folder` where it was made before, else made and kept.
+def read_or_make(method: str, vectors: np.ndarray, folder: Path) -> Map:
+    """Return a map by one of `METHODS`, from its file in `folder` or else made and stored there.
 
-    Kept under a fingerprint of the vectors, the method and its library's version. A file that
-    cannot be read is made again.
-
-    Raises
-    ------
-    InputError
-        All vectors are equal.
+    The file's name is a fingerprint of the vectors, the method and its library's version. A damaged
+    file is made again.
     """
     key = fingerprint(VERSION, method, version(_LIBRARIES[method]), np.asarray(vectors))
     path = folder / f"{key}.npz"
-    try:
-        return Map.load(path)
-    except Exception:
-        # Missing, or damaged in whatever way: it can always be made again.
-        made = METHODS[method](vectors)
-        made.save(path)
-        return made
+    if path.exists():
+        try:
+            return Map.load(path)
+        except DAMAGE as error:
+            log.warning(
+                "map is damaged and made again", extra={"file": str(path), "reason": str(error)}
+            )
+    found = METHODS[method](vectors)
+    found.save(path)
+    return found
 
 
 def _components(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The leading principal components of the directions, and their shares of the variance."""
-    # It brings scikit-learn, which a map that was kept does not need.
+    """Return the leading principal components of the directions, and their shares of variance."""
+    # It brings scikit-learn, which a stored map does not need.
     from llmpert.embeddings.pca import PrincipalComponents
 
     found = PrincipalComponents(count).fit(vectors)

@@ -18,6 +18,7 @@ from scipy.stats import spearmanr
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.similarity import kernel_similarity
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
@@ -144,7 +145,7 @@ class ReliabilityReference:
         -------
         Columns perturbation, similarity, accuracy (each predicted from the others), nearest first.
         """
-        similarity = self.fitted.model.similarity(self.fitted.inputs([gene]))[0]
+        similarity = kernel_similarity(self.fitted, gene)
         order = np.argsort(-similarity, kind="stable")[:count]
         return pd.DataFrame(
             {

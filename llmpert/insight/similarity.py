@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from llmpert.evaluation.experiment import FittedModel
+from llmpert.evaluation.metrics import standardised
 
 MOST_PERTURBATIONS = 2000
 """Above this many perturbations all pairs are taken among a random sample: two million pairs."""
@@ -21,32 +22,24 @@ FEWEST = 20
 
 
 def cosine(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Cosine similarity of rows, len(vectors) x len(others); NaN with a vector of zeros."""
-    return _products(np.asarray(vectors, np.float64), np.asarray(others, np.float64))
+    """Return cosine similarities of rows, len(vectors) x len(others); NaN with a zero vector."""
+    return _products(_directions(vectors), _directions(others))
 
 
 def correlation(responses: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Pearson correlation of rows, len(responses) x len(others); NaN with a constant row."""
-    return _products(_centred(responses), _centred(others))
+    """Return Pearson correlations of rows, len(responses) x len(others); NaN if one is constant."""
+    return _products(standardised(responses), standardised(others))
 
 
-def _centred(rows: np.ndarray) -> np.ndarray:
-    values = np.asarray(rows, np.float64)
-    # What is left of a constant row is rounding, and no direction.
-    rounding = 4 * np.finfo(np.asarray(rows).dtype).eps * np.abs(values).max(axis=1, keepdims=True)
-    varies = np.ptp(values, axis=1, keepdims=True) > rounding
-    return np.where(varies, values - values.mean(axis=1, keepdims=True), 0)
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    rows = np.asarray(vectors, np.float64)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
 
 
 def _products(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    return np.clip(_directions(rows) @ _directions(others).T, -1, 1)
-
-
-def _directions(rows: np.ndarray) -> np.ndarray:
-    """float32: a matrix product over all pairs takes half as long."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
-    return unit.astype(np.float32)
+    # In float32 a matrix product over all pairs takes half as long.
+    return np.clip(rows.astype(np.float32) @ others.astype(np.float32).T, -1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +71,7 @@ class Pairs:
 def all_pairs(
     response: np.ndarray, vectors: Mapping[str, np.ndarray], most: int = MOST_PERTURBATIONS
 ) -> Pairs:
-    """All pairs of N perturbations, or of `most` drawn at random where there are more.
+    """Compare all pairs of N perturbations, or of `most` drawn at random where there are more.
 
     Parameters
     ----------
@@ -112,17 +105,14 @@ class Closeness:
         similarity), `pairs`.
     spearman:
         Spearman correlation over all pairs; NaN where it is not defined.
-    pairs:
-        How many pairs have both.
     """
 
     bins: pd.DataFrame
     spearman: float
-    pairs: int
 
 
 def closeness(embedding: np.ndarray, response: np.ndarray) -> Closeness:
-    """Response similarity by embedding similarity, from two values a pair."""
+    """Relate the similarity of responses to that of embeddings, each a value a pair."""
     both = np.isfinite(embedding) & np.isfinite(response)
     x, y = embedding[both], response[both]
     order = np.argsort(x, kind="stable")
@@ -139,32 +129,25 @@ def closeness(embedding: np.ndarray, response: np.ndarray) -> Closeness:
     )
     defined = len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0
     rho = float(stats.spearmanr(x, y).statistic) if defined else float("nan")
-    return Closeness(bins, rho, len(x))
+    return Closeness(bins, rho)
 
 
 def _apart(ends: list[int]) -> list[int]:
-    """Ends of bins, without those that would leave fewer than `FEWEST` pairs between them."""
-    kept: list[int] = []
+    """Return ends of bins, without those that would leave fewer than `FEWEST` pairs between."""
+    chosen: list[int] = []
     for end in ends:
-        if not kept or end - kept[-1] >= FEWEST:
-            kept.append(end)
-    return kept
+        if not chosen or end - chosen[-1] >= FEWEST:
+            chosen.append(end)
+    return chosen
 
 
 def kernel_similarity(fitted: FittedModel, gene: str) -> np.ndarray:
-    """How alike a fitted Gaussian process takes a gene's response and the training genes' to be.
+    """Return how alike a fitted Gaussian process takes a gene and each training gene to be.
 
-    Returns
-    -------
-    Prior correlation with each of `fitted.trained_on`, between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        The gene is unknown or has no vector.
+    As the prior correlation of their responses, between 0 and 1, in the order of
+    `fitted.trained_on`. Raises as `FittedModel.predict`.
     """
-    inputs = fitted.joined.transform(fitted.problem.find(gene))
-    return fitted.model.similarity(inputs)[0]
+    return fitted.model.similarity(fitted.inputs([gene]))[0]
 
 
 def neighbours(
@@ -174,7 +157,7 @@ def neighbours(
     pairs: Pairs,
     count: int,
 ) -> pd.DataFrame:
-    """The perturbations most similar to one gene, and whether their responses agree with its own.
+    """Find the perturbations most similar to one gene, and whether their responses agree.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ SHARES = pd.DataFrame(
 
 
 def attribution(shares: pd.DataFrame = SHARES) -> Attribution:
-    return Attribution("X", shares, pd.Series([0.9, 0.1, 0.8, 0.2], index=NAMES), 1.0)
+    return Attribution("X", shares, pd.Series([0.9, 0.1, 0.8, 0.2], index=NAMES))
 
 
 def test_bars_are_shares_in_percent_stacked_by_source():

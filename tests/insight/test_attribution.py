@@ -37,8 +37,6 @@ def test_shares_are_the_models_under_the_names_of_perturbations(fitted, gene):
     np.testing.assert_array_equal(found.shares.to_numpy(), direct.shares.T)
     assert found.totals.sum() == pytest.approx(1, abs=1e-9)
     assert found.by_source.sum() == pytest.approx(1, abs=1e-9)
-    departure = fitted.predict([gene]).mean[0] - fitted.model.mean_
-    assert found.departure == pytest.approx(np.sqrt(np.mean(departure**2)), rel=1e-5)
 
 
 def test_the_table_lists_the_strongest_first(fitted, gene):
@@ -67,7 +65,6 @@ def test_a_prediction_that_is_the_mean_rests_on_nothing():
     found = attribute(one.fit_all("gp"), "KD044")
     assert not found.defined
     assert found.strongest(5) == []
-    assert found.departure == 0
 
 
 def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experiment, fitted, gene):

@@ -26,7 +26,7 @@ from llmpert.insight.head_to_head import (
     effect_size,
     largest_effects,
     methods,
-    methods_elsewhere,
+    methods_of,
     pairs,
     sets_won,
     short_labels,
@@ -128,7 +128,7 @@ PUBLISHED = pd.DataFrame(
     ],
     columns=["model", "embedding", "perturbation", "metric", "value"],
 )
-GEARS, SCOUTER, OTHER = methods_elsewhere(PUBLISHED)
+GEARS, SCOUTER, OTHER = methods_of(PUBLISHED)
 
 
 def test_published_methods_are_offered_but_none_at_first():

@@ -58,24 +58,33 @@ def test_pca_distances_follow_those_of_the_directions(vectors):
     assert spearmanr(pdist(maps.pca(vectors).points), pdist(directions)).statistic > 0.9
 
 
-def test_a_kept_map_is_not_made_again(vectors, tmp_path, monkeypatch):
-    first = maps.kept("PCA", vectors, tmp_path)
+def test_a_stored_map_is_not_made_again(vectors, tmp_path, monkeypatch):
+    first = maps.read_or_make("PCA", vectors, tmp_path)
 
     def refuse(given):
         raise AssertionError("made again")
 
     monkeypatch.setitem(maps.METHODS, "PCA", refuse)
-    again = maps.kept("PCA", vectors, tmp_path)
+    again = maps.read_or_make("PCA", vectors, tmp_path)
     np.testing.assert_array_equal(again.points, first.points)
     assert again.axes == first.axes
     with pytest.raises(AssertionError, match="made again"):
-        maps.kept("PCA", vectors + 1, tmp_path)
+        maps.read_or_make("PCA", vectors + 1, tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", None])
-def test_a_damaged_file_is_replaced(vectors, tmp_path, damage):
-    first = maps.kept("PCA", vectors, tmp_path)
+def test_a_damaged_file_is_replaced(vectors, tmp_path, caplog, damage):
+    first = maps.read_or_make("PCA", vectors, tmp_path)
     (path,) = tmp_path.glob("*.npz")
     path.write_bytes(path.read_bytes()[:60] if damage is None else damage)
-    np.testing.assert_allclose(maps.kept("PCA", vectors, tmp_path).points, first.points)
+    again = maps.read_or_make("PCA", vectors, tmp_path)
+    np.testing.assert_allclose(again.points, first.points)
+    assert "damaged" in caplog.text
     np.testing.assert_allclose(maps.Map.load(path).points, first.points)
+
+
+def test_a_fault_of_the_program_is_no_damaged_file(vectors, tmp_path, monkeypatch):
+    maps.read_or_make("PCA", vectors, tmp_path)
+    monkeypatch.delattr(maps.Map, "load")
+    with pytest.raises(AttributeError):
+        maps.read_or_make("PCA", vectors, tmp_path)

@@ -351,7 +351,7 @@ def map_of(data: Dataset, line: str, of: str, method: str) -> maps.Map:
     """Return the map of an embedding or of the `RESPONSES`; the data folder keeps it too."""
     problem = scoring_experiment(data, line).problem
     vectors = problem.screen.response if of == RESPONSES else problem.vectors[of]
-    return maps.kept(method, vectors, store_of(data.name).computed(data.name) / "maps")
+    return maps.read_or_make(method, vectors, store_of(data.name).computed(data.name) / "maps")
 
 
 @cached(4, "Comparing all pairs of knockdowns …")

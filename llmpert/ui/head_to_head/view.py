@@ -22,7 +22,7 @@ from llmpert.insight.head_to_head import (
     default_pair,
     largest_effects,
     methods,
-    methods_elsewhere,
+    methods_of,
     pairs,
     short_labels,
 )
@@ -118,7 +118,7 @@ def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method,
         From `results_elsewhere`: its methods are on offer too.
     """
     data = selection.data
-    offered = methods(data.embedding_choices) + methods_elsewhere(results)
+    offered = methods(data.embedding_choices) + methods_of(results)
     first, second = default_pair(offered)
     left, right = st.columns(2)
     with left:
