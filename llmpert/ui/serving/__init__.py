@@ -1,4 +1,4 @@
-"""What the server does besides running pages: it gets ready, logs, refuses and tells its health."""
+"""What the server does besides running pages: getting ready, logging, refusing, health checks."""
 
 import os
 from typing import Any
@@ -15,22 +15,21 @@ from llmpert.ui.serving.start import prepared
 
 
 def parts() -> dict[str, Any]:
-    """What `streamlit.App` takes; from here on the process logs as `llmpert.ui.serving.logs` says.
+    """Return the arguments of `streamlit.App`, and set up how this process logs.
 
     The health check answers below the base path, where a proxy asks, and without it.
     """
     logs.configure(os.environ.get(logs.VARIABLE, "text"))
-    base = "/" + (st.get_option("server.baseUrlPath") or "").strip("/")
-    bases = {"", base.rstrip("/")}
-    checks = [f"{b}/health" for b in bases]
-    quiet = [*checks, *(f"{b}/_stcore/health" for b in bases)]
-    allowed = st.get_option("server.corsAllowedOrigins")
+    path = (st.get_option("server.baseUrlPath") or "").strip("/")
+    bases = ["", f"/{path}"] if path else [""]
+    checks = [f"{base}/health" for base in bases]
+    unlogged = [*checks, *(f"{base}/_stcore/health" for base in bases)]
     return {
         "lifespan": prepared,
         "routes": [Route(path, health) for path in checks],
         "middleware": [
-            Middleware(RequestLog, quiet=quiet),
-            Middleware(SameOrigin, allowed=allowed),
+            Middleware(RequestLog, unlogged=unlogged),
+            Middleware(SameOrigin, allowed=st.get_option("server.corsAllowedOrigins")),
             Middleware(BrowserHints),
         ],
     }

@@ -10,7 +10,7 @@ SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
 
 
 class BrowserHints:
-    """Names the large scripts of figures and tables in the header of every HTML page.
+    """Name the large scripts of figures and tables in the header of every HTML page.
 
     A browser then fetches and compiles them while the page connects, and not only once the first
     figure arrives.

@@ -43,7 +43,7 @@ class JsonLines(JsonFormatter):
         )
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """UTC to the millisecond."""
+        """Return the time in UTC, to the millisecond."""
         time = datetime.fromtimestamp(record.created, UTC)
         return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -55,7 +55,7 @@ class TextLines(JsonLines):
     """
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
-        """One record."""
+        """Write one record."""
         fields = dict(log_data)
         time, level, logger, event = (fields.pop(name) for name in list(FIELDS.values())[:4])
         traceback = fields.pop("traceback", None)
@@ -71,7 +71,7 @@ def _word(value: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """With escapes for ends of lines, control characters and what turns the writing direction."""
+    """Escape ends of lines, control characters and what turns the writing direction."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
@@ -90,7 +90,7 @@ def configure(form: str) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[form]())
-    handler.addFilter(_wanted)
+    handler.addFilter(_is_logged)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("llmpert").setLevel(logging.INFO)
     logging.captureWarnings(True)
@@ -104,6 +104,6 @@ def _hand_over(logger: logging.Logger) -> None:
     logger.propagate = True
 
 
-def _wanted(record: logging.LogRecord) -> bool:
-    """Not what uvicorn tells of ordinary connections: it names visitors' addresses."""
+def _is_logged(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of ordinary connections: it names visitors' addresses."""
     return record.levelno >= logging.WARNING or not record.name.startswith("uvicorn")

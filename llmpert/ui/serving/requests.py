@@ -18,25 +18,25 @@ log = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """Logs every request when it has been answered: method, path, status and milliseconds.
+    """Log every answered request: method, path, status and milliseconds.
 
     Query strings, cookies, addresses of visitors and the names of their files are left out: they
-    tell who looks at what. A WebSocket, a visitor's connection, is logged as it ends, with status
+    show who looks at what. A WebSocket, a visitor's connection, is logged as it ends, with status
     101 if it was opened.
 
     Parameters
     ----------
-    quiet:
+    unlogged:
         Paths that are not logged.
     """
 
-    def __init__(self, app: ASGIApp, quiet: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, unlogged: Collection[str] = ()) -> None:
         self._app = app
-        self._quiet = frozenset(quiet)
+        self._unlogged = frozenset(unlogged)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "lifespan" or scope["path"] in self._quiet:
+        if scope["type"] == "lifespan" or scope["path"] in self._unlogged:
             await self._app(scope, receive, send)
             return
         # What a client sees if nothing is sent: an error, or a connection that is refused.
@@ -72,7 +72,7 @@ def _shown(path: str) -> str:
 
 
 class SameOrigin:
-    """Refuses a WebSocket that a page of another site opens.
+    """Refuse a WebSocket that a page of another site opens.
 
     Streamlit refuses it as well, but asks a site on the internet for the server's own address
     first, while all other visitors wait.

@@ -34,7 +34,7 @@ APP = Starlette(
         WebSocketRoute("/_stcore/stream", talk),
     ],
     middleware=[
-        Middleware(RequestLog, quiet=["/health"]),
+        Middleware(RequestLog, unlogged=["/health"]),
         Middleware(SameOrigin, allowed=["https://portal.example"]),
     ],
 )
