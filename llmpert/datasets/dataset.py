@@ -10,7 +10,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets, joined
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.methods.scores import check, matched

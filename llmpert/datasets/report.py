@@ -12,7 +12,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.methods.scores import not_predicted

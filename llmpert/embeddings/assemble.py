@@ -9,8 +9,7 @@ import pandas as pd
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
-from llmpert.io.names import is_plain
-from llmpert.io.reading import preview
+from llmpert.io.names import is_plain, preview
 
 
 def assemble(

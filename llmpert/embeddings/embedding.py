@@ -10,8 +10,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.hashing import fingerprint
-from llmpert.io.names import check_names
-from llmpert.io.reading import preview
+from llmpert.io.names import check_names, preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +46,7 @@ class Embedding:
             )
         source = f"Embedding {self.name}"
         check_names(source, "embedding", [self.name])
-        check_names(source, "gene", genes)
-        repeated = pd.Series(genes)[pd.Series(genes).duplicated()].unique()
-        if len(repeated):
-            raise InputError(
-                f"Embedding {self.name}: expected every gene once, found {len(repeated)} repeated:"
-                f" {preview(repeated)}."
-            )
+        check_names(source, "gene", genes, unique=True)
         if not np.isfinite(vectors).all():
             bad = genes[~np.isfinite(vectors).all(axis=1)]
             raise InputError(

@@ -13,7 +13,8 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
-from llmpert.io.reading import preview, require_file
+from llmpert.io.names import preview
+from llmpert.io.reading import require_file
 
 MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
 """Numbers a gene -> the model behind GenePT's files of that length."""

@@ -16,7 +16,8 @@ from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.hdf5 import contents, open_hdf5, values_of
 from llmpert.io.limits import MOST_VALUES
-from llmpert.io.reading import as_input_error, preview, require_file
+from llmpert.io.names import preview
+from llmpert.io.reading import as_input_error, require_file
 
 DIMENSIONS = 1024
 

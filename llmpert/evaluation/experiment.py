@@ -19,7 +19,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.models.registry import MODELS, ModelSpec
 
 VERSION = 2

@@ -30,8 +30,9 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.io.names import preview
 from llmpert.io.paths import shipped
-from llmpert.io.reading import as_input_error, preview, require_file
+from llmpert.io.reading import as_input_error, require_file
 
 COLUMNS = ("entrez", "symbol", "name", "ensembl", "uniprot", "aliases")
 

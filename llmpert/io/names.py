@@ -1,12 +1,20 @@
 """Names that come from files: text that can be shown, saved and logged anywhere as it is.
 
-They reach titles of figures, which read tags, Markdown, HTML, spreadsheets and logs. One rule for
-all of these is simpler to trust than one escape at each.
+Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
+files tell of themselves by `llmpert.io.remarks`. Nothing that passes holds a control character, a
+tag, code, a link or a formula, so figures, tables, logs and spreadsheets take it as it is.
+
+Escaped are only two things that this cannot cover: what a message quotes of a file that was refused
+(`InputError`), and whatever is set as Markdown (`llmpert.ui.common.markdown`), where plain names
+mean something too ("A_1 and B_2") and addresses bring words that no file had.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from llmpert.errors import InputError
 
@@ -39,7 +47,9 @@ def is_plain(name: str) -> bool:
     )
 
 
-def check_names(source: str | Path, what: str, names: Iterable[object]) -> None:
+def check_names(
+    source: str | Path, what: str, names: Iterable[object], *, unique: bool = False
+) -> None:
     """Raise unless all names are plain.
 
     Parameters
@@ -48,18 +58,33 @@ def check_names(source: str | Path, what: str, names: Iterable[object]) -> None:
         The file, or what else the message starts with.
     what:
         They name, in the singular: "gene".
+    unique:
+        Whether none may occur twice.
 
     Raises
     ------
     InputError
-        One is empty or not plain.
+        One is empty or not plain, or repeated.
     """
-    for name in names:
-        if not is_plain(str(name)):
+    texts = [str(name) for name in names]
+    for name in texts:
+        if not is_plain(name):
             raise InputError.of_file(source, f"the name of every {what} {RULE}", shown(name))
+    if unique:
+        index = pd.Index(texts, dtype=object)
+        repeated = index[index.duplicated()].unique()
+        if len(repeated):
+            found = f"{len(repeated)} repeated: {preview(repeated)}"
+            raise InputError.of_file(source, f"every {what} once", found)
 
 
 def shown(value: object) -> str:
-    """A value from a file within a message: short and printable."""
+    """Write a value from a file for a message: short and printable."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def preview(names: "Sequence[object] | np.ndarray | pd.Index", limit: int = 5) -> str:
+    """List the first few names for a message: "A, B, C …"."""
+    shown = ", ".join(str(name) for name in names[:limit])
+    return f"{shown} …" if len(names) > limit else shown

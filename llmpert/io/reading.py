@@ -2,13 +2,11 @@
 
 import logging
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from llmpert.errors import InputError
 from llmpert.io.names import RULE, is_plain
@@ -99,9 +97,3 @@ def check_version(path: Path, what: str, found: Any, known: int) -> None:
         else "import the original file again"
     )
     raise InputError.of_file(path, f"{what} format {known}", f"format {found}; {do}")
-
-
-def preview(names: "Sequence[object] | np.ndarray", limit: int = 5) -> str:
-    """List the first few names for a message: "A, B, C …"."""
-    shown = ", ".join(str(name) for name in names[:limit])
-    return f"{shown} …" if len(names) > limit else shown

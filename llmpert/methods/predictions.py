@@ -32,8 +32,8 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.results import PUBLISHED
 from llmpert.io.atomic import atomic_path
-from llmpert.io.names import check_names
-from llmpert.io.reading import check_version, naming, preview, require_file
+from llmpert.io.names import check_names, preview
+from llmpert.io.reading import check_version, naming, require_file
 from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import matrix, open_h5ad
@@ -183,12 +183,7 @@ class ExternalPredictions:
                 f"a matrix of shape {self.delta.shape}",
             )
         for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
-            check_names(self.source, kind, names)
-            repeated = pd.Series(names)[pd.Series(names).duplicated()].unique()
-            if len(repeated):
-                raise self._refuse(
-                    f"every {kind} once", f"{len(repeated)} repeated: {preview(repeated)}"
-                )
+            check_names(self.source, kind, names, unique=True)
         for expected, found, bad in (
             ("finite numbers", "infinite ones in", np.isinf(self.delta).any(axis=1)),
             ("a number in every row", "none for", np.isnan(self.delta).all(axis=1)),

@@ -12,7 +12,7 @@ from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING
 from llmpert.evaluation.splits import nearest_size
 from llmpert.genes import GeneTable
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.screens.screen import Screen
 

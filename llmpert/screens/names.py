@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 
 # `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
 _CONTROL = re.compile(

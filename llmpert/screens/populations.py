@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 
 LARGEST_GAP = 0.05
 """A gene (then a population) with a larger share of unknown values is left out."""

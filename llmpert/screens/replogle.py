@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.screens.cell_line import known_line, stated_line
 from llmpert.screens.files import matrix, numeric_column
 from llmpert.screens.names import measured_genes

@@ -14,8 +14,8 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.io.names import check_names
-from llmpert.io.reading import as_input_error, check_version, preview, require_file
+from llmpert.io.names import check_names, preview
+from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
 
@@ -98,13 +98,7 @@ class Screen:
                 f"Screen {self.line} is empty: {rows} perturbations x {columns} genes."
             )
         for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
-            check_names(screen, kind, names)
-            repeated = pd.Series(names)[pd.Series(names).duplicated()].unique()
-            if len(repeated):
-                raise InputError(
-                    f"Screen {self.line}: expected every {kind} once, found {len(repeated)}"
-                    f" repeated: {preview(repeated)}."
-                )
+            check_names(screen, kind, names, unique=True)
         for name, length in (("control_mean", columns), ("control_sd", columns), ("cells", rows)):
             value = getattr(self, name)
             if value is not None and value.shape != (length,):

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.io.names import preview
 from llmpert.io.parquet import read_flat
-from llmpert.io.reading import preview
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
 from llmpert.screens.cell_line import find_line, stated_line

@@ -12,7 +12,7 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.hashing import fingerprint
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile, open_cells
 from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, Layout, layout_of
 from llmpert.screens.cells.moments import log_normalised

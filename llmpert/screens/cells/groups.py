@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile
 from llmpert.screens.cells.layout import Layout
 from llmpert.screens.names import target

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.reading import preview
+from llmpert.io.names import preview
 from llmpert.screens.cell_line import find_line, stated_line, stated_lines
 from llmpert.screens.cells.file import CellFile
 from llmpert.screens.names import is_control

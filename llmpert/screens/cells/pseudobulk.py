@@ -12,8 +12,9 @@ import pandas as pd
 from llmpert.downloads import download_of
 from llmpert.errors import InputError
 from llmpert.io.hashing import fingerprint
+from llmpert.io.names import preview
 from llmpert.io.paths import home
-from llmpert.io.reading import naming, preview
+from llmpert.io.reading import naming
 from llmpert.parallel import Run, run_serially
 from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, CellFile, open_cells
