@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.io.arrays import frozen
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import check_names, preview
 
@@ -37,7 +38,7 @@ class Embedding:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        vectors = np.array(self.vectors, dtype=np.float32, order="C")
+        vectors = frozen(self.vectors)
         genes = np.array([str(g) for g in self.genes], dtype=object)
         if vectors.ndim != 2 or vectors.shape[0] != len(genes) or not vectors.size:
             raise InputError(
@@ -53,7 +54,6 @@ class Embedding:
                 f"Embedding {self.name}: expected finite numbers, found missing or infinite values"
                 f" for {len(bad)} gene(s), such as {bad[0]}."
             )
-        vectors.setflags(write=False)
         genes.setflags(write=False)
         object.__setattr__(self, "vectors", vectors)
         object.__setattr__(self, "genes", genes)

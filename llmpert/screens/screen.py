@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.io.arrays import frozen
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import check_names, preview
@@ -70,18 +71,18 @@ class Screen:
 
     def __post_init__(self) -> None:
         arrays: dict[str, np.ndarray | None] = {
-            "response": _frozen(self.response),
+            "response": frozen(self.response),
             "perturbations": np.array([str(x) for x in self.perturbations], dtype=object),
             "genes": np.array([str(x) for x in self.genes], dtype=object),
         }
         for name in ("control_mean", "control_sd", "cells"):
             value = getattr(self, name)
-            arrays[name] = None if value is None else _frozen(value)
+            arrays[name] = None if value is None else frozen(value)
         for name, value in arrays.items():
             if value is not None:
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "layers", {k: _frozen(v) for k, v in self.layers.items()})
+        object.__setattr__(self, "layers", {k: frozen(v) for k, v in self.layers.items()})
         self._check()
 
     def _check(self) -> None:
@@ -259,14 +260,6 @@ class Screen:
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )
-
-
-def _frozen(values: np.ndarray) -> np.ndarray:
-    """Return values as float32, in C order and read-only: the same array where it is so already."""
-    same = isinstance(values, np.ndarray) and not values.flags.writeable
-    frozen = np.array(values, dtype=np.float32, order="C", copy=None if same else True)
-    frozen.setflags(write=False)
-    return frozen
 
 
 def common_perturbations(*screens: Screen) -> list[Screen]:

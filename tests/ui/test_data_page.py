@@ -1,16 +1,22 @@
 """The Data page without a browser: uploads understood, used, and seen by their owner alone."""
 
+import gc
 import gzip
 import re
 import time
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets
+from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets, reading
 from llmpert.io.paths import home
+from llmpert.ui.common import cache
+from llmpert.ui.datasets import uploads
 from llmpert.ui.datasets.jobs import jobs
 from tests.support import small
 from tests.support.faulty_server import Faulty, answers, md5
@@ -36,6 +42,7 @@ def open_page(**query: str) -> AppTest:
 
 @pytest.fixture
 def app():
+    st.cache_resource.clear()
     small.add("mine", [small.screen("LineA")], [small.embedding("text")])
     return open_page()
 
@@ -110,6 +117,68 @@ def test_line_unit_and_name_can_be_said(app):
     assert [(s.line, s.unit) for s in data.screens.values()] == [("Hep-G2", "Δ z-score")]
     assert list(data.embeddings) == ["model"]
     assert data.embeddings["model"].provenance["file"] == "our model.csv"
+
+
+def screens_of_three_lines() -> list[tuple[str, bytes]]:
+    screens = [small.screen(line, seed=seed) for seed, line in enumerate(("A", "B", "C"))]
+    return [(f"{s.line}.csv", table(s.perturbations, s.genes, s.response + 1)) for s in screens]
+
+
+def test_uploads_are_read_once_however_often_the_page_runs(app, monkeypatch):
+    reads = []
+    for reader in ("read_own_screen", "read_own_embedding"):
+        original = getattr(reading, reader)
+
+        def counted(file, original=original, **options):
+            reads.append(file.name)
+            return original(file, **options)
+
+        monkeypatch.setattr(reading, reader, counted)
+    upload(app, "own-screen", *screens_of_three_lines())
+    for at, file in enumerate("XYZ"):
+        [one for one in app.text_input if one.label == "Cell line"][at].input(f"Line{file}")
+    app.run()
+    upload(app, "own-embedding", ("our model.csv", EMBEDDING), ("other.csv", EMBEDDING))
+    app.run()
+    assert "**38** knockdowns have every vector" in shown(app)
+    assert sorted(reads) == ["A.csv", "B.csv", "C.csv", "other.csv", "our model.csv"]
+    # Another visitor's copies of the same files are known too.
+    upload(open_page(), "own-screen", *screens_of_three_lines())
+    button(app, "Use these data").click().run()
+    assert "All pages show your data now" in shown(app)
+    assert len(reads) == 5
+
+
+def on_disk(tmp_path: Path, name: str, content: bytes) -> uploads.ChosenFile:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return uploads.ChosenFile(str(path), name, path)
+
+
+def test_parts_under_other_names_share_their_numbers(tmp_path):
+    screen = on_disk(tmp_path, "k562.csv", SCREEN)
+    embedding = on_disk(tmp_path, "model.csv", EMBEDDING)
+    first, renamed = uploads.screen_of(screen), uploads.screen_of(screen, "Other", "z-score")
+    assert (renamed.line, renamed.unit) == ("Other", "z-score")
+    assert np.shares_memory(first.response, renamed.response)
+    assert np.shares_memory(
+        uploads.embedding_of(embedding).vectors, uploads.embedding_of(embedding, "x").vectors
+    )
+    with pytest.raises(ValueError, match="read-only"):
+        renamed.response[0, 0] = 1
+
+
+def test_what_was_read_is_held_up_to_a_limit_in_bytes(tmp_path, monkeypatch):
+    size = small.screen().response.nbytes
+    monkeypatch.setattr(cache, "READ", 2 * size)
+    files = [on_disk(tmp_path, name, content) for name, content in screens_of_three_lines()]
+    held = [weakref.ref(uploads.screen_of(file).response) for file in files]
+    gc.collect()
+    assert [response() is not None for response in held] == [False, True, True]
+    # A part that is larger by itself is held as long as it is the latest.
+    monkeypatch.setattr(cache, "READ", size - 1)
+    last = uploads.screen_of(files[0])
+    assert uploads.screen_of(files[0]).response is last.response
 
 
 def test_a_file_that_cannot_be_used_is_told_and_the_rest_waits(app):

@@ -3,20 +3,24 @@
 What is kept is given out itself and not as a copy: nobody may change it.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Summary, store_of
+from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Parts, Summary, report, store_of
 from llmpert.datasets.examples import example_files
+from llmpert.datasets.report import Coverage
+from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
@@ -32,6 +36,7 @@ from llmpert.io.paths import shipped
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import ROWS
 from llmpert.methods.scores import by_size, scores
+from llmpert.screens import Screen
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +46,8 @@ REPEATS = 3
 METRICS = registry()
 DATA_SETS = 4
 """So many are held at once: real ones take hundreds of megabytes."""
+READ = 1_000_000_000
+"""Bytes of all that was read of visitors' files and is held at once: five of the largest."""
 RESPONSES = "measured responses"
 """What a map can be of, besides the embeddings."""
 
@@ -116,6 +123,68 @@ def usable(names: Sequence[str], asked: str = "") -> list[str]:
 def first_choice() -> str:
     """Return the data set that pages show at first."""
     return usable(DatasetStore().names())[0]
+
+
+class _LastRead:
+    """What was read of files, by key: the parts used last that come to at most `READ` bytes."""
+
+    def __init__(self) -> None:
+        self._parts: OrderedDict[Hashable, Any] = OrderedDict()
+        self._turns: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+        self._lock = Lock()
+
+    def get(self, key: Hashable, read: Callable[[], R]) -> R:
+        with self._lock:
+            turn = self._turns.setdefault(key, Lock())
+        with turn:  # who wants the same waits for it
+            with self._lock:
+                part = self._parts.pop(key, None)
+            part = read() if part is None else part
+            with self._lock:
+                self._parts[key] = part
+                while len(self._parts) > 1 and sum(map(_bytes, self._parts.values())) > READ:
+                    self._parts.popitem(last=False)
+        return part
+
+
+def _bytes(part: Any) -> int:
+    arrays = (*part.layers.values(), part.response) if isinstance(part, Screen) else ()
+    arrays = (part.vectors,) if isinstance(part, Embedding) else arrays
+    return sum(array.nbytes for array in arrays)
+
+
+@cached(1)
+def _last_read() -> _LastRead:
+    return _LastRead()
+
+
+def read_once(key: Hashable, read: Callable[[], R]) -> R:
+    """Return what a file holds, read once for all visitors; no copy of it.
+
+    Parameters
+    ----------
+    key:
+        Tells its content, and how it is read, from all others.
+    """
+    return _last_read().get(key, read)
+
+
+@cached(256)
+def digest(identity: str, _content: memoryview) -> str:
+    """Return what tells the content of an upload from all others."""
+    return sha256(_content).hexdigest()
+
+
+@cached(16)
+def coverage(key: Hashable, _parts: Parts) -> list[Coverage]:
+    """Return how many perturbations of screens find a vector in embeddings.
+
+    Parameters
+    ----------
+    key:
+        Tells the parts from all others.
+    """
+    return report.coverage(_parts.screens, _parts.embeddings)
 
 
 @cached(1)

@@ -1,15 +1,15 @@
 """Step by step from somebody's files to a data set that every page works on."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import streamlit as st
 
 from llmpert import downloads
-from llmpert.datasets import DatasetStore
-from llmpert.datasets import reading as own
+from llmpert.datasets import DatasetStore, Parts, UploadStore, reading
+from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.figures.responses import response_sizes
@@ -18,13 +18,40 @@ from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common.markdown import verbatim
-from llmpert.ui.common.permissions import is_operator
-from llmpert.ui.common.selection import opened_uploads
-from llmpert.ui.datasets import uploads as brought
-from llmpert.ui.datasets.create import Parts, together
-from llmpert.ui.datasets.uploads import Brought
+from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.selection import open_dataset, opened_uploads
+from llmpert.ui.datasets import uploads
+from llmpert.ui.datasets.uploads import ChosenFile, Part, T
 
-T = TypeVar("T")
+
+@dataclass
+class Chosen:
+    """What was understood so far.
+
+    Attributes
+    ----------
+    complete:
+        Whether all files could be used.
+    """
+
+    screens: list[Part[Screen]] = field(default_factory=list)
+    embeddings: list[Part[Embedding]] = field(default_factory=list)
+    gene_sets: list[Part[GeneSets]] = field(default_factory=list)
+    complete: bool = True
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Tells its screens and embeddings from all others."""
+        screens = [part.key for part in self.screens]
+        return tuple(screens), tuple(part.key for part in self.embeddings)
+
+    def read(self) -> Parts:
+        """Return the parts themselves."""
+        return Parts(
+            [part.read() for part in self.screens],
+            [part.read() for part in self.embeddings],
+            [part.read() for part in self.gene_sets],
+        )
 
 
 def wizard() -> None:
@@ -33,11 +60,11 @@ def wizard() -> None:
         "You need a **screen** (how expression changed after each knockdown) and an **embedding**"
         " (numbers for each gene). Nothing is used before you have seen how your files were"
         f" understood. A file that you upload holds at most {st.get_option('server.maxUploadSize')}"
-        f" MB, {own.PERTURBATIONS:,} knockdowns and {own.VALUES / 1e6:.0f} million numbers, and"
-        " stays in this server's memory while you are here."
+        f" MB, {reading.PERTURBATIONS:,} knockdowns and {reading.VALUES / 1e6:.0f} million numbers,"
+        " and stays in this server's memory while you are here."
     )
     _examples()
-    parts = Parts()
+    chosen = Chosen()
     st.subheader("1. Your screen")
     st.markdown(
         "A row for each knocked-down gene, a column for each measured gene, each number the"
@@ -46,33 +73,30 @@ def wizard() -> None:
         " (`.h5ad`; a column of `obs` names each cell's knocked-down gene and the controls) is"
         " turned into a screen."
     )
-    for file in brought.choose_files(
-        "Screen", brought.SCREENS, "own-screen", _downloaded("screen")
-    ):
-        _add(parts, parts.screens, file, _screen)
+    downloaded = _downloaded("screen")
+    for file in uploads.choose_files("Screen", uploads.SCREENS, "own-screen", downloaded):
+        _add(chosen, chosen.screens, file, _screen)
     st.subheader("2. Embeddings")
     st.markdown(
         "A row for each gene, with its numbers; GenePT's and UniProt's files are understood as"
         " published. Several are compared and combined."
     )
-    files = brought.choose_files(
-        "Embeddings", brought.EMBEDDINGS, "own-embedding", _downloaded("embedding")
-    )
-    for file in files:
-        _add(parts, parts.embeddings, file, _embedding)
-    _embeddings_here(parts)
+    downloaded = _downloaded("embedding")
+    for file in uploads.choose_files("Embeddings", uploads.EMBEDDINGS, "own-embedding", downloaded):
+        _add(chosen, chosen.embeddings, file, _embedding)
+    chosen.embeddings += _existing_embeddings()
     st.subheader("3. Gene sets, if you like")
     st.markdown("GO terms or pathways as a GMT file, by which pages colour, count and test.")
-    for file in brought.choose_files("Gene sets", brought.GENE_SETS, "own-sets"):
-        _add(parts, parts.gene_sets, file, _gene_sets)
+    for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets", {}):
+        _add(chosen, chosen.gene_sets, file, _gene_sets)
     st.subheader("4. What was understood")
-    if parts.screens and parts.embeddings and parts.complete:
-        together(parts)
+    if chosen.screens and chosen.embeddings and chosen.complete:
+        _show_coverage(chosen)
     else:
-        missing = "a screen" if not parts.screens else "an embedding"
+        missing = "a screen" if not chosen.screens else "an embedding"
         st.info(
             f"Choose {missing} to go on."
-            if parts.complete
+            if chosen.complete
             else "A file above cannot be used as it is. Remove or replace it to go on.",
             icon=":material/arrow_upward:",
         )
@@ -87,7 +111,7 @@ def _examples() -> None:
 
 
 def _downloaded(kind: str) -> dict[str, Path]:
-    """Description -> file of what was downloaded; for the operator only, who did it."""
+    """Return description -> file of what was downloaded; for the operator only, who did it."""
     if not is_operator():
         return {}
     folder = downloads.downloads()
@@ -99,7 +123,10 @@ def _downloaded(kind: str) -> dict[str, Path]:
 
 
 def _add(
-    parts: Parts, kind: list[T], file: Brought, understand: Callable[[Brought], T | None]
+    chosen: Chosen,
+    kind: list[Part[T]],
+    file: ChosenFile,
+    understand: Callable[[ChosenFile], Part[T] | None],
 ) -> None:
     """Add what a file holds, or say why it cannot be used."""
     with st.container(border=True):
@@ -110,17 +137,17 @@ def _add(
             st.error(verbatim(str(problem)), icon=":material/error:")
             part = None
         if part is None:
-            parts.complete = False
+            chosen.complete = False
         else:
             kind.append(part)
 
 
-def _screen(file: Brought) -> Screen | None:
-    screen = brought.screen_of(file)
+def _screen(file: ChosenFile) -> Part[Screen] | None:
+    screen = uploads.screen_of(file)
     first, second = st.columns(2)
     line = first.text_input(
         "Cell line",
-        "" if screen.line == own.UNNAMED else screen.line,
+        "" if screen.line == reading.UNNAMED else screen.line,
         key=f"line-{file.identity}",
         help="Which cells these are. Understood from the file or its name.",
     ).strip()
@@ -133,23 +160,24 @@ def _screen(file: Brought) -> Screen | None:
     if not line:
         st.warning("Which cells are these? Neither the file nor its name says it.")
         return None
-    screen = brought.screen_of(file, line, unit or screen.unit)
     rows, columns = screen.response.shape
     cells = ", cells per knockdown known" if screen.cells is not None else ""
     st.markdown(f"**{rows:,}** knockdowns × **{columns:,}** measured genes{cells}.")
     _notes(screen)
-    chart = response_sizes(own.histogram(screen), line, screen.unit)
+    chart = response_sizes(reading.histogram(screen), line, unit or screen.unit)
     st.plotly_chart(
         mark_simulated(chart) if screen.simulated else chart,
         key=f"sizes-{file.identity}",
         config=EXPORT,
         alt=f"How often which response occurs in {line}: a sharp peak at zero is usual.",
     )
-    return screen
+    part = Part((*file.content, line, unit), partial(uploads.screen_of, file, line, unit))
+    part.read()
+    return part
 
 
-def _embedding(file: Brought) -> Embedding | None:
-    embedding = brought.embedding_of(file)
+def _embedding(file: ChosenFile) -> Part[Embedding] | None:
+    embedding = uploads.embedding_of(file)
     name = st.text_input(
         "What to call this embedding",
         embedding.name,
@@ -161,13 +189,15 @@ def _embedding(file: Brought) -> Embedding | None:
     if not name:
         st.warning("Name the embedding.")
         return None
-    return replace(embedding, name=name)
+    part = Part((*file.content, name), partial(uploads.embedding_of, file, name))
+    part.read()
+    return part
 
 
-def _gene_sets(file: Brought) -> GeneSets:
-    sets = brought.gene_sets_of(file)
+def _gene_sets(file: ChosenFile) -> Part[GeneSets]:
+    sets = uploads.gene_sets_of(file)
     st.markdown(f"**{len(sets.members):,}** gene sets.")
-    return sets
+    return Part(file.content, partial(uploads.gene_sets_of, file))
 
 
 def _notes(part: Screen | Embedding) -> None:
@@ -176,25 +206,123 @@ def _notes(part: Screen | Embedding) -> None:
         st.markdown("\n".join(f"- {verbatim(str(note))}" for note in notes))
 
 
-def _embeddings_here(parts: Parts) -> None:
-    """Embeddings of the data sets that are here."""
+def _existing_embeddings() -> list[Part[Embedding]]:
+    """Return the embeddings of other data sets that are to be used."""
     offered = {
-        f"{embedding} of {name}": (name, embedding)
-        for name in (*opened_uploads(), *DatasetStore().names())
-        for embedding in [part.name for part in cache.holdings(name).embeddings]
-        if not cache.holdings(name).problems
+        f"{part.name} of {name}": (name, part.name)
+        for name in cache.usable([*opened_uploads(), *DatasetStore().names()])
+        for part in cache.holdings(name).embeddings
     }
-    chosen = st.multiselect(
+    labels = st.multiselect(
         "Or embeddings that are here already",
         list(offered),
         key="own-embedding-here",
         help="Those of the simulated data know invented genes only.",
     )
-    for label in chosen:
-        if label in offered:
-            name, embedding = offered[label]
-            try:
-                parts.embeddings.append(cache.load(name).embeddings[embedding])
-            except InputError as problem:
-                st.error(verbatim(str(problem)), icon=":material/error:")
-                parts.complete = False
+    chosen = [offered[label] for label in labels if label in offered]
+    return [
+        Part((cache.load(name).fingerprint, source), partial(_embedding_in, name, source))
+        for name, source in chosen
+    ]
+
+
+def _embedding_in(name: str, source: str) -> Embedding:
+    return cache.load(name).embeddings[source]
+
+
+def _show_coverage(chosen: Chosen) -> None:
+    """Say how screens and embeddings meet, and offer to use them."""
+    parts = chosen.read()
+    try:
+        found = cache.coverage(chosen.key, parts)
+    except InputError as problem:
+        st.error(verbatim(str(problem)), icon=":material/error:")
+        return
+    total = found[0].total
+    if len(parts.screens) > 1:
+        st.markdown(f"All lines share **{total:,}** knockdowns; only those are used.")
+    st.dataframe(
+        [
+            {
+                "Embedding": one.embedding.replace("+", " + "),
+                "Knockdowns with a vector": one.found,
+                "Without": one.total - one.found,
+                "Share": f"{one.found / one.total:.0%}",
+            }
+            for one in found
+        ],
+        hide_index=True,
+    )
+    for one in found:
+        if one.refusal:
+            st.error(verbatim(one.refusal), icon=":material/error:")
+        elif one.left_out and (len(found) == 1 or one is not found[-1]):
+            with st.expander(f"{len(one.left_out):,} without {verbatim(one.embedding)}: why?"):
+                st.dataframe(
+                    [{"Knockdown": name, "Why": why} for name, why in one.left_out.items()],
+                    hide_index=True,
+                )
+    if any(one.refusal for one in found):
+        return
+    st.markdown(f"**{found[-1].found:,}** knockdowns have every vector: all pages work on those.")
+    _offer(chosen)
+
+
+def _offer(chosen: Chosen) -> None:
+    st.subheader("5. Use them")
+    st.button("Use these data", type="primary", on_click=_use, args=(chosen,))
+    st.caption(
+        "Only you see them, and whoever you give the address. They are removed after"
+        f" {DAYS} days without use."
+    )
+    if is_operator():
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name of a data set for everybody", key="own-name").strip()
+            st.button("Save for everybody", on_click=_save, args=(name, chosen))
+    else:
+        st.caption(f"Saving data for everybody: {ON_THE_COMMAND_LINE}")
+    _show_outcome()
+
+
+def _use(chosen: Chosen) -> None:
+    def create() -> str:
+        parts = chosen.read()
+        return UploadStore().create("-".join(screen.line for screen in parts.screens), parts)
+
+    _open_new(create)
+
+
+def _save(name: str, chosen: Chosen) -> None:
+    _open_new(lambda: DatasetStore().add(name, chosen.read(), new=True).name)
+
+
+def _open_new(create: Callable[[], str]) -> None:
+    """Make a data set and let all pages show it, or note why not for `_show_outcome`."""
+    try:
+        name = create()
+    except InputError as problem:
+        st.session_state["own-outcome"] = ("", str(problem))
+    else:
+        st.session_state["own-outcome"] = (name, "")
+        open_dataset(name)
+
+
+def _show_outcome() -> None:
+    """Say what the last click came to."""
+    name, refusal = st.session_state.get("own-outcome", ("", ""))
+    if refusal:
+        st.error(verbatim(refusal), icon=":material/error:")
+        del st.session_state["own-outcome"]
+    elif name and name == st.session_state.get("data"):
+        st.success(
+            "All pages show your data now. Keep this page's address: it leads back to them.",
+            icon=":material/check:",
+        )
+        links: Sequence[tuple[str, str]] = (
+            ("gene", "Look up a gene"),
+            ("explorer", "Explore the embeddings"),
+            ("learning_curves", "How good are predictions?"),
+        )
+        with st.container(horizontal=True):
+            for page, label in links:
+                st.page_link(f"pages/{page}.py", label=label)

@@ -1,33 +1,54 @@
 """Files that a visitor uploads, points to or has downloaded, and the parts read of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from llmpert.datasets import reading as own
+from llmpert.datasets import reading
 from llmpert.datasets.reading import File
 from llmpert.embeddings import Embedding
 from llmpert.embeddings.reader import FORMATS as EMBEDDINGS
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.screens.files import FORMATS as SCREENS
+from llmpert.ui.common import cache
 from llmpert.ui.common.permissions import is_operator
+
+T = TypeVar("T", Screen, Embedding, GeneSets)
 
 GENE_SETS = (".gmt",)
 
 
 @dataclass(frozen=True)
-class Brought:
+class Part(Generic[T]):
+    """A part of a data set to be. It holds no numbers: what a button is given stays in memory.
+
+    Attributes
+    ----------
+    key:
+        Tells it from all others.
+    read:
+        Returns it; fast where it was read before.
+    """
+
+    key: Hashable
+    read: Callable[[], T]
+
+
+@dataclass(frozen=True)
+class ChosenFile:
     """A file, not yet read.
 
     Attributes
     ----------
     identity:
-        Tells this content from any other.
+        Tells this choice from any other.
     name:
         What its owner calls it.
     at:
@@ -43,20 +64,27 @@ class Brought:
         """Whether it came through the browser."""
         return not isinstance(self.at, Path)
 
+    @property
+    def content(self) -> tuple[str, str]:
+        """Tells what is read of it from what is read of others; its name counts, as it is read."""
+        if isinstance(self.at, Path):
+            return self.identity, self.name
+        return cache.digest(self.identity, self.at.getbuffer()), self.name
+
     @contextmanager
     def opened(self, endings: Sequence[str]) -> Iterator[File]:
-        """The file on disk, for as long as it is read."""
+        """Give the file on disk, for as long as it is read."""
         if isinstance(self.at, Path):
             yield File(self.at, self.name)
         else:
-            with own.copied(self.at.getbuffer(), self.name, endings) as file:
+            with reading.copied(self.at.getbuffer(), self.name, endings) as file:
                 yield file
 
 
 def choose_files(
-    label: str, endings: Sequence[str], key: str, downloaded: Mapping[str, Path] | None = None
-) -> list[Brought]:
-    """Files to use: uploaded ones, and for the operator also those on this computer.
+    label: str, endings: Sequence[str], key: str, downloaded: Mapping[str, Path]
+) -> list[ChosenFile]:
+    """Return files to use: uploaded ones, and for the operator also those on this computer.
 
     Parameters
     ----------
@@ -64,7 +92,7 @@ def choose_files(
         Description -> file, of those that were downloaded.
     """
     uploads = st.file_uploader(label, list(endings), accept_multiple_files=True, key=key)
-    found = [Brought(upload.file_id, upload.name, upload) for upload in uploads]
+    found = [ChosenFile(upload.file_id, upload.name, upload) for upload in uploads]
     if downloaded:
         chosen = st.multiselect("Downloaded files", list(downloaded), key=f"{key}-downloaded")
         found += [_on_disk(downloaded[what]) for what in chosen if what in downloaded]
@@ -78,61 +106,53 @@ def choose_files(
     return found
 
 
-def screen_of(file: Brought, line: str | None = None, unit: str | None = None) -> Screen:
-    """The screen in a file, under this line and unit; by default those it was understood to have.
-
-    Raises
-    ------
-    InputError
-        It cannot be used.
-    """
-    return _screen(file.identity, line, unit, file)
-
-
-@st.cache_resource(scope="session", max_entries=4, show_spinner="Reading the screen …")
-def _screen(identity: str, line: str | None, unit: str | None, _file: Brought) -> Screen:
-    if line is not None or unit is not None:
-        screen = _screen(identity, None, None, _file)
-        return replace(screen, line=line or screen.line, unit=unit or screen.unit)
-    with _file.opened(SCREENS) as file:
-        screen = own.read_own_screen(file, own.CELLS_X_GENES if _file.uploaded else None)
-    if _file.uploaded:
-        own.check_upload(screen, _file.name)
-    return screen
-
-
-def embedding_of(file: Brought) -> Embedding:
-    """The embedding in a file.
-
-    Raises
-    ------
-    InputError
-        It cannot be used.
-    """
-    return _embedding(file.identity, file)
-
-
-@st.cache_resource(scope="session", max_entries=4, show_spinner="Reading the embedding …")
-def _embedding(identity: str, _file: Brought) -> Embedding:
-    with _file.opened(EMBEDDINGS) as file:
-        embedding = own.read_own_embedding(file)
-    if _file.uploaded:
-        own.check_upload(embedding, _file.name)
-    return embedding
-
-
-def gene_sets_of(file: Brought) -> GeneSets:
-    """The gene sets in a file.
-
-    Raises
-    ------
-    InputError
-        It cannot be used.
-    """
-    with file.opened(GENE_SETS) as found:
-        return own.read_own_gene_sets(found)
-
-
-def _on_disk(path: Path) -> Brought:
+def _on_disk(path: Path) -> ChosenFile:
     written = path.stat().st_mtime_ns if path.is_file() else 0
-    return Brought(f"{path} {written}", path.name, path)
+    return ChosenFile(f"{path} {written}", path.name, path)
+
+
+def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
+    """Return the screen in a file, under this line and unit; else those it states.
+
+    Raises
+    ------
+    InputError
+        It cannot be used.
+    """
+    most = reading.CELLS_X_GENES if file.uploaded else None
+    screen = _read(file, SCREENS, partial(reading.read_own_screen, most=most))
+    return replace(screen, line=line or screen.line, unit=unit or screen.unit)
+
+
+def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
+    """Return the embedding in a file, under this name; else that of its format or file.
+
+    Raises
+    ------
+    InputError
+        It cannot be used.
+    """
+    embedding = _read(file, EMBEDDINGS, reading.read_own_embedding)
+    return replace(embedding, name=name or embedding.name)
+
+
+def gene_sets_of(file: ChosenFile) -> GeneSets:
+    """Return the gene sets in a file.
+
+    Raises
+    ------
+    InputError
+        It cannot be used.
+    """
+    return _read(file, GENE_SETS, reading.read_own_gene_sets)
+
+
+def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -> T:
+    def read_and_check() -> T:
+        with file.opened(endings) as opened, st.spinner("Reading the file …"):
+            part = read(opened)
+        if file.uploaded and not isinstance(part, GeneSets):
+            reading.check_upload(part, file.name)
+        return part
+
+    return cache.read_once((endings, *file.content), read_and_check)
