@@ -2,22 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import SIMULATED, aligned, echo, remark
-from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens
+from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
+from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from llmpert.evaluation.experiment import Experiment
-    from llmpert.evaluation.grid import Fit
     from llmpert.evaluation.results import Results
-    from llmpert.screens import Screen
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
@@ -105,23 +104,24 @@ def evaluate(
 
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment, Settings
-    from llmpert.evaluation.grid import grid
+    from llmpert.evaluation.grid import grid, run
+    from llmpert.parallel import workers
 
     table = read_genes(genes)
-    measured: Mapping[str, Screen]
     if name:
-        data = DatasetStore().load(name)
-        measured, sources = data.screens, list(data.embeddings.values())
+        data = replace(DatasetStore().load(name), gene_table=table)
     else:
-        measured, sources = read_screens(screens, lines, unit), read_embeddings(embeddings, table)
+        data = read_dataset(screens, lines, unit, embeddings, table)
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
-    for screen in measured.values():
-        problem = align(screen, sources, table)
-        single = [problem.only(e.name) for e in sources] if each and len(sources) > 1 else []
-        experiments += [Experiment(part, settings) for part in (*single, problem)]
+    for line in data.screens:
+        aligned_problem(data, line)
+        choices = data.embedding_choices if each else data.embedding_choices[-1:]
+        experiments += [Experiment(data.problem(line, choice), settings) for choice in choices]
         _tell_adjustments(experiments[-1], sizes)
-    results = _run(grid(experiments, models, sizes, repeats), processes or 1, scheduler)
+    fits = grid(experiments, models, sizes, repeats)
+    with workers(processes or 1, scheduler) as somewhere, work_bar("fit") as progress:
+        results = run(fits, progress, somewhere)
     results.write(out)
     _report(results, models)
     remark(f"Wrote {len(results.table):,} rows to {out}.")
@@ -142,24 +142,6 @@ def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
             f"{screen.line}: --train-size {wanted:,} is more than the {largest:,} that"
             f" {settings.folds} folds offer; {largest:,} is used."
         )
-
-
-def _run(fits: Sequence["Fit"], processes: int, scheduler: str | None) -> "Results":
-    from tqdm import tqdm
-
-    from llmpert.evaluation.grid import run
-    from llmpert.parallel import workers
-
-    with (
-        workers(processes, scheduler) as somewhere,
-        tqdm(total=len(fits), unit="fit", leave=False, dynamic_ncols=True, mininterval=0.5) as bar,
-    ):
-
-        def progress(done: int, total: int, label: str) -> None:
-            bar.set_description(label, refresh=False)
-            bar.update(done - bar.n)
-
-        return run(fits, progress, somewhere)
 
 
 def _report(results: "Results", models: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """What commands say: tables, remarks on standard error, questions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -32,3 +33,18 @@ def agreed(question: str) -> bool:
     except click.Abort:
         click.echo(err=True)
         return False
+
+
+@contextmanager
+def work_bar(unit: str) -> Iterator[Callable[..., None]]:
+    """Show on standard error how many units of work are done: a function (done, total, label)."""
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, unit_scale=True, leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+
+        def show(done: int, total: int, label: str = "") -> None:
+            bar.total = total
+            bar.set_description(label, refresh=False)
+            bar.update(done - bar.n)
+
+        yield show

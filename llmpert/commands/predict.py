@@ -8,7 +8,7 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED
-from llmpert.commands.reading import align, read_embeddings, read_genes, read_screens
+from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
 
 if TYPE_CHECKING:
     from llmpert.evaluation.prediction import Prediction
@@ -59,8 +59,9 @@ def predict(
     from llmpert.io.atomic import atomic_path
 
     table = read_genes(genes)
-    (measured,) = read_screens([screen], [line] if line else [], unit).values()
-    problem = align(measured, read_embeddings(embeddings, table), table)
+    data = read_dataset([screen], [line] if line else [], unit, embeddings, table)
+    (measured,) = data.screens.values()
+    problem = aligned_problem(data, measured.line)
     names = list(dict.fromkeys(name.strip() for name in wanted))
     for name in names:
         problem.find(name)  # says what is wrong with a name before anything is fitted

@@ -1,21 +1,15 @@
 """`python -m llmpert pseudobulk`: from single cells to a screen."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import echo, remark
-
-if TYPE_CHECKING:
-    from llmpert.screens import Screen
+from llmpert.commands.output import echo, remark, work_bar
 
 LARGE = 1e9
 """Bytes; smaller files are read in one process, before others would have started."""
-FDR = 0.05
 
 
 @click.command(short_help="Turn a file of single cells into a screen.")
@@ -63,11 +57,11 @@ def pseudobulk(
       python -m llmpert pseudobulk K562_essential_raw_singlecell_01.h5ad --out k562.h5ad
       python -m llmpert import --name mine --screen k562.h5ad --embedding text=genept.pickle
     """
-    from tqdm import tqdm
-
+    from llmpert.datasets.parts import Parts
+    from llmpert.datasets.report import contents
     from llmpert.downloads import format_bytes
     from llmpert.parallel import workers
-    from llmpert.screens import cells
+    from llmpert.screens import FDR, cells
 
     found = cells.plan(
         file, line, target=target, control=control, batch=batch, fewest=fewest,
@@ -77,28 +71,14 @@ def pseudobulk(
         large = scheduler is None and file.stat().st_size > LARGE
         processes = found.processes(os.cpu_count() or 1) if large else 1
     remark(f"{file}: takes up to {format_bytes(found.memory(processes))} of memory.")
-    with (
-        workers(processes, scheduler) as run,
-        tqdm(unit="cell", unit_scale=True, dynamic_ncols=True, mininterval=0.5, leave=False) as bar,
-    ):
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with workers(processes, scheduler) as run, work_bar("cell") as progress:
         screen = cells.pseudobulk(found, run, progress)
     screen.save(out)
-    echo(_understood(screen))
-    click.echo(f"Wrote {out}.")
-
-
-def _understood(screen: "Screen") -> Iterable[str]:
-    rows, columns = screen.response.shape
-    yield f"{screen.line}: {rows:,} perturbations x {columns:,} genes, unit {screen.unit}"
-    for sentence in (*screen.provenance["steps"], *screen.provenance["notes"]):
-        yield f"  {sentence}"
+    echo(contents(Parts(screens=[screen])))
+    echo(f"  {step}" for step in screen.provenance["steps"])
     called = (screen.layers["q"] <= FDR).sum(axis=1)
-    yield (
+    click.echo(
         f"  {int(called.mean()):,} genes of a perturbation differ from control on average, at a"
         f" false discovery rate of {round(100 * FDR)} %."
     )
+    click.echo(f"Wrote {out}.")

@@ -11,6 +11,7 @@ from llmpert.commands.output import remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
+    from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
     from llmpert.evaluation.problem import Problem
     from llmpert.genes import GeneTable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_genes(path: Path | None) -> "GeneTable":
-    """The gene table of `--genes`, or the shipped one."""
+    """Read the gene table of `--genes`, or the shipped one."""
     from llmpert.genes import GeneTable
 
     return GeneTable.shipped() if path is None else GeneTable.read(path)
@@ -29,7 +30,7 @@ def read_genes(path: Path | None) -> "GeneTable":
 def read_screens(
     paths: Sequence[Path], lines: Sequence[str], unit: str | None
 ) -> dict[str, "Screen"]:
-    """The screens of `--screen`, `--line` and `--unit` by cell line.
+    """Read the screens of `--screen`, `--line` and `--unit`: cell line -> screen.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def read_screens(
 def read_embeddings(
     named: Sequence[tuple[str, Path]], table: "GeneTable | None" = None
 ) -> list["Embedding"]:
-    """The embeddings of `--embedding`, in their order."""
+    """Read the embeddings of `--embedding`, in their order."""
     from llmpert.embeddings import read_embedding
 
     return [read_embedding(path, name, table) for name, path in named]
@@ -68,7 +69,7 @@ def read_embeddings(
 def read_predictions(
     named: Sequence[tuple[str, Path]],
 ) -> tuple[list["ExternalPredictions"], list["Published"]]:
-    """What `--predictions` names, by kind of file: predictions (`.h5ad`), tables of results.
+    """Read `--predictions` by kind of file: predictions (`.h5ad`), and tables of results.
 
     Raises
     ------
@@ -100,12 +101,25 @@ def read_predictions(
     return list(predictions.values()), list(published.values())
 
 
-def align(screen: "Screen", embeddings: Sequence["Embedding"], table: "GeneTable") -> "Problem":
-    """The problem of a screen and embeddings; who is left out, and why, is said."""
-    from llmpert.datasets.report import left_out
-    from llmpert.evaluation.problem import Problem
+def read_dataset(
+    screens: Sequence[Path],
+    lines: Sequence[str],
+    unit: str | None,
+    embeddings: Sequence[tuple[str, Path]],
+    table: "GeneTable",
+) -> "Dataset":
+    """Read the files of `--screen` and `--embedding` as a data set, of which nothing is stored."""
+    from llmpert.datasets import Dataset
 
-    problem = Problem.align(screen, embeddings, table)
+    sources = {source.name: source for source in read_embeddings(embeddings, table)}
+    return Dataset("", read_screens(screens, lines, unit), sources, gene_table=table)
+
+
+def aligned_problem(data: "Dataset", line: str) -> "Problem":
+    """Return the problem of a line and all embeddings; report what is left out of it and why."""
+    from llmpert.datasets.report import left_out
+
+    screen, problem = data.screens[line], data.problem(line, data.embedding_choices[-1])
     remark(
         f"{screen.line}: {len(screen.perturbations):,} perturbations x {len(screen.genes):,} genes"
         f" ({screen.unit}), {len(problem.screen.perturbations):,} of them with a vector in"

@@ -9,6 +9,7 @@ from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
+from llmpert.genes import GeneTable
 from llmpert.genes.sets import GeneSets, joined
 from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
@@ -43,6 +44,8 @@ class Dataset:
     fingerprint:
         Tells its content from any other's, as far as it was read from a store: caches are filed
         under it.
+    gene_table:
+        Says which names mean the same gene; by default the shipped one.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Dataset:
     external: Mapping[str, tuple[ExternalPredictions, ...]] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
     fingerprint: str = ""
+    gene_table: GeneTable | None = None
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -118,7 +122,7 @@ class Dataset:
             raise InputError(f"Expected a cell line among {', '.join(self.screens)}, found {line}.")
         if line not in self._aligned:
             sources = list(self.embeddings.values())
-            self._aligned[line] = Problem.align(self.screens[line], sources)
+            self._aligned[line] = Problem.align(self.screens[line], sources, self.gene_table)
         return self._aligned[line].only(*embedding.split("+"))
 
     def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:

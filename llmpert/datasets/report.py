@@ -57,7 +57,7 @@ def report(data: Dataset, added: Parts) -> list[str]:
         The parts as they were read.
     """
     return [
-        *_contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
+        *contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
         *_published(data, added.published), *_external(data, added.external),
     ]  # fmt: skip
 
@@ -136,7 +136,7 @@ def _origin(download: Mapping[str, str]) -> str:
     )
 
 
-def _contents(added: Parts) -> Iterable[str]:
+def contents(added: Parts) -> Iterable[str]:
     """Say what the files hold, where they are from, and what was repaired or left out."""
     for screen in added.screens:
         rows, columns = screen.response.shape

@@ -1,4 +1,4 @@
 from llmpert.screens.reader import read_screen
-from llmpert.screens.screen import Screen, common_perturbations
+from llmpert.screens.screen import FDR, Screen, common_perturbations
 
-__all__ = ["Screen", "common_perturbations", "read_screen"]
+__all__ = ["FDR", "Screen", "common_perturbations", "read_screen"]

@@ -20,6 +20,8 @@ from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
 
+FDR = 0.05
+"""False discovery rate at which a difference is called, wherever there are tests."""
 FORMAT = "llmpert-screen"
 FORMAT_VERSION = 1
 STORED_SD = "spread"

@@ -264,5 +264,6 @@ def test_settings_are_those_of_the_library():
 
     defaults = {option.name: option.default for option in evaluate.params}
     settings = Settings()
-    for name in ("folds", "seed", "features", "top"):
-        assert defaults[name] == getattr(settings, name)
+    settings_of = {"folds": "folds", "seed": "seed", "features": "n_hvgs", "top": "top"}
+    for name, setting in settings_of.items():
+        assert defaults[name] == getattr(settings, setting)

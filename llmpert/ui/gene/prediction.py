@@ -14,11 +14,9 @@ from llmpert.evaluation.metrics import evaluate, registry, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.methods.scores import held_out
 from llmpert.models.registry import MODELS
+from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common.selection import Selection
-
-FDR = 0.05
-"""False discovery rate at which a measured gene counts as different from control."""
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ from llmpert.insight.reliability import (
     ReliabilityReference,
     Verdict,
 )
+from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import Selection
 from llmpert.ui.gene.prediction import GenePrediction, format_score
 
 KNOCKDOWNS, HEATMAP_GENES = 12, 30
-SIGNIFICANT = 0.05
 
 
 class Figure(NamedTuple):
@@ -235,9 +235,9 @@ def all_genes(
         return Section(title, [words], [chart]), pd.DataFrame()
     chosen = strongest_genes(prediction, count, direction)
     tested = enrichment(chosen, prediction.genes, sets)
-    found = int((tested["q"] < SIGNIFICANT).sum())
+    found = int((tested["q"] < FDR).sum())
     words = (
-        f"{found} of {len(tested):,} gene sets of {sets.name} stand out (q < {SIGNIFICANT}) among"
+        f"{found} of {len(tested):,} gene sets of {sets.name} stand out (q < {FDR}) among"
         f" the {len(chosen):,} genes with the strongest predicted response"
         f"{'' if direction == 'both' else f' that are {direction}'}."
     )

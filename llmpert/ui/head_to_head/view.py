@@ -27,12 +27,11 @@ from llmpert.insight.head_to_head import (
     short_labels,
 )
 from llmpert.methods.published import ROWS
+from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.selection import Selection, open_gene
-
-FDR = 0.05
 
 
 @dataclass(frozen=True)
