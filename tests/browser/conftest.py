@@ -1,6 +1,7 @@
 """A running app and a browser for it; the app is started as its users start it."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -23,11 +24,31 @@ def named(data: T, count: int) -> T:
     return replace(data, **{"perturbations" if isinstance(data, Screen) else "genes": names})
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A running app on a small imported data set."""
+# All tests of this folder share these, and tests that follow them in the same process do without:
+# Playwright leaves an event loop running, beside which no other can be started.
+
+
+@pytest.fixture(scope="package")
+def chromium():
+    """Start Chromium with further flags."""
     if CHROMIUM is None:
         pytest.skip("no Chromium was found")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield partial(playwright.chromium.launch, executable_path=CHROMIUM)
+
+
+@pytest.fixture(scope="package")
+def browser(chromium):
+    browser = chromium(args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def data_folder(tmp_path_factory):
+    """A data folder with two small data sets."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMPERT_HOME", str(home))
@@ -37,25 +58,30 @@ def address(tmp_path_factory):
             [small.embedding("text"), small.embedding("sequence", seed=4)],
         )
         small.add("named", [named(small.screen(), 40)], [named(small.embedding(), 45)])
-    with running(STREAMLIT, home, tmp_path_factory.mktemp("log") / "log") as server:
+    return home
+
+
+@pytest.fixture(scope="package")
+def address(browser, data_folder, tmp_path_factory):
+    """A running app on two small data sets."""
+    with running(STREAMLIT, data_folder, tmp_path_factory.mktemp("log") / "log") as server:
         yield server.address
 
 
-@pytest.fixture(scope="module")
-def browser(address):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+@pytest.fixture(scope="package")
+def context(browser):
+    """A visitor whose browser has the app's scripts already."""
+    context = browser.new_context(accept_downloads=True)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    yield context.new_page()
-    context.close()
+def page(context):
+    page = context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -4,37 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chromium import DONE
+from tests.support.server_process import STREAMLIT, running
+
 pytestmark = pytest.mark.browser
-PAGES = Path(__file__).resolve().parents[2] / "pages"
-PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
 
 
-def test_a_link_into_a_server_just_started_opens_inside_the_app(page, visit):
-    # It has to come first: what it guards against is over once `app.py` has run.
-    visit("model_classes?line=LineB")
-    page.wait_for_function("document.title == 'Model classes · llmpert'", timeout=20_000)
+@pytest.fixture
+def fresh_address(data_folder, tmp_path):
+    """An app that was just started and has shown no page yet."""
+    with running(STREAMLIT, data_folder, tmp_path / "log") as server:
+        yield server.address
+
+
+def test_a_link_into_a_server_just_started_opens_inside_the_app(page, fresh_address):
+    page.goto(f"{fresh_address}/model_classes?line=LineB")
+    page.wait_for_function("document.title == 'Model classes · llmpert'", timeout=60_000)
+    page.wait_for_selector(DONE, timeout=60_000)
     assert page.get_by_test_id("stSidebarNavLink").first.inner_text().strip().endswith("Start")
     page.get_by_text("Model classes by embedding: LineB").first.wait_for(timeout=60_000)
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_every_page_shows_no_error(page, visit, path):
-    visit(path)
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
-    assert page.title().endswith("· llmpert")
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_no_page_asks_another_host(page, visit, address, path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    visit(path)
-    page.wait_for_load_state("networkidle")
-    elsewhere = ("http:", "https:", "ws:", "wss:")
-    here = (f"{address}/", f"{address.replace('http', 'ws', 1)}/")
-    assert asked
-    assert [url for url in asked if url.startswith(elsewhere) and not url.startswith(here)] == []
 
 
 def test_a_link_reopens_a_view(page, visit):

@@ -168,14 +168,10 @@ def throwaway(tools, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(tools):
-    from playwright.sync_api import sync_playwright
-
-    flags = [*FLAGS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
+def browser(tools, chromium):
+    browser = chromium(args=[*FLAGS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

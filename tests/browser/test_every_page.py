@@ -13,35 +13,33 @@ PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request):
-    return request.param
-
-
-@pytest.fixture(params=[1440, 390])
-def page(browser, scheme, request):
-    context = browser.new_context(
-        viewport={"width": request.param, "height": 1000}, color_scheme=scheme
-    )
-    yield context.new_page()
-    context.close()
-
-
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_shows_no_error_and_is_accessible(page, visit, path, scheme):
+def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
+    page, visit, address, path, width, scheme
+):
     from axe_playwright_python.sync_playwright import Axe
 
     said: list[str] = []
+    asked: list[str] = []
     page.on("console", lambda m: said.append(f"{m.text} {m.location['url']}") if worth(m) else None)
     page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.emulate_media(color_scheme=scheme)
     visit(path)
-    page.wait_for_timeout(500)
+    page.wait_for_load_state("networkidle")
     # To be looked at: `pictures/` is made anew by every run and not kept in the repository.
-    width = page.viewport_size["width"]
     page.screenshot(path=PICTURES / f"{path or 'start'}-{width}-{scheme}.png", full_page=True)
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+    assert page.title().endswith("· llmpert")
     assert not said
+    own = (f"{address}/", f"{address.replace('http', 'ws', 1)}/")
+    assert any(url.startswith(own[1]) for url in asked)
+    assert [url for url in asked if not url.startswith((*own, "data:", "blob:"))] == []
     background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     red = int(background.partition("(")[2].split(",")[0])
     assert (red < 128) == (scheme == "dark")
