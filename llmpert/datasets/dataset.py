@@ -38,6 +38,8 @@ class Dataset:
     external:
         Cell line -> predictions made elsewhere, under the screen's names, by method and training
         size; lines without any are missing.
+    unshared:
+        Cell line -> its perturbations that are left out, as another line lacks them.
     record:
         How its screens and embeddings were prepared (`llmpert.datasets.presets`), or None where
         that is not known.
@@ -54,6 +56,7 @@ class Dataset:
     gene_sets: GeneSets | None = None
     published: Mapping[str, Published] = field(default_factory=dict)
     external: Mapping[str, tuple[ExternalPredictions, ...]] = field(default_factory=dict)
+    unshared: Mapping[str, Sequence[str]] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
     fingerprint: str = ""
     gene_table: GeneTable | None = None
@@ -61,14 +64,13 @@ class Dataset:
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of_parts(
-        cls,
-        name: str,
-        parts: Parts,
-        record: Mapping[str, Any] | None = None,
-        fingerprint: str = "",
-    ) -> "Dataset":
+    def of_parts(cls, name: str, parts: Parts, **others: Any) -> "Dataset":
         """Put parts together, whose screens have the same perturbations.
+
+        Parameters
+        ----------
+        others:
+            Further attributes.
 
         Raises
         ------
@@ -91,8 +93,7 @@ class Dataset:
             joined(collections) if collections else None,
             {results.line: results for results in parts.published},
             external,
-            record,
-            fingerprint,
+            **others,
         )
 
     @property

@@ -76,7 +76,7 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
     lines = [screen.line for screen in screens]
     if len(set(lines)) < len(lines):
         raise InputError(f"Expected screens of different cell lines, found {', '.join(lines)}.")
-    screen = common_perturbations(*screens)[0]
+    screen = common_perturbations(screens)[0][0]
     found = [_covered(screen, [embedding]) for embedding in embeddings]
     if len(embeddings) > 1:
         found.append(_covered(screen, embeddings))
@@ -166,6 +166,9 @@ def _coverage(data: Dataset) -> Iterable[str]:
     found = coverage(list(data.screens.values()), list(data.embeddings.values()))
     if len(data.screens) > 1:
         yield f"{', '.join(data.screens)} have {found[0].total:,} perturbations in common"
+        for line, names in data.unshared.items():
+            if names:
+                yield f"  {len(names):,} of {line} are not in all: {preview(names)}"
     for one in found:
         yield f"{one.found:,} of {one.total:,} perturbations have a vector in {one.embedding}"
         if one.embedding in data.embeddings:

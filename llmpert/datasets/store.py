@@ -289,10 +289,14 @@ def _dataset(
     index: Index, parts: Parts, record: Mapping[str, Any] | None, fingerprint: str = ""
 ) -> Dataset:
     """Put parts together, their screens cut to what they share."""
+    unshared: dict[str, list[str]] = {}
     if len(parts.screens) > 1:
         ordered = sorted(parts.screens, key=lambda screen: screen.line)
-        parts = replace(parts, screens=common_perturbations(*ordered))
-    return Dataset.of_parts(index.folder.name, parts, record, fingerprint)
+        screens, unshared = common_perturbations(ordered)
+        parts = replace(parts, screens=screens)
+    return Dataset.of_parts(
+        index.folder.name, parts, unshared=unshared, record=record, fingerprint=fingerprint
+    )
 
 
 def _well_formed(parts: Any, record: Any) -> bool:

@@ -262,20 +262,3 @@ class Screen:
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )
-
-
-def common_perturbations(*screens: Screen) -> list[Screen]:
-    """Cut screens to the perturbations that all share, in the first one's order.
-
-    Raises
-    ------
-    InputError
-        No perturbation is common to all.
-    """
-    shared = set(screens[0].perturbations).intersection(*(s.perturbations for s in screens[1:]))
-    if not shared:
-        raise InputError(
-            f"The screens {', '.join(s.line for s in screens)} have no perturbation in common."
-        )
-    order = [p for p in screens[0].perturbations if p in shared]
-    return [screen.select(perturbations=order) for screen in screens]

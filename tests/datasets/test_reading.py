@@ -98,42 +98,6 @@ def test_gene_sets_are_called_like_their_file(tmp_path):
     assert (sets.name, sets.source) == ("hallmark", "hallmark.v7.gmt")
 
 
-def test_coverage_says_who_has_no_vector_and_why():
-    text, sequence = small.embedding("text"), small.embedding("sequence", genes=35, seed=2)
-    found = coverage([small.screen()], [text, sequence])
-    assert [(c.embedding, c.found, c.total) for c in found] == [
-        ("text", 40, 40), ("sequence", 35, 40), ("text+sequence", 35, 40),
-    ]  # fmt: skip
-    assert "KD036" in found[1].left_out
-
-
-def test_what_shares_nothing_is_refused_in_words():
-    strange = small.embedding("text")
-    strange = type(strange)("text", [f"X{i}" for i in range(45)], strange.vectors)
-    (found,) = coverage([small.screen()], [strange])
-    assert (found.found, found.total) == (0, 40)
-    assert "at least 2 are needed" in found.refusal
-
-
-@pytest.mark.parametrize("count", [4, 5])
-def test_too_few_to_test_models_on_are_refused(count):
-    (found,) = coverage([small.screen(perturbations=count)], [small.embedding()])
-    assert found.found == count
-    assert bool(found.refusal) == (count < 5)
-
-
-@pytest.mark.parametrize(
-    ("screens", "embeddings", "words"),
-    [
-        (["A"], ["text", "text"], "embeddings with different names"),
-        (["A", "A"], ["text"], "different cell lines"),
-    ],
-)
-def test_two_of_one_name_are_refused(screens, embeddings, words):
-    with pytest.raises(InputError, match=words):
-        coverage([small.screen(s) for s in screens], [small.embedding(e) for e in embeddings])
-
-
 def test_uploads_have_limits(monkeypatch):
     screen, embedding = small.screen(), small.embedding()
     own.check_upload(screen, "x")

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from llmpert.datasets import DatasetStore, Parts, UploadStore, is_upload, uploads
 from llmpert.datasets.store import size_of
 from llmpert.errors import InputError
-from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.store import ResultsStore
-from llmpert.insight import maps
 from llmpert.io.paths import home
+from llmpert.ui.common import cache
 from tests.support import small
 
 PARTS = Parts([small.screen()], [small.embedding()])
@@ -89,12 +87,9 @@ def test_what_was_computed_on_an_upload_goes_with_it_and_counts(monkeypatch):
     store = UploadStore()
     name = store.create("mine", PARTS)
     before = size_of(store.root)
-    data = store.load(name)
-    experiment = Experiment(
-        data.problem("LineA", "text"), store=ResultsStore(store.computed(name) / "results")
-    )
-    experiment.held_out("mean", 20, "KD001")
-    maps.kept("PCA", data.embeddings["text"].vectors, store.computed(name) / "maps")
+    data = cache.load(name)
+    cache.experiment(data, "LineA", "text").held_out("mean", 20, "KD001")
+    cache.map_of(data, "LineA", "text", "PCA")
     files = {path.parent.parent.name for path in store.folder(name).rglob("*.npz")}
     assert files == {"results", name}
     assert store.sweep() == size_of(store.root) > before

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from llmpert.errors import InputError
 from llmpert.io.names import is_plain
-from llmpert.screens import Screen, common_perturbations, read_screen
+from llmpert.screens import Screen, read_screen
 
 
 def make(**changes: Any) -> Screen:
@@ -135,16 +135,6 @@ def test_select_keeps_the_order_asked_for() -> None:
 def test_select_names_what_is_missing(kind: str) -> None:
     with pytest.raises(InputError, match=f"Screen K562 has no {kind} NOPE"):
         make().select(**{f"{kind}s": ["NOPE"]})
-
-
-def test_common_perturbations_in_the_first_ones_order() -> None:
-    first = make()
-    second = make(line="RPE1", perturbations=["TP53", "X", "HLA-A", "AARS"])
-    one, two = common_perturbations(first, second)
-    assert list(one.perturbations) == list(two.perturbations) == ["AARS", "HLA-A", "TP53"]
-    np.testing.assert_array_equal(two.response, second.response[[3, 2, 0]])
-    with pytest.raises(InputError, match=r"K562, RPE1 have no perturbation in common"):
-        common_perturbations(first, make(line="RPE1", perturbations=list("wxyz")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""The perturbations that screens of several cell lines share, whatever each calls them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.io.hashing import fingerprint
+from llmpert.screens.screen import Screen
+
+
+def common_perturbations(
+    screens: Sequence[Screen], table: GeneTable | None = None
+) -> tuple[list[Screen], dict[str, list[str]]]:
+    """Cut screens to the perturbations that all share, in the first one's order.
+
+    Names meet where all spell them alike, else where they mean the same gene in `table` (by default
+    the one that comes with llmpert): SEPT9 in one and SEPTIN9 in another. Such a perturbation gets
+    the gene's current symbol in all screens.
+
+    Returns
+    -------
+    The screens, and the perturbations that each line loses.
+
+    Raises
+    ------
+    InputError
+        No perturbation is common to all.
+    """
+    alike = set(screens[0].perturbations).intersection(*(s.perturbations for s in screens[1:]))
+    # A screen without names of its own needs no table.
+    odd = {name for screen in screens for name in screen.perturbations} - alike
+    symbols = {}
+    if odd and len(screens) > 1:
+        found = (table or GeneTable.shipped()).resolve_all(sorted(odd))
+        symbols = {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
+    called = [_by_symbol(screen, alike, symbols) for screen in screens]
+    shared = [name for name in called[0] if all(name in names for names in called)]
+    if not shared:
+        raise InputError(
+            f"The screens {', '.join(s.line for s in screens)} have no perturbation in common."
+        )
+    cut = [
+        _renamed(screen.select(perturbations=[names[name] for name in shared]), shared)
+        for screen, names in zip(screens, called, strict=True)
+    ]
+    lost = {}
+    for screen, names in zip(screens, called, strict=True):
+        used = {names[name] for name in shared}
+        lost[screen.line] = [str(name) for name in screen.perturbations if name not in used]
+    return cut, lost
+
+
+def _by_symbol(screen: Screen, alike: set[str], symbols: dict[str, str]) -> dict[str, str]:
+    """Map what perturbations are called in all screens to this one's names; a gene counts once."""
+    names: dict[str, str] = {}
+    for name in screen.perturbations:
+        symbol = name if name in alike else symbols.get(name)
+        # The current symbol wins over an alias of the same gene.
+        if symbol is not None and (symbol not in names or name == symbol):
+            names[symbol] = name
+    return names
+
+
+def _renamed(screen: Screen, names: list[str]) -> Screen:
+    if list(screen.perturbations) == names:
+        return screen
+    provenance = dict(screen.provenance)
+    if provenance.get("identity") is not None:
+        provenance["identity"] = [provenance["identity"], fingerprint(np.array(names, object))]
+    return replace(screen, perturbations=np.array(names, object), provenance=provenance)

@@ -1,0 +1,38 @@
+"""The data set that comes with llmpert."""
+
+import numpy as np
+
+from llmpert.datasets import simulated_dataset
+from tests.support import small
+from tests.support.external_predictions import predictions
+
+
+def test_the_simulated_modules_are_its_gene_sets():
+    data = simulated_dataset()
+    modules = data.gene_sets.members
+    assert len(modules) == 60
+    genes = [gene for members in modules.values() for gene in members]
+    assert sorted(genes) == sorted(data.embeddings["text"].genes)
+    assert "module 01" in modules
+
+
+def test_simulated_data_come_with_predictions_that_were_made_on_them(tmp_path, monkeypatch):
+    screens = simulated_dataset().screens
+    line, screen = next(iter(screens.items()))
+    monkeypatch.setattr("llmpert.datasets.builtin.shipped", lambda: tmp_path)
+    of_now = {"screen": screen.fingerprint}
+    shipped = {
+        "gears": predictions(screen, about=of_now),
+        "gears_100": predictions(screen, about=of_now, train_size=100),
+        "older": predictions(screen, "Older", about={"screen": "0123456789abcdef"}),
+        "unknown": predictions(screen, "Unknown"),
+        "elsewhere": predictions(small.screen("HeLa"), "Elsewhere", about=of_now),
+    }
+    for name, one in shipped.items():
+        one.save(tmp_path / f"simulated_external_{name}.h5ad")
+    shipped["gears"].save(tmp_path / "another.h5ad")
+    data = simulated_dataset()
+    assert list(data.external) == [line]
+    found = [(p.method, p.train_size) for p in data.external[line]]
+    assert found == [("GEARS", 100), ("GEARS", shipped["gears"].train_size)]
+    np.testing.assert_array_equal(data.external[line][1].delta, shipped["gears"].delta)
