@@ -18,7 +18,4 @@ one, other = page.choose_subjects(selection, differs)
 if one == other:
     st.info("Both sides are the same: choose two different ones.", icon=":material/info:")
     st.stop()
-shown = page.Comparison.of(one, other, differs)
-page.summary(shown)
-page.scatters(shown)
-page.genes(shown)
+page.show_comparison(one, other, differs)

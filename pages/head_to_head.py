@@ -28,6 +28,4 @@ with left:
     metric = page.choose_metric(metrics)
 with right:
     percent = page.choose_percent()
-duel = page.duel(selection, ours, rival, metric, percent, others)
-page.show_scatter(duel)
-page.show_gene_sets(duel)
+page.show_methods(selection, ours, rival, metric, percent, others)

@@ -57,7 +57,8 @@ show.figure(
     alt="Line charts of prediction accuracy against the number of training perturbations, one"
     f" column of panels for each of {', '.join(lines)}, one row a metric.",
     numbers=summary[summary["model"].isin(models)],
-    caption=f"{origin(data, lines)} {show.caption(data, about)}".strip(),
+    note=origin(data, lines),
     data=data,
+    about=about,
 )
 show.left_out(summary)

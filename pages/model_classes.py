@@ -23,7 +23,8 @@ show.figure(
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
-    caption=f"{origin(data, [line], size)} {show.caption(data, about)}".strip(),
+    note=origin(data, [line], size),
     data=data,
+    about=about,
 )
 show.left_out(summary)

@@ -39,10 +39,10 @@ if line in data.published:
 show.footer(
     f"table-1-{line}-{size}",
     summary,
-    show.caption(data, about)
-    + " Published values come from other data and preprocessing unless the data set is the paper's."
+    "Published values come from other data and preprocessing unless the data set is the paper's."
     f" {elsewhere} {other_sizes(data, line, size)}".rstrip(),
     data,
+    about,
 )
 with st.expander("What the metrics mean"):
     for metric in metrics:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -25,6 +26,16 @@ footer {{ margin-top: 2.5rem; color: #57606a; font-size: .9rem; }}
 """
 
 
+class Figure(NamedTuple):
+    """A chart with its text alternative; pages also name and caption it, and offer its numbers."""
+
+    chart: go.Figure
+    alt: str
+    name: str
+    numbers: pd.DataFrame
+    note: str
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """A part of a report.
@@ -36,14 +47,14 @@ class Section:
     text:
         Paragraphs, as plain text.
     figures:
-        Figure and its text alternative.
+        Each is shown with its number and text alternative.
     table:
         Numbers, or None; its index is shown where it has a name.
     """
 
     title: str
     text: Sequence[str] = ()
-    figures: Sequence[tuple[go.Figure, str]] = ()
+    figures: Sequence[Figure] = ()
     table: pd.DataFrame | None = None
 
 
@@ -69,9 +80,9 @@ def report(
     for section in sections:
         body.append(f"<section><h2>{escape(section.title)}</h2>")
         body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
-        for figure, alt in section.figures:
+        for chart, alt, *_ in section.figures:
             number += 1
-            body.append(_figure(mark_simulated(figure) if simulated else figure, alt, number))
+            body.append(_figure(mark_simulated(chart) if simulated else chart, alt, number))
         if section.table is not None:
             body.append(_table(section.table))
         body.append("</section>")

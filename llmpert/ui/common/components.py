@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal
@@ -78,11 +78,12 @@ def figure(
     name: str,
     alt: str,
     numbers: pd.DataFrame,
-    caption: str,
+    note: str,
     data: Dataset,
+    about: Mapping[str, Any] | None = None,
     select: Sequence[SelectionMode] = (),
 ) -> list[Any]:
-    """A figure with its text alternative, picture export, numbers as CSV and caption.
+    """Show a figure with its text alternative, picture export, numbers as CSV and caption.
 
     It is marked where the data are simulated.
 
@@ -94,8 +95,8 @@ def figure(
         What the figure shows, for those who do not see it.
     numbers:
         What the figure draws.
-    caption:
-        Data and settings in words.
+    note, about:
+        For the caption, as in `footer`.
     select:
         Ways in which points can be selected, such as "points" or "lasso".
 
@@ -107,7 +108,7 @@ def figure(
         chart = mark_simulated(chart)
     config = present.export(_file_name(name, data))
     if present.in_meeting():
-        present.stage(chart, name, alt, caption, config)
+        present.stage(chart, name, alt, _sentences(note, caption(data, about)), config)
         return []
     chosen: list[Any] = []
     if select:
@@ -117,17 +118,32 @@ def figure(
         chosen = [point.get("customdata") for point in event.selection.points]
     else:
         st.plotly_chart(chart, key=name, config=config, alt=alt)
-    footer(name, numbers, f"{caption} The camera in the figure's corner saves it.", data)
+    footer(name, numbers, note, data, about, "The camera in the figure's corner saves it.")
     return chosen
 
 
-def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> None:
-    """A caption, and beside it the numbers as CSV, marked where they are simulated."""
+def footer(
+    name: str,
+    numbers: pd.DataFrame,
+    note: str,
+    data: Dataset,
+    about: Mapping[str, Any] | None = None,
+    last: str = "",
+) -> None:
+    """Show a caption, and beside it the numbers as CSV, marked where they are simulated.
+
+    Parameters
+    ----------
+    note, last:
+        Begin and end the caption; data, settings and date stand between them.
+    about:
+        What results are about (`llmpert.evaluation.results.Results`).
+    """
     if data.simulated:
         numbers = numbers.assign(data="simulated")
     # A row rather than columns, so that the button keeps its words in a narrow place.
     with st.container(horizontal=True):
-        st.caption(caption, width="stretch")
+        st.caption(_sentences(note, caption(data, about), last), width="stretch")
         st.download_button(
             "Numbers (CSV)",
             lambda: numbers.to_csv(index=False).encode(),
@@ -138,8 +154,13 @@ def footer(name: str, numbers: pd.DataFrame, caption: str, data: Dataset) -> Non
         )
 
 
+def numbers(**formats: str) -> dict[str, Any]:
+    """Return how a table shows these columns: name -> format of its numbers."""
+    return {name: st.column_config.NumberColumn(format=form) for name, form in formats.items()}
+
+
 def left_out(summary: pd.DataFrame) -> None:
-    """A sentence on values that are not defined and so in no mean, by model.
+    """Say how many values are not defined and so in no mean, by model.
 
     Parameters
     ----------
@@ -155,12 +176,16 @@ def left_out(summary: pd.DataFrame) -> None:
         )
 
 
+def _sentences(*parts: str) -> str:
+    return " ".join(filter(None, parts))
+
+
 def _file_name(name: str, data: Dataset) -> str:
     return f"llmpert-{name}-simulated" if data.simulated else f"llmpert-{name}"
 
 
-def caption(data: Dataset, about: dict[str, Any] | None = None) -> str:
-    """Data, settings and date in one line, for captions."""
+def caption(data: Dataset, about: Mapping[str, Any] | None = None) -> str:
+    """Return data, settings and date in one line, for captions."""
     kind = "Simulated data" if data.simulated else "Data"
     lines = "; ".join(
         f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"

@@ -1,6 +1,7 @@
 """Two predictions that differ in one thing: chosen, put into words and drawn."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -14,12 +15,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.selection import Selection, choose
-from llmpert.ui.gene.prediction import (
-    GenePrediction,
-    predict,
-    scores_in_words,
-    strong_perturbation,
-)
+from llmpert.ui.gene.prediction import predict, scores_in_words, strong_perturbation
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 COUNTS = (10, 20, 30, 50)
@@ -51,94 +47,6 @@ class Subject:
         if differs == MODELS_:
             return label(particular)
         return embedding_label(particular) if differs == EMBEDDINGS else particular
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two predictions side by side.
-
-    Attributes
-    ----------
-    subjects, sides, predictions:
-        Of A and B.
-    differs:
-        What they differ in.
-    table:
-        From `llmpert.insight.compare.compare`.
-    """
-
-    subjects: tuple[Subject, Subject]
-    sides: tuple[Side, Side]
-    predictions: tuple[GenePrediction, GenePrediction]
-    differs: str
-    table: pd.DataFrame
-
-    @classmethod
-    def of(cls, one: Subject, other: Subject, differs: str) -> "Comparison":
-        """Predict both and compare them.
-
-        Raises
-        ------
-        InputError
-            One of them cannot be predicted, or they have no gene in common.
-        """
-        found = predict(one.selection, one.gene), predict(other.selection, other.gene)
-        a, b = (
-            Side(subject.label(differs), made.prediction, made.measured, subject.selection.unit)
-            for subject, made in zip((one, other), found, strict=True)
-        )
-        return cls((one, other), (a, b), found, differs, compare(a, b))
-
-    @property
-    def labels(self) -> tuple[str, str]:
-        """What the sides are called."""
-        return self.sides[0].label, self.sides[1].label
-
-    @property
-    def units(self) -> tuple[str, str]:
-        """The units of the sides' responses."""
-        return self.sides[0].unit, self.sides[1].unit
-
-    @property
-    def one_measurement(self) -> bool:
-        """Whether both predict the same measurement."""
-        return self.differs not in (GENES, LINES)
-
-    @property
-    def unmeasured(self) -> list[str]:
-        """Which knockdowns have no measurement."""
-        return list(
-            dict.fromkeys(
-                f"{subject.gene} in {subject.selection.line}"
-                for subject, made in zip(self.subjects, self.predictions, strict=True)
-                if made.measured is None
-            )
-        )
-
-    @property
-    def name(self) -> str:
-        """For names of files."""
-        one, other = self.subjects
-        chosen = one.selection
-        particular = other.particular(self.differs)
-        return (
-            f"{one.gene}-{chosen.line}-{chosen.model}-{chosen.embedding}-{chosen.size}-{particular}"
-        )
-
-    def states(self) -> tuple[str, str]:
-        """Return what each prediction is of, and whether it can be judged, in Markdown."""
-        a, b = (
-            f"{subject.gene} knockdown in {subject.selection.line}, {subject.selection.method},"
-            f" {made.trained_on:,} training perturbations · {made.state}"
-            for subject, made in zip(self.subjects, self.predictions, strict=True)
-        )
-        return a, b
-
-    def caption(self, note: str = "") -> str:
-        """Return both states as plain text, a note, and data and date."""
-        a, b = self.states()
-        data = show.caption(self.subjects[0].selection.data)
-        return " ".join(filter(None, (f"A: {a}. B: {b}.".replace("**", ""), note, data)))
 
 
 def what_differs(selection: Selection) -> str:
@@ -195,69 +103,108 @@ def choose_subjects(selection: Selection, differs: str) -> tuple[Subject, Subjec
     return Subject(selection, gene), Subject(other, gene)
 
 
-def summary(shown: Comparison) -> None:
-    """Show what the sides are, and how close each comes to its measurement."""
-    a, b = shown.states()
-    st.subheader(f"{shown.labels[0]} against {shown.labels[1]}")
-    st.markdown(f"**A** {a}  \n**B** {b}")
-    if any(made.scores for made in shown.predictions):
-        st.table(scores_in_words("", dict(zip(shown.labels, shown.predictions, strict=True))))
+def show_comparison(one: Subject, other: Subject, differs: str) -> None:
+    """Show two predictions on common axes, against what was measured, and gene by gene.
 
+    Raises
+    ------
+    InputError
+        One of them cannot be predicted, or they have no gene in common.
+    """
+    subjects = (one, other)
+    found = [predict(subject.selection, subject.gene) for subject in subjects]
+    a, b = (
+        Side(subject.label(differs), made.prediction, made.measured, subject.selection.unit)
+        for subject, made in zip(subjects, found, strict=True)
+    )
+    table, labels, units = compare(a, b), (a.label, b.label), (a.unit, b.unit)
+    one_measurement = differs not in (GENES, LINES)
+    states = [
+        f"{subject.gene} knockdown in {subject.selection.line}, {subject.selection.method},"
+        f" {made.trained_on:,} training perturbations · {made.state}"
+        for subject, made in zip(subjects, found, strict=True)
+    ]
+    st.subheader(f"{a.label} against {b.label}")
+    st.markdown(f"**A** {states[0]}  \n**B** {states[1]}")
+    if any(made.scores for made in found):
+        st.table(scores_in_words("", dict(zip(labels, found, strict=True))))
 
-def scatters(shown: Comparison) -> None:
-    """Show predictions against each other, and against what was measured."""
-    (a, b), table, units = shown.labels, shown.table, shown.units
-    data, caption = shown.subjects[0].selection.data, shown.caption()
+    chosen, data = one.selection, one.selection.data
+    note = f"A: {states[0]}. B: {states[1]}.".replace("**", "")
+    name = (
+        f"{one.gene}-{chosen.line}-{chosen.model}-{chosen.embedding}-{chosen.size}"
+        f"-{other.particular(differs)}"
+    )
+    figure = partial(show.figure, numbers=table, note=note, data=data)
     left, right = st.columns(2)
     with left:
+        figure(
+            one_against_the_other(table, labels, units, "predicted"),
+            name=f"compare-predicted-{name}",
+            alt=f"Scatter of the predicted response of every gene: {a.label} across, {b.label} up.",
+        )
+    unmeasured = {
+        f"{subject.gene} in {subject.selection.line}": None
+        for subject, made in zip(subjects, found, strict=True)
+        if made.measured is None
+    }
+    with right:
+        if unmeasured:
+            st.info(
+                f"**Not measured**: {' and '.join(unmeasured)}. There is nothing to judge this by.",
+                icon=":material/info:",
+            )
+        elif one_measurement:
+            figure(
+                both_against_measured(table, labels, units[0]),
+                name=f"compare-against-measured-{name}",
+                alt=f"Scatter of the responses of every gene to knocking down {one.gene}, as"
+                f" {a.label} and {b.label} predict them (across) and as measured (up).",
+            )
+        else:
+            figure(
+                one_against_the_other(table, labels, units, "measured"),
+                name=f"compare-measured-{name}",
+                alt="Scatter of the measured response of every gene:"
+                f" {a.label} across, {b.label} up.",
+            )
+
+    meaning = disagreement(a, b)
+    st.header("Gene by gene")
+    drawn, order = _choose_genes(table, meaning)
+    left, right = st.columns([3, 2])
+    with left:
+        title = f"{len(drawn)} genes with the {order}:<br>{a.label} and {b.label}"
         show.figure(
-            one_against_the_other(table, shown.labels, units, "predicted"),
-            name=f"compare-predicted-{shown.name}",
-            alt=f"Scatter of the predicted response of every gene: {a} across, {b} up.",
-            numbers=table,
-            caption=caption,
+            gene_by_gene(drawn, labels, units, title, one_measurement),
+            name=f"compare-genes-{name}",
+            alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
+            " with 95 % intervals and measurements where there are any.",
+            numbers=drawn,
+            note=f"{note} Intervals are for a new measurement, noise included.",
             data=data,
         )
     with right:
-        if shown.unmeasured:
-            st.info(
-                f"**Not measured**: {' and '.join(shown.unmeasured)}. There is nothing to judge"
-                " this by.",
-                icon=":material/info:",
-            )
-        elif shown.one_measurement:
-            show.figure(
-                both_against_measured(table, shown.labels, units[0]),
-                name=f"compare-against-measured-{shown.name}",
-                alt="Scatter of the responses of every gene to knocking down"
-                f" {shown.subjects[0].gene}, as {a} and {b} predict them (across) and as measured"
-                " (up).",
-                numbers=table,
-                caption=caption,
-                data=data,
-            )
-        else:
-            show.figure(
-                one_against_the_other(table, shown.labels, units, "measured"),
-                name=f"compare-measured-{shown.name}",
-                alt=f"Scatter of the measured response of every gene: {a} across, {b} up.",
-                numbers=table,
-                caption=caption,
-                data=data,
-            )
+        st.subheader("Where they disagree")
+        st.markdown(f"Disagreement is {meaning}.")
+        if in_deviations(a, b):
+            st.markdown(beyond_chance(table))
+        number = st.column_config.NumberColumn
+        columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
+        st.dataframe(
+            named(table, labels, one_measurement),
+            hide_index=True,
+            height=520,
+            column_config={column: number(format="%.3f") for column in columns}
+            | {
+                "difference": number(format="%+.3f", help="A minus B."),
+                "disagreement": number(format="%.2f", help=f"{meaning}."),
+            },
+        )
 
 
-def genes(shown: Comparison) -> None:
-    """Show single genes: the strongest, and where the sides disagree."""
-    (a, b), table = shown.labels, shown.table
-    scaled = in_deviations(*shown.sides)
-    meaning = (
-        "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the errors"
-        " of the two sides are independent"
-        if scaled
-        else "|A − B|, undivided: at least one of the two models gives no standard deviation"
-    )
-    st.header("Gene by gene")
+def _choose_genes(table: pd.DataFrame, meaning: str) -> tuple[pd.DataFrame, str]:
+    """Return the genes to draw, and what they were chosen by."""
     first, second = st.columns([2, 1], vertical_alignment="bottom")
     order = first.segmented_control(
         "Ranked by",
@@ -269,37 +216,19 @@ def genes(shown: Comparison) -> None:
         help=f"Strongest response: the larger of the two |predictions|. Disagreement: {meaning}.",
     )
     count = second.select_slider("Genes shown", COUNTS, value=20, key="shown", bind="query-params")
-    order = order or ORDERS[0]
-    drawn = strongest(table, ["a", "b"], count) if order == ORDERS[0] else table.head(count)
-    title = f"{len(drawn)} genes with the {order}:<br>{a} and {b}"
-    left, right = st.columns([3, 2])
-    with left:
-        show.figure(
-            gene_by_gene(drawn, shown.labels, shown.units, title, shown.one_measurement),
-            name=f"compare-genes-{shown.name}",
-            alt=f"Predicted responses of {len(drawn)} genes, {a} and {b} side by side, with 95 %"
-            " intervals and measurements where there are any.",
-            numbers=drawn,
-            caption=shown.caption("Intervals are for a new measurement, noise included."),
-            data=shown.subjects[0].selection.data,
+    if order == ORDERS[1]:
+        return table.head(count), order
+    return strongest(table, ["a", "b"], count), ORDERS[0]
+
+
+def disagreement(a: Side, b: Side) -> str:
+    """Return what disagreement between two sides means."""
+    if in_deviations(a, b):
+        return (
+            "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the"
+            " errors of the two sides are independent"
         )
-    with right:
-        st.subheader("Where they disagree")
-        st.markdown(f"Disagreement is {meaning}.")
-        if scaled:
-            st.markdown(beyond_chance(table))
-        number = st.column_config.NumberColumn
-        columns = (a, f"{a}, measured", b, f"{b}, measured", "measured")
-        st.dataframe(
-            named(table, shown.labels, shown.one_measurement),
-            hide_index=True,
-            height=520,
-            column_config={column: number(format="%.3f") for column in columns}
-            | {
-                "difference": number(format="%+.3f", help="A minus B."),
-                "disagreement": number(format="%.2f", help=f"{meaning}."),
-            },
-        )
+    return "|A − B|, undivided: at least one of the two models gives no standard deviation"
 
 
 def beyond_chance(table: pd.DataFrame) -> str:

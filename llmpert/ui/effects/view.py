@@ -140,18 +140,14 @@ def show_effects(selection: Selection, gene: str, table: pd.DataFrame, choice: C
         help=f"Pearson correlation over all knockdowns between {gene}'s measured response and the"
         " one predicted by a model that did not train on the knockdown.",
     )
-    words = (
-        f"{selection.method}, {size:,} training perturbations.",
-        origin(data, [line], size, [model]),
-        show.caption(data),
-    )
+    trained = f"{selection.method}, {size:,} training perturbations."
     show.figure(
         ranked_knockdowns(shown, gene, line, selection.unit, ranked_by),
         name=f"effects-on-{gene}-{line}",
         alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
         f" {line}, measured and predicted.",
         numbers=table,
-        caption=" ".join(filter(None, words)),
+        note=f"{trained} {origin(data, [line], size, [model])}".strip(),
         data=data,
     )
     # Not every model gives intervals.

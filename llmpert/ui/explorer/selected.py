@@ -47,7 +47,7 @@ def select_rows(names: Sequence[str]) -> None:
 
 
 def list_selected(
-    selection: Selection, table: pd.DataFrame, names: Sequence[str], key: str, caption: str
+    selection: Selection, table: pd.DataFrame, names: Sequence[str], key: str
 ) -> str | None:
     """Show the selected rows of `table`, as CSV too, and what can be done with one of them.
 
@@ -86,8 +86,8 @@ def list_selected(
     row.button("Let go of all", on_click=select_rows, args=([],), key="let-go")
     row.button("Choose it here", on_click=set_control, args=("gene", one), key="choose-here")
     opened = row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene")
-    caption = f"{len(rows):,} of {len(table):,} knockdowns selected. {caption}"
-    show.footer(f"selected-{key}", rows, caption, selection.data)
+    note = f"{len(rows):,} of {len(table):,} knockdowns selected."
+    show.footer(f"selected-{key}", rows, note, selection.data)
     return one if opened else None
 
 
@@ -97,7 +97,6 @@ def list_shared(
     names: Sequence[str],
     sets: GeneSets,
     key: str,
-    caption: str,
 ) -> None:
     """Show gene sets that hold more of the selected perturbations than chance puts there."""
     if len(names) < FEWEST_TESTED:
@@ -126,7 +125,7 @@ def list_shared(
         f"Gene sets with more of the selected knockdowns than a random draw from all"
         f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
         f" {sets.name} ({sets.source}). A selection from a map of these same data is no independent"
-        f" test. {caption}",
+        f" test.",
         data,
     )
 

@@ -285,8 +285,8 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
         name=f"map-{view.key}",
         alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
         numbers=points.drop(columns="note").merge(table, on="gene"),
-        caption=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
-        f" made{strength}. {show.caption(data)}",
+        note=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
+        f" made{strength}.",
         data=data,
         select=["points", "lasso", "box"],
     )
@@ -307,12 +307,11 @@ def show_selected(
             " right corner and draw around some."
         )
         return
-    caption = show.caption(view.selection.data)
-    opened = list_selected(view.selection, table, names, view.key, caption)
+    opened = list_selected(view.selection, table, names, view.key)
     if opened is not None:
         open_gene(view.selection, opened)
     if sets is not None:
-        list_shared(view.selection.data, table["gene"], names, sets, view.key, caption)
+        list_shared(view.selection.data, table["gene"], names, sets, view.key)
 
 
 def show_nearest(view: Explorer) -> None:
@@ -336,9 +335,8 @@ def show_nearest(view: Explorer) -> None:
             alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
             f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
             numbers=by_measure,
-            caption=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean. Box:"
-            " quartiles and median of all pairs of knockdowns, whiskers 5th to 95th percentile."
-            f" {show.caption(data)}",
+            note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean. Box:"
+            " quartiles and median of all pairs of knockdowns, whiskers 5th to 95th percentile.",
             data=data,
         )
     elif view.measured:
@@ -415,7 +413,7 @@ def show_closeness(selection: Selection) -> None:
         numbers=pd.concat(
             [c.bins.assign(embedding=source, spearman=c.spearman) for source, c in found.items()]
         ),
-        caption=f"All pairs of {among}, in bins of equal number (the most similar 5 % in finer"
-        f" ones); band: 10th to 90th percentile of the pairs in a bin. {show.caption(data)}",
+        note=f"All pairs of {among}, in bins of equal number (the most similar 5 % in finer ones);"
+        " band: 10th to 90th percentile of the pairs in a bin.",
         data=data,
     )

@@ -1,19 +1,17 @@
 """The sections of the gene page: each is built once, for the screen and the report alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from llmpert.datasets import Dataset
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.results import embedding_label
-from llmpert.figures import report
 from llmpert.figures.attribution import attribution_bars, neighbourhood_heatmap
 from llmpert.figures.gene_response import predicted_against_measured, volcano
 from llmpert.figures.ranked import ranked_genes
+from llmpert.figures.report import Figure, Section
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.attribution import Attribution, neighbourhood
 from llmpert.insight.enrichment import enrichment
@@ -28,45 +26,10 @@ from llmpert.insight.reliability import (
 )
 from llmpert.screens import FDR
 from llmpert.ui.common import cache
-from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import Selection
 from llmpert.ui.gene.prediction import GenePrediction, format_score
 
 KNOCKDOWNS, HEATMAP_GENES = 12, 30
-
-
-class Figure(NamedTuple):
-    """A chart with what stands beside it (`llmpert.ui.common.components.figure`)."""
-
-    chart: go.Figure
-    name: str
-    alt: str
-    numbers: pd.DataFrame
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
-
-    Attributes
-    ----------
-    text:
-        Paragraphs in Markdown.
-    table:
-        For the report; None where it has none.
-    """
-
-    title: str
-    text: Sequence[str] = ()
-    figures: Sequence[Figure] = ()
-    table: pd.DataFrame | None = None
-
-    def for_report(self) -> report.Section:
-        """Return the section as plain text with its figures and table."""
-        text = [paragraph.replace("**", "") for paragraph in self.text]
-        figures = [(figure.chart, figure.alt) for figure in self.figures]
-        return report.Section(self.title, text, figures, self.table)
 
 
 @dataclass(frozen=True)
@@ -93,7 +56,7 @@ class GeneView:
 
     @property
     def where(self) -> str:
-        """The cell line and the embedding's place in names of files."""
+        """Gene and line, for names of files."""
         return f"{self.gene}-{self.selection.line}"
 
     @property
@@ -102,11 +65,11 @@ class GeneView:
         return f"{self.gene} knockdown in {self.selection.line}"
 
     @property
-    def caption(self) -> str:
-        """Model, data and date."""
+    def note(self) -> str:
+        """The model, for captions."""
         return (
             f"Gaussian process ({embedding_label(self.selection.embedding)};"
-            f" {self.shown.trained_on:,} training perturbations). {show.caption(self.data)}"
+            f" {self.shown.trained_on:,} training perturbations)."
         )
 
     def facts(self) -> list[str]:
@@ -139,25 +102,25 @@ def response(view: GeneView, count: int) -> Section:
         table[f"predicted by {method}"] = values
     ranked = Figure(
         ranked_genes(shown.prediction, shown.measured, unit, count, elsewhere),
-        f"{view.where}-genes",
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements"
         + "".join(f", and what {method} predicts" for method in elsewhere)
         + ".",
+        f"{view.where}-genes",
         table,
         "Intervals are for a new measurement, noise included; their widths come from how far off"
-        f" training knockdowns were when predicted from the others. {view.caption}",
+        f" training knockdowns were when predicted from the others. {view.note}",
     )
     figures = [ranked]
     if shown.measured is not None and shown.top is not None:
         score = shown.scores["pearson_all"]
         scatter = Figure(
             predicted_against_measured(shown.prediction, shown.measured, shown.top, unit, score),
-            f"{view.where}-scatter",
             "Scatter of predicted against measured response of every gene to knocking down"
             f" {gene} in {line}.",
+            f"{view.where}-scatter",
             table,
-            view.caption,
+            view.note,
         )
         figures.append(scatter)
     return Section("Predicted response", figures=figures, table=strongest(table, "mean", count))
@@ -165,7 +128,9 @@ def response(view: GeneView, count: int) -> Section:
 
 def trust(verdict: Verdict) -> Section:
     """Return whether to believe the prediction."""
-    return Section("Should I believe it?", [verdict.sentence()], table=verdict.words())
+    return Section(
+        "Should I believe it?", [verdict.sentence().replace("**", "")], table=verdict.words()
+    )
 
 
 def foundation(view: GeneView, fitted: FittedModel, attribution: Attribution) -> Section:
@@ -190,19 +155,19 @@ def foundation(view: GeneView, fitted: FittedModel, attribution: Attribution) ->
     )
     bars = Figure(
         attribution_bars(attribution, KNOCKDOWNS),
-        f"{view.where}-rests-on",
         f"Bars: share of each training knockdown in the prediction for {gene}, by source.",
+        f"{view.where}-rests-on",
         attribution.table(),
-        view.caption,
+        view.note,
     )
     heatmap = Figure(
         neighbourhood_heatmap(rows, gene, view.selection.unit),
-        f"{view.where}-neighbourhood",
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
         f" the {KNOCKDOWNS} training knockdowns that contribute most.",
+        f"{view.where}-neighbourhood",
         rows.rename_axis("row").reset_index(),
         f"The {len(rows.columns)} strongest predicted genes; in brackets the share in the"
-        f" prediction. {view.caption}",
+        f" prediction. {view.note}",
     )
     return Section(title, [words], [bars, heatmap], attribution.table().head(KNOCKDOWNS).round(3))
 
@@ -219,12 +184,12 @@ def all_genes(
     prediction = view.shown.prediction
     chart = Figure(
         volcano(prediction, view.shown.measured, view.selection.unit),
-        f"{view.where}-volcano",
         f"Volcano of every gene's predicted response to knocking down {view.gene} in"
         f" {view.selection.line}.",
+        f"{view.where}-volcano",
         prediction.table().assign(z=lambda table: table["mean"] / table["sd"]),
         "z is the predicted response divided by its standard deviation, that of a new measurement."
-        f" {view.caption}",
+        f" {view.note}",
     )
     title = "All genes, and what the strongest share"
     if sets is None:

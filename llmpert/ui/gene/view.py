@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from llmpert.figures.report import report
+from llmpert.figures.report import Figure, Section, report
 from llmpert.insight.attribution import attribute
 from llmpert.insight.ranking import Direction
 from llmpert.ui.common import cache
@@ -13,7 +13,7 @@ from llmpert.ui.common.external_methods import origin, other_sizes
 from llmpert.ui.common.gene_search import offer
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.prediction import format_score, scores_in_words
-from llmpert.ui.gene.sections import GeneView, Section
+from llmpert.ui.gene.sections import GeneView
 
 GENES_SHOWN = (10, 20, 30, 50)
 OFFERED = 6
@@ -47,7 +47,7 @@ def response(view: GeneView) -> Section:
     section = sections.response(view, count)
     ranked, *scatter = section.figures
     if not scatter:
-        show.figure(*ranked, view.data)
+        _draw(view, ranked)
         st.info(
             f"There is no measurement of {view.gene} to compare with. *Should I believe it?* below"
             " says how good predictions like this one are.",
@@ -56,11 +56,11 @@ def response(view: GeneView) -> Section:
         return section
     left, right = st.columns([3, 2])
     with left:
-        show.figure(*ranked, view.data)
+        _draw(view, ranked)
     with right:
         if view.shown.differing():
             st.markdown(view.shown.differing())
-        show.figure(*scatter[0], view.data)
+        _draw(view, scatter[0])
     return section
 
 
@@ -70,7 +70,7 @@ def trust(view: GeneView) -> Section:
     verdict = reference.judge(view.gene)
     section = sections.trust(verdict)
     st.header(section.title, divider="gray")
-    st.markdown(section.text[0])
+    st.markdown(verdict.sentence())
     left, right = st.columns([3, 2])
     with left:
         st.table(section.table)
@@ -124,7 +124,7 @@ def foundation(view: GeneView) -> Section:
     offer(attribution.strongest(OFFERED), "Open one of them:")
     for column, figure in zip(st.columns([2, 3]), section.figures, strict=True):
         with column:
-            show.figure(*figure, view.data)
+            _draw(view, figure)
     return section
 
 
@@ -159,22 +159,21 @@ def all_genes(view: GeneView) -> Section:
     section, tested = sections.all_genes(view, sets, count, direction)
     header.header(section.title, divider="gray")
     with left:
-        show.figure(*section.figures[0], view.data)
+        _draw(view, section.figures[0])
     with right:
         if sets is None:
             st.info(section.text[0], icon=":material/info:")
             return section
         st.markdown(section.text[0])
-        number = st.column_config.NumberColumn
-        formats = {"expected": "%.1f", "fold": "%.1f", "p": "%.1e", "q": "%.1e"}
-        st.dataframe(
-            section.table,
-            hide_index=True,
-            column_config={name: number(format=form) for name, form in formats.items()},
-        )
-        name, caption = f"{view.where}-enrichment", f"{sets.source}. {view.caption}"
-        show.footer(name, tested, caption, view.data)
+        formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")
+        st.dataframe(section.table, hide_index=True, column_config=formats)
+        note = f"{sets.source}. {view.note}"
+        show.footer(f"{view.where}-enrichment", tested, note, view.data)
     return section
+
+
+def _draw(view: GeneView, figure: Figure) -> None:
+    show.figure(**figure._asdict(), data=view.data)
 
 
 def offer_report(view: GeneView, parts: Sequence[Section]) -> None:
@@ -183,8 +182,8 @@ def offer_report(view: GeneView, parts: Sequence[Section]) -> None:
     simulated = view.data.simulated
 
     def build() -> bytes:
-        shown = [section.for_report() for section in parts]
-        return report(view.title, facts, shown, view.caption, simulated).encode()
+        caption = f"{view.note} {show.caption(view.data)}"
+        return report(view.title, facts, parts, caption, simulated).encode()
 
     st.download_button(
         "Report (HTML)",

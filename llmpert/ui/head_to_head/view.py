@@ -1,8 +1,8 @@
 """Two methods against each other: chosen, compared and drawn, one dot a perturbation."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -32,80 +32,6 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.selection import Selection, open_gene
-
-
-@dataclass(frozen=True)
-class Duel:
-    """Two methods by one metric, on the strongest perturbations.
-
-    Attributes
-    ----------
-    percent:
-        How many of the perturbations are shown, by effect size.
-    both:
-        From `llmpert.insight.head_to_head.pairs`: all perturbations that both were tested on.
-    about:
-        What results computed here are about.
-    """
-
-    selection: Selection
-    ours: Method
-    rival: Method
-    metric: Metric
-    percent: int
-    both: pd.DataFrame
-    about: dict[str, Any]
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """The perturbations shown."""
-        return largest_effects(self.both, self.percent / 100)
-
-    @cached_property
-    def tally(self) -> Tally:
-        """Who wins how many of them."""
-        return Tally.of(self.table)
-
-    @cached_property
-    def names(self) -> tuple[str, str]:
-        """What the methods are called where space is short."""
-        return short_labels(self.ours, self.rival)
-
-    @property
-    def all_shown(self) -> bool:
-        """Whether no perturbation is left out."""
-        return len(self.table) == len(self.both)
-
-    @property
-    def words(self) -> str:
-        """What is compared, for captions."""
-        words = f"{self.ours.label} against {self.rival.label} in {self.selection.line}"
-        if not (self.ours.published and self.rival.published):
-            words += f", {self.selection.size:,} training perturbations"
-        return words
-
-    @property
-    def scope(self) -> str:
-        """On which perturbations, for captions."""
-        if self.all_shown:
-            return "all perturbations"
-        return f"the {self.percent} % with the largest effect size"
-
-    @cached_property
-    def origin(self) -> str:
-        """Where what was not computed here comes from; or ""."""
-        return origin(self.selection, self.ours, self.rival)
-
-    @property
-    def caption(self) -> str:
-        """Origin, data and date."""
-        return f"{self.origin} {show.caption(self.selection.data, self.about)}".strip()
-
-    @property
-    def key(self) -> str:
-        """For names of files."""
-        line, size = self.selection.line, self.selection.size
-        return f"{self.ours.slug}-{self.rival.slug}-{self.metric.name}-{line}-{size}-{self.percent}"
 
 
 def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method, Method]:
@@ -203,15 +129,10 @@ def results_elsewhere(selection: Selection) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else rows
 
 
-def duel(
-    selection: Selection,
-    ours: Method,
-    rival: Method,
-    metric: Metric,
-    percent: int,
-    others: pd.DataFrame,
-) -> Duel:
-    """Compare two methods.
+def results(
+    selection: Selection, ours: Method, rival: Method, others: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return tidy results of two methods over all folds, and what those computed here are about.
 
     Fits that were never made are made now, under a progress bar, and kept.
 
@@ -219,139 +140,157 @@ def duel(
     ----------
     others:
         From `results_elsewhere`.
+    """
+    data, fits = selection.data, []
+    for method in (ours, rival):
+        if not (method.published or method.external):
+            experiment = cache.experiment(data, selection.line, _source(selection, method))
+            fits += grid([experiment], [method.model], [selection.size])
+    found = cache.run_fits(fits)
+    parts = [part for part in (found.table, others) if len(part)]
+    return pd.concat(parts, ignore_index=True), found.about
+
+
+def _source(selection: Selection, method: Method) -> str:
+    """Return the embedding to use for a method; where it needs none, all joined."""
+    without = method.embedding == NO_EMBEDDING
+    return selection.data.embedding_choices[-1] if without else method.embedding
+
+
+def show_methods(
+    selection: Selection,
+    ours: Method,
+    rival: Method,
+    metric: Metric,
+    percent: int,
+    others: pd.DataFrame,
+) -> None:
+    """Show a dot a perturbation, who wins how many, and which gene sets; a dot opens its gene.
+
+    Parameters
+    ----------
+    percent:
+        How many of the perturbations are shown, by effect size.
+    others:
+        From `results_elsewhere`.
 
     Raises
     ------
     InputError
-        They have no perturbation in common.
+        The methods have no perturbation in common.
     """
-    data, line = selection.data, selection.line
-    fits = []
-    for method in (ours, rival):
-        if method.published or method.external:
-            continue
-        without = method.embedding == NO_EMBEDDING
-        source = data.embedding_choices[-1] if without else method.embedding
-        fits += grid([cache.experiment(data, line, source)], [method.model], [selection.size])
-    found = cache.run_fits(fits)
-    parts = [part for part in (found.table, others) if len(part)]
-    values = pd.concat(parts, ignore_index=True)
+    data, line, size = selection.data, selection.line, selection.size
+    values, about = results(selection, ours, rival, others)
     both = pairs(values, ours, rival, metric, cache.effect_sizes(data, line))
-    return Duel(selection, ours, rival, metric, percent, both, found.about)
-
-
-def show_scatter(duel: Duel) -> None:
-    """Show a dot a perturbation, who wins how many, and the numbers; a dot opens its gene."""
-    data, line, unit = duel.selection.data, duel.selection.line, duel.selection.unit
-    ours, rival, table, tally = duel.ours, duel.rival, duel.table, duel.tally
-    our_name, rival_name = duel.names
-    named = table.drop(columns="winner").set_axis(
-        ["perturbation", "effect size", our_name, rival_name, "difference"], axis=1
-    )
-    named["winner"] = table["winner"].replace({OURS: our_name, RIVAL: rival_name})
-    if duel.origin:
+    table = largest_effects(both, percent / 100)
+    tally, names = Tally.of(table), short_labels(ours, rival)
+    everything = len(table) == len(both)
+    compared = f"{ours.label} against {rival.label} in {line}"
+    if not (ours.published and rival.published):
+        compared += f", {size:,} training perturbations"
+    scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
+    source = origin(selection, ours, rival)
+    name = f"{ours.slug}-{rival.slug}-{metric.name}-{line}-{size}-{percent}"
+    if source:
         st.info(
-            f"{duel.origin} Compared on the **{len(duel.both):,}** perturbations of the screen's"
+            f"{source} Compared on the **{len(both):,}** perturbations of the screen's"
             f" {len(data.screens[line].perturbations):,} that both were tested on.",
             icon=":material/menu_book:",
         )
+    named = table.drop(columns="winner").set_axis(
+        ["perturbation", "effect size", *names, "difference"], axis=1
+    )
+    named["winner"] = table["winner"].replace({OURS: names[0], RIVAL: names[1]})
+    counts = in_words(tally, *names)
     figure_place, table_place = st.columns([4, 3])
     with figure_place:
         note = not_like_with_like(ours, rival)
         chosen = show.figure(
-            head_to_head(table, our_name, rival_name, duel.metric, unit, note),
-            name=f"head-to-head-{duel.key}",
-            alt=f"Scatter of {duel.metric.label} of {rival.label} (across) and {ours.label} (up), a"
-            f" dot for each of {tally.compared:,} held-out perturbations in {line}:"
-            f" {in_words(tally, our_name, rival_name)}",
+            head_to_head(table, *names, metric, selection.unit, note),
+            name=f"head-to-head-{name}",
+            alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
+            f" for each of {tally.compared:,} held-out perturbations in {line}: {counts}",
             numbers=named,
-            caption=f"{duel.words}; {duel.scope}. {duel.caption}",
+            note=f"{compared}; {scope}. {source}".strip(),
             data=data,
+            about=about,
             select=["points"],
         )
         if chosen:
-            without = ours.embedding == NO_EMBEDDING
-            embedding = data.embedding_choices[-1] if without else ours.embedding
-            open_gene(replace(duel.selection, embedding=embedding), str(chosen[0]))
+            open_gene(replace(selection, embedding=_source(selection, ours)), str(chosen[0]))
     with table_place:
-        st.markdown(in_words(tally, our_name, rival_name))
-        if duel.all_shown and duel.percent < 100:
+        st.markdown(counts)
+        if everything and percent < 100:
             st.info(
                 "All perturbations are shown: so many have the same effect size that no"
-                f" {duel.percent} % of them are the strongest.",
+                f" {percent} % of them are the strongest.",
                 icon=":material/info:",
             )
-        _list_pairs(duel, named)
-
-
-def _list_pairs(duel: Duel, named: pd.DataFrame) -> None:
-    our_name, rival_name = duel.names
-
-    def number(form: str, help: str) -> Any:
-        return st.column_config.NumberColumn(width="small", format=form, help=help)
-
-    effect = f"Root mean square of the measured response, in {duel.selection.unit}."
-    st.dataframe(
-        named[["perturbation", our_name, rival_name, "difference", "effect size"]],
-        hide_index=True,
-        height=480,
-        column_config={
-            "perturbation": st.column_config.TextColumn(width=95),
-            "difference": number("%+.3f", f"{our_name} minus {rival_name}."),
-            our_name: number("%.3f", duel.ours.label),
-            rival_name: number("%.3f", duel.rival.label),
-            "effect size": number("%.3g", effect),
-        },
-    )
-    st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
-
-
-def show_gene_sets(duel: Duel) -> None:
-    """Show which gene sets each method wins."""
-    data, sets = duel.selection.data, duel.selection.data.gene_sets
-    our_name, rival_name = duel.names
+        number = partial(st.column_config.NumberColumn, width="small")
+        effect = f"Root mean square of the measured response, in {selection.unit}."
+        st.dataframe(
+            named.drop(columns="winner")[["perturbation", *names, "difference", "effect size"]],
+            hide_index=True,
+            height=480,
+            column_config={
+                "perturbation": st.column_config.TextColumn(width=95),
+                "difference": number(format="%+.3f", help=f"{names[0]} minus {names[1]}."),
+                names[0]: number(format="%.3f", help=ours.label),
+                names[1]: number(format="%.3f", help=rival.label),
+                "effect size": number(format="%.3g", help=effect),
+            },
+        )
+        st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
     st.header("Which functions win where?")
-    if sets is None:
+    by_set = _sets_won(selection, table, metric, tally, names)
+    if by_set is not None and data.gene_sets is not None:
+        show.footer(
+            f"head-to-head-sets-{name}",
+            by_set,
+            f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
+            f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
+            f" Benjamini–Hochberg. {source}".strip(),
+            data,
+            about,
+        )
+
+
+def _sets_won(
+    selection: Selection,
+    table: pd.DataFrame,
+    metric: Metric,
+    tally: Tally,
+    names: tuple[str, str],
+) -> pd.DataFrame | None:
+    """Show which gene sets each method wins, and return them; None where none can be tested."""
+    if selection.data.gene_sets is None:
         st.info("No gene sets are loaded for these data.", icon=":material/info:")
-        return
-    won = cache.sets_won(data, duel.selection.line, duel.table, duel.metric.name)
+        return None
+    won = cache.sets_won(selection.data, selection.line, table, metric.name)
     if won.empty:
         st.info(
             f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test.",
             icon=":material/info:",
         )
-        return
+        return None
     clear = won.loc[won["fdr"] <= FDR, "winner"]
     st.markdown(
         f"Of **{len(won):,}** gene sets with at least {SMALLEST_SET} of these perturbations,"
-        f" {our_name} wins **{(clear == OURS).sum():,}** and {rival_name}"
+        f" {names[0]} wins **{(clear == OURS).sum():,}** and {names[1]}"
         f" **{(clear == RIVAL).sum():,}** at a false discovery rate of {round(100 * FDR)} %."
         " The test asks whether the two differ within the set, not whether the set differs from"
-        f" others: {our_name} wins {round(100 * duel.tally.share)} % over all."
+        f" others: {names[0]} wins {round(100 * tally.share)} % over all."
     )
     by_set = won.set_axis(
         [
-            "gene set", "perturbations", f"{our_name} wins", f"{rival_name} wins",
+            "gene set", "perturbations", f"{names[0]} wins", f"{names[1]} wins",
             "median difference", "winner", "p", "false discovery rate",
         ],
         axis=1,
-    ).replace({"winner": {OURS: our_name, RIVAL: rival_name, TIE: "neither"}})  # fmt: skip
+    ).replace({"winner": {OURS: names[0], RIVAL: names[1], TIE: "neither"}})  # fmt: skip
     formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        by_set,
-        hide_index=True,
-        height=320,
-        column_config={name: number(format=form) for name, form in formats.items()},
-    )
-    show.footer(
-        f"head-to-head-sets-{duel.key}",
-        by_set,
-        f"{duel.words}; {duel.metric.label}; {duel.scope}. Gene sets: {sets.name}"
-        f" ({sets.source}). Paired Wilcoxon signed-rank test, two-sided; Benjamini–Hochberg."
-        f" {duel.caption}",
-        data,
-    )
+    st.dataframe(by_set, hide_index=True, height=320, column_config=show.numbers(**formats))
+    return by_set
 
 
 def not_like_with_like(ours: Method, rival: Method) -> str:
