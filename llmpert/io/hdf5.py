@@ -2,13 +2,16 @@
 
 HDF5 can take a dataset's content from any other file of the computer: by an external link, by
 external storage (which reads raw bytes of files of any kind) and by a virtual dataset. It can also
-declare sizes that are not stored. All of it is looked up here before anything is read.
+declare sizes that are not stored. `contents` refuses all that leads out, with every other part that
+is not plain data in this very file; the functions that follow it call it and bound sizes as well.
+Only what describes the data is read for it, so it takes no longer for large files.
 """
 
 import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import h5py
 import numpy as np
@@ -17,12 +20,12 @@ from llmpert.errors import InputError
 from llmpert.io.heaps import refuse_endless
 from llmpert.io.limits import LARGEST_LIST, LARGEST_UPLOAD, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
 
+Item: TypeAlias = h5py.Dataset | h5py.Group
+
 TEXT_BLOCK = 512 * 2**20
 """Bytes of text looked at together."""
-
 DEEPEST = 16
 """Groups within groups."""
-
 LARGEST_REST = 2**30
 """Bytes of names, columns and remarks beside a matrix: 16 million entries of `ENTRY`."""
 ENTRY = 64
@@ -49,10 +52,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None = None) -> None:
-    """Raise if a part of an open file is anything but plain data in this very file.
-
-    Only what describes the data is read, so it takes no longer for large files.
+def contents(
+    file: h5py.Group, path: Path, parts: Collection[str] | None = None
+) -> Iterator[tuple[str, Item]]:
+    """Yield all datasets and groups of an open file by name, a group before what is in it.
 
     Parameters
     ----------
@@ -66,6 +69,45 @@ def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None =
         virtual dataset, values that are neither numbers nor text, a name that points elsewhere, a
         part that is reached twice (it may contain itself) or groups more than `DEEPEST` deep.
     """
+    seen: set[int] = set()
+    categories: list[tuple[str, int]] = []
+
+    def walk(parent: h5py.Group, name: str, depth: int) -> Iterator[tuple[str, Item]]:
+        item = member(parent, name, path)
+        address = _address(item)
+        if address in seen:
+            raise _refused(path, f"a part that is reached twice under {_shown(name)}")
+        if depth > DEEPEST:
+            raise _refused(path, f"groups more than {DEEPEST} deep")
+        seen.add(address)
+        if isinstance(item, h5py.Group):
+            _check_columns(item, name, path)
+        else:
+            _check_dataset(item, name, path)
+            # Up to AnnData 0.7, codes point to their categories.
+            if "categories" in item.attrs:
+                target = item.attrs["categories"]
+                if not isinstance(target, h5py.Reference) or not target:
+                    raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
+                categories.append((name, _address(item.parent[target])))
+        yield name, item
+        if isinstance(item, h5py.Group):
+            for inner in item:
+                yield from walk(item, inner, depth + 1)
+
+    for part in list(file) if parts is None else parts:
+        *groups, last = part.split("/")
+        parent = file
+        for group in groups:
+            parent = member(parent, group, path)
+        yield from walk(parent, last, 0)
+    for name, address in categories:
+        if address not in seen:
+            raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
+
+
+def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None = None) -> None:
+    """Raise InputError if `contents` does."""
     for _ in contents(file, path, parts):
         pass
 
@@ -73,7 +115,7 @@ def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None =
 def refuse_oversized(
     file: h5py.Group, path: Path, matrices: Collection[str], rest: Collection[str]
 ) -> None:
-    """`refuse_outside` for matrices that are read whole, and `refuse_large_tables` for the rest.
+    """Bound matrices that are read whole, and the rest by `refuse_large_tables`.
 
     Parameters
     ----------
@@ -86,12 +128,12 @@ def refuse_oversized(
     Raises
     ------
     InputError
-        As these two, or a matrix has more than `MOST_VALUES` values, or others than numbers.
+        A matrix has more than `MOST_VALUES` values, or others than numbers.
     """
     values = 0
     for _, item in contents(file, path, matrices):
         if isinstance(item, h5py.Group):
-            values = max(values, math.prod(_shape(item, path)))
+            values = max(values, math.prod(shape_of(item, path)))
         else:
             _check_numbers(item, path)
             values = max(values, values_of(item))
@@ -101,44 +143,45 @@ def refuse_oversized(
 
 
 def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) -> None:
-    """`refuse_outside` for names, columns and remarks; raise also if they are too large.
+    """Bound names, columns and remarks.
 
     Raises
     ------
     InputError
-        As `refuse_outside`, or a column has more than `MOST_ROWS` entries, or all together take
-        more than `LARGEST_REST` bytes, or the texts more than `LARGEST_LIST`.
+        A column has more than `MOST_ROWS` entries, or all together take more than `LARGEST_REST`
+        bytes, or the texts more than `LARGEST_LIST`.
     """
     total = texts = 0
     for name, item in contents(file, path, parts):
-        if isinstance(item, h5py.Dataset):
-            entries, text = values_of(item), item.dtype.kind in "OSV"
-            if entries > MOST_ROWS:
-                raise InputError.of_file(
-                    path, f"at most {MOST_ROWS:,} entries", f"{entries:,} under {_shown(name)}"
-                )
-            total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
-            if total > LARGEST_REST:
-                most = f"at most {LARGEST_REST:,} bytes beside the matrix"
-                raise InputError.of_file(path, most, "more")
-            if item.dtype.kind == "O":
-                texts += _text_size(item, LARGEST_LIST - texts)
+        if isinstance(item, h5py.Group):
+            continue
+        entries, text = values_of(item), item.dtype.kind in "OSV"
+        if entries > MOST_ROWS:
+            raise InputError.of_file(
+                path, f"at most {MOST_ROWS:,} entries", f"{entries:,} under {_shown(name)}"
+            )
+        total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
+        if total > LARGEST_REST:
+            most = f"at most {LARGEST_REST:,} bytes beside the matrix"
+            raise InputError.of_file(path, most, "more")
+        if item.dtype.kind == "O":
+            texts += _text_size(item, LARGEST_LIST - texts)
         if texts > LARGEST_LIST:
             raise InputError.of_file(path, f"at most {LARGEST_LIST:,} bytes of text", "more")
 
 
 def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
-    """`refuse_outside` for a matrix that is read in blocks of rows, of any length.
+    """Bound a matrix that is read in blocks of rows, of any length.
 
     Raises
     ------
     InputError
-        As `refuse_outside`, or a chunk or a row is larger than can be read, or the pointers of a
-        sparse matrix are in disorder.
+        A chunk or a row is larger than can be read, or the pointers of a sparse matrix are in
+        disorder.
     """
     for _, item in contents(file, path, [matrix]):
         if isinstance(item, h5py.Group):
-            rows, columns = _shape(item, path)
+            rows, columns = shape_of(item, path)
             _check_pointers(item, path, max(rows, columns))
         else:
             _check_numbers(item, path)
@@ -149,59 +192,8 @@ def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
             raise InputError.of_file(path, f"at most {MOST_COLUMNS:,} columns", f"{columns:,}")
 
 
-def contents(
-    file: h5py.Group, path: Path, parts: Collection[str] | None = None
-) -> Iterator[tuple[str, h5py.Dataset | h5py.Group]]:
-    """All datasets and groups of a file by name, each checked as `refuse_outside` tells.
-
-    A group comes before what is in it.
-    """
-    seen: set[int] = set()
-    referred: list[tuple[str, int]] = []
-    for part in list(file) if parts is None else parts:
-        *groups, name = part.split("/")
-        parent = file
-        for group in groups:
-            parent = member(parent, group, path)
-        yield from _walk(parent, name, path, seen, referred, 0)
-    for name, address in referred:
-        if address not in seen:
-            raise _refused(path, f"categories that lie elsewhere under {name}")
-
-
-def _walk(
-    parent: h5py.Group,
-    name: str,
-    path: Path,
-    seen: set[int],
-    referred: list[tuple[str, int]],
-    depth: int,
-) -> Iterator[tuple[str, h5py.Dataset | h5py.Group]]:
-    item = member(parent, name, path)
-    address = _address(item)
-    if address in seen:
-        raise _refused(path, f"a part that is reached twice under {_shown(name)}")
-    if depth > DEEPEST:
-        raise _refused(path, f"groups more than {DEEPEST} deep")
-    seen.add(address)
-    if isinstance(item, h5py.Dataset):
-        _check_dataset(item, name, path)
-        # Up to AnnData 0.7, codes point to their categories.
-        if "categories" in item.attrs:
-            target = item.attrs["categories"]
-            if not isinstance(target, h5py.Reference) or not target:
-                raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
-            referred.append((_shown(name), _address(item.parent[target])))
-    else:
-        _check_columns(item, name, path)
-    yield name, item
-    if isinstance(item, h5py.Group):
-        for inner in item:
-            yield from _walk(item, inner, path, seen, referred, depth + 1)
-
-
-def member(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset | h5py.Group:
-    """A member of a group, which no other kind of link leads to."""
+def member(parent: h5py.Group, name: str, path: Path) -> Item:
+    """Return a member of a group, to which a plain link leads."""
     key = name.encode("utf-8", "surrogateescape")
     # Looked at before it is followed: a link into another file would open that file.
     if not isinstance(parent, h5py.Group) or not key or not parent.id.links.exists(key):
@@ -210,9 +202,34 @@ def member(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset | h5py.Gro
     if kind != h5py.h5l.TYPE_HARD:
         raise _refused(path, f"{LINKS.get(kind, 'an unknown link')} under {_shown(name)}")
     item = parent[name]
-    if not isinstance(item, h5py.Dataset | h5py.Group):
+    if not isinstance(item, Item):
         raise _refused(path, f"a {type(item).__name__.lower()} under {_shown(name)}")
     return item
+
+
+def values_of(item: h5py.Dataset) -> int:
+    """Values in memory while a dataset is read: all, or those of one chunk if these are more."""
+    return max(int(item.size or 0), math.prod(item.chunks or (0,)))
+
+
+def shape_of(matrix: Item, path: Path) -> tuple[int, ...]:
+    """Rows and columns of a dense matrix, or those that a sparse one says it has.
+
+    Raises
+    ------
+    InputError
+        A sparse one says no two numbers that can be.
+    """
+    if isinstance(matrix, h5py.Dataset):
+        return tuple(matrix.shape or ())  # one without a dataspace has none
+    for key in ("shape", "h5sparse_shape"):
+        if key in matrix.attrs:
+            stored = matrix.attrs.get_id(key)
+            if stored.shape == (2,) and stored.dtype.kind in "iu":
+                shape = tuple(int(length) for length in matrix.attrs[key])
+                if all(0 <= length <= MOST_ROWS for length in shape):
+                    return shape
+    raise _refused(path, "a sparse matrix without a shape that can be")
 
 
 def _address(item: h5py.HLObject) -> int:
@@ -220,13 +237,16 @@ def _address(item: h5py.HLObject) -> int:
 
 
 def _check_dataset(item: h5py.Dataset, name: str, path: Path) -> None:
-    made = item.id.get_create_plist()
-    if made.get_external_count():
-        raise _refused(path, f"content of other files (external storage) under {_shown(name)}")
-    if made.get_layout() == h5py.h5d.VIRTUAL:
-        raise _refused(path, f"content of other files (a virtual dataset) under {_shown(name)}")
-    if not _is_plain(item.dtype):
-        raise _refused(path, f"values of type {item.dtype} under {_shown(name)}")
+    created = item.id.get_create_plist()
+    found = ""
+    if created.get_external_count():
+        found = "content of other files (external storage)"
+    elif created.get_layout() == h5py.h5d.VIRTUAL:
+        found = "content of other files (a virtual dataset)"
+    elif not _is_plain(item.dtype):
+        found = f"values of type {item.dtype}"
+    if found:
+        raise _refused(path, f"{found} under {_shown(name)}")
 
 
 def _is_plain(dtype: np.dtype) -> bool:
@@ -246,52 +266,20 @@ def _check_columns(group: h5py.Group, name: str, path: Path) -> None:
         if key in group.attrs:
             if math.prod(group.attrs.get_id(key).shape or ()) > MOST_COLUMNS:
                 raise _refused(path, f"more than {MOST_COLUMNS:,} columns under {_shown(name)}")
-            given = [str(column) for column in np.ravel(group.attrs[key])]
-            if any(column.startswith("/") for column in given):
+            if any(str(column).startswith("/") for column in np.ravel(group.attrs[key])):
                 raise _refused(path, f"a column that lies elsewhere under {_shown(name)}")
 
 
-def values_of(item: h5py.Dataset) -> int:
-    """Values in memory while a dataset is read: all, or those of one chunk if these are more."""
-    return max(int(item.size or 0), math.prod(item.chunks or (0,)))
-
-
-def _check_numbers(item: h5py.Dataset, path: Path) -> None:
-    if item.shape is None:
+def _check_numbers(item: Item, path: Path) -> None:
+    if not isinstance(item, h5py.Dataset) or item.shape is None:
         raise InputError.of_file(path, "a matrix of numbers", "nothing")
     if item.dtype.kind not in "fiub" or item.dtype.itemsize > 8:
         raise InputError.of_file(path, "a matrix of numbers", f"values of type {item.dtype}")
 
 
-def shape_of(matrix: h5py.Dataset | h5py.Group, path: Path) -> tuple[int, ...]:
-    """Rows and columns of a dense matrix, or those that a sparse one says it has.
-
-    Raises
-    ------
-    InputError
-        A sparse one says no number that can be.
-    """
-    # A dataset without a dataspace has no shape.
-    return tuple(matrix.shape or ()) if isinstance(matrix, h5py.Dataset) else _shape(matrix, path)
-
-
-def _shape(group: h5py.Group, path: Path) -> tuple[int, int]:
-    """Rows and columns that a sparse matrix says it has."""
-    for key in ("shape", "h5sparse_shape"):
-        if key in group.attrs and (stored := group.attrs.get_id(key)).shape == (2,):
-            if stored.dtype.kind not in "iu":
-                break
-            rows, columns = (int(length) for length in group.attrs[key])
-            if 0 <= rows <= MOST_ROWS and 0 <= columns <= MOST_ROWS:
-                return rows, columns
-    raise _refused(path, "a sparse matrix without a shape that can be")
-
-
 def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
     pointers, indices, data = (member(group, part, path) for part in ("indptr", "indices", "data"))
     for item in (pointers, indices, data):
-        if not isinstance(item, h5py.Dataset):
-            raise _refused(path, "a sparse matrix of groups")
         _check_numbers(item, path)
     if values_of(pointers) <= MOST_ROWS + 1:
         # In 64 bits, where no difference overflows.

@@ -21,49 +21,35 @@ class JsonObject(dict[str, Any]):
         raise ValueError(f"no {key!r} among its remarks")
 
 
-def parse_json(text: str | bytes) -> Any:
-    """Read JSON from outside; an object becomes a `JsonObject`.
-
-    Raises
-    ------
-    ValueError
-        It is no JSON, or nested too deeply to be written again.
-    """
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [inner for item in level for inner in _inside(item)]
-        if not level:
-            return JsonObject(value) if isinstance(value, dict) else value
-    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
-
-
 def parse_object(text: str | bytes) -> JsonObject:
     """Read a JSON object from outside.
 
     Raises
     ------
     ValueError
-        As `parse_json`, or it is another value.
+        It is no JSON, another value than an object, or nested too deeply to be written again.
     """
-    value = parse_json(text)
-    if not isinstance(value, JsonObject):
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    if not isinstance(value, dict):
         raise ValueError(f"no JSON object: {shown(value)}")
-    return value
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return JsonObject(value)
+    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
 
 
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
-    """What a file tells about itself, if all of it can be shown.
+    """Return JSON that a file tells about itself, if all of it can be shown.
 
     Parameters
     ----------
     source:
         The file, or what else the message starts with.
-    remarks:
-        As `parse_json` returned it.
 
     Raises
     ------
@@ -77,29 +63,21 @@ def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
         notes = remarks.get(key, [])
         if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
             raise InputError.of_file(source, f"a list of texts as {key}", shown(notes))
-    level: list[object] = [remarks]
+    expected = (
+        f"remarks of at most {LONGEST:,} printable characters without <, ` and Markdown links"
+    )
+    level: list[Any] = [remarks]
     while level:
         for text in (item for item in level if isinstance(item, str)):
-            if (
-                len(text) > LONGEST
-                or MARKUP.search(text)
-                or not "".join(text.split()).isprintable()
-            ):
-                raise InputError.of_file(
-                    source,
-                    f"remarks of at most {LONGEST:,} printable characters without <, ` and Markdown"
-                    " links",
-                    shown(text),
-                )
-        level = [inner for item in level for inner in (*_inside(item), *_keys(item))]
-    return remarks
+            printable = "".join(text.split()).isprintable()
+            if len(text) > LONGEST or MARKUP.search(text) or not printable:
+                raise InputError.of_file(source, expected, shown(text))
+        keys = [key for item in level if isinstance(item, dict) for key in item]
+        level = keys + [inner for item in level for inner in _inside(item)]
+    return dict(remarks)
 
 
 def _inside(item: object) -> list[Any]:
     if isinstance(item, dict):
         return list(item.values())
     return item if isinstance(item, list) else []
-
-
-def _keys(item: object) -> list[str]:
-    return list(item) if isinstance(item, dict) else []

@@ -12,7 +12,7 @@ from llmpert.errors import InputError
 from llmpert.genes import COLUMNS, GeneTable
 from llmpert.genes.sets import GeneSets
 from llmpert.io.names import is_plain
-from llmpert.io.remarks import check_remarks, parse_json
+from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen
@@ -110,10 +110,10 @@ def test_messages_are_text_whatever_they_quote():
 
 
 def test_json_is_flat_enough_to_be_written_again():
-    assert parse_json('{"a": [1, {"b": "c"}]}') == {"a": [1, {"b": "c"}]}
+    assert parse_object('{"a": [1, {"b": "c"}]}') == {"a": [1, {"b": "c"}]}
     for text in ("[" * 100_000, "[" * 50 + "]" * 50, '{"a":' * 60 + "1" + "}" * 60):
         with pytest.raises(ValueError, match="nested"):
-            parse_json(text)
+            parse_object(text)
 
 
 @pytest.mark.parametrize(
