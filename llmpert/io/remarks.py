@@ -33,14 +33,14 @@ def parse_object(text: str | bytes) -> JsonObject:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"no JSON object: {shown(value)}")
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for item in level for inner in _inside(item)]
-        if not level:
-            return JsonObject(value)
-    raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+    if level:
+        raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+    if not isinstance(value, dict):
+        raise ValueError(f"no JSON object: {shown(value)}")
+    return JsonObject(value)
 
 
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
