@@ -36,7 +36,7 @@ from llmpert.io.names import check_names, preview
 from llmpert.io.reading import check_version, naming, require_file
 from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.models.registry import MODELS
-from llmpert.screens.files import matrix, open_h5ad
+from llmpert.screens.files import dense, open_h5ad
 
 FORMAT_VERSION = 1
 EXPECTED = "an AnnData file of predictions (perturbations x genes of Δ)"
@@ -135,7 +135,7 @@ class ExternalPredictions:
                 unit=_text(data, "unit", path),
                 perturbations=data.obs_names.to_numpy(),
                 genes=data.var_names.to_numpy(),
-                delta=matrix(data, path),
+                delta=dense(data.X, path),
                 fold=data.obs["fold"].to_numpy(),
                 trained_on=_trained_on(data, path),
                 about=_about(data, path),

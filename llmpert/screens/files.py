@@ -1,6 +1,7 @@
 """AnnData files and file names of screens."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,30 @@ LAYERS = ("variance", "t", "q")
 
 
 def suffix(path: Path) -> str:
-    """Which of `FORMATS` the file's name ends in, lower case; "" for any other ending."""
+    """Return which of `FORMATS` the file's name ends in, lower case; "" for any other ending."""
     name = path.name.lower()
     return next((ending for ending in FORMATS if name.endswith(ending)), "")
+
+
+@contextmanager
+def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file that has X, obs and var.
+
+    Raises
+    ------
+    InputError
+        It is another file, or damaged.
+    """
+    if not h5py.is_hdf5(path):
+        raise InputError.of_file(path, expected, "a file that is not HDF5")
+    with ExitStack() as stack:
+        with as_input_error(path, expected):
+            file = stack.enter_context(open_hdf5(path))
+            names = set(file)
+        missing = [part for part in ("X", "obs", "var") if part not in names]
+        if missing:
+            raise InputError.of_file(path, expected, f"an HDF5 file without {', '.join(missing)}")
+        yield file
 
 
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
@@ -55,13 +77,7 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
     """
     path = require_file(path)
     wanted = "an AnnData file (.h5ad)"
-    if not h5py.is_hdf5(path):
-        raise InputError.of_file(path, wanted, "a file that is not HDF5")
-    with as_input_error(path, wanted), open_hdf5(path) as file:
-        names = set(file)
-        missing = [part for part in ("X", "obs", "var") if part not in names]
-        if missing:
-            raise InputError.of_file(path, wanted, f"an HDF5 file without {', '.join(missing)}")
+    with open_anndata(path, wanted) as file, as_input_error(path, wanted):
         rows = shape_of(member(file, "X", path), path)[:1]
         if rows > (MOST_PERTURBATIONS,):
             raise InputError.of_file(
@@ -76,8 +92,8 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
         refuse_oversized(file, path, ["X", *layers], ["obs", "var", *told])
         return anndata.AnnData(
             X=_matrix(file, "X"),
-            obs=_frame(file, "obs", path),
-            var=_frame(file, "var", path),
+            obs=read_frame(file, "obs", path),
+            var=read_frame(file, "var", path),
             uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
             layers={key.removeprefix("layers/"): _matrix(file, key) for key in layers},
         )
@@ -98,14 +114,14 @@ def _matrix(file: h5py.File, name: str) -> Any:
 
 
 def _names(file: h5py.File, group: str, path: Path) -> list[str]:
-    """What there is in a group that need not be there."""
+    """List what there is in a group that need not be there."""
     if group not in set(file):
         return []
     found = member(file, group, path)
     return list(found) if isinstance(found, h5py.Group) else []
 
 
-def _frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
+def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
     """Read obs or var. Before AnnData 0.7 (2020) it was an array of records, the index first."""
     table = read_elem(file[part])
     if isinstance(table, np.ndarray) and table.dtype.names:
@@ -117,19 +133,8 @@ def _frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
     return table
 
 
-def matrix(data: anndata.AnnData, path: Path) -> np.ndarray:
-    """X as a dense float32 array; `data`'s own memory where it is one already.
-
-    Raises
-    ------
-    InputError
-        X holds something other than numbers.
-    """
-    return dense(data.X, path, "a matrix X of numbers")
-
-
-def dense(values: Any, path: Path, expected: str) -> np.ndarray:
-    """A dense or sparse matrix as a dense float32 array; its own memory where it is one already.
+def dense(values: Any, path: Path, expected: str = "a matrix X of numbers") -> np.ndarray:
+    """Return a matrix as a dense float32 array, without a copy where it is one already.
 
     Raises
     ------
@@ -146,7 +151,7 @@ def dense(values: Any, path: Path, expected: str) -> np.ndarray:
 
 
 def numeric_column(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    """A column as float64, missing values as NaN.
+    """Return a column as float64, missing values as NaN.
 
     Raises
     ------

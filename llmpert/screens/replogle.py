@@ -39,7 +39,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.names import preview
 from llmpert.screens.cell_line import known_line, stated_line
-from llmpert.screens.files import matrix, numeric_column
+from llmpert.screens.files import dense, numeric_column
 from llmpert.screens.names import measured_genes
 from llmpert.screens.populations import Populations
 from llmpert.screens.screen import Screen
@@ -138,7 +138,7 @@ def _populations(data: anndata.AnnData, path: Path) -> Populations:
         )
     keep = used & ~uncounted
     genes = measured_genes(data.var, numeric_column(data.var, "mean", path), notes)
-    values = matrix(data, path)
+    values = dense(data.X, path)
     data.X = None
     return Populations(
         values=values if keep.all() else values[keep],

@@ -18,7 +18,7 @@ from llmpert.io.hashing import fingerprint
 from llmpert.io.names import check_names, preview
 from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
-from llmpert.screens.files import dense, matrix, numeric_column, open_h5ad
+from llmpert.screens.files import dense, numeric_column, open_h5ad
 
 FDR = 0.05
 """False discovery rate at which a difference is called, wherever there are tests."""
@@ -91,35 +91,32 @@ class Screen:
         screen = f"Screen {self.line}"
         check_names(screen, "cell line and unit", [self.line, self.unit])
         rows, columns = len(self.perturbations), len(self.genes)
-        if self.response.shape != (rows, columns):
-            raise InputError(
-                f"Screen {self.line}: expected a {rows} x {columns} matrix for {rows} perturbations"
-                f" and {columns} genes, found {self.response.shape}."
-            )
         if not rows or not columns:
-            raise InputError(
-                f"Screen {self.line} is empty: {rows} perturbations x {columns} genes."
+            raise InputError.of_file(
+                screen, "perturbations x genes", f"{rows} perturbation(s) and {columns} gene(s)"
             )
         for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
             check_names(screen, kind, names, unique=True)
+        shapes: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+            "response": (self.response, (rows, columns))
+        }
+        shapes |= {name: (layer, (rows, columns)) for name, layer in self.layers.items()}
         for name, length in (("control_mean", columns), ("control_sd", columns), ("cells", rows)):
-            value = getattr(self, name)
-            if value is not None and value.shape != (length,):
-                raise InputError(
-                    f"Screen {self.line}: expected {length} values of {name}, found {value.shape}."
+            if (value := getattr(self, name)) is not None:
+                shapes[name] = (value, (length,))
+        for name, (values, shape) in shapes.items():
+            if values.shape != shape:
+                expected = f"{' x '.join(map(str, shape))} values of {name}"
+                raise InputError.of_file(screen, expected, f"an array of shape {values.shape}")
+        for name in ("response", *self.layers):
+            bad = ~np.isfinite(shapes[name][0]).all(axis=1)
+            if bad.any():
+                raise InputError.of_file(
+                    screen,
+                    f"a finite {name} for every perturbation and gene",
+                    f"missing or infinite values in {int(bad.sum())} row(s):"
+                    f" {preview(self.perturbations[bad])}",
                 )
-        for name, layer in self.layers.items():
-            if layer.shape != (rows, columns) or not np.isfinite(layer).all():
-                raise InputError(
-                    f"Screen {self.line}: expected {rows} x {columns} finite values of {name},"
-                    f" found {layer.shape} or others."
-                )
-        if not np.isfinite(self.response).all():
-            bad = int((~np.isfinite(self.response)).any(axis=1).sum())
-            raise InputError(
-                f"Screen {self.line}: expected finite responses, found missing or infinite values"
-                f" in {bad} perturbation(s)."
-            )
 
     @property
     def simulated(self) -> bool:
@@ -245,7 +242,7 @@ class Screen:
             return numeric_column(frame, name, path) if name in frame else None
 
         with as_input_error(path, "a screen written by llmpert"):
-            response = matrix(data, path)
+            response = dense(data.X, path)
             response.setflags(write=False)  # so that it is not copied
             return cls(
                 line=str(head["line"]),

@@ -26,7 +26,7 @@ from llmpert.io.parquet import read_flat
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
 from llmpert.screens.cell_line import find_line, stated_line
-from llmpert.screens.files import FORMATS, matrix, numeric_column, stated, suffix
+from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
 from llmpert.screens.names import is_control, target
 from llmpert.screens.screen import Screen
 
@@ -82,7 +82,7 @@ def from_anndata(
     return _screen(
         path,
         find_line(path, line or stated_line(data.uns), default_line),
-        matrix(data, path),
+        dense(data.X, path),
         data.obs_names.to_list(),
         data.var_names.to_list(),
         check_remarks(path, {key: text for key, text in remarks.items() if text}),
@@ -169,7 +169,6 @@ def _screen(
     """Check what a file holds and make it a screen."""
     notes: list[str] = []
     names = np.array([target(name) for name in perturbations], dtype=object)
-    genes = np.array([name.strip() for name in measured], dtype=object)
     control = np.array([is_control(name) for name in names], dtype=bool)
     if control.any():
         notes.append(
@@ -178,32 +177,11 @@ def _screen(
         )
         names, values = names[~control], values[~control]
         cells = None if cells is None else cells[~control]
-    if not names.size or not genes.size:
-        raise InputError.of_file(
-            path,
-            "perturbations x genes",
-            f"{names.size} perturbation(s) and {genes.size} gene(s)",
-        )
+    genes = np.array([name.strip() for name in measured], dtype=object)
     for what, labels in (("perturbation", names), ("gene", genes)):
         if (labels == "").any():
             raise InputError.of_file(path, f"a name for every {what}", "an empty one")
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        raise InputError.of_file(
-            path,
-            "a finite number for every perturbation and gene",
-            f"missing or infinite values in {int(bad.sum())} row(s): {preview(names[bad])}",
-        )
-    if values.min() >= 0:
-        if values.max() >= COUNTS_PEAK and all((row == np.rint(row)).all() for row in values):
-            raise InputError.of_file(
-                path,
-                "differences to control",
-                f"whole numbers from {values.min():.0f} to {values.max():.0f}, none negative,"
-                " which look like raw counts",
-            )
-        notes.append("No value is negative: these responses know no down-regulation.")
-    return Screen(
+    screen = Screen(
         line=line,
         response=values,
         perturbations=names,
@@ -221,3 +199,13 @@ def _screen(
             "simulated": False,
         },
     )
+    if values.min() >= 0:
+        if values.max() >= COUNTS_PEAK and all((row == np.rint(row)).all() for row in values):
+            raise InputError.of_file(
+                path,
+                "differences to control",
+                f"whole numbers from {values.min():.0f} to {values.max():.0f}, none negative,"
+                " which look like raw counts",
+            )
+        notes.append("No value is negative: these responses know no down-regulation.")
+    return screen

@@ -140,15 +140,18 @@ def test_select_names_what_is_missing(kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"response": np.ones((3, 4))}, "4 x 3 matrix"),
-        ({"response": np.ones((0, 3)), "perturbations": [], "cells": None}, "empty"),
+        ({"response": np.ones((3, 4))}, "4 x 3 values of response"),
+        (
+            {"response": np.ones((0, 3)), "perturbations": [], "cells": None},
+            "0 perturbation.s. and 3 gene.s.",
+        ),
         ({"perturbations": ["A", "B", "A", "C"]}, "every perturbation once.*1 repeated: A"),
         ({"genes": ["A", "B", "B"]}, "every gene once.*1 repeated: B"),
         ({"control_mean": [1.0]}, "3 values of control_mean"),
         ({"control_sd": [1.0] * 4}, "3 values of control_sd"),
         ({"cells": [1.0] * 3}, "4 values of cells"),
-        ({"response": np.full((4, 3), np.nan)}, "4 perturbation"),
-        ({"response": np.array([[0, 0, np.inf]] + [[0.0] * 3] * 3)}, "1 perturbation"),
+        ({"response": np.full((4, 3), np.nan)}, "4 row"),
+        ({"response": np.array([[0, 0, np.inf]] + [[0.0] * 3] * 3)}, "1 row"),
     ],
 )
 def test_refuses_what_does_not_fit(changes: dict[str, Any], message: str) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
+from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.hdf5 import open_hdf5, refuse_large_blocks, refuse_large_tables, refuse_outside
+from llmpert.io.hdf5 import refuse_large_blocks, refuse_large_tables, refuse_outside
 from llmpert.io.reading import as_input_error, require_file
 from llmpert.io.sparse import check_sparse
+from llmpert.screens.files import open_anndata, read_frame
 
 WANTED = "single cells in AnnData's format (.h5ad)"
 BLOCK_BYTES = 128 * 2**20
@@ -35,9 +36,6 @@ class Expression:
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        # It takes a second to import.
-        from anndata.io import sparse_dataset
-
         self.path = path
         self._matrix: Any = file["X"]
         if isinstance(self._matrix, h5py.Group):
@@ -96,16 +94,13 @@ class CellFile(Expression):
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        from anndata.io import read_elem
-
         super().__init__(path, file)
-        self.obs: pd.DataFrame = read_elem(file["obs"])
-        self.var: pd.DataFrame = read_elem(file["var"])
-        self.uns: dict[str, Any] = read_elem(file["uns"]) if "uns" in file else {}
-        for part, kind in (("obs", pd.DataFrame), ("var", pd.DataFrame), ("uns", dict)):
-            if not isinstance(getattr(self, part), kind):
-                found = type(getattr(self, part)).__name__
-                raise InputError.of_file(path, f"a {kind.__name__} as {part}", found)
+        self.obs = read_frame(file, "obs", path)
+        self.var = read_frame(file, "var", path)
+        uns = read_elem(file["uns"]) if "uns" in file else {}
+        if not isinstance(uns, dict):
+            raise InputError.of_file(path, "a dict as uns", f"a {type(uns).__name__}")
+        self.uns: dict[str, Any] = uns
         if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
             raise InputError.of_file(
                 path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
@@ -141,17 +136,9 @@ def open_cells(path: str | Path) -> Iterator[CellFile]:
         gene by gene.
     """
     path = require_file(path)
-    if not h5py.is_hdf5(path):
-        raise InputError.of_file(path, WANTED, "a file that is not HDF5")
-    with ExitStack() as stack:
-        with as_input_error(path, WANTED):
-            file = stack.enter_context(open_hdf5(path))
-            names = set(file)
-        missing = [part for part in ("X", "obs", "var") if part not in names]
-        if missing:
-            raise InputError.of_file(path, WANTED, f"an HDF5 file without {', '.join(missing)}")
+    with open_anndata(path, WANTED) as file:
         with as_input_error(path, WANTED):
             refuse_large_blocks(file, path, "X")
-            refuse_large_tables(file, path, sorted(names & {"obs", "var", "uns"}))
+            refuse_large_tables(file, path, sorted({"obs", "var", "uns"}.intersection(file)))
             cells = CellFile(path, file)
         yield cells
