@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.hostile import doors
-from benchmarks.hostile.__main__ import BAD, run, table, try_doors
-from benchmarks.hostile.doors import MARK, NUMBER, leaks, unsafe
+from benchmarks.hostile import readers
+from benchmarks.hostile.__main__ import BAD, run, table, try_readers
+from benchmarks.hostile.readers import MARK, NUMBER, leaks, unsafe
 from benchmarks.hostile.valid import write_valid
 from llmpert.embeddings import Embedding
 
@@ -15,34 +15,34 @@ from llmpert.embeddings import Embedding
 def test_every_valid_file_is_read(tmp_path):
     for kind, files in write_valid(tmp_path / "valid").items():
         for path in files:
-            assert next(iter(doors.DOORS[kind].values()))(path) is not None
+            assert next(iter(readers.READERS[kind].values()))(path) is not None
 
 
 @pytest.mark.processes
 def test_damaged_files_are_refused_or_read(tmp_path):
-    outcomes = list(try_doors(tmp_path, count=240, seed=1, by_hand=False))
+    outcomes = list(try_readers(tmp_path, count=240, seed=1, by_hand=False))
     ended = Counter(how for _, how, _, _ in outcomes)
     assert [line for line in table(outcomes) if not line.startswith("|")] == []
     assert len(outcomes) > 240
     assert ended["refused"] > 100
-    assert {door for door, *_ in outcomes} >= {"read_screen", "read_embedding", "unpack"}
+    assert {reader for reader, *_ in outcomes} >= {"read_screen", "read_embedding", "unpack"}
 
 
 @pytest.mark.processes
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
-    """Doors that do what none may, in the processes of the benchmark."""
+    """Readers that do what none may, in the processes of the benchmark."""
     canary, home = tmp_path / "canary", tmp_path / "home"
     canary.mkdir()
     code = f"""
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from benchmarks.hostile import child, doors
+from benchmarks.hostile import child, readers
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 def refuse(path): raise InputError("no file named")
-doors.DOORS.clear()
-doors.DOORS["any"] = {{
+readers.READERS.clear()
+readers.READERS["any"] = {{
     "crashes": lambda path: os.kill(os.getpid(), signal.SIGSEGV),
     "runs": lambda path: Path({str(canary)!r}, "x").touch(),
     "leaks": lambda path: Embedding("x", ["A"], np.full((1, 2), {float(NUMBER)})),
@@ -65,8 +65,8 @@ child.main(*map(Path, sys.argv[1:]))
         "mumbles": "other exception", "grows": "over memory", "reads": "read",
         "import loses": "lost data",
     }  # fmt: skip
-    jobs = [(door, tmp_path / "x") for door in expected]
-    found = {door: how for door, how, _, _ in run(tmp_path, jobs, home, canary)}
+    jobs = [(reader, tmp_path / "x") for reader in expected]
+    found = {reader: how for reader, how, _, _ in run(tmp_path, jobs, home, canary)}
     assert found == expected
     assert set(found.values()) - {"read"} <= set(BAD)
     assert (home / "kept").exists()

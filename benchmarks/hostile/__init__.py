@@ -1,1 +1,1 @@
-"""Hostile and damaged files at every door of the library: python -m benchmarks.hostile."""
+"""Hostile and damaged files at every reader of the library: python -m benchmarks.hostile."""

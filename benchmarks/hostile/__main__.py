@@ -1,12 +1,12 @@
-"""Hostile and damaged files at every door: whether any is more than refused or read.
+"""Hostile and damaged files at every reader: whether any is more than refused or read.
 
     python -m benchmarks.hostile [--count N] [--seed S]
 
 Files made by hand (links and storage that lead out of HDF5, pickles that run, bombs of every
 compression, sizes that are claimed, names that are markup or formulas) and random damage to valid
-files of every format are given to every door, in processes with limits of memory and time. Files
-outside hold a mark that nothing may return, and what runs would leave a file. Told is, by door, how
-many were tried and how they ended; the exit code is 1 if any ended badly.
+files of every format are given to every reader, in processes with limits of memory and time. Files
+outside hold a mark that nothing may return, and what runs would leave a file. The table says by
+reader how many were tried and how they ended; the exit code is 1 if any ended badly.
 """
 
 import json
@@ -26,9 +26,9 @@ from random import Random
 import click
 
 from benchmarks.hostile.attacks import attacks
-from benchmarks.hostile.doors import DOORS, prepare
 from benchmarks.hostile.mutations import mutations
 from benchmarks.hostile.outside import write_outside
+from benchmarks.hostile.readers import READERS, prepare
 from benchmarks.hostile.valid import write_valid
 
 CHILD = ["-m", "benchmarks.hostile.child"]
@@ -44,7 +44,7 @@ FULL_IMPORTS = 10
 
 Job = tuple[str, Path]
 Outcome = tuple[str, str, Path, str]
-"""Door, how it ended, the file, and why."""
+"""Reader, how it ended, the file, and why."""
 
 
 @click.command()
@@ -53,38 +53,38 @@ Outcome = tuple[str, str, Path, str]
 )
 @click.option("--seed", default=0, show_default=True, help="Of the damage.")
 def main(count: int, seed: int) -> None:
-    """Try all doors and report."""
+    """Try all readers and report."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        outcomes = list(try_doors(Path(name), count, seed))
+        outcomes = list(try_readers(Path(name), count, seed))
     for line in table(outcomes):
         click.echo(line)
     click.echo(f"{time.monotonic() - started:.0f} s")
     sys.exit(any(ended in BAD for _, ended, _, _ in outcomes))
 
 
-def try_doors(folder: Path, count: int, seed: int, by_hand: bool = True) -> Iterator[Outcome]:
-    """Make the files in a folder, give them to the doors, and say of each how it ended."""
+def try_readers(folder: Path, count: int, seed: int, by_hand: bool = True) -> Iterator[Outcome]:
+    """Make the files in a folder, give them to the readers, and yield how each ended."""
     valid, outside = write_valid(folder / "valid"), write_outside(folder / "outside")
     home = folder / "home"
     prepare(home)
     made: list[Job] = []
     if by_hand:
         for kind, path in attacks(folder / "attacks", valid, outside):
-            made += [(door, path) for door in _doors(kind, path, len(made))]
+            made += [(reader, path) for reader in _readers(kind, path, len(made))]
     made += _damaged(folder / "damaged", valid, count, Random(seed))
-    warm = [(door, str(path)) for kind, files in valid.items() for path in files[:1]
-            for door in DOORS[kind] if not door.startswith("import")]  # fmt: skip
+    warm = [(reader, str(path)) for kind, files in valid.items() for path in files[:1]
+            for reader in READERS[kind] if not reader.startswith("import")]  # fmt: skip
     (folder / "warm.json").write_text(json.dumps(warm))
     yield from run(folder, made, home, outside.canary)
 
 
-def _doors(kind: str, path: Path, number: int) -> list[str]:
-    """The doors for a file: its readers, and for one in `FULL_IMPORTS` the whole of an import."""
-    readers = [door for door in DOORS[kind] if not door.startswith("import")]
+def _readers(kind: str, path: Path, number: int) -> list[str]:
+    """The readers for a file; for one in `FULL_IMPORTS` the whole of an import too."""
+    readers = [reader for reader in READERS[kind] if not reader.startswith("import")]
     if not path.name.startswith("saved"):
         readers = readers[:1]
-    imports = [door for door in DOORS[kind] if door.startswith("import")]
+    imports = [reader for reader in READERS[kind] if reader.startswith("import")]
     return readers + (imports if number % FULL_IMPORTS == 0 else [])
 
 
@@ -97,20 +97,20 @@ def _damaged(folder: Path, valid: dict[str, list[Path]], count: int, random: Ran
     for number, (kind, path, damage) in zip(range(count), cycle(files)):
         target = folder / f"{path.name.split('.')[0]}-{number}{path.name[path.name.index('.') :]}"
         target.write_bytes(next(damage))
-        jobs += [(door, target) for door in _doors(kind, path, number // len(files))]
+        jobs += [(reader, target) for reader in _readers(kind, path, number // len(files))]
     return jobs
 
 
 def run(folder: Path, jobs: list[Job], home: Path, canary: Path) -> Iterator[Outcome]:
-    """Give files to doors in another process; one that ends or hangs is followed by the next."""
+    """Give files to readers in another process; one that ends or hangs is followed by the next."""
     while jobs:
         done = 0
         path = folder / "jobs.json"
-        path.write_text(json.dumps([(door, str(file)) for door, file in jobs]))
+        path.write_text(json.dumps([(reader, str(file)) for reader, file in jobs]))
         for number, ended, why in _process([str(path), str(home), str(canary)]):
             if number >= 0:
-                door, file = jobs[number]
-                yield door, ended, file, why
+                reader, file = jobs[number]
+                yield reader, ended, file, why
             done = number + 1
         jobs = jobs[done:]
 
@@ -169,20 +169,20 @@ def _lines(process: subprocess.Popen) -> Iterator[bytes]:
 
 
 def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """The counts by door, and what ended badly."""
+    """The counts by reader, and what ended badly."""
     outcomes = list(outcomes)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for door, ended, _, _ in outcomes:
-        counts[door][ended] += 1
-    yield "| door | tried | " + " | ".join((*GOOD, *BAD)) + " |"
+    for reader, ended, _, _ in outcomes:
+        counts[reader][ended] += 1
+    yield "| reader | tried | " + " | ".join((*GOOD, *BAD)) + " |"
     yield "| --- |" + " ---: |" * (1 + len(GOOD) + len(BAD))
     total = sum(counts.values(), Counter[str]())
-    for door, ended in (*counts.items(), ("all", total)):
+    for reader, ended in (*counts.items(), ("all", total)):
         cells = (ended.total(), *(ended[how] for how in (*GOOD, *BAD)))
-        yield f"| {door} | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
-    for door, ended, path, why in outcomes:
+        yield f"| {reader} | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
+    for reader, ended, path, why in outcomes:
         if ended in BAD:
-            yield f"{door}, {path.name!r}: {ended} {why}"
+            yield f"{reader}, {path.name!r}: {ended} {why}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.hostile.doors import DOORS, leaks, lost, unsafe
+from benchmarks.hostile.readers import READERS, leaks, lost, unsafe
 from llmpert.errors import InputError
 
 MEMORY = 2 * 2**30
@@ -23,19 +23,19 @@ MEMORY = 2 * 2**30
 
 
 def main(jobs: Path, home: Path, canary: Path) -> None:
-    """Do all jobs of a file of JSON: door and path of each."""
+    """Do all jobs of a file of JSON: reader and path of each."""
     said = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
     warnings.simplefilter("ignore")
     trace = jobs.with_name("trace").open("w")
     faulthandler.enable(trace)
-    doors = {name: door for kind in DOORS.values() for name, door in kind.items()}
-    _warm_up(doors, jobs.with_name("warm.json"))
+    readers = {name: reader for kind in READERS.values() for name, reader in kind.items()}
+    _warm_up(readers, jobs.with_name("warm.json"))
     _limit()
-    for number, (door, path) in enumerate(json.loads(jobs.read_text())):
+    for number, (reader, path) in enumerate(json.loads(jobs.read_text())):
         print(json.dumps({"begun": number}), file=said)
-        outcome, why = _outcome(doors[door], Path(path), door.startswith("import"))
-        if door.startswith("import") and lost(home, refused=outcome != "read"):
+        outcome, why = _outcome(readers[reader], Path(path), reader.startswith("import"))
+        if reader.startswith("import") and lost(home, refused=outcome != "read"):
             outcome = "lost data"
         if any(canary.iterdir()):
             outcome = "executed"
@@ -44,10 +44,10 @@ def main(jobs: Path, home: Path, canary: Path) -> None:
         print(json.dumps({"ended": number, "outcome": outcome, "why": why}), file=said)
 
 
-def _warm_up(doors: dict, valid: Path) -> None:
+def _warm_up(readers: dict, valid: Path) -> None:
     """Everything imported and loaded once, so that only files count from here."""
-    for door, path in json.loads(valid.read_text()):
-        doors[door](Path(path))
+    for reader, path in json.loads(valid.read_text()):
+        readers[reader](Path(path))
 
 
 def _limit() -> None:
@@ -57,9 +57,9 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _outcome(door, path: Path, importing: bool) -> tuple[str, str]:
+def _outcome(reader, path: Path, importing: bool) -> tuple[str, str]:
     try:
-        result = door(path)
+        result = reader(path)
     except MemoryError:
         return "over memory", ""
     except SystemError as problem:

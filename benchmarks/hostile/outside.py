@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from benchmarks.hostile.doors import MARK, NUMBER
+from benchmarks.hostile.readers import MARK, NUMBER
 
 BAD_NAMES = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>", "</script>",

@@ -25,7 +25,7 @@ METALINK = (
 
 
 def write_valid(folder: Path) -> dict[str, list[Path]]:
-    """Write them; by kind, so that each is read by the door for that kind."""
+    """Write them; by kind, so that each is read by the reader for that kind."""
     folder.mkdir(parents=True)
     return {
         "screen": _screens(folder),

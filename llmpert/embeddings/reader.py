@@ -1,4 +1,4 @@
-"""One door for every file of embeddings."""
+"""Read an embedding file, by the reader that its format asks for."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One door for every file of embeddings."""
+"""Every file of embeddings, by one function."""
 
 import pickle
 from pathlib import Path

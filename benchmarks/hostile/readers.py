@@ -1,4 +1,4 @@
-"""The doors by which files come in, and what must not have happened behind them."""
+"""The readers by which files come in, and what none of them may do."""
 
 import os
 import re
@@ -110,7 +110,7 @@ def _unpack(path: Path) -> bytes:
         target.unlink()
 
 
-DOORS: dict[str, dict[str, Callable[[Path], object]]] = {
+READERS: dict[str, dict[str, Callable[[Path], object]]] = {
     "screen": {
         "read_screen": read_screen,
         "Screen.load": Screen.load,
@@ -140,7 +140,7 @@ DOORS: dict[str, dict[str, Callable[[Path], object]]] = {
     },
     "cells": {"read_cells": _cells},
 }
-"""By kind of file; the first door of each is tried most."""
+"""By kind of file; the first reader of each is tried most."""
 
 
 def leaks(result: object) -> bool:
