@@ -87,7 +87,7 @@ def test_a_stopped_job_goes_on_when_started_again(jobs):
         (ZeroDivisionError("secret"), "Something went wrong that the program did not expect"),
     ],
 )
-def test_what_goes_wrong_is_a_sentence(jobs, problem, said):
+def test_what_goes_wrong_is_a_sentence(jobs, page_failures, problem, said):
     def work(progress, say):
         raise problem
 
@@ -96,3 +96,7 @@ def test_what_goes_wrong_is_a_sentence(jobs, problem, said):
     assert jobs.latest.state == "failed"
     assert jobs.latest.sentences[-1].startswith(said)
     assert "secret" not in jobs.latest.sentences[-1]
+    if not isinstance(problem, InputError):
+        (record,) = page_failures
+        assert jobs.latest.sentences[-1].endswith(f"under the number {record.number}.")
+    page_failures.clear()

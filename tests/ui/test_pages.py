@@ -148,7 +148,7 @@ def test_an_error_that_nobody_foresaw_shows_a_number_that_stands_in_the_log(
     assert len(record.number) == 8
     assert [error.value for error in app.error] == [
         "Something went wrong that the program did not expect. Its log says what, under the number"
-        f" **{record.number}**."
+        f" {record.number}."
     ]
     page_failures.clear()
 

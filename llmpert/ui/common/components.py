@@ -25,22 +25,26 @@ SelectionMode = Literal["points", "box", "lasso"]
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """Show what goes wrong on a page: an `InputError` as the sentence it is.
-
-    Anything else nobody foresaw: the visitor gets a number under which the log has the traceback.
-    """
+    """Show what goes wrong on a page: an `InputError` as the sentence it is."""
     try:
         yield
     except InputError as error:
         st.error(verbatim(str(error)), icon=":material/error:")
     except Exception:
-        number = secrets.token_hex(4)
-        log.exception("page failed", extra={"number": number})
-        st.error(
-            "Something went wrong that the program did not expect. Its log says what, under the"
-            f" number **{number}**.",
-            icon=":material/error:",
-        )
+        st.error(log_unforeseen("page failed"), icon=":material/error:")
+
+
+def log_unforeseen(event: str) -> str:
+    """Log the error in hand with its traceback, and return what a visitor is told of it.
+
+    The number in it stands in the log too.
+    """
+    number = secrets.token_hex(4)
+    log.exception(event, extra={"number": number})
+    return (
+        "Something went wrong that the program did not expect. Its log says what, under the number"
+        f" {number}."
+    )
 
 
 def heading(title: str, question: str, data: Dataset) -> None:

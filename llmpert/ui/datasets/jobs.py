@@ -1,6 +1,5 @@
 """Work that goes on while its visitor leaves the page: one job at a time, which all see."""
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import streamlit as st
 from llmpert.downloads import BytesProgress, Notify
 from llmpert.downloads.progress import FileBar
 from llmpert.errors import InputError
+from llmpert.ui.common.components import log_unforeseen
 
 State = Literal["running", "finished", "stopped", "failed"]
 Work = Callable[[BytesProgress, Notify], str]
@@ -98,7 +98,7 @@ class Jobs:
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs:
-    """The jobs of this server."""
+    """Return the jobs of this server."""
     return Jobs()
 
 
@@ -112,6 +112,5 @@ def _run(job: Job) -> None:
         job.sentences.append(str(problem))
         job.state = "failed"
     except Exception:
-        logging.getLogger(__name__).exception("job failed")
-        job.sentences.append("Something went wrong that the program did not expect: see its log.")
+        job.sentences.append(log_unforeseen("job failed"))
         job.state = "failed"

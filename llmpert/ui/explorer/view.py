@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from llmpert.evaluation.grid import grid
 from llmpert.evaluation.problem import Problem
 from llmpert.figures.map import MapFigure
 from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
@@ -215,13 +216,7 @@ def accuracy(selection: Selection) -> pd.Series | None:
 def fit_folds(name: str, line: str, embedding: str, size: int) -> None:
     """Make the fits that `accuracy` misses, under a progress bar; each is kept at once."""
     selection = Selection(cache.load(name), line, embedding, size)
-    experiment = selection.experiment
-    folds = experiment.settings.folds
-    bar = st.progress(0.0)
-    for fold in range(folds):
-        bar.progress(fold / folds, text=f"Fit {fold + 1} of {folds} · Gaussian process")
-        experiment.scores(selection.model, size, fold)
-    bar.empty()
+    cache.run_fits(grid([selection.experiment], [selection.model], [size]))
 
 
 def similarity_to(problem: Problem, of: str, gene: str) -> np.ndarray | None:
