@@ -17,10 +17,10 @@ import numpy as np
 from scipy.stats import norm
 from tqdm import tqdm
 
+from benchmarks import calibration
 from llmpert.commands.evaluate import rows
 from llmpert.datasets import Dataset
 from llmpert.embeddings import read_embedding
-from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.prediction import Prediction

@@ -7,8 +7,7 @@ forty minutes on two cores, and 12 GB of memory:
     python -m data.build_gears_results --work DIR     # keep finished folds in DIR
 
 For each line it simulates cells and an ontology, trains GEARS on the five folds that every other
-model is tested on, and writes what it predicts, and the mean response of the training genes nearest
-in the ontology beside it. A run that is stopped goes on with the next fold.
+model is tested on, and writes what it predicts. A run that is stopped goes on with the next fold.
 
 Each perturbation has five pools of 19 cells, 95 in all, as many as the median perturbation of the
 screens: GEARS learns from as much as the models that are given the means. It halves its learning
@@ -27,17 +26,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from llmpert.datasets import simulated_dataset
+from llmpert.datasets.builtin import TRAIN_SIZE, simulated_dataset
 from llmpert.evaluation.experiment import Experiment
 from llmpert.io.paths import home, shipped
 from llmpert.methods.gears.cells import read_cells
 from llmpert.methods.gears.folds import Training, folds
-from llmpert.methods.gears.neighbours import predict_from_neighbours
 from llmpert.methods.gears.run import check_installed, run
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.simulation import gene_ontology, simulate, single_cells
 
-TRAIN_SIZE = 1400
 CELLS, POOL, CONTROLS = 5, 19, 500
 TRAINING = Training(epochs=3, threads=1)
 AT_ONCE = 2
@@ -70,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 screen, cells, terms, parts, TRAINING, options.work, AT_ONCE,
                 lambda fold, done, bar=bar: bar.update(int(done == 1)),
             )  # fmt: skip
-        neighbours = predict_from_neighbours(experiment, terms, TRAIN_SIZE)
-        for name, made in (("gears", predictions), ("go_neighbours", neighbours)):
-            _write(made, options.out / f"simulated_external_{name}_{line}.h5ad")
+        _write(predictions, options.out / f"simulated_external_gears_{line}.h5ad")
 
 
 def _write(predictions: ExternalPredictions, path: Path) -> None:

@@ -9,7 +9,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 from llmpert.screens import Screen, read_screen
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Model:
         return mark_simulated(figure) if self.problem.simulated else figure
 
 
-def fit(screen: Screen, *embeddings: Embedding, model: str = "gp") -> Model:
+def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -> Model:
     """Fit a model to all perturbations of a screen that have a vector in every embedding.
 
     Parameters

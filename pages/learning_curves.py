@@ -4,12 +4,13 @@ import streamlit as st
 
 from llmpert.figures.learning_curves import learning_curves
 from llmpert.models import MODELS, label
+from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.selection import choose_dataset
 
-DRAWN_AT_FIRST = ("random", "mean", "gp")
+DRAWN_AT_FIRST = ("random", "mean", GAUSSIAN_PROCESS)
 
 data = choose_dataset()
 show.heading(

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks import calibration
 from benchmarks.real import EMBEDDINGS, SCREENS
 from llmpert.embeddings import read_embedding
-from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.metrics import pearson

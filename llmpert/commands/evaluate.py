@@ -11,6 +11,7 @@ import click
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
 from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
+from llmpert.models.registry import MODELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @options.embeddings(required=False)
 @options.genes
 @click.option(
-    "--model", "models", type=click.Choice(options.MODELS), multiple=True, required=True,
+    "--model", "models", type=click.Choice(list(MODELS)), multiple=True, required=True,
     help="A model to score; give several for a comparison.",
 )  # fmt: skip
 @click.option(

@@ -8,11 +8,6 @@ from typing import Any
 
 import click
 
-MODELS = (
-    "random", "no-change", "mean", "knn", "linear", "ridge", "components", "gp-paper", "gp",
-)  # fmt: skip
-"""Names in the model registry, repeated here so that `--help` need not load any library."""
-
 FILE = click.Path(path_type=Path)
 SCREENS = (
     "differences to control (.h5ad, .csv, .tsv, also .gz, or .parquet), a bulk file of Replogle et"

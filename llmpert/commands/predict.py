@@ -9,6 +9,7 @@ import click
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED
 from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 if TYPE_CHECKING:
     from llmpert.evaluation.prediction import Prediction
@@ -28,7 +29,7 @@ STRONGEST = 5
     help="A gene to predict, by symbol, alias, Ensembl id or UniProt accession.",
 )  # fmt: skip
 @click.option(
-    "--model", type=click.Choice(options.MODELS), default="gp", show_default=True,
+    "--model", type=click.Choice(list(MODELS)), default=GAUSSIAN_PROCESS, show_default=True,
     help="The model; gp gives standard deviations.",
 )  # fmt: skip
 @options.line

@@ -2,20 +2,27 @@
 
 from llmpert.datasets.dataset import Dataset
 from llmpert.datasets.parts import Parts
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.io.paths import shipped
+from llmpert.methods.gears.neighbours import predict_from_neighbours
 from llmpert.methods.predictions import ExternalPredictions
-from llmpert.simulation import simulate
+from llmpert.simulation import gene_ontology, simulate
 
 SIMULATED = "simulated"
 """Its name."""
+
+TRAIN_SIZE = 1400
+"""Perturbations that other methods are trained on, as in Märtens et al. 2024, Table 1."""
 
 
 def simulated_dataset() -> Dataset:
     """Simulate the built-in pair of screens with its embeddings; gene sets are its modules.
 
-    Predictions of other methods come along in `data/`: those made on these very screens, by the
-    fingerprint under "screen" in what they are about. Others are left out: of an older recipe.
+    GEARS' predictions come along in `data/`: those made on these very screens, by the fingerprint
+    under "screen" in what they are about. Others are left out: of an older recipe. The mean of the
+    nearest in GEARS' graph is computed.
     """
     simulation = simulate()
     screens = simulation.screens
@@ -26,9 +33,14 @@ def simulated_dataset() -> Dataset:
         if predictions.line in screens
         and predictions.about.get("screen") == screens[predictions.line].fingerprint
     ]
+    terms, sources = gene_ontology(simulation), list(simulation.embeddings.values())
+    for screen in screens.values():
+        experiment = Experiment(Problem.align(screen, sources))
+        known = terms.within(screen.perturbations)
+        external.append(predict_from_neighbours(experiment, known, TRAIN_SIZE))
     parts = Parts(
         list(screens.values()),
-        list(simulation.embeddings.values()),
+        sources,
         [GeneSets.of_genes("modules", "simulated", simulation.modules)],
         external=external,
     )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import evaluate, strongest_responses
+from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
@@ -48,7 +48,7 @@ class Settings:
     folds: int = 5
     seed: int = 0
     n_hvgs: int = 2000
-    top: int = 20
+    top: int = TOP
     components: int = 50
 
     def __post_init__(self) -> None:
@@ -219,22 +219,10 @@ class Experiment:
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
     def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
-        """What `held_out` gives where that needs no fit, else None."""
+        """Return what `fold_prediction` says of a perturbation, or None where that needs a fit."""
         part = self.split(train_size, self.fold_of(perturbation))
         kept = self.store.prediction(self.key(model, part))
         return None if kept is None else kept.row(perturbation)
-
-    def held_out(self, model: str, train_size: int, perturbation: str) -> Prediction:
-        """The prediction for a perturbation of the screen by the fold that does not train on it.
-
-        The whole fold is predicted and kept, so the next perturbation of it is there at once.
-
-        Raises
-        ------
-        InputError
-            The perturbation is not among the problem's.
-        """
-        return self.fold_prediction(model, train_size, self.fold_of(perturbation)).row(perturbation)
 
     def fold_of(self, perturbation: str) -> int:
         """The fold that tests a perturbation."""

@@ -9,6 +9,9 @@ import numpy as np
 from llmpert.errors import InputError
 from llmpert.screens.screen import Screen
 
+TOP = 20
+"""How many top DE genes of a perturbation are looked at, as in Märtens et al. 2024."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -68,7 +71,7 @@ def standardised(rows: np.ndarray) -> np.ndarray:
     return np.divide(values, length, out=np.full_like(values, np.nan), where=~constant)
 
 
-def registry(top: int = 20) -> dict[str, Metric]:
+def registry(top: int = TOP) -> dict[str, Metric]:
     """All metrics by name, in the order tables show them.
 
     Parameters
@@ -170,7 +173,7 @@ def strongest_responses(
 def evaluate(
     predicted: np.ndarray,
     measured: np.ndarray,
-    top: int = 20,
+    top: int = TOP,
     top_de_idx: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """All metrics for all perturbations: name -> one value a perturbation.

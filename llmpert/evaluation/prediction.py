@@ -9,7 +9,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.models.intervals import Intervals
+from llmpert.models.intervals import INTERVAL, Intervals
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Prediction:
         rows, columns = self.mean.shape
         unknown = np.full(self.mean.shape, np.nan, dtype=np.float32)
         std = unknown if self.std is None else self.std
-        half_width = self.half_width(0.95)
+        half_width = self.half_width(INTERVAL)
         half_width = unknown if half_width is None else half_width
         return pd.DataFrame(
             {

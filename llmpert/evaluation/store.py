@@ -110,33 +110,6 @@ class ResultsStore:
         """Keep the predictions of a fit."""
         prediction.save(self._path(key, ".npz"))
 
-    def write_pack(self, path: Path, keys: list[str]) -> None:
-        """Write the scores of finished fits, all with the same metrics, as one table for `pack`.
-
-        Values are kept as whole thousandths: finer than any standard error here, and half the size
-        of four decimals.
-
-        Raises
-        ------
-        TypeError
-            A score does not fit into 16 bits (its magnitude is above 32.767).
-        """
-        parts = [(key, self.scores(key)) for key in keys]
-        table = pd.concat(
-            [part.assign(key=key) for key, part in parts if part is not None], ignore_index=True
-        )
-        metrics = [name for name in table.columns if name not in NAMES]
-        table[metrics] = (1000 * table[metrics]).round().astype("Int16")
-        # Compressed a byte plane at a time, and the names as they are: a fold's fits repeat one
-        # list of perturbations, which numbering would hide. Together a quarter smaller.
-        with atomic_path(path) as temporary:
-            pq.write_table(
-                pa.Table.from_pandas(table, preserve_index=False), temporary,
-                compression="zstd", compression_level=19, use_dictionary=["key"],
-                column_encoding=dict.fromkeys(metrics, "BYTE_STREAM_SPLIT"),
-                row_group_size=len(table), data_page_size=2**24, write_statistics=False,
-            )  # fmt: skip
-
     def _path(self, key: str, suffix: str) -> Path:
         return self.folder / key[:2] / f"{key}{suffix}"
 

@@ -6,7 +6,6 @@ import plotly.graph_objects as go
 from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.theme import (
     DIAGONAL,
-    INTERVAL,
     LEGEND_BELOW,
     MEASURED,
     PREDICTED,
@@ -16,6 +15,7 @@ from llmpert.figures.theme import (
     finish,
     marker,
 )
+from llmpert.models.intervals import INTERVAL
 
 NAMED = 8
 """At most so many genes of a volcano are named in the figure."""

@@ -9,18 +9,9 @@ from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
-from llmpert.figures.theme import LEGEND_BELOW, finish, in_two_lines, marker, styles
-from llmpert.models.registry import label
+from llmpert.figures.theme import LEGEND_BELOW, MODEL_LOOKS, finish, in_two_lines, marker, styles
+from llmpert.models.registry import MODELS, label
 
-MODEL_LOOKS = {
-    "knn": ("#d95f02", "square"),
-    "linear": ("#8e4fa8", "diamond"),
-    "ridge": ("#c2527f", "triangle-down"),
-    "components": ("#17a2a2", "star"),
-    "gp-paper": ("#b8860b", "triangle-up"),
-    "gp": ("#2b83ba", "circle"),
-}
-"""Colour and marker of the models that use an embedding, in their order along the axis."""
 WIDTH = 0.8
 """Of the markers of one embedding, as a share of its place on the axis."""
 COLUMNS = 2
@@ -44,7 +35,7 @@ def model_classes(
     pairs = list(cell[["model", "embedding"]].itertuples(index=False, name=None))
     across = {m: look for (m, e), look in styles(pairs).items() if e == NO_EMBEDDING}
     embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))
-    models = [m for m in MODEL_LOOKS if m in set(cell["model"])]
+    models = [m for m in MODELS if MODELS[m].uses_embedding and m in set(cell["model"])]
     rows = ceil(len(metrics) / COLUMNS)
     figure = make_subplots(
         rows=rows, cols=min(len(metrics), COLUMNS),
@@ -65,7 +56,7 @@ def model_classes(
                 error_y={"type": "data", "array": points["ci95"], "thickness": 1.5, "width": 3},
                 mode="markers", name=label(model), legendgroup=model,
                 showlegend=model not in labelled,
-                marker=marker(*MODEL_LOOKS[model]), customdata=points["ci95"],
+                marker=marker(*MODEL_LOOKS[model][:2]), customdata=points["ci95"],
                 text=[embedding_label(e) for e in embeddings],
                 hovertemplate=f"{label(model)} on %{{text}}<br>{metric.label}: "
                 "%{y:.3f} ± %{customdata:.3f}<extra></extra>",

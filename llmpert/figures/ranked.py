@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.theme import (
-    INTERVAL,
     LEGEND_BELOW,
     MEASURED_MARK,
     PREDICTED,
@@ -21,6 +20,7 @@ from llmpert.figures.theme import (
     styles,
 )
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+from llmpert.models.intervals import INTERVAL
 
 STATES = {
     HELD_OUT: ("Predicted, held out", "circle"),

@@ -15,22 +15,20 @@ from llmpert.models.registry import MODELS, label
 # colour vision, and by lightness where there is no colour. Each source also has its own marker.
 SOURCE_COLORS = ("#2b83ba", "#d95f02", "#8e4fa8", "#b8860b", "#17a2a2", "#c2527f", "#6b7a1e")
 SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross")
-EMBEDDED_DASHES = {
-    "gp": "solid",
-    "gp-paper": "dashdot",
-    "components": "longdashdot",
-    "ridge": "longdash",
-    "linear": "dash",
-    "knn": "dot",
-}
-"""Of models that use an embedding: their colour and marker are the embedding's."""
-BASELINES = {
-    "mean": ("#6c757d", "line-ew-open", "longdash"),
+MODEL_LOOKS = {
     "random": ("#9aa0a6", "x", "dot"),
     "no-change": ("#848c94", "asterisk-open", "dash"),
+    "mean": ("#6c757d", "line-ew-open", "longdash"),
+    "knn": ("#d95f02", "square", "dot"),
+    "linear": ("#8e4fa8", "diamond", "dash"),
+    "ridge": ("#c2527f", "triangle-down", "longdash"),
+    "components": ("#17a2a2", "star", "longdashdot"),
+    "gp-paper": ("#b8860b", "triangle-up", "dashdot"),
+    "gp": ("#2b83ba", "circle", "solid"),
 }
-"""Colour, marker and dash of the models that use none: greys."""
-GREY = BASELINES["mean"][0]
+"""Colour, marker and dash of each model; grey where it uses no embedding. Where colour and marker
+tell embeddings apart, the dash alone is the model's."""
+GREY = MODEL_LOOKS["mean"][0]
 # External methods take these in turn. The lengths have no common divisor but 1, so that looks
 # repeat after 84 methods only; the first seven differ in their marker.
 OTHER_COLORS = ("#a0622d", "#7a6ff0", "#5c7a99")
@@ -60,9 +58,6 @@ DIAGONAL = {"color": "#888888", "dash": "dot", "width": 1}
 
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
 """A legend at the figure's foot: on a narrow screen it wraps without covering the title."""
-
-INTERVAL = 0.95
-"""Probability that an interval holds a new measurement."""
 
 LARGE = 1.4
 """How much larger type and marks are in meetings."""
@@ -94,9 +89,9 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
             at = others.index(model)
             look = [turn[at % len(turn)] for turn in (OTHER_COLORS, OTHER_SYMBOLS, OTHER_DASHES)]
         elif embedding == NO_EMBEDDING:
-            look = list(BASELINES[model])
+            look = list(MODEL_LOOKS[model])
         else:
-            look = [*source_look(embeddings.index(embedding)), EMBEDDED_DASHES[model]]
+            look = [*source_look(embeddings.index(embedding)), MODEL_LOOKS[model][2]]
         on = "" if embedding == NO_EMBEDDING else f", {embedding_label(embedding)}"
         looks[model, embedding] = Style(label(model) + on, *look)
     return looks

@@ -9,12 +9,11 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.genes import GeneTable
+from llmpert.models.intervals import INTERVAL
 from llmpert.screens.screen import Screen
 
 HELD_OUT, NOT_MEASURED = "held out", "not measured"
 """What is known of a knockdown: measured but not trained on, or never measured."""
-
-LEVEL = 0.95
 
 RankBy = Literal["measured", "predicted"]
 
@@ -62,7 +61,7 @@ def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
     """Return one gene's predictions by perturbation; no rows where it is not predicted."""
     column = np.flatnonzero(prediction.genes == gene)
     mean = prediction.mean[:, column]
-    half_width = prediction.half_width(LEVEL)
+    half_width = prediction.half_width(INTERVAL)
     half_width = np.full_like(mean, np.nan) if half_width is None else half_width[:, column]
     table = {"predicted": mean, "low95": mean - half_width, "high95": mean + half_width}
     rows = prediction.perturbations[: mean.size]

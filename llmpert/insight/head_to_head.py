@@ -12,7 +12,7 @@ from scipy.stats import false_discovery_control, rankdata, wilcoxon
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric, registry
 from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, embedding_label
-from llmpert.models.registry import MODELS, label
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens.screen import Screen
 
 OURS, RIVAL, TIE, UNDEFINED = "ours", "rival", "tie", "not defined"
@@ -105,7 +105,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     if len(offered) < 2:
         raise InputError(f"Expected at least two methods to compare, found {len(offered)}.")
     offered = sorted(offered, key=lambda method: method.published)
-    ours = next((m for m in reversed(offered) if m.model == "gp"), offered[-1])
+    ours = next((m for m in reversed(offered) if m.model == GAUSSIAN_PROCESS), offered[-1])
     rivals = [Method(m, e) for m in RIVAL_MODELS for e in (ours.embedding, NO_EMBEDDING)]
     preferred = [rival for rival in rivals if rival in offered]
     return ours, next(m for m in [*preferred, *offered] if m != ours)

@@ -19,6 +19,7 @@ from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.similarity import kernel_similarity
+from llmpert.models.intervals import INTERVAL
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
@@ -294,7 +295,7 @@ def _values(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> 
         count = min(NEAREST, distances.shape[1])
         nearest = np.partition(distances, count - 1, axis=1)[:, :count]
         found[f"distance {source}"] = nearest.mean(axis=1)
-    width = predicted.half_width(0.95)
+    width = predicted.half_width(INTERVAL)
     if width is None:
         raise ValueError(f"{fitted.spec.label} gives no intervals")
     found["width"] = width.mean(axis=1)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+INTERVAL = 0.95
+"""Probability with which intervals that are shown or written hold a new measurement."""
+
 LEVELS = np.arange(1, 100) / 100
 """Probabilities for which the width is kept; others are interpolated."""
 

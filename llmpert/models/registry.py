@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-LEADING = "gp"
-"""The model of pages and commands where none is chosen: the best of them."""
+GAUSSIAN_PROCESS = "gp"
+"""The model of pages and commands where none is chosen, and the one that pages explain."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ MODELS: dict[str, ModelSpec] = {
             version=3, gives_std=True,
         ),
         ModelSpec(
-            LEADING, "Gaussian process",
+            GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
             lambda seed, parts: _model("gp", "GaussianProcess")(parts),

@@ -9,13 +9,11 @@ import pandas as pd
 import pytest
 
 from llmpert import __version__, simulation
-from llmpert.commands import options
 from llmpert.commands.evaluate import decimals
 from llmpert.datasets import DatasetStore
 from llmpert.embeddings import Embedding, read_embedding, save_embedding
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.results import COLUMNS, Results
-from llmpert.models.registry import MODELS
 from llmpert.screens import Screen, read_screen
 from tests.support import small
 from tests.support.command_lines import EVALUATE, IMPORT, PREDICT, replaced
@@ -33,10 +31,6 @@ def test_help_is_there_for_every_command_with_an_example(run):
         assert (code, err) == (0, "")
         assert f"python -m llmpert {command}" in help_text.split("Example:")[1]
     assert run("--version") == (0, f"llmpert, version {__version__}\n", "")
-
-
-def test_models_offered_are_those_of_the_registry():
-    assert tuple(MODELS) == options.MODELS
 
 
 def test_help_loads_no_numerical_library():

@@ -88,7 +88,7 @@ def test_what_was_computed_on_an_upload_goes_with_it_and_counts(monkeypatch):
     name = store.create("mine", PARTS)
     before = size_of(store.root)
     data = cache.load(name)
-    cache.experiment(data, "LineA", "text").held_out("mean", 20, "KD001")
+    cache.experiment(data, "LineA", "text").fold_prediction("mean", 20, 0)
     cache.map_of(data, "LineA", "text", "PCA")
     files = {path.parent.parent.name for path in store.folder(name).rglob("*.npz")}
     assert files == {"results", name}

@@ -159,7 +159,7 @@ def test_finished_fits_are_not_made_again(model, store, monkeypatch):
     assert again.scores(model, 10, 0).equals(scores)
     np.testing.assert_array_equal(again.fold_prediction(model, 10, 0).mean, prediction.mean)
     name = prediction.perturbations[2]
-    np.testing.assert_array_equal(again.held_out(model, 10, name).mean[0], prediction.mean[2])
+    np.testing.assert_array_equal(again.kept_held_out(model, 10, name).mean[0], prediction.mean[2])
     with pytest.raises(AssertionError, match="made again"):
         again.scores(model, 11, 0)
 
@@ -231,9 +231,9 @@ def test_every_perturbation_is_predicted_by_the_fold_that_tests_it(store):
     one = experiment(store)
     for name in one.problem.screen.perturbations:
         fold = one.fold_of(name)
-        row = one.held_out("knn", 30, name)
-        assert row.perturbations.tolist() == [name]
         whole = one.fold_prediction("knn", 30, fold)
+        row = one.kept_held_out("knn", 30, name)
+        assert row.perturbations.tolist() == [name]
         np.testing.assert_array_equal(row.mean, whole.row(name).mean)
         part = one.split(30, fold)
         assert name in one.problem.screen.perturbations[part.test]
@@ -245,9 +245,9 @@ def test_what_was_not_measured_has_no_held_out_prediction(store):
     names[5] = "NEW"
     one = experiment(store, problem(replace(screen, perturbations=names)))
     with pytest.raises(InputError, match="NEW has no text embedding"):
-        one.held_out("gp", 10, "NEW")
+        one.kept_held_out("gp", 10, "NEW")
     with pytest.raises(InputError, match="KD041 has no held-out prediction"):
-        one.held_out("gp", 10, "KD041")
+        one.kept_held_out("gp", 10, "KD041")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -338,6 +338,6 @@ def test_a_prediction_is_known_to_be_kept_once_its_fold_is(store):
     name = one.problem.screen.perturbations[one.split(20, 1).test[0]]
     elsewhere = one.problem.screen.perturbations[one.split(20, 2).test[0]]
     assert one.kept_held_out("knn", 20, name) is None
-    predicted = one.held_out("knn", 20, name)
+    predicted = one.fold_prediction("knn", 20, one.fold_of(name)).row(name)
     np.testing.assert_array_equal(one.kept_held_out("knn", 20, name).mean, predicted.mean)
     assert one.kept_held_out("knn", 20, elsewhere) is None

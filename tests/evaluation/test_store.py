@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.build_shipped_results import write_pack
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.store import ResultsStore
@@ -325,7 +326,7 @@ def test_a_pack_is_read_and_never_written(tmp_path):
     source.put_scores("k1", scores(0.123456))
     source.put_scores("k2", scores(0.25))
     pack = tmp_path / "pack.parquet"
-    source.write_pack(pack, ["k1", "k2", "never fitted"])
+    write_pack(pack, source, ["k1", "k2", "never fitted"])
     before = pack.read_bytes(), pack.stat().st_mtime_ns
 
     store = ResultsStore(tmp_path / "own", pack)
@@ -349,7 +350,7 @@ def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
     written.insert(0, "perturbation", ["C", "A", "B"])
     source = ResultsStore(tmp_path / "source")
     source.put_scores("k1", written)
-    source.write_pack(tmp_path / "pack.parquet", ["k1"])
+    write_pack(tmp_path / "pack.parquet", source, ["k1"])
     kept = ResultsStore(tmp_path / "own", tmp_path / "pack.parquet").scores("k1")
     kept = kept.astype({"perturbation": object, **dict.fromkeys(kept.columns[1:], float)})
     pd.testing.assert_frame_equal(kept, written)
@@ -363,7 +364,7 @@ def test_a_pack_holds_every_score_to_half_a_thousandth(values):
         names = [f"G{at}" for at in range(len(values))]
         for key in ("k1", "k2"):
             source.put_scores(key, pd.DataFrame({"perturbation": names, "mae_all": values}))
-        source.write_pack(Path(folder) / "pack.parquet", ["k1", "k2"])
+        write_pack(Path(folder) / "pack.parquet", source, ["k1", "k2"])
         store = ResultsStore(Path(folder) / "own", Path(folder) / "pack.parquet")
         for key in ("k1", "k2"):
             kept = store.scores(key)
@@ -375,7 +376,7 @@ def test_a_score_too_large_for_a_pack_is_refused(tmp_path):
     source = ResultsStore(tmp_path)
     source.put_scores("k1", pd.DataFrame({"perturbation": ["A"], "mae_all": [33.0]}))
     with pytest.raises(TypeError):
-        source.write_pack(tmp_path / "pack.parquet", ["k1"])
+        write_pack(tmp_path / "pack.parquet", source, ["k1"])
     assert not (tmp_path / "pack.parquet").exists()
 
 

@@ -132,7 +132,7 @@ def test_the_measurement_is_never_part_of_what_is_predicted(experiment):
 def test_one_perturbation_is_handed_out_at_the_genes_that_it_is_scored_on(experiment):
     whole = elsewhere(experiment, "mean")
     for name in ("KD000", "KD023"):
-        ours = experiment.held_out("mean", 32, name)
+        ours = experiment.fold_prediction("mean", 32, experiment.fold_of(name)).row(name)
         found = held_out(whole, experiment, name)
         np.testing.assert_array_equal(found.genes, ours.genes)
         np.testing.assert_array_equal(found.mean, ours.mean)

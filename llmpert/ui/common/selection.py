@@ -12,15 +12,12 @@ from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.results import embedding_label
 from llmpert.insight.reliability import ReliabilityReference
-from llmpert.models.registry import MODELS, label
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.streamlit_internals import follow_link, through_app
 
 T = TypeVar("T")
-
-GAUSSIAN_PROCESS = "gp"
-"""The model of pages that offer no other one."""
 
 
 @dataclass(frozen=True)

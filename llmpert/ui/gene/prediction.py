@@ -10,7 +10,7 @@ import streamlit as st
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.metrics import evaluate, registry, strongest_responses
+from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.methods.scores import held_out
 from llmpert.models.registry import MODELS
@@ -126,9 +126,8 @@ def _scored(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
     row = np.flatnonzero(screen.perturbations == prediction.perturbations[0])
     columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
     measured = screen.response[row[0], columns]
-    top = registry()["pearson_top20"].top or 0
-    top_genes = strongest_responses(screen, row, columns, top)
-    scores = evaluate(prediction.mean, measured[None], top, top_genes)
+    top_genes = strongest_responses(screen, row, columns, TOP)
+    scores = evaluate(prediction.mean, measured[None], top_de_idx=top_genes)
     return GenePrediction(
         prediction,
         trained_on,

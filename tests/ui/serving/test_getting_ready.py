@@ -12,8 +12,9 @@ import streamlit as st
 from llmpert.datasets import Parts, UploadStore
 from llmpert.datasets.uploads import DAYS
 from llmpert.genes.sets import GeneSets
+from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache, warm_up
-from llmpert.ui.common.selection import GAUSSIAN_PROCESS, Selection
+from llmpert.ui.common.selection import Selection
 from llmpert.ui.serving import start
 from llmpert.ui.serving.start import prepared
 from tests.support import small

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from benchmarks import calibration
 from llmpert.errors import InputError
-from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
