@@ -8,6 +8,9 @@ import numpy as np
 
 from llmpert.errors import InputError
 
+PAPER_SIZES = (100, 200, 400, 800, 1400)
+"""Training sizes of Märtens et al. 2024, figure 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -78,6 +81,15 @@ def nearest_size(size: int, sizes: Sequence[int]) -> int:
     """
     near = [other for other in sizes if abs(size - other) <= other / 10]
     return min(near, key=lambda other: abs(size - other), default=size)
+
+
+def learning_curve_sizes(largest: int) -> list[int]:
+    """Return the paper's training sizes as far as the data go, and the largest one after these.
+
+    A largest size that counts as the one before it would add a point but no information.
+    """
+    sizes = [size for size in PAPER_SIZES if size <= largest]
+    return sizes if nearest_size(largest, sizes) in sizes else [*sizes, largest]
 
 
 def split(

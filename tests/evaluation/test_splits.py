@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
-from llmpert.evaluation.splits import cross_validation, largest_training_size, split
+from llmpert.evaluation.splits import (
+    cross_validation,
+    largest_training_size,
+    learning_curve_sizes,
+    split,
+)
 
 gene_names = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
@@ -133,3 +138,17 @@ def test_splits_that_cannot_be_are_refused(change, message):
     asked = {"folds": 5, "seed": 0, "fold": 0, "repeat": 0, "train_size": 4, **change}
     with pytest.raises(InputError, match=message):
         split([f"G{i}" for i in range(10)], **asked)
+
+
+@pytest.mark.parametrize(
+    ("largest", "sizes"),
+    [
+        (80, [80]),
+        (105, [100]),
+        (1200, [100, 200, 400, 800, 1200]),
+        (1419, [100, 200, 400, 800, 1400]),
+        (2000, [100, 200, 400, 800, 1400, 2000]),
+    ],
+)
+def test_learning_curves_end_where_the_data_do(largest, sizes):
+    assert learning_curve_sizes(largest) == sizes

@@ -27,7 +27,7 @@ from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import COLUMNS, Results, summarise
-from llmpert.evaluation.splits import nearest_size
+from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
 from llmpert.insight import compare, head_to_head, maps, similarity
@@ -41,7 +41,6 @@ from llmpert.screens import Screen
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PAPER_SIZES = (100, 200, 400, 800, 1400)
 REPEATS = 3
 METRICS = registry()
 DATA_SETS = 4
@@ -244,14 +243,9 @@ def scoring_experiment(data: Dataset, line: str) -> Experiment:
 
 
 def training_sizes(data: Dataset) -> list[int]:
-    """Return the paper's training sizes as far as the data go, and the largest one after these.
-
-    A largest size that counts as the one before it would add a point but no information.
-    """
+    """Return the sizes of learning curves on a data set, ascending."""
     first = experiment(data, next(iter(data.screens)), data.embedding_choices[0])
-    largest = first.largest_training_size
-    sizes = [size for size in PAPER_SIZES if size <= largest]
-    return sizes if nearest_size(largest, sizes) in sizes else [*sizes, largest]
+    return learning_curve_sizes(first.largest_training_size)
 
 
 # One of the simulated screens takes about 100 MB.
