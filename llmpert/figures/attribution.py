@@ -64,18 +64,10 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
 
 
 def neighbourhood_heatmap(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure:
-    """Draw responses as a heatmap: knockdowns down the side in the order given, genes along x.
+    """Draw the rows of `llmpert.insight.attribution.neighbourhood` of a gene as a heatmap.
 
-    Blue is lowered, orange is raised, and the middle of the scale is 0.
-
-    Parameters
-    ----------
-    rows:
-        From `llmpert.insight.attribution.neighbourhood`.
-    gene:
-        Whose neighbourhood it is, for the title.
-    unit:
-        What one unit of the response is.
+    Knockdowns stand down the side in the order given, genes along x. Blue is lowered, orange is
+    raised, and the middle of the scale is 0.
     """
     values, labels = rows.to_numpy(dtype=float), list(rows.index)
     limit = float(np.percentile(np.abs(values), CLIP)) or 1.0

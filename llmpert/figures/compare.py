@@ -100,12 +100,8 @@ def gene_by_gene(
 ) -> go.Figure:
     """Draw both predictions of each gene on one axis, with 95 % intervals where there are any.
 
-    Parameters
-    ----------
-    table:
-        Rows of `llmpert.insight.compare.compare`, drawn from top to bottom.
-    one_measurement:
-        Whether both sides predict the same measurement, which is then drawn once.
+    Rows of `llmpert.insight.compare.compare` are drawn from top to bottom. With `one_measurement`
+    both sides predict the same one, which is drawn once.
     """
     at = np.arange(len(table))[::-1]
     figure = go.Figure()

@@ -22,20 +22,14 @@ NAMED = 8
 
 
 def predicted_against_measured(
-    prediction: Prediction,
-    measured: np.ndarray,
-    top: np.ndarray,
-    unit: str,
-    correlation: float,
+    prediction: Prediction, measured: np.ndarray, top: np.ndarray, unit: str, correlation: float
 ) -> go.Figure:
     """Draw every gene of one perturbation: predicted along x, measured along y.
 
     Parameters
     ----------
-    prediction:
-        Of one perturbation.
-    measured:
-        Its measured response at the prediction's genes.
+    prediction, measured, unit:
+        As for `llmpert.figures.ranked.ranked_genes`.
     top:
         Positions of the top DE genes, drawn apart.
     correlation:
@@ -72,17 +66,8 @@ def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> g
     """Draw every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
 
     Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
-    Those with the largest |z| are named, as far as there is room.
-
-    Parameters
-    ----------
-    prediction, measured, unit:
-        As for `predicted_against_measured`; standard deviations are needed, a measurement is not.
-
-    Raises
-    ------
-    ValueError
-        The prediction has no standard deviation.
+    Those with the largest |z| are named, as far as there is room. Arguments are those of
+    `llmpert.figures.ranked.ranked_genes`; a `ValueError` is raised without standard deviations.
     """
     half_width = prediction.half_width(INTERVAL)
     if prediction.std is None or half_width is None:

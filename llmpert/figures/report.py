@@ -38,18 +38,9 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of a report.
+    """A part of a report: paragraphs of plain text, figures with text alternatives, a table.
 
-    Attributes
-    ----------
-    title:
-        Its heading.
-    text:
-        Paragraphs, as plain text.
-    figures:
-        Each is shown with its number and text alternative.
-    table:
-        Numbers, or None; its index is shown where it has a name.
+    The table's index is shown where it has a name.
     """
 
     title: str
@@ -65,8 +56,6 @@ def report(
 
     Parameters
     ----------
-    title:
-        Its heading.
     facts:
         What stands below the heading, a line each.
     caption:
@@ -101,21 +90,14 @@ def _figure(figure: go.Figure, alt: str, number: int) -> str:
     plain = go.Figure(figure).update_layout(template="plotly_white")
     # Plotly's JSON has <, > and / escaped, so that no name can end the script.
     drawn = plain.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"figure-{number}",
-        config=CONFIG,
+        CONFIG, full_html=False, include_plotlyjs=False, div_id=f"figure-{number}"
     )
     return f'<figure aria-label="{escape(alt)}">{drawn}</figure>'
 
 
 def _table(table: pd.DataFrame) -> str:
     words = table.to_html(
-        index=table.index.name is not None,
-        index_names=False,
-        escape=True,
-        border=0,
-        na_rep="–",
+        index=table.index.name is not None, index_names=False, escape=True, border=0, na_rep="–",
         float_format=lambda value: f"{value:.3g}",
-    )
+    )  # fmt: skip
     return f'<div class="scroll">{words}</div>'
