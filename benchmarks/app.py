@@ -18,10 +18,9 @@ import time
 from unittest.mock import patch
 
 import click
-import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from benchmarks.machine import describe, verdict
+from benchmarks.machine import describe, timed, times
 from benchmarks.server import REPOSITORY, served
 
 BROWSERS = ("chromium", "chromium-browser", "chrome")
@@ -58,21 +57,13 @@ def main(runs: int) -> None:
                 start.append(time.perf_counter() - began)
                 page.close()
                 if run == runs - 1:
-                    tell("start of the program to first page", start, TARGETS["start"])
+                    click.echo(f"start to first page: {times(start, TARGETS['start'])}")
                     views(browser, server.address)
-                    tell(
-                        "another gene, from Enter", genes(browser, server.address), TARGETS["gene"]
-                    )
+                    seconds = genes(browser, server.address)
+                    click.echo(f"another gene, from Enter: {times(seconds, TARGETS['gene'])}")
         browser.close()
-    tell("script of a cached page, without the browser", reruns(), TARGETS["script"])
-
-
-def tell(what: str, seconds: list[float], target: float) -> None:
-    """Print a median beside its target."""
-    middle = float(np.median(seconds))
     click.echo(
-        f"{what}: {middle:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}, {len(seconds)} times);"
-        f" target < {target:g} s: {verdict(middle, target)}"
+        f"script of a cached page, without the browser: {times(reruns(), TARGETS['script'])}"
     )
 
 
@@ -85,11 +76,11 @@ def views(browser: Browser, address: str) -> None:
     for name in PAGES:
         first, *again = (first_view(context, address, name) for _ in range(1 + VIEWS))
         click.echo(
-            f"{name}, by its link in a new tab: {np.median(again):.2f} s ({min(again):.2f} to"
-            f" {max(again):.2f}); the first of all, which computes it, {first:.1f} s"
+            f"{name}, by its link in a new tab: {times(again)}; the first of all, which computes"
+            f" it, {first:.1f} s"
         )
         clicked = [from_side_bar(visitor, name) for _ in range(VIEWS)]
-        tell(f"{name}, from the side bar", clicked, TARGETS["view"])
+        click.echo(f"{name}, from the side bar: {times(clicked, TARGETS['view'])}")
     context.close()
 
 
@@ -158,9 +149,7 @@ def reruns() -> list[float]:
             app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=LIMIT / 1000)
             app.switch_page(f"pages/{name}.py").run()
             for _ in range(3):
-                began = time.perf_counter()
-                app.run()
-                seconds.append(time.perf_counter() - began)
+                seconds.append(timed(app.run))
     return seconds
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import peers, scale
 from benchmarks.fold import Fold, measure, simulated_fold
-from benchmarks.machine import alone, describe, gemm_rate, verdict
+from benchmarks.machine import alone, describe, gemm_rate, timed, times, verdict
 
 TARGET_SECONDS = {"fold": 1.5, "figure": 120.0, "gene": 0.005}
 TARGET_BYTES = 1.5e9
@@ -50,11 +50,7 @@ def report_fold(fold: Fold, runs: int) -> None:
     click.echo(f"Gaussian process, {fold}")
     for model, target in (("gp", TARGET_SECONDS["fold"]), ("gp-paper", None)):
         cost = alone(measure, model, fold, runs)
-        aim = "" if target is None else f"; target < {target:g} s: {verdict(cost.median, target)}"
-        click.echo(
-            f"{model}: median of {runs} runs {cost.median:.2f} s ({min(cost.seconds):.2f} to"
-            f" {max(cost.seconds):.2f}){aim}"
-        )
+        click.echo(f"{model}: {times(cost.seconds, target)}")
         click.echo(
             f"  processor time, all cores: {np.median(cost.processor):.2f} s (much less than"
             " seconds x cores: other programs were running)"
@@ -111,13 +107,8 @@ def figure() -> tuple[float, int]:
 
 def report_gene() -> None:
     """Print the time of one gene's prediction."""
-    seconds = alone(gene)
-    click.echo(
-        f"one gene from a fitted model: median of {len(seconds)} genes"
-        f" {np.median(seconds) * 1e3:.1f} ms ({min(seconds) * 1e3:.1f} to"
-        f" {max(seconds) * 1e3:.1f}); target < {TARGET_SECONDS['gene'] * 1e3:g} ms:"
-        f" {verdict(float(np.median(seconds)), TARGET_SECONDS['gene'])}"
-    )
+    words = times(alone(gene), TARGET_SECONDS["gene"], "ms")
+    click.echo(f"one gene from a fitted model: {words}")
 
 
 def gene() -> list[float]:
@@ -129,12 +120,7 @@ def gene() -> list[float]:
     problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
     genes = [str(name) for name in problem.screen.perturbations[:100]]
     model = Experiment(problem).fit_all("gp", held_out=genes)
-    seconds = []
-    for name in genes:
-        start = time.perf_counter()
-        model.predict([name])
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    return [timed(model.predict, [name]) for name in genes]
 
 
 if __name__ == "__main__":

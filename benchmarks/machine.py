@@ -5,7 +5,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def describe() -> str:
-    """The machine in one line, with the speed that dense linear algebra reaches on it."""
+    """Describe the machine in one line, with the speed of dense linear algebra on it."""
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores,"
         f" Python {platform.python_version()}, matrix product {gemm_rate('float64'):.0f} GFLOP/s in"
@@ -26,25 +26,20 @@ def describe() -> str:
 
 
 def gemm_rate(precision: str = "float64", size: int = 2000, runs: int = 9) -> float:
-    """GFLOP/s of a matrix product, the best of some runs: the machine's limit."""
+    """Return GFLOP/s of a matrix product, the best of some runs: the machine's limit."""
     left = np.random.default_rng(0).normal(size=(size, size)).astype(precision)
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        left @ left
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds) / 1e9
+    return 2 * size**3 / min(timed(np.matmul, left, left) for _ in range(runs)) / 1e9
 
 
 def alone(function: Callable[..., T], *arguments: object) -> T:
-    """What a function of a module returns in a process of its own, which has nothing else in it."""
+    """Call a function of a module in a process of its own, which has nothing else in it."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
 
 
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes."""
-    status = Path("/proc/self/status")
+def peak_memory(process: int | str = "self") -> int:
+    """Return the largest resident memory of a process so far, in bytes; off Linux its own only."""
+    status = Path(f"/proc/{process}/status")
     if status.is_file():
         # Unlike getrusage, this leaves out what the parent held when it started this process.
         (line,) = [x for x in status.read_text().splitlines() if x.startswith("VmHWM:")]
@@ -54,5 +49,31 @@ def peak_memory() -> int:
 
 
 def verdict(value: float, target: float) -> str:
-    """Whether a value stays below its target."""
+    """Say whether a value stays below its target."""
     return "met" if value < target else "missed"
+
+
+def times(seconds: Sequence[float], target: float | None = None, unit: str = "s") -> str:
+    """Say the median of some times, their range and number, and whether it meets its target.
+
+    Parameters
+    ----------
+    unit:
+        "s" or "ms", in which all are said.
+    """
+    factor = {"s": 1, "ms": 1000}[unit]
+    middle = float(np.median(seconds))
+    words = (
+        f"median {factor * middle:.2f} {unit} ({factor * min(seconds):.2f} to"
+        f" {factor * max(seconds):.2f}, {len(seconds)} times)"
+    )
+    if target is None:
+        return words
+    return f"{words}; target < {factor * target:g} {unit}: {verdict(middle, target)}"
+
+
+def timed(function: Callable[..., object], *arguments: object) -> float:
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start

@@ -1,7 +1,6 @@
 """The program as users start it."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -9,10 +8,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter, sleep
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.support.server_process import REPOSITORY, free_port
+
 PATIENCE = 180
 """Seconds to wait for the first answer."""
 
@@ -28,12 +27,6 @@ class Server:
     def address(self) -> str:
         """What a browser opens."""
         return f"http://127.0.0.1:{self.port}"
-
-    def peak_memory(self) -> int:
-        """Its largest resident memory so far, in bytes (Linux)."""
-        status = Path(f"/proc/{self.process}/status").read_text()
-        (line,) = [x for x in status.splitlines() if x.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
 
     def wait_until_it_answers(self) -> None:
         """Until its health check does."""
@@ -51,9 +44,7 @@ class Server:
 @contextmanager
 def served() -> Iterator[Server]:
     """The program on a free port and with an empty data folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
             [sys.executable, "-m", "llmpert", "serve", "--port", str(port)],

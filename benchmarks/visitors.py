@@ -6,8 +6,8 @@ Each visitor holds a session of its own, as a browser does (Streamlit's messages
 without drawing), on the simulated data. It opens the gene page, and then either types another gene
 or goes to another page, a second after the last answer. A fit that a click needs is made once, for
 everybody; those of the first minute are part of what is measured. A server makes some by itself
-when it starts: `--after` gives it time for that. Told are the times from a click to the end of the
-script it starts, errors shown on any page, and the server's largest memory.
+when it starts: `--after` gives it time for that. Reported are the times from a click to the end of
+the script it starts, errors shown on any page, and the server's largest memory.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.machine import describe, verdict
+from benchmarks.machine import describe, peak_memory, verdict
 from benchmarks.server import Server, served
 
 TARGET_SECONDS, TARGET_BYTES = 3.0, 2e9
@@ -35,7 +35,7 @@ GENE_SHARE = 0.7
 
 
 @dataclass
-class Told:
+class Observed:
     """What all visitors saw: seconds by kind of click, and errors in words."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Visitor:
     """One session."""
 
     socket: ClientConnection
-    told: Told
+    seen: Observed
     gene_box: str = ""
     pages: dict[str, str] = field(default_factory=dict)
     page: str = ""
@@ -76,24 +76,24 @@ class Visitor:
                 if answer.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                     continue
                 break
-        self.told.seconds.setdefault(kind, []).append(perf_counter() - began)
+        self.seen.seconds.setdefault(kind, []).append(perf_counter() - began)
 
     def _look_at(self, element: Any) -> None:
         kind = element.WhichOneof("type")
         if kind == "text_input" and element.text_input.label == "Gene":
             self.gene_box = element.text_input.id
         elif kind == "exception":
-            self.told.errors.append(f"{element.exception.type}: {element.exception.message}")
+            self.seen.errors.append(f"{element.exception.type}: {element.exception.message}")
         elif kind == "alert" and element.alert.format == element.alert.ERROR:
-            self.told.errors.append(element.alert.body)
+            self.seen.errors.append(element.alert.body)
 
 
-async def stay(number: int, server: Server, genes: list[str], until: float, told: Told) -> None:
+async def stay(number: int, server: Server, genes: list[str], until: float, seen: Observed) -> None:
     """One visitor, from the first page to the end."""
     rng = Random(number)
     address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
     async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
-        visitor = Visitor(socket, told)
+        visitor = Visitor(socket, seen)
         gene = urlencode({"gene": rng.choice(genes)})
         await visitor.click("first page", page_name="gene", query_string=gene)
         at_gene_page = True
@@ -110,12 +110,12 @@ async def stay(number: int, server: Server, genes: list[str], until: float, told
             )
 
 
-async def together(server: Server, visitors: int, seconds: float, genes: list[str]) -> Told:
+async def together(server: Server, visitors: int, seconds: float, genes: list[str]) -> Observed:
     """All visitors at once."""
-    told = Told()
+    seen = Observed()
     until = perf_counter() + seconds
-    await asyncio.gather(*(stay(number, server, genes, until, told) for number in range(visitors)))
-    return told
+    await asyncio.gather(*(stay(number, server, genes, until, seen) for number in range(visitors)))
+    return seen
 
 
 @click.command()
@@ -133,31 +133,31 @@ def main(visitors: int, seconds: float, after: float) -> None:
         server.wait_until_it_answers()
         sleep(after)
         for what in (f"{after:g} s after the start", "warm"):
-            told = asyncio.run(together(server, visitors, seconds, genes))
-            report(what, visitors, seconds, told)
-        memory = server.peak_memory()
+            seen = asyncio.run(together(server, visitors, seconds, genes))
+            report(what, visitors, seconds, seen)
+        memory = peak_memory(server.process)
         click.echo(
             f"largest memory of the server {memory / 1e9:.2f} GB; target < {TARGET_BYTES / 1e9:g}"
             f" GB: {verdict(memory, TARGET_BYTES)}"
         )
 
 
-def report(what: str, visitors: int, seconds: float, told: Told) -> None:
+def report(what: str, visitors: int, seconds: float, seen: Observed) -> None:
     """Print times by kind of click, and errors."""
-    every = np.concatenate([*told.seconds.values()])
+    every = np.concatenate([*seen.seconds.values()])
     p95 = float(np.quantile(every, 0.95))
     click.echo(
         f"{what}, {visitors} visitors for {seconds:g} s, {len(every)} clicks: median"
         f" {np.median(every):.2f} s, 95th percentile {p95:.2f} s (longest {every.max():.2f});"
         f" target < {TARGET_SECONDS:g} s: {verdict(p95, TARGET_SECONDS)};"
-        f" errors: {len(told.errors)}"
+        f" errors: {len(seen.errors)}"
     )
-    for kind, times in told.seconds.items():
+    for kind, times in seen.seconds.items():
         click.echo(
             f"  {kind}: {len(times)}, median {np.median(times):.2f} s, 95th percentile"
             f" {np.quantile(times, 0.95):.2f} s"
         )
-    for error in dict.fromkeys(told.errors):
+    for error in dict.fromkeys(seen.errors):
         click.echo(f"  shown as an error: {error}")
 
 
