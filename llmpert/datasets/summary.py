@@ -15,6 +15,7 @@ from llmpert.datasets.builtin import SIMULATED
 from llmpert.datasets.parts import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS
 from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.embeddings.stored import FORMAT_VERSION as EMBEDDING_VERSION
+from llmpert.embeddings.stored import vector_length
 from llmpert.errors import InputError
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
@@ -142,6 +143,6 @@ def _embedding(path: Path) -> PartSummary:
         schema = parquet.schema_arrow
         head = parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
         check_version(path, "embedding", head["version"], EMBEDDING_VERSION)
-        columns = schema.field("vector").type.list_size
+        columns = vector_length(schema)
         provenance = check_remarks(path, head["provenance"])
         return PartSummary(str(head["name"]), parquet.metadata.num_rows, columns, provenance)

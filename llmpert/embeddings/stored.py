@@ -62,13 +62,25 @@ def load_embedding(path: str | Path) -> Embedding:
         check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
         refuse_oversized(path, _is_vector)
         table = pq.read_table(path, columns=["gene", "vector"])
-        vectors = table["vector"].combine_chunks()
-        if not _is_vector(vectors.type):
-            raise InputError.of_file(path, expected, f"vectors of type {str(vectors.type)[:40]}")
-        numbers = vectors.flatten().to_numpy(zero_copy_only=False)
-        matrix = numbers.reshape(len(table), vectors.type.list_size)
+        columns = vector_length(table.schema)
+        numbers = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        matrix = numbers.reshape(len(table), columns)
         genes = table["gene"].to_numpy()
         return Embedding(str(head["name"]), genes, matrix, check_remarks(path, head["provenance"]))
+
+
+def vector_length(schema: pa.Schema) -> int:
+    """Return the numbers of each gene's vector in a file of this schema.
+
+    Raises
+    ------
+    ValueError
+        It has no vectors of one length.
+    """
+    kind = schema.field("vector").type
+    if not _is_vector(kind):
+        raise ValueError(f"vectors of type {str(kind)[:40]}")
+    return kind.list_size
 
 
 def _is_vector(kind: pa.DataType) -> bool:

@@ -1,5 +1,7 @@
 """What data sets hold agrees with what is loaded, and damaged files are named."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from llmpert.datasets import DatasetStore, Parts, Summary
@@ -60,3 +62,13 @@ def test_a_damaged_file_is_named_and_the_rest_is_told():
     assert [screen.name for screen in found.screens] == ["LineB"]
     (sentence,) = found.problems
     assert "LineA.h5ad: expected a screen written by llmpert" in sentence
+
+
+def test_an_embedding_whose_vectors_are_something_else_is_named():
+    small.add("mine", [small.screen("LineA")], [small.embedding()])
+    (path,) = DatasetStore().folder("mine").rglob("*.parquet")
+    table = pq.read_table(path)
+    other = table.set_column(1, "vector", pa.array([1.0] * len(table)))
+    pq.write_table(other, path)
+    (sentence,) = summary("mine").problems
+    assert f"{path.name}: expected an embedding written by llmpert" in sentence
