@@ -92,7 +92,7 @@ def bulk(folder):
 @pytest.mark.parametrize(
     ("write", "read", "module", "name"),
     [
-        (screen_of_llmpert, read_screen, files_module, "_frame"),
+        (screen_of_llmpert, read_screen, files_module, "refuse_oversized"),
         (screen_of_llmpert, Screen.load, files_module, "shape_of"),
         (bulk, read_screen, replogle_module, "measured_genes"),
         (embedding_of_llmpert, lambda p: read_embedding(p, "text"), stored_module, "_is_vector"),
