@@ -125,6 +125,14 @@ def test_peak_memory_grows_by_what_is_held():
     assert held.all()
 
 
+def test_times_are_said_with_their_median_range_and_target():
+    seconds = [0.002, 0.001, 0.004]
+    assert machine.times(seconds, 0.005, "ms") == (
+        "median 2.00 ms (1.00 to 4.00, 3 times); target < 5 ms: met"
+    )
+    assert machine.times(seconds, 0.001).endswith("target < 0.001 s: missed")
+
+
 def test_verdicts():
     assert (machine.verdict(1.0, 2.0), machine.verdict(2.0, 2.0)) == ("met", "missed")
 

@@ -80,7 +80,7 @@ def neighbourhood_heatmap(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure
         go.Figure(heatmap),
         f"{gene} beside what it rests on",
         height=290 + 24 * len(labels),
-        # Names that find no room are left out by Plotly; each is told on hovering.
+        # Plotly leaves out names that find no room; hovering shows each.
         xaxis={
             "type": "category", "tickangle": -90, "tickfont": {"size": 10},
             "title": {"text": f"Colour:<br>{unit}"},

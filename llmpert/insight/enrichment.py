@@ -18,7 +18,7 @@ def enrichment(
     smallest: int = 3,
     largest: int = 500,
 ) -> pd.DataFrame:
-    """Test every gene set for more of the chosen genes than a draw from the background gives.
+    """Test each gene set for more of the chosen genes than a draw from the background gives.
 
     The one-sided hypergeometric test (Fisher's exact test), with false discovery rates over all
     sets tested (Benjamini & Hochberg 1995).
@@ -45,15 +45,15 @@ def enrichment(
     drawn = {str(gene) for gene in chosen} & everything
     rows = []
     for name, members in sets.members.items():
-        here = members & everything
-        if smallest <= len(here) <= largest:
-            found = here & drawn
-            rows.append((name, len(found), len(here), " ".join(sorted(found))))
+        size = len(members & everything)
+        if smallest <= size <= largest:
+            found = members & drawn
+            rows.append((name, len(found), size, " ".join(sorted(found))))
     table = pd.DataFrame(rows, columns=["set", "overlap", "size", "genes"])
-    overlap, size = table["overlap"].to_numpy(np.int64), table["size"].to_numpy(np.int64)
-    table["expected"] = size * len(drawn) / max(len(everything), 1)
+    overlap, sizes = table["overlap"].to_numpy(np.int64), table["size"].to_numpy(np.int64)
+    table["expected"] = sizes * len(drawn) / max(len(everything), 1)
     table["fold"] = (overlap / table["expected"]).where(table["expected"] > 0)
-    tail = stats.hypergeom.sf(overlap - 1, len(everything), size, len(drawn))
+    tail = stats.hypergeom.sf(overlap - 1, len(everything), sizes, len(drawn))
     table["p"] = np.clip(tail, 0, 1)  # a sum of probabilities can exceed 1 by rounding
     table["q"] = stats.false_discovery_control(table["p"]) if len(table) else []
     order = table.sort_values(["p", "fold", "set"], ascending=[True, False, True], kind="stable")

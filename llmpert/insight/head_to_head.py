@@ -41,12 +41,12 @@ class Method:
 
     @property
     def published(self) -> bool:
-        """Whether its values were published (`llmpert.methods.published`), not computed here."""
+        """Whether only its published values are known (`llmpert.methods.published`)."""
         return self.model.endswith(PUBLISHED)
 
     @property
     def external(self) -> bool:
-        """Whether its predictions were made elsewhere (`llmpert.methods.predictions`)."""
+        """Whether its predictions were imported (`llmpert.methods.predictions`)."""
         return self.model not in MODELS and not self.published
 
     @property
@@ -95,7 +95,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     """Choose two methods for a first view: `gp` on the last embedding and one of `RIVAL_MODELS`.
 
     A rival that uses an embedding has the same one. No published method is among them where two
-    others are: comparing one with a method computed here needs an explanation.
+    others are: comparing one with a method of ours needs an explanation.
 
     Raises
     ------

@@ -95,10 +95,10 @@ _LIBRARIES = {"PCA": "scikit-learn", "UMAP": "umap-learn"}
 
 
 def read_or_make(method: str, vectors: np.ndarray, folder: Path) -> Map:
-    """Return a map by one of `METHODS`, from its file in `folder` or else made and stored there.
+    """Return a map by one of `METHODS`: from its file in `folder`, or computed and stored there.
 
     The file's name is a fingerprint of the vectors, the method and its library's version. A damaged
-    file is made again.
+    file is replaced.
     """
     key = fingerprint(VERSION, method, version(_LIBRARIES[method]), np.asarray(vectors))
     path = folder / f"{key}.npz"
@@ -106,9 +106,7 @@ def read_or_make(method: str, vectors: np.ndarray, folder: Path) -> Map:
         try:
             return Map.load(path)
         except DAMAGE as error:
-            log.warning(
-                "map is damaged and made again", extra={"file": str(path), "reason": str(error)}
-            )
+            log.warning("damaged map replaced", extra={"file": str(path), "reason": str(error)})
     found = METHODS[method](vectors)
     found.save(path)
     return found

@@ -53,18 +53,12 @@ class Indicator:
     better: Literal[1, -1]
 
 
-def indicators_of(sources: Sequence[str]) -> list[Indicator]:
-    """Return all indicators for models on these sources."""
-    distances = [
-        Indicator(f"distance {source}", f"Distance to the nearest training genes, {source}", -1)
-        for source in sources
-    ]
-    return [
-        *distances,
-        Indicator("width", "Width of its intervals", -1),
-        Indicator("departure", "How far it departs from the mean response", 1),
-        Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
-    ]
+INDICATORS = (
+    Indicator("width", "Width of its intervals", -1),
+    Indicator("departure", "How far it departs from the mean response", 1),
+    Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
+)
+"""Beside a distance a source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +73,7 @@ class ReliabilityReference:
         For each training perturbation: correlation over all genes of its response with what the
         others predict for it.
     values:
-        Perturbations the model did not train on x names of `indicators_of`.
+        Perturbations the model did not train on x names of `indicators`.
     accuracy:
         Their measured accuracy: Pearson correlation over all predicted genes, missing where it is
         not defined.
@@ -106,7 +100,11 @@ class ReliabilityReference:
     @cached_property
     def indicators(self) -> list[Indicator]:
         """The indicators there are, in the order of `values`."""
-        return indicators_of(list(self.fitted.joined.parts))
+        distances = [
+            Indicator(f"distance {source}", f"Distance to the nearest training genes, {source}", -1)
+            for source in self.fitted.joined.parts
+        ]
+        return [*distances, *INDICATORS]
 
     @cached_property
     def correlations(self) -> pd.Series:
@@ -286,7 +284,7 @@ class Verdict:
 
 
 def _values(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> pd.DataFrame:
-    """Return genes x `indicators_of`, for genes that the model predicts and did not train on."""
+    """Return genes x names of indicators, for genes that the model did not train on."""
     genes = [str(gene) for gene in predicted.perturbations]
     inputs, trained = fitted.inputs(genes), fitted.inputs(list(fitted.trained_on))
     found: dict[str, np.ndarray] = {}
