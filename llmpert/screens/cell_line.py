@@ -52,13 +52,7 @@ def line_in_name(file: str | Path) -> str:
 
 
 def find_line(path: Path, stated: str, default: str | None) -> str:
-    """Return the stated line, else the default, else the one that the file is named after.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
+    """Return the stated line, else the default, else the one that the file is named after."""
     if line := stated or default or line_in_name(path):
         return line
     raise InputError.of_file(

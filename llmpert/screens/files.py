@@ -19,17 +19,16 @@ from llmpert.io.sparse import check_sparse
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
-
 REMARKS = (
     "llmpert", "line", "cell_line", "unit", "source", "licence", "license", "response",
 )  # fmt: skip
-"""What files of screens tell about themselves in `uns`."""
+"""Keys of `uns` under which files of screens describe themselves."""
 
 MOST_PERTURBATIONS = 40_000
 """Two populations of cells for each human gene; files with more rows hold single cells."""
 
 LAYERS = ("variance", "t", "q")
-"""What single cells tell beside the response, in screens that llmpert wrote."""
+"""What is known of single cells beside the response, in screens that llmpert wrote."""
 
 
 def suffix(path: Path) -> str:
@@ -40,13 +39,7 @@ def suffix(path: Path) -> str:
 
 @contextmanager
 def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file that has X, obs and var.
-
-    Raises
-    ------
-    InputError
-        It is another file, or damaged.
-    """
+    """Open an HDF5 file that has X, obs and var; refuse any other, and damaged ones."""
     if not h5py.is_hdf5(path):
         raise InputError.of_file(path, expected, "a file that is not HDF5")
     with ExitStack() as stack:
@@ -61,8 +54,6 @@ def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
 
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
     """Read of an AnnData file what is used: X, obs, var, some of uns, and layers of llmpert's own.
-
-    Whatever else is in the file is not looked at.
 
     Parameters
     ----------
@@ -134,13 +125,7 @@ def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
 
 
 def dense(values: Any, path: Path, expected: str = "a matrix X of numbers") -> np.ndarray:
-    """Return a matrix as a dense float32 array, without a copy where it is one already.
-
-    Raises
-    ------
-    InputError
-        It holds something other than numbers.
-    """
+    """Return a matrix of numbers as a dense float32 array, without a copy where it is one."""
     values = values if sparse.issparse(values) else np.asarray(values)
     if values.dtype.kind not in "fiu":
         raise InputError.of_file(path, expected, f"values of type {values.dtype}")
@@ -151,13 +136,7 @@ def dense(values: Any, path: Path, expected: str = "a matrix X of numbers") -> n
 
 
 def numeric_column(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    """Return a column as float64, missing values as NaN.
-
-    Raises
-    ------
-    InputError
-        The column holds something other than numbers.
-    """
+    """Return a column of numbers as float64, missing values as NaN."""
     values = pd.to_numeric(frame[column].astype(object), errors="coerce").to_numpy(np.float64)
     unread = np.isnan(values) & frame[column].notna().to_numpy()
     if unread.any():

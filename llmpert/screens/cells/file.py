@@ -25,15 +25,7 @@ Block = Any
 
 
 class Expression:
-    """The matrix of an open file, of which some cells are read at a time.
-
-    Attributes
-    ----------
-    path:
-        Of the file.
-    shape:
-        Cells, genes.
-    """
+    """The matrix of an open file, of which some cells are read at a time; `shape`: cells, genes."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
@@ -56,12 +48,7 @@ class Expression:
         return max(1, BLOCK_BYTES // (4 * self.shape[1]))
 
     def read(self, rows: slice | np.ndarray) -> Block:
-        """Some cells as stored.
-
-        Parameters
-        ----------
-        rows:
-            A slice, or positions in ascending order.
+        """Read some cells as stored, by a slice or positions in ascending order.
 
         Raises
         ------
@@ -85,13 +72,7 @@ class Expression:
 
 
 class CellFile(Expression):
-    """An open file of cells x genes with all names; made by `open_cells`.
-
-    Attributes
-    ----------
-    obs, var, uns:
-        Of the cells, of the genes, and of the file.
-    """
+    """An open file of cells x genes with its tables `obs`, `var` and `uns`; see `open_cells`."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         super().__init__(path, file)
@@ -110,13 +91,7 @@ class CellFile(Expression):
 
 @contextmanager
 def open_expression(path: Path) -> Iterator[Expression]:
-    """Open the matrix of a file that `open_cells` has seen, without names: cheap, however large.
-
-    Raises
-    ------
-    InputError
-        The file is another one by now, or damaged.
-    """
+    """Open the matrix of a file that `open_cells` has seen, without names: cheap, however large."""
     with ExitStack() as stack:
         with as_input_error(path, WANTED):
             file = stack.enter_context(h5py.File(path))

@@ -42,16 +42,16 @@ class CellGroups:
         return len(self.perturbations) + len(self.batches)
 
     def without(self, cells: np.ndarray) -> "CellGroups":
-        """The same without some cells, which turned out to be empty."""
+        """Leave out some cells, which turned out to be empty."""
         if not len(cells):
             return self
         group = self.group.copy()
         group[cells] = -1
-        said = f"{len(cells):,} cell(s) without any count were left out."
-        return replace(self, group=group, notes=[*self.notes, said])
+        note = f"{len(cells):,} cell(s) without any count were left out."
+        return replace(self, group=group, notes=[*self.notes, note])
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cells of each perturbation in each batch, and control cells of each batch."""
+        """Count cells of each perturbation in each batch, and control cells of each batch."""
         first, size = len(self.perturbations), len(self.batches)
         perturbed = (self.group >= 0) & (self.group < first)
         pair = self.group[perturbed].astype(np.int64) * size + self.batch[perturbed]
@@ -73,7 +73,9 @@ def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:
     """
     notes: list[str] = []
     names, number, control = _targets(cells, layout, notes)
-    batches, batch = _numbered(cells.obs[layout.batch]) if layout.batch else _one(len(number))
+    batches, batch = np.array(["all"], dtype=object), np.zeros(len(number), dtype=np.int64)
+    if layout.batch:
+        batches, batch = _numbered(cells.obs[layout.batch])
     usable = _usable(cells, batches, batch, control, number >= 0, notes)
     number = np.where(usable[batch], number, -1)
     count = np.bincount(number[number >= 0], minlength=len(names))
@@ -146,13 +148,9 @@ def _usable(
 
 
 def _numbered(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of a column as text ("" for missing ones), and each row's number among them."""
+    """Return a column's labels as text ("" for missing ones), and each row's number among them."""
     number, labels = pd.factorize(column, use_na_sentinel=False)
     text = ["" if pd.isna(label) else str(label).strip() for label in labels]
     # Labels that differ by blanks only are one.
     names, same = np.unique(np.array(text, dtype=str), return_inverse=True)
     return names.astype(object), same[number]
-
-
-def _one(cells: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(["all"], dtype=object), np.zeros(cells, dtype=np.int64)

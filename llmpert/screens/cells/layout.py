@@ -68,13 +68,7 @@ def layout_of(
     counts: bool | None,
     default_line: str | None = None,
 ) -> Layout:
-    """Find out how a file is laid out; what is given is checked and not guessed (see `plan`).
-
-    Raises
-    ------
-    InputError
-        Something can neither be found in the file nor was given.
-    """
+    """Find out how a file is laid out; what is given is checked and not guessed (see `plan`)."""
     target, controls = _target(cells, target, control)
     return Layout(
         line=line or _line(cells, default_line),

@@ -6,7 +6,8 @@ in theirs: the result is the same to the last bit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,8 @@ class Job:
     def chunks(self) -> list[tuple[int, int]]:
         """Cut the file's cells into chunks: where each starts and stops."""
         cells = max(2 * BLOCK_BYTES, SHARE * self.bytes_of_sums) // (4 * self.genes)
-        starts = range(0, len(self.group), max(1, cells))
-        return [(start, min(start + max(1, cells), len(self.group))) for start in starts]
+        bounds = [*range(0, len(self.group), max(1, cells)), len(self.group)]
+        return list(pairwise(bounds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,36 +99,22 @@ class Moments:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class Total:
-    """The sums of a whole file: groups x genes, float64, and the positions of empty cells."""
-
-    sums: np.ndarray
-    squares: np.ndarray
-    empty: np.ndarray
-
-
-def add_up(paths: Sequence[Path], job: Job) -> Total:
+def add_up(paths: Sequence[Path], job: Job) -> Moments:
     """Add up what `Moments.save` wrote, in this order, with one array at a time in memory."""
     shape = job.groups, job.genes
-    total = Total(np.zeros(shape), np.zeros(shape), np.empty(0, dtype=np.int64))
-    empty = [total.empty]
+    sums, squares = np.zeros(shape), np.zeros(shape)
+    empty = [np.empty(0, dtype=np.int64)]
     for path in paths:
         with np.load(path, allow_pickle=False) as chunk:
             groups = chunk["groups"]
-            for name, values in (("sums", total.sums), ("squares", total.squares)):
+            for name, values in (("sums", sums), ("squares", squares)):
                 values[groups] += chunk[name]
             empty.append(chunk["empty"])
-    return replace(total, empty=np.concatenate(empty))
+    return Moments(np.arange(job.groups), sums, squares, np.concatenate(empty))
 
 
 def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
-    """Scale each cell to `DEPTH` counts and take log(1 + x), in place.
-
-    Parameters
-    ----------
-    counts:
-        False where this was done already: the block is returned as it is.
+    """Scale each cell to `DEPTH` counts and take log(1 + x), in place, where the block has counts.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, CellFile, open_cells
 from llmpert.screens.cells.groups import FEWEST_CONTROLS, CellGroups, cell_groups
 from llmpert.screens.cells.layout import Layout, holds_cells, layout_of
-from llmpert.screens.cells.moments import DEPTH, Job, Total, add_up, centre_of, moments
+from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
 from llmpert.screens.files import stated
 from llmpert.screens.names import measured_genes
 from llmpert.screens.screen import Screen
@@ -80,7 +80,7 @@ class Plan:
         return STARTING + 3 * sums + processes * (reading + 3 * sums)
 
     def processes(self, most: int, memory: float = MEMORY) -> int:
-        """As many processes, up to `most`, as `memory` bytes are enough for; at least one."""
+        """Return how many processes, up to `most`, `memory` bytes are enough for; at least one."""
         fitting = [count for count in range(1, most + 1) if self.memory(count) <= memory]
         return max(fitting, default=1)
 
@@ -124,13 +124,7 @@ def plan(
 
 
 def plan_if_cells(path: Path, line: str | None, default_line: str | None) -> Plan | None:
-    """`plan` a file whose rows are single cells; return None for any other.
-
-    Raises
-    ------
-    InputError
-        As `plan`.
-    """
+    """`plan` a file whose rows are single cells; return None for any other."""
     with ExitStack() as stack:
         try:
             cells = stack.enter_context(open_cells(path))
@@ -197,29 +191,30 @@ def pseudobulk(
     return screen
 
 
-def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Total:
+def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Moments:
     """Sum the whole file; chunks that were summed before are taken from `work`."""
     file = job.path.stat()
     key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
-    of_file, chunks = work / fingerprint(str(job.path)), job.chunks()
+    of_file = work / fingerprint(str(job.path))
     folder = of_file / key
     for other in set(of_file.glob("*")) - {folder}:  # of an earlier version of the file
         shutil.rmtree(other, ignore_errors=True)
-    paths = [folder / f"{number}.npz" for number in range(len(chunks))]
-    missing = [number for number, path in enumerate(paths) if not path.exists()]
-    done = len(job.group) - sum(chunks[number][1] - chunks[number][0] for number in missing)
-    progress(done, len(job.group))
-    for position, found in run(moments, job, [chunks[number] for number in missing]):
-        number = missing[position]
-        found.save(paths[number])
-        done += chunks[number][1] - chunks[number][0]
-        progress(done, len(job.group))
-    total = add_up(paths, job)
+    chunks = {chunk: folder / f"{number}.npz" for number, chunk in enumerate(job.chunks())}
+    missing = [chunk for chunk, path in chunks.items() if not path.exists()]
+    cells = len(job.group)
+    done = cells - sum(stop - start for start, stop in missing)
+    progress(done, cells)
+    for position, found in run(moments, job, missing):
+        start, stop = missing[position]
+        found.save(chunks[start, stop])
+        done += stop - start
+        progress(done, cells)
+    total = add_up(list(chunks.values()), job)
     shutil.rmtree(of_file, ignore_errors=True)
     return total
 
 
-def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
+def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
     first = len(groups.perturbations)
     table, controls = groups.counts()
     cells = table.sum(axis=1)
@@ -250,15 +245,14 @@ def _screen(plan: Plan, groups: CellGroups, total: Total) -> Screen:
         provenance={
             "source": plan.source,
             "file": plan.job.path.name,
-            "steps": _steps(plan.layout, groups),
+            "steps": _steps(plan.layout, groups, cells.sum(), controls.sum()),
             "notes": notes,
             "simulated": plan.simulated,
         },
     )
 
 
-def _steps(layout: Layout, groups: CellGroups) -> list[str]:
-    table, controls = groups.counts()
+def _steps(layout: Layout, groups: CellGroups, cells: int, controls: int) -> list[str]:
     compared = "the control cells"
     if layout.batch:
         compared += f" of its own batches ({len(groups.batches):,} in the column {layout.batch!r})"
@@ -266,9 +260,9 @@ def _steps(layout: Layout, groups: CellGroups) -> list[str]:
         f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
         if layout.counts
         else "Taken as log-normalised expression.",
-        f"Averaged {int(table.sum()):,} cells to {len(groups.perturbations):,} targets named in the"
+        f"Averaged {cells:,} cells to {len(groups.perturbations):,} targets named in the"
         f" column {layout.target!r}.",
-        f"Subtracted the mean of {compared} from each: {int(controls.sum()):,} cells,"
+        f"Subtracted the mean of {compared} from each: {controls:,} cells,"
         f" {preview([repr(label) for label in layout.controls])}.",
         "Tested every gene against control by Welch's t-test; q is the false discovery rate"
         " (Benjamini–Hochberg) over a perturbation's genes.",
