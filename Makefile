@@ -38,7 +38,8 @@ checks-installed: environment
 
 # The linters come first: pytest's summary ends the output.
 check: lint
-	$(PYTEST) -m "not browser and not processes and not real" $(PYTEST_ARGS)
+	$(PYTEST) -m "not browser and not processes and not real" \
+		--hypothesis-profile quick $(PYTEST_ARGS)
 
 test: lint
 	$(PYTEST) $(PYTEST_ARGS)

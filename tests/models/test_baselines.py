@@ -144,7 +144,6 @@ def test_the_registry_says_what_a_model_does(name):
         return spec.build(seed, {}).fit(inputs, Y).predict(genes)
 
     assert spec.name == name
-    assert spec.label
     assert spec.summary.endswith(".")
     assert spec.version >= 1
     assert spec.stochastic == (not np.array_equal(predict(1, Z), predict(2, Z)))

@@ -1,6 +1,7 @@
 """What holds for every test of pages."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,15 @@ def page_failures() -> list[logging.LogRecord]:
     yield failures
     logger.removeHandler(handler)
     assert not [record.exc_text or str(record.exc_info) for record in failures]
+
+
+@pytest.fixture(scope="session")
+def shared_results(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture
+def reuse_fits(own_home: Path, shared_results: Path) -> None:
+    """Take fits that another test has made: they are found by all that they were made from."""
+    own_home.mkdir()
+    (own_home / "results").symlink_to(shared_results, target_is_directory=True)

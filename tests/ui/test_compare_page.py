@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support import small
 
+pytestmark = pytest.mark.usefixtures("reuse_fits")
+
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/compare.py"
 

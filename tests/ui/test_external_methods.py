@@ -14,6 +14,8 @@ from llmpert.methods.published import Published
 from tests.support import small
 from tests.support.external_predictions import predictions, without
 
+pytestmark = pytest.mark.usefixtures("reuse_fits")
+
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 SCREEN = small.screen("LineA")
 GEARS = without(predictions(SCREEN, folds=5), "KD003")

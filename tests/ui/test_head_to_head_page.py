@@ -11,6 +11,8 @@ from llmpert.methods.published import Published
 from tests.support import small
 from tests.support.external_predictions import predictions, without
 
+pytestmark = pytest.mark.usefixtures("reuse_fits")
+
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/head_to_head.py"
 SETS = GeneSets(

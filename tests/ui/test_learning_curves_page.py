@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support import small
 
+pytestmark = pytest.mark.usefixtures("reuse_fits")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

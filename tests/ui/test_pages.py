@@ -3,10 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.problem import Problem
 from tests.support import small
+
+pytestmark = pytest.mark.usefixtures("reuse_fits")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 APP = str(REPOSITORY / "app.py")
@@ -53,7 +58,11 @@ def test_a_held_out_gene_shows_its_scores(app):
     assert "KD007 knockdown in LineA" in shown(app)
     assert "**held out**" in shown(app)
     assert [m.label for m in app.metric][:2] == ["Pearson, top 20 DE genes", "Pearson, all genes"]
-    assert -1 <= float(app.metric[1].value) <= 1
+    experiment = Experiment(Problem.align(small.screen("LineA"), [small.embedding("text")]))
+    folds = [experiment.scores("gp", 32, fold) for fold in range(5)]
+    scores = pd.concat(folds).set_index("perturbation").loc["KD007"]
+    assert app.metric[0].value == f"{scores['pearson_top20']:.3f}"
+    assert app.metric[1].value == f"{scores['pearson_all']:.3f}"
 
 
 def test_a_gene_outside_the_screen_is_predicted_and_said_to_be_unmeasured(app):

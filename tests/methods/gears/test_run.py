@@ -24,11 +24,17 @@ TRAINING = Training(epochs=2, threads=1)
 STAND_IN = """
 import json, sys
 from pathlib import Path
-import anndata, numpy as np
+import h5py, numpy as np
 folder = Path(sys.argv[1])
 job = json.loads((folder / "job.json").read_text())
-data = anndata.read_h5ad(folder / "cells.h5ad")
-seen = set(data.obs["condition"]) - {"ctrl"}
+# Not by anndata, which takes longer to load than all else takes.
+with h5py.File(folder / "cells.h5ad") as file:
+    names, column = file["var"], file["obs/condition"]
+    genes = list(names[names.attrs["_index"]].asstr())
+    seen = set(column["categories"].asstr()[np.unique(column["codes"])]) - {"ctrl"}
+    X = file["X"]
+    assert X.attrs["encoding-type"] == "csr_matrix"
+    mean = np.bincount(X["indices"], X["data"], len(genes)) / X.attrs["shape"][0]
 assert seen == {f"{gene}+ctrl" for gene in job["train"] + job["validation"]}
 assert not seen & {f"{gene}+ctrl" for gene in job["predict"]}
 with open(folder.parent / "calls.txt", "a") as calls:
@@ -36,8 +42,7 @@ with open(folder.parent / "calls.txt", "a") as calls:
 if (folder.parent / "fail").exists() and len(open(folder.parent / "calls.txt").readlines()) > 1:
     sys.exit("no more memory")
 print("Epoch 1 Step 1 Train Loss: 2", file=sys.stderr)
-mean = np.asarray(data.X.mean(axis=0)).ravel()
-np.savez(folder / "prediction.npz", perturbations=job["predict"], genes=list(data.var_names),
+np.savez(folder / "prediction.npz", perturbations=job["predict"], genes=genes,
          delta=np.tile(mean, (len(job["predict"]), 1)),
          about=json.dumps({"seconds": 1.5, "device": "cpu", "versions": {"stand-in": "1"}}))
 """
