@@ -16,6 +16,6 @@ show.heading(
 differs = page.what_differs(selection)
 one, other = page.choose_subjects(selection, differs)
 if one == other:
-    st.info("Both sides are the same: choose two different ones.", icon=":material/info:")
+    show.info("Both sides are the same: choose two different ones.")
     st.stop()
 page.show_comparison(one, other, differs)

@@ -11,9 +11,5 @@ show.heading(
     " models that did not see the knockdown.",
     selection.data,
 )
-screen = selection.experiment.problem.screen
-gene = page.choose_measured_gene(screen)
-choice = page.choose_view(selection.model)
-table = page.table_of(selection, screen, gene, choice.unseen)
-show.name_tab(f"What changes {gene} in {selection.line}?")
-page.show_effects(selection, gene, table, choice)
+gene = page.choose_measured_gene(selection.experiment.problem.screen)
+page.show_effects(selection, gene)

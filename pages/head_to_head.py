@@ -17,11 +17,11 @@ show.heading(
 others = page.results_elsewhere(selection)
 ours, rival = page.choose_methods(selection, others)
 if ours == rival:
-    st.info("Both sides are the same method: choose two different ones.", icon=":material/info:")
+    show.info("Both sides are the same method: choose two different ones.")
     st.stop()
 metrics = common_metrics(ours, rival, others)
 if not metrics:
-    st.info(f"No metric is known of both {ours.label} and {rival.label}.", icon=":material/info:")
+    show.info(f"No metric is known of both {ours.label} and {rival.label}.")
     st.stop()
 left, right = st.columns(2)
 with left:

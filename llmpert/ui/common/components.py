@@ -65,11 +65,15 @@ def heading(title: str, question: str, data: Dataset) -> None:
         )
     stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
     if stand_ins:
-        st.info(
+        info(
             f"Stand-in embeddings: **{', '.join(stand_ins)}** — not the vectors the paper used."
-            " *Start* says what they are.",
-            icon=":material/info:",
+            " *Start* says what they are."
         )
+
+
+def info(words: str) -> None:
+    """Show a sentence that explains why something is missing or different."""
+    st.info(words, icon=":material/info:")
 
 
 def name_tab(what: str) -> None:

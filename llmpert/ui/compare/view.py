@@ -150,9 +150,8 @@ def show_comparison(one: Subject, other: Subject, differs: str) -> None:
     }
     with right:
         if unmeasured:
-            st.info(
-                f"**Not measured**: {' and '.join(unmeasured)}. There is nothing to judge this by.",
-                icon=":material/info:",
+            show.info(
+                f"**Not measured**: {' and '.join(unmeasured)}. There is nothing to judge this by."
             )
         elif one_measurement:
             figure(

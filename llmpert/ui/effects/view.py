@@ -1,11 +1,9 @@
 """Which knockdowns change one measured gene: what the page asks for, and what it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
@@ -23,15 +21,6 @@ from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.selection import Selection
 
 COUNTS = (10, 20, 30, 50)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is shown: by which effect knockdowns are ranked, how many, and genes beyond them."""
-
-    ranked_by: Literal["measured", "predicted"]
-    count: int
-    unseen: bool
 
 
 def choose_measured_gene(screen: Screen) -> str:
@@ -60,54 +49,7 @@ def changing_gene(screen: Screen) -> str:
     return str(screen.genes[order[int(0.95 * (len(order) - 1))]])
 
 
-def choose_view(model: str) -> Choice:
-    """Return what is to be shown."""
-    first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
-    ranked_by = first.segmented_control(
-        "Ranked by",
-        ["measured", "predicted"],
-        default="measured",
-        key="ranked",
-        bind="query-params",
-        format_func=str.capitalize,
-        help="The absolute effect that ranks the knockdowns.",
-    )
-    count = second.select_slider(
-        "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
-    )
-    unseen = third.toggle(
-        "Also genes that nobody knocked down here",
-        key="unseen",
-        bind="query-params",
-        disabled=model not in MODELS,
-        help="Adds predictions for every other gene with an embedding. They rank by their predicted"
-        " effect only. Not for methods that were run elsewhere: they predicted this screen's"
-        " knockdowns.",
-    )
-    by_prediction = ranked_by == "predicted"
-    return Choice("predicted" if by_prediction else "measured", count, unseen and model in MODELS)
-
-
-def table_of(selection: Selection, screen: Screen, gene: str, unseen: bool) -> pd.DataFrame:
-    """Return the effect of every knockdown on a gene, measured and predicted.
-
-    Parameters
-    ----------
-    unseen:
-        Whether genes that were not knocked down are in it.
-    """
-    data, line, embedding, model = (
-        selection.data, selection.line, selection.embedding, selection.model,
-    )  # fmt: skip
-    return effects_on(
-        gene,
-        screen,
-        _held_out(selection),
-        cache.unseen(data, line, embedding, model) if unseen else None,
-    )
-
-
-def _held_out(selection: Selection) -> Sequence[Prediction]:
+def held_out(selection: Selection) -> Sequence[Prediction]:
     """Return predictions of all perturbations, each by a fold that does not train on it.
 
     A method that was run elsewhere may have left some out.
@@ -119,20 +61,49 @@ def _held_out(selection: Selection) -> Sequence[Prediction]:
     return cache.held_out(data, line, selection.embedding, model, size)
 
 
-def show_effects(selection: Selection, gene: str, table: pd.DataFrame, choice: Choice) -> None:
-    """Show the strongest effects on a gene, and how well they were predicted."""
-    data, line, size, model = selection.data, selection.line, selection.size, selection.model
-    ranked_by = choice.ranked_by
-    if choice.unseen and ranked_by == "measured":
+def show_effects(selection: Selection, gene: str) -> None:
+    """Show the knockdowns with the strongest effects on a gene, measured and predicted."""
+    data, line, embedding = selection.data, selection.line, selection.embedding
+    size, model = selection.size, selection.model
+    first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
+    chosen = first.segmented_control(
+        "Ranked by",
+        ["measured", "predicted"],
+        default="measured",
+        key="ranked",
+        bind="query-params",
+        format_func=str.capitalize,
+        help="The absolute effect that ranks the knockdowns.",
+    )
+    count = second.select_slider(
+        "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
+    )
+    wanted = third.toggle(
+        "Also genes that nobody knocked down here",
+        key="unseen",
+        bind="query-params",
+        disabled=model not in MODELS,
+        help="Adds predictions for every other gene with an embedding. They rank by their predicted"
+        " effect only. Not for methods that were run elsewhere: they predicted this screen's"
+        " knockdowns.",
+    )
+    also_unseen = wanted and model in MODELS
+    unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
+    screen = selection.experiment.problem.screen
+    table = effects_on(gene, screen, held_out(selection), unseen)
+    ranked_by: Literal["measured", "predicted"] = (
+        "predicted" if chosen == "predicted" else "measured"
+    )
+    show.name_tab(f"What changes {gene} in {line}?")
+    if also_unseen and ranked_by == "measured":
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
     if table["predicted"].isna().all():
-        st.info(
+        show.info(
             f"{gene} is measured here, but **not predicted** by {label(model)}: it varies too"
-            " little between training knockdowns to be among the predicted genes.",
-            icon=":material/info:",
+            " little between training knockdowns to be among the predicted genes."
         )
         ranked_by = "measured"
-    shown = strongest(table, ranked_by, choice.count)
+    shown = strongest(table, ranked_by, count)
     r = correlation(table, "predicted", "measured")
     st.metric(
         "Measured against predicted, over knockdowns",

@@ -192,10 +192,9 @@ def add_accuracy(view: Explorer, table: pd.DataFrame) -> None:
     if found is not None:
         table["held-out Pearson"] = found.reindex(table["gene"]).to_numpy()
     elif view.colour == BY_ACCURACY:
-        st.info(
+        show.info(
             f"The {selection.method} was not yet evaluated with {selection.size:,} training"
-            " perturbations: its accuracy is not known.",
-            icon=":material/info:",
+            " perturbations: its accuracy is not known."
         )
         chosen = (selection.line, selection.embedding, selection.size)
         # By its name: what a button is given stays in memory with the visitor's session.
@@ -270,10 +269,7 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
         if colour == BY_SIMILARITY and similarity is None:
             st.info(f"{gene} is **not measured**: it has no response to be similar to.")
     if not view.measured:
-        st.info(
-            f"{gene} was not knocked down in this screen, so it is not on the map.",
-            icon=":material/info:",
-        )
+        show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
     strength = ", so that strength plays no part" if view.of == RESPONSES else ""
     drawn_around = show.figure(
         chart,
@@ -337,10 +333,9 @@ def show_nearest(view: Explorer) -> None:
     elif view.measured:
         st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
     else:
-        st.info(
+        show.info(
             f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
-            " does.",
-            icon=":material/info:",
+            " does."
         )
     number = st.column_config.NumberColumn
     for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):

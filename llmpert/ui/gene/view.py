@@ -48,10 +48,9 @@ def response(view: GeneView) -> Section:
     ranked, *scatter = section.figures
     if not scatter:
         _draw(view, ranked)
-        st.info(
+        show.info(
             f"There is no measurement of {view.gene} to compare with. *Should I believe it?* below"
-            " says how good predictions like this one are.",
-            icon=":material/info:",
+            " says how good predictions like this one are."
         )
         return section
     left, right = st.columns([3, 2])
@@ -113,7 +112,7 @@ def foundation(view: GeneView) -> Section:
     section = sections.foundation(view, fitted, attribution)
     st.header(section.title, divider="gray")
     if not section.figures:
-        st.info(section.text[0], icon=":material/info:")
+        show.info(section.text[0])
         return section
     st.markdown(
         section.text[0],
@@ -162,7 +161,7 @@ def all_genes(view: GeneView) -> Section:
         _draw(view, section.figures[0])
     with right:
         if sets is None:
-            st.info(section.text[0], icon=":material/info:")
+            show.info(section.text[0])
             return section
         st.markdown(section.text[0])
         formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")

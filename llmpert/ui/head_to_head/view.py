@@ -221,10 +221,9 @@ def show_methods(
     with table_place:
         st.markdown(counts)
         if everything and percent < 100:
-            st.info(
+            show.info(
                 "All perturbations are shown: so many have the same effect size that no"
-                f" {percent} % of them are the strongest.",
-                icon=":material/info:",
+                f" {percent} % of them are the strongest."
             )
         number = partial(st.column_config.NumberColumn, width="small")
         effect = f"Root mean square of the measured response, in {selection.unit}."
@@ -264,13 +263,12 @@ def _sets_won(
 ) -> pd.DataFrame | None:
     """Show which gene sets each method wins, and return them; None where none can be tested."""
     if selection.data.gene_sets is None:
-        st.info("No gene sets are loaded for these data.", icon=":material/info:")
+        show.info("No gene sets are loaded for these data.")
         return None
     won = cache.sets_won(selection.data, selection.line, table, metric.name)
     if won.empty:
-        st.info(
-            f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test.",
-            icon=":material/info:",
+        show.info(
+            f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test."
         )
         return None
     clear = won.loc[won["fdr"] <= FDR, "winner"]
