@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from scipy.stats import ttest_rel
 
 from benchmarks import alternatives
@@ -107,13 +106,6 @@ def test_a_table_has_a_row_for_each_alternative(monkeypatch, experiment):
     assert {len(row) for row in (reference, *body)} == {4}
     assert [row[0] for row in body] == [a.name for a in few]
     assert body[-1][1:] == [reference[1], "+0.0000 ± 0.0000 (0.0000)", "drop"]
-
-
-def test_it_says_what_it_needs(monkeypatch, tmp_path):
-    monkeypatch.setenv("LLMPERT_REAL_DATA", str(tmp_path))
-    done = CliRunner().invoke(alternatives.main)
-    assert done.exit_code == 1
-    assert "LLMPERT_REAL_DATA" in done.output
 
 
 def test_weighted_components_keep_each_sources_scale(experiment):
