@@ -17,9 +17,9 @@ from llmpert.screens.screen import Screen
 class GeneIndex:
     """Finds a gene's row in an embedding by any of the gene's names.
 
-    A name as the embedding spells it is taken as it is; any other is resolved to its gene, as are
-    the embedding's own names, and the two meet there. So a screen's "SEPT9" finds the vector of
-    "SEPTIN9", while invented symbols of a simulation match by themselves.
+    A name that the embedding has is taken as it is; any other meets the embedding's names at the
+    gene that both mean. So a screen's "SEPT9" finds the vector of "SEPTIN9", while invented symbols
+    of a simulation match by themselves.
     """
 
     def __init__(self, embedding: Embedding, table: GeneTable) -> None:
@@ -52,11 +52,18 @@ class GeneIndex:
         return f"{name} has no {self._embedding.name} embedding"
 
 
-def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
-    """All that tells which gene a name means; two names of one gene have some in common.
+def _rows_of(name: str, indices: Sequence[GeneIndex]) -> tuple[int, ...] | str:
+    """Return the gene's row in each embedding, or why it has none in some of them."""
+    found = [index.find(name) for index in indices]
+    reasons = dict.fromkeys(reason for reason in found if isinstance(reason, str))
+    return "; ".join(reasons) or tuple(row for row in found if isinstance(row, int))
 
-    Names mean one gene if they are spelt alike, resolve to the same gene, or have the same vector
-    in an embedding. An embedding can have rows under an old and a new name of a gene.
+
+def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
+    """Return all that tells which gene a name means; two names of one gene share some of it.
+
+    Its spelling, its gene, and its row in each embedding, which can have rows under an old and a
+    new name of one gene.
     """
     identities: set[object] = {name}
     gene = indices[0].table.resolve(name).gene
@@ -94,8 +101,8 @@ class Problem:
     ) -> "Problem":
         """Cut `screen` to the genes that every embedding has.
 
-        Two perturbations that name the same gene would put one gene on both sides of a split, so
-        only the first is kept.
+        Of perturbations that name the same gene only the first is kept: one gene would stand on
+        both sides of a split.
 
         Raises
         ------
@@ -113,11 +120,9 @@ class Problem:
         kept: dict[str, tuple[int, ...]] = {}
         known: dict[object, str] = {}
         for perturbation in screen.perturbations:
-            found = [index.find(perturbation) for index in indices]
-            reasons = [reason for reason in found if isinstance(reason, str)]
-            rows = tuple(row for row in found if isinstance(row, int))
-            if reasons:
-                left_out[perturbation] = "; ".join(dict.fromkeys(reasons))
+            rows = _rows_of(perturbation, indices)
+            if isinstance(rows, str):
+                left_out[perturbation] = rows
                 continue
             identities = _identities(perturbation, indices)
             twin = next((known[identity] for identity in identities if identity in known), None)
@@ -164,10 +169,9 @@ class Problem:
         return self.screen.simulated or any(e.simulated for e in self.embeddings)
 
     def only(self, *names: str) -> "Problem":
-        """The same perturbations with some of the sources.
+        """Return the same perturbations with some of the sources, in their order.
 
-        Models on one source and on several are then compared on the same genes. Sources keep the
-        order they have here.
+        Models on one source and on several are then compared on the same genes.
 
         Raises
         ------
@@ -189,7 +193,7 @@ class Problem:
         )
 
     def inputs(self, n_components: int = 50) -> tuple[np.ndarray, JoinedInput]:
-        """Model inputs of all perturbations, and the projection that made them.
+        """Return model inputs of all perturbations, and the projection that makes them.
 
         The components are fitted to the embeddings of all perturbations, test ones included; no
         response takes part (see `PrincipalComponents`).
@@ -202,16 +206,19 @@ class Problem:
         return joined.transform(self.vectors), joined
 
     def find(self, gene: str) -> dict[str, np.ndarray]:
-        """Vectors of one gene, in the screen or not: source name -> 1 x dimensions.
+        """Return the vectors of one gene, in the screen or not: source name -> 1 x dimensions.
 
         Raises
         ------
         InputError
             The gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
+        rows = _rows_of(gene, self._indices)
+        if isinstance(rows, str):
+            raise InputError(f"{rows}.")
         return {
             embedding.name: embedding.vectors[[row]]
-            for embedding, row in zip(self.embeddings, self._rows_of(gene), strict=True)
+            for embedding, row in zip(self.embeddings, rows, strict=True)
         }
 
     def resolve(self, name: str) -> Resolution:
@@ -219,14 +226,14 @@ class Problem:
         return self._indices[0].table.resolve(name)
 
     def perturbation(self, gene: str) -> str | None:
-        """The perturbation that knocks down this gene, however it is spelt; None if there is none.
+        """Return the perturbation of this gene, however it is spelt; None if there is none.
 
         Raises
         ------
         InputError
             As `find`.
         """
-        self._rows_of(gene)
+        self.find(gene)
         return next(iter(self.perturbations_of([gene])), None)
 
     def perturbations_of(self, genes: Iterable[str]) -> list[str]:
@@ -244,34 +251,24 @@ class Problem:
         }
 
     def unseen(self) -> list[str]:
-        """Genes with a vector in every embedding that no perturbation knocks down.
-
-        As the first embedding spells them.
-        """
+        """Return genes with a vector in every embedding that no perturbation knocks down."""
         taken = set().union(*self._known_as.values())
         return [
             name
             for name in map(str, self.embeddings[0].genes)
-            if all(isinstance(index.find(name), int) for index in self._indices)
+            if isinstance(_rows_of(name, self._indices), tuple)
             and not _identities(name, self._indices) & taken
         ]
 
     def suggest(self, text: str, limit: int = 12) -> list[str]:
-        """Genes that can be predicted and match what somebody typed, best match first.
+        """Return genes that can be predicted and match a typed text, best match first.
 
-        Perturbations of the screen come first by the start of their name, then any gene by symbol,
-        alias, accession or words of its name.
+        Perturbations come first, by the start of their name, then any gene by symbol, alias,
+        accession or words of its name.
         """
         typed = text.strip().upper()
         found = [p for p in self.screen.perturbations if str(p).upper().startswith(typed)][:limit]
         for gene in self._indices[0].table.search(text, limit) if typed else ():
-            if all(isinstance(index.find(gene.symbol), int) for index in self._indices):
+            if isinstance(_rows_of(gene.symbol, self._indices), tuple):
                 found.append(self.perturbation(gene.symbol) or gene.symbol)
         return list(dict.fromkeys(found))[:limit]
-
-    def _rows_of(self, gene: str) -> list[int]:
-        found = [index.find(gene) for index in self._indices]
-        reasons = [reason for reason in found if isinstance(reason, str)]
-        if reasons:
-            raise InputError("; ".join(dict.fromkeys(reasons)) + ".")
-        return [row for row in found if isinstance(row, int)]
