@@ -97,8 +97,7 @@ def gears(
     from llmpert.io.paths import home
     from llmpert.methods.gears import folds, run
     from llmpert.methods.gears.cells import read_cells
-    from llmpert.methods.gears.neighbours import METHOD as NEIGHBOUR_MEAN
-    from llmpert.methods.gears.neighbours import predict_from_neighbours
+    from llmpert.methods.gears.graph import NEIGHBOUR_MEAN, predict_from_neighbours
 
     if not estimate:
         run.check_installed()

@@ -113,7 +113,7 @@ class FittedModel:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """One problem under one set of settings, with the fits already made.
+    """One problem under one set of settings, with its fits.
 
     No step sees a test perturbation's response before its prediction is scored: genes are chosen
     on the fold's training part, models are fitted on (a sample of) it, and the components of the
@@ -145,7 +145,7 @@ class Experiment:
         return largest_training_size(len(self.problem.screen.perturbations), self.settings.folds)
 
     def split(self, train_size: int, fold: int, repeat: int = 0) -> Split:
-        """The training and test rows of one fit."""
+        """Return the training and test rows of one fit."""
         settings = self.settings
         return split(self._names, settings.folds, settings.seed, fold, repeat, train_size)
 
@@ -155,7 +155,7 @@ class Experiment:
         return np.sort(np.argsort(-variance, kind="stable")[: self.settings.n_hvgs])
 
     def key(self, model: str, part: Split) -> str:
-        """The name under which a fit is kept: a fingerprint of all that its numbers depend on."""
+        """Return the name under which a fit is kept: a fingerprint of all it depends on."""
         spec = MODELS[model]
         screen, settings = self.problem.screen, self.settings
         return fingerprint(
@@ -171,7 +171,7 @@ class Experiment:
         return self.store.has_scores(self.key(model, self.split(train_size, fold, repeat)))
 
     def scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
-        """Scores of one fit on its fold's test perturbations, fitted now if not kept.
+        """Score one fit on its fold's test perturbations; make it where it is not kept.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class Experiment:
         )
 
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
-        """Scores of a prediction, by whatever model, on the genes that its fold is scored on.
+        """Score a prediction, by whatever model, on the genes that its fold is scored on.
 
         Parameters
         ----------
@@ -225,7 +225,13 @@ class Experiment:
         return None if kept is None else kept.row(perturbation)
 
     def fold_of(self, perturbation: str) -> int:
-        """The fold that tests a perturbation."""
+        """Return the fold that tests a perturbation.
+
+        Raises
+        ------
+        InputError
+            The perturbation is not among the problem's.
+        """
         names = self.problem.screen.perturbations
         row = np.flatnonzero(names == perturbation)
         if not len(row):
@@ -237,7 +243,7 @@ class Experiment:
     def fold_prediction(
         self, model: str, train_size: int, fold: int, fitted: FittedModel | None = None
     ) -> Prediction:
-        """Predictions for all test perturbations of a fold, fitted now if not kept.
+        """Predict all test perturbations of a fold; fit where that is not kept.
 
         Parameters
         ----------
@@ -270,7 +276,7 @@ class Experiment:
         return self._fit(MODELS[model], self.settings.seed, rows, self.variable_genes(rows))
 
     def fit_fold(self, model: str, train_size: int, fold: int) -> FittedModel:
-        """The fitted model behind `fold_prediction`; it is not kept."""
+        """Fit the model behind `fold_prediction`; it is not kept."""
         return self._fit_part(model, self.split(train_size, fold))
 
     def _fit_and_predict(
@@ -290,16 +296,16 @@ class Experiment:
         return self._fit(MODELS[model], int(seed), part.train, gene_idx, part.fold)
 
     def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
-        """The genes that a fold's models predict, and the top DE genes of what it tests.
+        """Return the genes that a fold's models predict, and the top DE genes of what it tests.
 
-        Found once for all fits of a fold: it takes longer than to score one.
+        The same for all training sizes. Found once: it takes longer than to score a fit.
 
         Returns
         -------
         Indices of genes of the screen; and positions among these, test perturbations x top.
         """
         if fold not in self._scored_by_fold:
-            screen, part = self.problem.screen, self._smallest(fold)
+            screen, part = self.problem.screen, self.split(2, fold)
             gene_idx = self.variable_genes(part.train_pool)
             top_de_idx = strongest_responses(screen, part.test, gene_idx, self.settings.top)
             self._scored_by_fold[fold] = gene_idx, top_de_idx
@@ -310,12 +316,8 @@ class Experiment:
         return {}
 
     def tested(self, fold: int) -> np.ndarray:
-        """Rows of the screen that a fold tests, ascending."""
-        return self._smallest(fold).test
-
-    def _smallest(self, fold: int) -> Split:
-        """A split that every fold offers: pool and test are the same for all training sizes."""
-        return self.split(2, fold)
+        """Return the rows of the screen that a fold tests, at any training size, ascending."""
+        return self.split(2, fold).test
 
     def _fit(
         self,

@@ -59,7 +59,7 @@ class Fit:
 def training_sizes(
     experiment: Experiment, requested: Sequence[int]
 ) -> tuple[list[int], dict[int, int]]:
-    """Training sizes that every fold can offer.
+    """Cut training sizes to what every fold can offer.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def grid(
     sizes: Sequence[int],
     repeats: int = 1,
 ) -> list[Fit]:
-    """All fits of an evaluation, small training sets first.
+    """Return all fits of an evaluation, small training sets first.
 
     Experiments may differ in line and embeddings. Models without embedding are fitted once for all
     experiments on the same screen.
@@ -216,7 +216,7 @@ def _repeat(values: Sequence[str], counts: Sequence[int]) -> pd.Categorical:
 
 
 def about(fits: Sequence[Fit]) -> dict[str, Any]:
-    """What results of these fits are about: data, whether simulated, stand-ins, settings."""
+    """Describe what results of these fits are about: data, whether simulated, settings."""
     problems = list({id(p): p for p in (fit.experiment.problem for fit in fits)}.values())
     screens = {p.screen.line: p.screen for p in problems}
     embeddings = {e.name: e for p in problems for e in p.embeddings}

@@ -44,7 +44,7 @@ class Metric:
 
 
 def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each row: NaN where either row is constant.
+    """Return the Pearson correlation of each row: NaN where either row is constant.
 
     A row counts as constant when all its values are equal to within rounding: a range of at most
     1e-12 of its largest magnitude, or four steps of its own precision where that is coarser.
@@ -54,7 +54,7 @@ def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def mae(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Mean absolute error of each row, in units of the response."""
+    """Return the mean absolute error of each row, in units of the response."""
     return np.abs(np.asarray(predicted, np.float64) - np.asarray(measured, np.float64)).mean(axis=1)
 
 
@@ -72,13 +72,7 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 
 
 def registry(top: int = TOP) -> dict[str, Metric]:
-    """All metrics by name, in the order tables show them.
-
-    Parameters
-    ----------
-    top:
-        Number of top DE genes a perturbation.
-    """
+    """Return all metrics by name, in the order of tables, over so many top DE genes."""
     if top < 2:
         raise InputError(f"Expected at least 2 top DE genes (a correlation needs 2), found {top}.")
     undefined = (
@@ -115,7 +109,7 @@ def top_genes(
     spread: np.ndarray | None = None,
     t: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Indices of the strongest measured responses of each perturbation.
+    """Return the indices of the strongest measured responses of each perturbation.
 
     Strength is |t|, of the perturbation's cells against control, where that is known. Otherwise it
     is |Δ|, divided by the gene's spread in control where that is known: the order of a z-test
@@ -154,7 +148,7 @@ def top_genes(
 def strongest_responses(
     screen: Screen, rows: np.ndarray, gene_idx: np.ndarray, top: int
 ) -> np.ndarray:
-    """`top_genes` of some perturbations of a screen among some of its genes, by all it knows.
+    """Return `top_genes` of some perturbations of a screen among some genes, by all it knows.
 
     Returns
     -------
@@ -176,7 +170,7 @@ def evaluate(
     top: int = TOP,
     top_de_idx: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """All metrics for all perturbations: name -> one value a perturbation.
+    """Return all metrics for all perturbations: name -> one value a perturbation.
 
     `top_de_idx` are the `top_genes`; by default those by |Δ| alone.
     """

@@ -37,7 +37,7 @@ class Split:
 
 
 def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.ndarray]:
-    """Test rows of each fold; every perturbation is in exactly one.
+    """Return the test rows of each fold; every perturbation is in exactly one.
 
     Folds depend on the set of names and the seed alone, not on the order of rows: two cell lines
     with the same perturbations are split alike.
@@ -70,12 +70,12 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
 
 
 def largest_training_size(perturbations: int, folds: int) -> int:
-    """The training size that every fold can offer."""
+    """Return the training size that every fold can offer."""
     return perturbations - -(-perturbations // folds)
 
 
 def nearest_size(size: int, sizes: Sequence[int]) -> int:
-    """Which of these training sizes another one counts as: the nearest within a tenth, else itself.
+    """Return which training size another one counts as: the nearest within a tenth, or itself.
 
     What is measured with 1,419 training perturbations says nothing else than with 1,400.
     """
@@ -95,7 +95,7 @@ def learning_curve_sizes(largest: int) -> list[int]:
 def split(
     names: Sequence[str], folds: int, seed: int, fold: int, repeat: int, train_size: int
 ) -> Split:
-    """One fold with its training part downsampled to `train_size`.
+    """Return one fold with its training part downsampled to `train_size`.
 
     For one fold and repeat, a smaller training set is part of every larger one.
 

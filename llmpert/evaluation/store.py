@@ -74,12 +74,7 @@ class ResultsStore:
         self.pack = pack
 
     def scores(self, key: str) -> pd.DataFrame | None:
-        """A row a test perturbation of a finished fit, or None.
-
-        Returns
-        -------
-        The column perturbation, then one a metric.
-        """
+        """Return the column perturbation, then one a metric; None where the fit is not kept."""
         table, rows = self._packed
         if key in rows:
             return table[rows[key]].reset_index(drop=True)
@@ -99,7 +94,7 @@ class ResultsStore:
             write_table(scores, temporary, {"digest": _digest(scores)})
 
     def prediction(self, key: str) -> Prediction | None:
-        """The predictions of a finished fit, or None."""
+        """Return the predictions of a fit, or None where it is not kept."""
         return self._read(self._path(key, ".npz"), Prediction.load)
 
     def prediction_or(self, key: str, fit: Callable[[], Prediction]) -> Prediction:
@@ -181,7 +176,7 @@ class ResultsStore:
 
     @cached_property
     def _packed(self) -> tuple[pd.DataFrame, dict[str, slice]]:
-        """The pack's rows, and which of them belong to each key."""
+        """Return the pack's rows, and which of them belong to each key."""
         if self.pack is None or not self.pack.is_file():
             return pd.DataFrame(), {}
         with as_input_error(self.pack, "a table of kept scores"):

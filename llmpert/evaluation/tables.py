@@ -14,7 +14,7 @@ PUBLISHED_SOURCE = "Märtens et al. 2024, Table 1 (K562, 1,400 training perturba
 
 
 def published() -> pd.DataFrame:
-    """The paper's Table 1: columns model, embedding, metric, value; GEARS by that name."""
+    """Return the paper's Table 1: columns model, embedding, metric, value; GEARS by that name."""
     return pd.read_csv(shipped() / "published_table1.csv", keep_default_na=False)
 
 

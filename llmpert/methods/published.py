@@ -1,4 +1,4 @@
-"""Results that others published, one value a perturbation, of methods that were run elsewhere."""
+"""Published results of external methods, one value a perturbation."""
 
 import json
 from collections.abc import Iterable
@@ -140,34 +140,30 @@ class Published:
         return list(self.table["perturbation"].unique())
 
     def spelt_among(self, names: Iterable[str], table: GeneTable | None = None) -> dict[str, str]:
-        """How `names` spell the perturbations; those that they do not have are left out.
+        """Return how `names` spell the perturbations; those that they lack are left out.
 
-        By exact match, else by meaning the same gene in `table` (by default the one that comes with
-        llmpert).
+        By exact match, else by the gene that both mean in `table` (default: llmpert's own).
         """
         return (table or GeneTable.shipped()).spelt_as(self.perturbations, names)
 
     def within(self, names: Iterable[str], table: GeneTable | None = None) -> "Published":
-        """The results of perturbations among `names`, as the names spell them.
+        """Return the results of perturbations among `names`, spelt as there (`spelt_among`).
 
-        Values of one gene under two names are averaged. See `spelt_among`.
+        Values of one gene under two names are averaged.
         """
         spelt = self.spelt_among(names, table)
         cut = self.table[self.table["perturbation"].isin(spelt)]
         return replace(self, table=_mean(cut.assign(perturbation=cut["perturbation"].map(spelt))))
 
     def results(self) -> pd.DataFrame:
-        """As rows of the table of results, with the columns `ROWS`.
-
-        The model is "GEARS (published)", which no model of the registry is called.
-        """
+        """Return rows of the table of results (`ROWS`); a model is called "GEARS (published)"."""
         named = self.table.rename(columns={"method": "model"})
         named = named.assign(model=named["model"] + PUBLISHED, embedding=NO_EMBEDDING)
         return named[list(ROWS)]
 
 
 def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """A table in either layout with the columns `TIDY`, names as text and values as numbers."""
+    """Return a table of either layout with the columns `TIDY`, names as text, values as numbers."""
     frame = frame.rename(columns=lambda column: str(column).strip())
     if not frame.columns.is_unique:
         raise InputError.of_file(path, "every column once", "one that is repeated")
@@ -209,7 +205,7 @@ def _names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _numbers(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
-    """A column as float64, NaN where a value is missing."""
+    """Return a column as float64, NaN where a value is missing."""
     values = frame[column]
     if not pd.api.types.is_numeric_dtype(values):
         text = values.astype(object).where(values.notna(), "").map(str).str.strip()
@@ -227,7 +223,7 @@ def _numbers(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _averaged(path: Path, tidy: pd.DataFrame) -> pd.DataFrame:
-    """Checked values, averaged to one row a perturbation, method and metric."""
+    """Check values and average them to one row a perturbation, method and metric."""
     known = registry()
     unknown = tidy.loc[~tidy["metric"].isin(known), "metric"]
     if len(unknown):

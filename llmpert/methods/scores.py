@@ -1,4 +1,4 @@
-"""Predictions made elsewhere, matched with a screen and scored as every other model is."""
+"""Predictions of external methods, matched with a screen and scored as every other model is."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from llmpert.screens.screen import Screen
 def matched(
     predictions: ExternalPredictions, screen: Screen, table: GeneTable | None = None
 ) -> ExternalPredictions:
-    """The predictions under a screen's names and in its order; those of other genes are left out.
+    """Return the predictions under a screen's names and in its order, without other genes.
 
     Names meet where they are spelt alike, else where they mean the same gene in `table` (by default
     the one that comes with llmpert).
@@ -39,8 +39,7 @@ def matched(
         if mine != its:
             raise InputError.of_file(predictions.source, f"predictions {part} {its}", mine)
     _check_overlap(predictions, table)
-    trained = [str(name) for names in predictions.trained_on.values() for name in names]
-    spelt = table.spelt_as([*predictions.perturbations, *trained], screen.perturbations)
+    spelt = table.spelt_as(_all_names(predictions), screen.perturbations)
     rows = _positions(predictions, "perturbation", screen.perturbations, spelt)
     spelt_genes = table.spelt_as(predictions.genes, screen.genes)
     columns = _positions(predictions, "gene", screen.genes, spelt_genes)
@@ -63,16 +62,20 @@ def matched(
     )
 
 
+def _all_names(predictions: ExternalPredictions) -> set[str]:
+    """All perturbations that it predicts or was trained on."""
+    return set().union(predictions.perturbations, *predictions.trained_on.values())
+
+
 def _renamed(names: np.ndarray, spelt: dict[str, str]) -> np.ndarray:
     return np.array([spelt.get(name, name) for name in names], dtype=object)
 
 
 def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
-    """No fold may predict a gene that it was trained on under another name."""
-    every = {*predictions.perturbations, *(n for m in predictions.trained_on.values() for n in m)}
+    """Raise if a fold predicts a gene that it was trained on under another name."""
     gene = {
         name: name if found.gene is None else found.gene.symbol
-        for name, found in table.resolve_all(every).items()
+        for name, found in table.resolve_all(_all_names(predictions)).items()
     }
     for fold, names in predictions.trained_on.items():
         known = {gene[name] for name in names}
@@ -85,7 +88,7 @@ def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
 def _positions(
     predictions: ExternalPredictions, kind: str, wanted: np.ndarray, spelt: dict[str, str]
 ) -> np.ndarray:
-    """Where the screen's names are among the predictions', in the screen's order."""
+    """Return where the screen's names are among the predictions', in the screen's order."""
     names = predictions.perturbations if kind == "perturbation" else predictions.genes
     found: dict[str, list[int]] = {}
     for at, name in enumerate(names):
@@ -111,7 +114,7 @@ def _positions(
 
 
 def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
-    """Perturbations of a screen that matched predictions do not have, in its order."""
+    """Return the perturbations of a screen that matched predictions lack, in its order."""
     names = screen.perturbations
     return [str(name) for name in names[~pd.Index(names).isin(predictions.perturbations)]]
 
@@ -119,7 +122,7 @@ def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]
 def check(
     predictions: ExternalPredictions, experiment: Experiment, allow_missing: bool = False
 ) -> None:
-    """Whether matched predictions can be scored beside every other model.
+    """Raise unless matched predictions can be scored beside every other model.
 
     Raises
     ------
@@ -157,7 +160,7 @@ def check(
 def scores(
     predictions: ExternalPredictions, experiment: Experiment, train_size: int | None = None
 ) -> pd.DataFrame:
-    """Scores of matched predictions, on the genes and by the metrics of every other model.
+    """Score matched predictions on the genes and by the metrics of every other model.
 
     Parameters
     ----------
@@ -167,8 +170,7 @@ def scores(
     Returns
     -------
     The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
-    experiment's fold that tests the perturbation (whichever of the method's models predicted it),
-    `repeat` 0. Perturbations that are not predicted have no rows.
+    experiment's that tests the perturbation, `repeat` 0. What is not predicted has no rows.
 
     Raises
     ------
@@ -201,7 +203,7 @@ def scores(
 def held_out(
     predictions: ExternalPredictions, experiment: Experiment, perturbation: str
 ) -> Prediction | None:
-    """What matched predictions say of one perturbation, at the genes that it is scored on.
+    """Return what matched predictions say of one perturbation, at the genes it is scored on.
 
     None where they do not have it.
 
@@ -224,15 +226,10 @@ def held_out(
 def by_size(
     every: Iterable[ExternalPredictions], sizes: Sequence[int]
 ) -> dict[tuple[str, int], ExternalPredictions]:
-    """(method, training size) -> its predictions.
+    """Return the predictions of a line by method and training size.
 
-    Parameters
-    ----------
-    every:
-        Predictions of one line.
-    sizes:
-        Those of pages. What was trained on another number counts as the size that
-        `llmpert.evaluation.splits.counted_as` says; of several that do the nearest is taken.
+    What was trained on another number than `sizes` counts as `nearest_size` says; of several that
+    count as one size the nearest is taken.
     """
     found: dict[tuple[str, int], ExternalPredictions] = {}
     for one in every:

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.theme import (
     LARGE,
+    MODEL_LOOKS,
     OTHER_SYMBOLS,
     enlarged,
     finish,
@@ -84,6 +85,10 @@ def test_looks_follow_the_order_of_appearance_and_names_the_registry():
     ]
     again = styles([("Other", "none"), ("GEARS", "none")])
     assert again["Other", "none"].color == looks["GEARS", "none"].color
+
+
+def test_every_model_has_a_look():
+    assert set(MODEL_LOOKS) == set(MODELS)
 
 
 def test_plotly_draws_every_look():

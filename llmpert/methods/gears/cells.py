@@ -63,14 +63,14 @@ class Cells:
         """How many cells these perturbations and the controls have."""
         return int(self._rows(perturbations).sum())
 
-    def of(self, perturbations: Sequence[str], columns: np.ndarray) -> anndata.AnnData:
-        """Control cells and those of some perturbations, at some genes, as GEARS wants them."""
+    def of(self, perturbations: Sequence[str], gene_idx: np.ndarray) -> anndata.AnnData:
+        """Return control cells and those of some perturbations, at some genes, for GEARS."""
         rows = self._rows(perturbations)
         names = self.perturbation[rows]
         condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)
-        data = anndata.AnnData(self.expression[rows][:, columns])
+        data = anndata.AnnData(self.expression[rows][:, gene_idx])
         data.obs_names = [f"cell {number}" for number in range(len(condition))]
-        data.var_names = self.genes[columns].astype(str)
+        data.var_names = self.genes[gene_idx].astype(str)
         data.obs["condition"] = condition
         data.obs["cell_type"] = "cells"
         data.var["gene_name"] = data.var_names

@@ -63,7 +63,7 @@ class Fold:
 def folds(
     experiment: Experiment, cells: Cells, terms: GeneSets, train_size: int, seed: int
 ) -> tuple[list[Fold], dict[str, str]]:
-    """The same folds as every other model's, cut to perturbations that GEARS can use.
+    """Return the folds of every other model, cut to perturbations that GEARS can use.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def folds(
 
 
 def needs(parts: list[Fold], cells: Cells, training: Training, at_once: int) -> tuple[float, float]:
-    """About how many seconds and gigabytes the folds take, without a GPU.
+    """Estimate how many seconds and gigabytes the folds take, without a GPU.
 
     From what was measured on the simulated cells (2,000 genes). A second core sped a fold up by a
     tenth only and is not counted; processors differ by a factor of two or more.

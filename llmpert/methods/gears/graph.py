@@ -1,11 +1,16 @@
-"""Which genes are alike by the terms that they share: GEARS' perturbation graph."""
+"""GEARS' perturbation graph, by the terms that genes share, and what it alone predicts."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
 
+from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
+from llmpert.methods.predictions import ExternalPredictions
+
+NEIGHBOUR_MEAN = "GO-neighbour mean"
+"""What `predict_from_neighbours` is called as a method."""
 
 NEIGHBOURS = 20
 THRESHOLD = 0.1
@@ -56,11 +61,9 @@ def edges(similarity: np.ndarray, genes: Sequence[str]) -> list[tuple[str, str, 
 
 
 def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """The mean response of each gene's nearest training genes, genes x measured genes.
+    """Return the mean response of each gene's nearest training genes, genes x measured genes.
 
-    What the perturbation graph alone tells, without any network on top: a yardstick for GEARS. The
-    nearest are chosen as in `edges`, among the training genes; a gene with none gets the mean of
-    all.
+    They are chosen as in `edges`, among the training genes; a gene with none gets the mean of all.
 
     Parameters
     ----------
@@ -73,6 +76,36 @@ def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
     for row, to_training in enumerate(similarity):
         nearest = np.argsort(-to_training, kind="stable")[:NEIGHBOURS]
         nearest = nearest[to_training[nearest] > THRESHOLD]
-        chosen = responses[nearest] if len(nearest) else responses
-        predicted[row] = chosen.mean(axis=0, dtype=np.float64)
+        averaged = responses[nearest] if len(nearest) else responses
+        predicted[row] = averaged.mean(axis=0, dtype=np.float64)
     return predicted
+
+
+def predict_from_neighbours(
+    experiment: Experiment, terms: GeneSets, train_size: int
+) -> ExternalPredictions:
+    """Predict every perturbation of a screen by `neighbour_mean`, a yardstick for GEARS.
+
+    Each by the fold that does not train on it.
+
+    Parameters
+    ----------
+    terms:
+        As the screen spells genes.
+    """
+    screen = experiment.problem.screen
+    names = screen.perturbations
+    similarity = jaccard(terms, list(names))
+    delta = np.empty_like(screen.response)
+    fold_of = np.empty(len(names), dtype=object)
+    trained_on = {}
+    for fold in range(experiment.settings.folds):
+        part = experiment.split(train_size, fold)
+        to_training = similarity[np.ix_(part.test, part.train)]
+        delta[part.test] = neighbour_mean(to_training, screen.response[part.train])
+        fold_of[part.test] = str(fold)
+        trained_on[str(fold)] = names[part.train]
+    return ExternalPredictions(
+        NEIGHBOUR_MEAN, screen.line, screen.unit, names, screen.genes, delta, fold_of, trained_on,
+        {"screen": screen.fingerprint},
+    )  # fmt: skip

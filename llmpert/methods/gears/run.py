@@ -113,7 +113,7 @@ def run(
             )
             (folder / "job.json").write_text(json.dumps(job), "utf-8")
             steps = training.epochs * max(1, cells.count(fold.train) // training.batch_size)
-            _work([*worker, str(folder)], folder, lambda made: progress(fold.number, made / steps))
+            _work([*worker, str(folder)], folder, lambda step: progress(fold.number, step / steps))
             os.replace(folder / "prediction.npz", result)
             shutil.rmtree(folder)
         progress(fold.number, 1.0)
@@ -125,7 +125,7 @@ def run(
 
 
 def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None]) -> None:
-    """Run one fold's process and tell the steps it has made."""
+    """Run one fold's process and report the steps done."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     last: deque[str] = deque(maxlen=3)
     per_epoch: dict[int, int] = {}
@@ -140,8 +140,8 @@ def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None])
             for line in process.stderr or ():
                 log.write(line)
                 last.append(line.strip())
-                if told := STEP.match(line):
-                    epoch, step = map(int, told.groups())
+                if step_line := STEP.match(line):
+                    epoch, step = map(int, step_line.groups())
                     per_epoch[epoch] = step
                     progress(sum(per_epoch.values()))
             code = process.wait()
@@ -158,29 +158,24 @@ def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None])
 def _gathered(
     screen: Screen, parts: Sequence[Fold], results: Sequence[Path], training: Training
 ) -> ExternalPredictions:
-    """All folds' predictions as one table; a fold's unpredicted genes are missing (NaN)."""
-    columns = np.unique(np.concatenate([fold.gene_idx for fold in parts]))
-    position = {gene: at for at, gene in enumerate(screen.genes[columns])}
-    names: list[str] = []
-    fold_of: list[str] = []
-    rows = []
-    made = []
+    """Return all folds' predictions as one table; a fold's unpredicted genes are NaN."""
+    genes = screen.genes[np.unique(np.concatenate([fold.gene_idx for fold in parts]))]
+    position = {gene: at for at, gene in enumerate(genes)}
+    blocks, about = [], []
     for fold, path in zip(parts, results, strict=True):
         with np.load(path, allow_pickle=False) as stored:
-            block = np.full((len(fold.predict), len(columns)), np.nan, dtype=np.float32)
+            block = np.full((len(fold.predict), len(genes)), np.nan, dtype=np.float32)
             block[:, [position[gene] for gene in stored["genes"]]] = stored["delta"]
-            made.append(json.loads(str(stored["about"])))
-        rows.append(block)
-        names += fold.predict
-        fold_of += [str(fold.number)] * len(fold.predict)
+            blocks.append(block)
+            about.append(json.loads(str(stored["about"])))
     return ExternalPredictions(
         method=METHOD,
         line=screen.line,
         unit=screen.unit,
-        perturbations=np.array(names, dtype=object),
-        genes=screen.genes[columns],
-        delta=np.vstack(rows),
-        fold=np.array(fold_of, dtype=object),
+        perturbations=np.array([name for fold in parts for name in fold.predict], dtype=object),
+        genes=genes,
+        delta=np.vstack(blocks),
+        fold=np.array([fold.number for fold in parts for _ in fold.predict], dtype=object),
         trained_on={
             str(fold.number): np.array([*fold.train, *fold.validation], dtype=object)
             for fold in parts
@@ -188,8 +183,8 @@ def _gathered(
         about={
             "screen": screen.fingerprint,
             "training": asdict(training),
-            "seconds": round(sum(entry["seconds"] for entry in made), 1),
-            "device": made[0]["device"],
-            "versions": made[0]["versions"],
+            "seconds": round(sum(entry["seconds"] for entry in about), 1),
+            "device": about[0]["device"],
+            "versions": about[0]["versions"],
         },
     )

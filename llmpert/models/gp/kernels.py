@@ -102,6 +102,8 @@ class Covariance(Module):
             for median in medians
         )
         self._medians = np.array(medians)
+        # Free parameters alternate: the ratio and the lengthscale of each source, then the odds.
+        self._ratios = slice(0, 2 * len(self.kernels), 2)
         if by_cells:
             self.register_parameter("raw_odds", torch.nn.Parameter(torch.zeros(())))
             self.register_prior(
@@ -145,15 +147,13 @@ class Covariance(Module):
     def with_noticeable_ratios(self, values: np.ndarray) -> np.ndarray:
         """Free parameters with every ratio raised to one that a search can see."""
         raised = values.copy()
-        ratios = slice(0, 2 * len(self.kernels), 2)
-        raised[ratios] = np.maximum(values[ratios], np.log(NOTICEABLE_RATIO))
+        raised[self._ratios] = np.maximum(values[self._ratios], np.log(NOTICEABLE_RATIO))
         return raised
 
     def matters(self, values: np.ndarray) -> np.ndarray:
         """Which free parameters matter: not the lengthscale of a kernel that is all but empty."""
         matters = np.ones(len(values), dtype=bool)
-        kernels = 2 * len(self.kernels)
-        matters[1:kernels:2] = values[0:kernels:2] > np.log(SILENT_RATIO)
+        matters[1 : self._ratios.stop : 2] = values[self._ratios] > np.log(SILENT_RATIO)
         return matters
 
     def emptied(self, values: np.ndarray, moved: np.ndarray) -> np.ndarray:
@@ -161,9 +161,9 @@ class Covariance(Module):
 
         Newton's step divides a ratio that is on its way to 0 by about e, time after time.
         """
-        ratios = slice(0, 2 * len(self.kernels), 2)
-        leaving = (values[ratios] < np.log(SMALL_RATIO)) & (moved[ratios] < values[ratios] - 0.5)
-        moved[ratios] -= np.where(leaving, EMPTYING_STEP, 0.0)
+        before, after = values[self._ratios], moved[self._ratios]
+        leaving = (before < np.log(SMALL_RATIO)) & (after < before - 0.5)
+        moved[self._ratios] -= np.where(leaving, EMPTYING_STEP, 0.0)
         return moved
 
     @property

@@ -186,10 +186,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ValueError
             Z is not a matrix of finite numbers with as many columns as in training.
         """
-        check_is_fitted(self)
-        Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
+        squares = self._squares_to(Z)
         with torch.no_grad():
-            squares = self._squares(self._split(Z))
             cross = self._spectrum.rotate(self._covariance.between(squares))
             mean = self._outputs.mean(cross).numpy() * self._scale + self.mean_
             if not return_std:
@@ -199,7 +197,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return mean, std * (self._scale * self.inflation_)
 
     def contributions(self, z: np.ndarray) -> Contributions:
-        """What each training perturbation adds to one gene's prediction, through each kernel.
+        """Return what training perturbations add to one gene's prediction, through each kernel.
 
         Exact: the prediction is the training mean plus a sum over training perturbations and
         kernels, and each term is projected onto the sum.
@@ -212,13 +210,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            z is not a row of finite numbers with as many columns as in training.
+            As `predict`.
         """
-        check_is_fitted(self)
-        Z = validate_data(self, np.asarray(z)[None], reset=False, dtype=np.float64, copy=True)
+        squares = self._squares_to(np.asarray(z)[None])
         with torch.no_grad():
-            parts = self._covariance.parts(self._squares(self._split(Z)))
-            kernel = torch.hstack(parts).T
+            kernel = torch.hstack(self._covariance.parts(squares)).T
             departure = self._outputs.mean(self._spectrum.rotate(kernel.sum(dim=0)[:, None]))
             projected = kernel * self._outputs.weights(departure.T)[:, 0]
             # Where the prediction is the mean itself there is nothing to share: 0 / 0.
@@ -247,10 +243,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ValueError
             As `predict`.
         """
-        check_is_fitted(self)
-        Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
+        squares = self._squares_to(Z)
         with torch.no_grad():
-            kernel = self._covariance.between(self._squares(self._split(Z)))
+            kernel = self._covariance.between(squares)
             return (kernel / self._covariance.prior_signal()).T.numpy()
 
     def leave_one_out(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
@@ -295,6 +290,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         standardised = (errors[:, varies] / std[:, varies]) if varies.any() else np.zeros((1, 1))
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
         self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
+
+    def _squares_to(self, Z: np.ndarray) -> list[torch.Tensor]:
+        """Check new inputs and return their `_squares`."""
+        check_is_fitted(self)
+        Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
+        return self._squares(self._split(Z))
 
     def _squares(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
         """Squared distances of training genes to others in each source, and in all together."""

@@ -12,7 +12,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.gears.cells import Cells, read_cells
 from llmpert.methods.gears.folds import VALIDATION, Training, folds, needs
-from llmpert.methods.gears.neighbours import predict_from_neighbours
+from llmpert.methods.gears.graph import predict_from_neighbours
 from llmpert.methods.gears.run import WORKER, installed, run
 from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
 from llmpert.simulation.ontology import OntologyRecipe
