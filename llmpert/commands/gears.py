@@ -1,16 +1,13 @@
 """`python -m llmpert gears`: train GEARS on single cells and write its predictions."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import remark
+from llmpert.commands.output import remark, work_bar
 from llmpert.errors import InputError
-
-if TYPE_CHECKING:
-    from llmpert.methods.gears.folds import Fold
 
 
 @click.command(short_help="Train GEARS fold by fold and write what it predicts.")
@@ -87,10 +84,6 @@ def gears(
           --cells simulated/Sim-K562-like-cells.h5ad --terms simulated/ontology.gmt \\
           --epochs 4 --at-once 2 --out gears.h5ad
     """
-    import os
-
-    from tqdm import tqdm
-
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment
     from llmpert.genes.sets import GeneSets
@@ -121,19 +114,20 @@ def gears(
         remark(f"{len(who):,} of {len(screen.perturbations):,} perturbations left out: {reason}.")
     threads = max(1, (os.cpu_count() or 1) // at_once)
     training = folds.Training(epochs=epochs, threads=threads, seed=seed)
-    remark(_needs(parts, folds.needs(parts, cells, training, at_once)))
+    seconds, gigabytes = folds.needs(parts, cells, training, at_once)
+    remark(
+        f"{len(parts)} folds will take about {seconds / 60:,.0f} minutes on these processor cores"
+        f" (a GPU is faster) and {gigabytes:.1f} GB of memory."
+    )
     if estimate:
         return
     done = dict.fromkeys((fold.number for fold in parts), 0.0)
-    with tqdm(total=100.0, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
+    with work_bar("%") as show:
 
         def progress(fold: int, share: float) -> None:
             done[fold] = share
-            bar.set_description(
-                "fold " + ", ".join(f"{k + 1}: {v:.0%}" for k, v in done.items() if 0 < v < 1),
-                refresh=False,
-            )
-            bar.update(100 * sum(done.values()) / len(done) - bar.n)
+            under_way = (f"{k + 1}: {v:.0%}" for k, v in done.items() if 0 < v < 1)
+            show(100 * sum(done.values()) / len(done), 100, f"fold {', '.join(under_way)}")
 
         predictions = run.run(
             screen, cells, terms, parts, training, home() / "gears", at_once, progress
@@ -147,11 +141,3 @@ def gears(
         f" genes, {run.METHOD} ({took:,.0f} minutes of training)"
     )
     click.echo(f"{neighbours}: {NEIGHBOUR_MEAN}")
-
-
-def _needs(parts: "list[Fold]", needed: tuple[float, float]) -> str:
-    seconds, gigabytes = needed
-    return (
-        f"{len(parts)} folds will take about {seconds / 60:,.0f} minutes on these processor cores"
-        f" (a GPU is faster) and {gigabytes:.1f} GB of memory."
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
     from llmpert.screens import Screen
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 def read_genes(path: Path | None) -> "GeneTable":
@@ -48,12 +51,8 @@ def read_screens(
     screens: dict[str, Screen] = {}
     for path, line in zip_longest(paths, lines):
         screen = read_screen(path, line=line, unit=unit)
-        if screen.line in screens:
-            raise InputError.of_file(
-                path, "a screen of another cell line (name it with --line)",
-                f"{screen.line} a second time",
-            )  # fmt: skip
-        screens[screen.line] = screen
+        expected = "a screen of another cell line (name it with --line)"
+        _add(screens, screen.line, screen, path, expected, screen.line)
     return screens
 
 
@@ -79,26 +78,27 @@ def read_predictions(
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
 
-    predictions: dict[object, ExternalPredictions] = {}
-    published: dict[object, Published] = {}
+    predictions: dict[tuple[str, str, int], ExternalPredictions] = {}
+    published: dict[str, Published] = {}
     for line, path in named:
         if path.suffix.lower() == ".h5ad":
             one = ExternalPredictions.read(path, line)
-            key = (one.method, line, one.train_size)
-            if key in predictions:
-                raise InputError.of_file(
-                    path, "predictions of another method, line or training size",
-                    f"{one.method} on {line}, {one.train_size} training perturbations, a second"
-                    " time",
-                )  # fmt: skip
-            predictions[key] = one
+            _add(
+                predictions, (one.method, line, one.train_size), one, path,
+                "predictions of another method, line or training size",
+                f"{one.method} on {line}, {one.train_size} training perturbations,",
+            )  # fmt: skip
         else:
-            if line in published:
-                raise InputError.of_file(
-                    path, "published results of another cell line", f"{line} a second time"
-                )
-            published[line] = Published.read(path, line)
+            results = Published.read(path, line)
+            _add(published, line, results, path, "published results of another cell line", line)
     return list(predictions.values()), list(published.values())
+
+
+def _add(found: dict[K, T], key: K, part: T, path: Path, expected: str, name: str) -> None:
+    """Add a part that was read; refuse a second one of the same key."""
+    if key in found:
+        raise InputError.of_file(path, expected, f"{name} a second time")
+    found[key] = part
 
 
 def read_dataset(
