@@ -79,14 +79,14 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
 
     def screen_of(line: LineRecipe) -> tuple[Screen, np.ndarray]:
         control = _control_cells(seed, line, recipe)
-        mean, spread = control.mean(axis=0), control.std(axis=0)
+        mean, sd = control.mean(axis=0), control.std(axis=0)
         particular = _responses(stream(seed, "line", line.name), recipe, module[perturbed])
         weights = (line.mean_response, line.module_response, line.own_response)
         response = np.zeros((recipe.perturbations, recipe.measured), dtype=np.float32)
         for weight, in_all, in_this in zip(weights, common, particular, strict=True):
             response += np.float32(weight * np.sqrt(recipe.shared)) * in_all
             response += np.float32(weight * np.sqrt(1 - recipe.shared)) * in_this
-        response *= strength[:, None] * spread
+        response *= strength[:, None] * sd
         rows, columns = np.nonzero(perturbed[:, None] == measured[None, :])
         response[rows, columns] = -np.float32(recipe.knockdown) * mean[columns]
 
@@ -95,12 +95,12 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
         cells = np.maximum(cells.round(), recipe.cells_minimum).astype(np.float32)
         screen = Screen(
             line=line.name,
-            response=_mean_over_cells(rng, mean + response, spread, cells) - mean,
+            response=_mean_over_cells(rng, mean + response, sd, cells) - mean,
             perturbations=genes[perturbed],
             genes=genes[measured],
             unit=UNIT,
             control_mean=mean,
-            control_sd=spread,
+            control_sd=sd,
             cells=cells,
             provenance=provenance(seed, recipe, line.name, SCREEN_STEPS),
         )
@@ -155,9 +155,9 @@ def _control_cells(seed: int, line: LineRecipe, recipe: Recipe) -> np.ndarray:
 
 
 def _mean_over_cells(
-    rng: np.random.Generator, expected: np.ndarray, spread: np.ndarray, cells: np.ndarray
+    rng: np.random.Generator, expected: np.ndarray, sd: np.ndarray, cells: np.ndarray
 ) -> np.ndarray:
-    """Measured mean expression: gamma with mean `expected` and sd `spread` / √`cells`.
+    """Measured mean expression: gamma with mean `expected` and sd `sd` / √`cells`.
 
     A mean over cells is never negative, and that of a rarely expressed gene over few cells is
     skewed. The gamma variate is a cubed normal one (Wilson & Hilferty 1931): unlike one drawn by
@@ -166,7 +166,7 @@ def _mean_over_cells(
     # Expected values below zero, and genes that no control cell expresses, have a gamma of no use;
     # these floors bring their mean over cells to zero.
     expected = np.maximum(expected, 0)
-    shape = np.maximum(cells[:, None] * (expected / np.maximum(spread, 1e-6)) ** 2, 1e-6)
+    shape = np.maximum(cells[:, None] * (expected / np.maximum(sd, 1e-6)) ** 2, 1e-6)
     normal = rng.standard_normal(expected.shape, dtype=np.float32)
     return expected * np.maximum(1 - 1 / (9 * shape) + normal / (3 * np.sqrt(shape)), 0) ** 3
 

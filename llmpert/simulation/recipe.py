@@ -12,17 +12,10 @@ class LineRecipe:
 
     Attributes
     ----------
-    name:
-        Of the line.
-    mean_response:
-        Strength of the response that all knockdowns share.
-    module_response:
-        Strength of the responses that knockdowns of one module share.
-    own_response:
-        Strength of each knockdown's own response.
-
-    Strengths are root mean squares over genes for a knockdown of average strength, in units of the
-    genes' spread in control.
+    mean_response, module_response, own_response:
+        Strengths of the response that all knockdowns share, of those that knockdowns of one module
+        share, and of each knockdown's own: root mean squares over genes for a knockdown of average
+        strength, in units of the genes' standard deviation in control.
     """
 
     name: str
@@ -37,8 +30,6 @@ class SourceRecipe:
 
     Attributes
     ----------
-    name:
-        Of the source.
     dimensions:
         Length of each vector.
     latent:
