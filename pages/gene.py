@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene, show_identity
 from llmpert.ui.common.selection import select
 from llmpert.ui.gene import view as page
-from llmpert.ui.gene.prediction import predict, predicted_elsewhere, strong_perturbation
+from llmpert.ui.gene.prediction import predict, predicted_elsewhere
 from llmpert.ui.gene.sections import GeneView
 
 selection = select()
@@ -16,9 +17,9 @@ show.heading(
     " the gene's own measurement.",
     selection.data,
 )
-experiment = selection.experiment
-gene = choose_gene(experiment.problem, strong_perturbation(experiment), data=selection.data)
-show_identity(experiment.problem, gene)
+problem = selection.experiment.problem
+gene = choose_gene(problem, strong_perturbation(problem.screen), data=selection.data)
+show_identity(problem, gene)
 view = GeneView(selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene))
 show.name_tab(f"{gene} in {selection.line}")
 left, right = st.columns([3, 1], vertical_alignment="bottom")

@@ -13,18 +13,10 @@ from llmpert.screens.screen import Screen
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of two predictions that are compared.
+    """One of two predictions that are compared: of one perturbation, in a unit.
 
-    Attributes
-    ----------
-    label:
-        What tells it from the other side.
-    prediction:
-        Of one perturbation.
-    measured:
-        Its measured response at the prediction's genes, or None where it was not measured.
-    unit:
-        Of the response.
+    `label` tells it from the other side. `measured` is the measured response at the prediction's
+    genes, or None.
     """
 
     label: str

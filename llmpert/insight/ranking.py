@@ -7,6 +7,7 @@ import pandas as pd
 
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
+from llmpert.screens.screen import Screen
 
 Direction = Literal["both", "raised", "lowered"]
 
@@ -52,3 +53,24 @@ def strongest_genes(prediction: Prediction, count: int, direction: Direction = "
     order = np.argsort(-np.abs(mean), kind="stable")
     order = order[wanted[order]][: min(count, int(LARGEST_SHARE * len(mean)))]
     return [str(gene) for gene in prediction.genes[order]]
+
+
+def strong_perturbation(screen: Screen) -> str:
+    """Return a perturbation with a strong response, for a first view.
+
+    By root mean square, counted in standard errors where the numbers of cells are known, so that
+    it is no mere noise of a few cells.
+    """
+    cells = 1.0 if screen.cells is None else screen.cells
+    return _strong(screen.perturbations, np.square(screen.response).sum(axis=1) * cells)
+
+
+def changing_gene(screen: Screen) -> str:
+    """Return a measured gene that perturbations change much, for a first view."""
+    return _strong(screen.genes, screen.response.var(axis=0))
+
+
+def _strong(names: np.ndarray, strength: np.ndarray) -> str:
+    """Return the name that is stronger than 19 in 20: enough to see, and no outlier."""
+    order = np.argsort(strength, kind="stable")
+    return str(names[order[int(0.95 * (len(order) - 1))]])

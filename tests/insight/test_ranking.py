@@ -1,12 +1,21 @@
 """What is strongest, and how two columns go together, against values worked by hand and SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.insight.ranking import correlation, strongest, strongest_genes
+from llmpert.insight.ranking import (
+    changing_gene,
+    correlation,
+    strong_perturbation,
+    strongest,
+    strongest_genes,
+)
+from tests.support import small
 
 MEAN = np.array([[0.1, -2.0, 1.0, 0.0, 0.5, -0.4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
 GENES = np.array([f"G{number}" for number in range(16)], dtype=object)
@@ -44,3 +53,15 @@ def test_correlation_is_over_rows_that_have_both():
     assert correlation(partly, "x", "y") == pytest.approx(expected)
     assert np.isnan(correlation(table.assign(y=np.nan), "x", "y"))
     assert np.isnan(correlation(table.assign(y=1.0), "x", "y"))
+
+
+def test_first_views_are_strong_and_no_outliers():
+    screen = small.screen(perturbations=41, genes=21)
+    response = np.zeros((41, 21))
+    response[:, 0] = np.arange(41)  # the further down, the stronger
+    response[:, 1:] += 1e-3 * np.arange(20) * np.arange(41)[:, None]
+    rising = replace(screen, response=response, cells=None)
+    assert strong_perturbation(rising) == "KD038"  # stronger than 38 of 40
+    assert changing_gene(rising) == "OUT020"  # only OUT000 varies more
+    cells = np.where(screen.perturbations == "KD001", 1e9, 1.0)
+    assert strong_perturbation(replace(rising, cells=cells)) == "KD039"  # KD001 is now strongest

@@ -9,13 +9,13 @@ import streamlit as st
 from llmpert.evaluation.results import embedding_label
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
 from llmpert.insight.compare import Side, compare, in_deviations
-from llmpert.insight.ranking import strongest
+from llmpert.insight.ranking import strong_perturbation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.selection import Selection, choose
-from llmpert.ui.gene.prediction import predict, scores_in_words, strong_perturbation
+from llmpert.ui.gene.prediction import predict, scores_in_words
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 COUNTS = (10, 20, 30, 50)
@@ -76,7 +76,7 @@ def what_differs(selection: Selection) -> str:
 def choose_subjects(selection: Selection, differs: str) -> tuple[Subject, Subject]:
     """Return both sides: A as the side bar says, B with another gene, line, model or embedding."""
     data, problem = selection.data, selection.experiment.problem
-    strong = strong_perturbation(selection.experiment)
+    strong = strong_perturbation(selection.experiment.problem.screen)
     left, right = st.columns(2)
     with left:
         gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)

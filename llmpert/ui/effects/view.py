@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import streamlit as st
 
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.ranked import ranked_knockdowns
 from llmpert.insight.effects import effects_on, find_measured
-from llmpert.insight.ranking import correlation, strongest
+from llmpert.insight.ranking import changing_gene, correlation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
 from llmpert.ui.common import cache
@@ -41,12 +40,6 @@ def choose_measured_gene(screen: Screen) -> str:
         near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
         did_you_mean(dict.fromkeys(near), "target")
         st.stop()
-
-
-def changing_gene(screen: Screen) -> str:
-    """Return a gene that knockdowns change much, for the first view: more than 19 in 20 others."""
-    order = np.argsort(screen.response.var(axis=0), kind="stable")
-    return str(screen.genes[order[int(0.95 * (len(order) - 1))]])
 
 
 def held_out(selection: Selection) -> Sequence[Prediction]:

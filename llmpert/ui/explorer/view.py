@@ -16,6 +16,7 @@ from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.head_to_head import effect_size
 from llmpert.insight.maps import METHODS
+from llmpert.insight.ranking import strong_perturbation
 from llmpert.insight.similarity import correlation, cosine, kernel_similarity, neighbours
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
@@ -23,7 +24,6 @@ from llmpert.ui.common.cache import RESPONSES
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.selection import Selection, choose, open_gene
 from llmpert.ui.explorer.selected import list_selected, list_shared, select_rows, selected_rows
-from llmpert.ui.gene.prediction import strong_perturbation
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
 BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
@@ -114,7 +114,9 @@ def choose_view(selection: Selection, table: pd.DataFrame, sets: GeneSets | None
             " (side bar).",
         )
     with first:
-        strong = strong_perturbation(cache.scoring_experiment(selection.data, selection.line))
+        strong = strong_perturbation(
+            cache.scoring_experiment(selection.data, selection.line).problem.screen
+        )
         gene = choose_gene(problem, strong)
     if missing:
         st.caption(missing)

@@ -178,15 +178,3 @@ def _progress(label: str) -> Iterator[None]:
     with st.spinner("Fitting …", show_time=True):
         yield
     bar.empty()
-
-
-def strong_perturbation(experiment: Experiment) -> str:
-    """Return a perturbation with a strong response, for a page's first view.
-
-    Stronger than nineteen in twenty by root mean square, counted in standard errors where the
-    numbers of cells are known: enough to see, no outlier, and no mere noise of a few cells.
-    """
-    screen = experiment.problem.screen
-    cells = 1.0 if screen.cells is None else screen.cells
-    order = np.argsort(np.square(screen.response).sum(axis=1) * cells, kind="stable")
-    return str(screen.perturbations[order[int(0.95 * (len(order) - 1))]])
