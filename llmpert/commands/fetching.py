@@ -28,13 +28,13 @@ def _plan(chosen: Sequence["PublicFile"], folder: Path) -> Iterable[str]:
 
 def recipe_list(folder: Path) -> Iterable[str]:
     """What recipes there are, in which ways, and how much is still to be downloaded for each."""
-    from llmpert.datasets.presets import needed, presets
+    from llmpert.datasets.presets import presets
     from llmpert.downloads import format_bytes, missing_bytes
 
     for preset in presets().values():
         yield f"{preset.name}: {preset.what}"
         for way, keys in preset.ways.items():
-            missing = missing_bytes(needed(preset, way), folder)
+            missing = missing_bytes(preset.files(way), folder)
             yield f"  --way {way}: {', '.join(keys)} (to download: {format_bytes(missing)})"
 
 

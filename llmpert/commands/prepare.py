@@ -55,7 +55,7 @@ def prepare(
 
     store = DatasetStore()
     kept = store.folder(name)  # a name that cannot be used is told before anything is downloaded
-    fetch(presets.needed(preset, way), folder, yes, "Nothing was prepared.")
+    fetch(preset.files(way), folder, yes, "Nothing was prepared.")
     with workers(processes or 1, scheduler) as run, progress_bar() as (show, say):
         presets.prepare(preset, way, name, folder, show, say, run)
     echo(preparation(store.index(name).record or {}))

@@ -15,7 +15,7 @@ from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.methods.scores import check, matched
-from llmpert.screens import Screen
+from llmpert.screens import Screen, common_perturbations
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Dataset:
 
     @classmethod
     def of_parts(cls, name: str, parts: Parts, **others: Any) -> "Dataset":
-        """Put parts together, whose screens have the same perturbations.
+        """Put parts together.
 
         Parameters
         ----------
@@ -75,10 +75,12 @@ class Dataset:
         Raises
         ------
         InputError
-            Two collections have a gene set of the same name, or predictions do not fit a screen
-            (`llmpert.methods.scores.matched`).
+            The screens have no perturbation in common, two collections have a gene set of the same
+            name, or predictions do not fit a screen (`llmpert.methods.scores.matched`).
         """
-        lines = {screen.line: screen for screen in parts.screens}
+        ordered = sorted(parts.screens, key=lambda screen: screen.line)
+        screens, unshared = common_perturbations(ordered) if ordered else ([], {})
+        lines = {screen.line: screen for screen in screens}
         # "text" leads: the source that predicts best by itself is shown first.
         sources = sorted(parts.embeddings, key=lambda e: (e.name != "text", e.name))
         collections = sorted(parts.gene_sets, key=lambda collection: collection.name)
@@ -93,6 +95,7 @@ class Dataset:
             joined(collections) if collections else None,
             {results.line: results for results in parts.published},
             external,
+            unshared,
             **others,
         )
 

@@ -8,8 +8,8 @@ responses alone, and the components (`llmpert.evaluation.experiment.Settings`).
 import platform
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -55,23 +55,18 @@ class Preset:
     name: str
     what: str
     citation: str
-    ways: Mapping[str, tuple[str, ...]]
+    ways: Mapping[str, Sequence[str]]
     perturbations: int = 0
+
+    def files(self, way: str) -> list[PublicFile]:
+        """List the files that it is made of in one of its ways."""
+        return downloads.read_registry().choose(self.ways[way])
 
 
 def presets() -> Mapping[str, Preset]:
     """Read all presets by name, from `data/presets.toml`."""
     content = tomllib.loads((shipped() / "presets.toml").read_text("utf-8"))
-    return {
-        name: Preset(
-            name,
-            entry["what"],
-            entry["citation"],
-            {way: tuple(keys) for way, keys in entry["ways"].items()},
-            entry.get("perturbations", 0),
-        )
-        for name, entry in content.items()
-    }
+    return {name: Preset(name, **entry) for name, entry in content.items()}
 
 
 def choose(name: str, way: str | None = None) -> tuple[Preset, str]:
@@ -101,11 +96,6 @@ def bundles() -> dict[str, tuple[Preset, str]]:
             found.setdefault(preset.name, (preset, way))
             found[f"{preset.name}-{way}"] = (preset, way)
     return found
-
-
-def needed(preset: Preset, way: str) -> list[PublicFile]:
-    """List the files that a preset is made of."""
-    return downloads.read_registry().choose(preset.ways[way])
 
 
 def prepare(
@@ -148,20 +138,16 @@ def prepare(
     if _is_made(preset, way, name, files):
         notify(f"The data set {name} is there already, made of the same files.")
         return
-    screens, embeddings = [], []
+    read: list[Screen | Embedding] = []
     for file in files:
         notify(f"{file.path.name}: reading it.")
-        if file.source.embedding:
-            embeddings.append(_embedding(file, progress))
-        else:
-            screens.append(_screen(file, progress, run))
+        read.append(_read(file, progress, run))
     notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
-    parts = Parts(screens, embeddings)
 
     def record(data: Dataset) -> dict[str, Any]:
-        return _record(preset, way, parts, data, time.monotonic() - started)
+        return _record(preset, way, read, data, time.monotonic() - started)
 
-    DatasetStore().add(name, parts, record)
+    DatasetStore().add(name, _parts(read), record)
     for file in files:
         file.finished.unlink(missing_ok=True)
 
@@ -176,7 +162,7 @@ class _File:
 
     @property
     def finished(self) -> Path:
-        """Where a screen made of its single cells is kept until the data set is there."""
+        """Return where a screen made of its single cells is kept until the data set is there."""
         key = fingerprint(__version__, self.source.key, self.download["md5"])
         return home() / "recipes" / f"{key}.h5ad"
 
@@ -184,7 +170,7 @@ class _File:
 def _files(preset: Preset, way: str, folder: Path) -> list[_File]:
     found = [
         _File(source, folder / source.name, download_of(folder / source.name, source))
-        for source in needed(preset, way)
+        for source in preset.files(way)
     ]
     missing = [file.source.name for file in found if not file.download]
     if missing:
@@ -212,47 +198,43 @@ def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> boo
     return same and (record["way"], record["versions"]["llmpert"]) == (way, __version__)
 
 
-def _embedding(file: _File, progress: BytesProgress) -> Embedding:
-    with _whole(file.path, progress):
-        return read_embedding(file.path, file.source.embedding)
+def _read(file: _File, progress: BytesProgress, run: Run) -> Screen | Embedding:
+    path, size = file.path, file.path.stat().st_size
 
-
-def _screen(file: _File, progress: BytesProgress, run: Run) -> Screen:
-    line, path = file.source.line, file.path
-    if file.source.kind != "single cells":
-        with _whole(path, progress):
-            return read_screen(path, line=line)
-    with suppress(InputError):  # it is not there, or not as it was written
-        return Screen.load(file.finished)
-    size = path.stat().st_size
-
-    def bytes_worked_through(done: int, total: int) -> None:
+    def worked_through(done: int, total: int) -> None:
         progress(path.name, size * done // total, size)
 
-    screen = cells.pseudobulk(cells.plan(path, line), run, bytes_worked_through)
-    screen.save(file.finished)
-    return screen
+    if file.source.kind == "single cells":
+        with suppress(InputError):  # it is not there, or not as it was written
+            return Screen.load(file.finished)
+        screen = cells.pseudobulk(cells.plan(path, file.source.line), run, worked_through)
+        screen.save(file.finished)
+        return screen
+    worked_through(0, 1)
+    part: Screen | Embedding
+    if file.source.embedding:
+        part = read_embedding(path, file.source.embedding)
+    else:
+        part = read_screen(path, file.source.line)
+    worked_through(1, 1)
+    return part
 
 
-@contextmanager
-def _whole(path: Path, progress: BytesProgress) -> Iterator[None]:
-    """The progress of what is read in one go."""
-    size = path.stat().st_size
-    progress(path.name, 0, size)
-    yield
-    progress(path.name, size, size)
+def _parts(read: Sequence[Screen | Embedding]) -> Parts:
+    return Parts(
+        [part for part in read if isinstance(part, Screen)],
+        [part for part in read if isinstance(part, Embedding)],
+    )
 
 
 def _record(
-    preset: Preset, way: str, parts: Parts, data: Dataset, seconds: float
+    preset: Preset, way: str, read: Sequence[Screen | Embedding], data: Dataset, seconds: float
 ) -> dict[str, Any]:
     """Describe how a data set came about, as JSON values."""
-    said = report(data, parts)
+    said = report(data, _parts(read))
     if preset.perturbations:
         found = len(next(iter(data.screens.values())).perturbations)
         said.append(f"{found:,} perturbations in common; as published: {preset.perturbations:,}")
-    named: dict[str, Screen | Embedding] = {screen.line: screen for screen in parts.screens}
-    named |= {embedding.name: embedding for embedding in parts.embeddings}
     return {
         "recipe": preset.name,
         "way": way,
@@ -268,13 +250,13 @@ def _record(
         "settings": Settings().record(),
         "parts": [
             {
-                "name": name,
+                "name": part.line if isinstance(part, Screen) else part.name,
                 "file": part.provenance.get("file", ""),
                 "fingerprint": part.fingerprint,
                 "steps": list(part.provenance.get("steps", [])),
                 "download": part.provenance.get("download", {}),
             }
-            for name, part in named.items()
+            for part in read
         ],
         "understood": said,
     }

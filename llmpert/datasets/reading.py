@@ -1,4 +1,4 @@
-"""Files that somebody brings: read whatever they are called, and what they amount to together."""
+"""Files of users: read under the names that their owners know them by, within limits."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class File:
 
 @contextmanager
 def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
-    """An uploaded file on disk for as long as it is read; of its name only the ending is used.
+    """Put an uploaded file on disk while it is read; of its name only the ending is used.
 
     Raises
     ------
@@ -53,14 +53,14 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
         yield File(path, name)
 
 
-def read_own_screen(file: File, most: int | None = None) -> Screen:
+def screen_in(file: File, upload_limit: int | None = None) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
 
     Parameters
     ----------
-    most:
+    upload_limit:
         Of an upload: cells x genes that a file of single cells may have.
 
     Raises
@@ -70,14 +70,14 @@ def read_own_screen(file: File, most: int | None = None) -> Screen:
     """
     with _called(file):
         default = line_in_name(file.name) or UNNAMED
-        screen = read_screen(file.path, default_line=default, upload_limit=most)
+        screen = read_screen(file.path, default_line=default, upload_limit=upload_limit)
     provenance = _renamed(screen.provenance, file)
     if all(str(name).startswith(INVENTED) for name in screen.perturbations):
         provenance["simulated"] = True
     return replace(screen, provenance=provenance)
 
 
-def read_own_embedding(file: File) -> Embedding:
+def embedding_in(file: File) -> Embedding:
     """Read an embedding (`read_embedding`), called after its format or its file.
 
     Raises
@@ -90,7 +90,7 @@ def read_own_embedding(file: File) -> Embedding:
     return replace(embedding, provenance=_renamed(embedding.provenance, file))
 
 
-def read_own_gene_sets(file: File) -> GeneSets:
+def gene_sets_in(file: File) -> GeneSets:
     """Read gene sets (`GeneSets.read`), called like their file.
 
     Raises
@@ -103,7 +103,7 @@ def read_own_gene_sets(file: File) -> GeneSets:
 
 
 def check_upload(part: Screen | Embedding, name: str) -> None:
-    """Uploads are small enough for a server that others use too, or it is told.
+    """Refuse an upload that is too large for a server that others use too.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def check_upload(part: Screen | Embedding, name: str) -> None:
 
 
 def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:
-    """How often responses of which size occur: columns from, to, share.
+    """Count how often responses of which size occur: columns from, to, share.
 
     Of a large screen, of every n-th of its numbers, so that a million are counted. The outermost
     thousandth lies beyond the first and last bin.
@@ -150,7 +150,7 @@ def _called(file: File) -> Iterator[None]:
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
-    """A provenance that names the file as its owner does."""
+    """Return a provenance that names the file as its owner does."""
     return {
         key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
         for key, value in provenance.items()
@@ -158,7 +158,7 @@ def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
 
 
 def _ending(name: str, endings: Sequence[str]) -> str:
-    """Which of these endings a file has, the longest one."""
+    """Return which of these endings a file has, the longest one."""
     fitting = [ending for ending in endings if name.lower().endswith(ending)]
     if not fitting:
         raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
@@ -166,13 +166,13 @@ def _ending(name: str, endings: Sequence[str]) -> str:
 
 
 def _source(name: str) -> str:
-    """What an embedding is called after its file: GenePT's is text, UniProt's is sequence."""
+    """Call an embedding after its file: GenePT's is text, UniProt's is sequence."""
     if name.lower().rstrip(".").endswith(PICKLES):
         return "text"
     return "sequence" if name.lower().endswith(HDF5) else _plain(name)
 
 
 def _plain(name: str) -> str:
-    """A file's name without endings, of characters that names of parts can have."""
+    """Cut a file's name to what names of parts can have, without endings."""
     words = re.sub(r"[^A-Za-z0-9_-]+", " ", name.split(".")[0]).strip(" _-")
     return words[:40].strip() or "mine"

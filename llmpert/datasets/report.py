@@ -70,12 +70,12 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
     InputError
         The screens have no perturbation in common, or two embeddings have the same name.
     """
-    names = [embedding.name for embedding in embeddings]
-    if len(set(names)) < len(names):
-        raise InputError(f"Expected embeddings with different names, found {', '.join(names)}.")
-    lines = [screen.line for screen in screens]
-    if len(set(lines)) < len(lines):
-        raise InputError(f"Expected screens of different cell lines, found {', '.join(lines)}.")
+    for expected, names in (
+        ("embeddings with different names", [embedding.name for embedding in embeddings]),
+        ("screens of different cell lines", [screen.line for screen in screens]),
+    ):
+        if len(set(names)) < len(names):
+            raise InputError(f"Expected {expected}, found {', '.join(names)}.")
     screen = common_perturbations(screens)[0][0]
     found = [_covered(screen, [embedding]) for embedding in embeddings]
     if len(embeddings) > 1:
@@ -129,13 +129,6 @@ def preparation(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _origin(download: Mapping[str, str]) -> str:
-    return (
-        f"{download['how'].capitalize()} on {download['date'][:10]}: {download['url']}"
-        f" (MD5 {download['md5']}, {download['licence']}). Cite: {download['citation']}."
-    )
-
-
 def contents(added: Parts) -> Iterable[str]:
     """Say what the files hold, where they are from, and what was repaired or left out."""
     for screen in added.screens:
@@ -152,7 +145,10 @@ def _notes(part: Screen | Embedding) -> Iterable[str]:
     if part.simulated:
         yield "  Simulated."
     if download := download_fields(part.provenance):
-        yield f"  {_origin(download)}"
+        yield (
+            f"  {download['how'].capitalize()} on {download['date'][:10]}: {download['url']}"
+            f" (MD5 {download['md5']}, {download['licence']}). Cite: {download['citation']}."
+        )
     for note in part.provenance.get("notes", []):
         yield f"  {note}"
 

@@ -27,7 +27,6 @@ from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import parse_object
-from llmpert.screens import common_perturbations
 
 FILE = "dataset.json"
 FORMAT, FORMAT_VERSION = "llmpert-dataset", 1
@@ -43,14 +42,14 @@ class Index:
     ----------
     folder:
         Of the data set.
-    parts:
-        Kind's name -> part's key -> its file, from the data set's folder on.
+    files:
+        Kind's name -> part's key -> its file.
     record:
         `Dataset.record`.
     """
 
     folder: Path
-    parts: Mapping[str, Mapping[str, str]]
+    files: Mapping[str, Mapping[str, Path]]
     record: Mapping[str, Any] | None = None
 
     @classmethod
@@ -71,15 +70,11 @@ class Index:
             parts, record = content["parts"], content["record"]
         if not _well_formed(parts, record):
             raise InputError.of_file(path, "an index of a data set written by llmpert", "another")
-        return cls(folder, {kind.name: parts.get(kind.name, {}) for kind in KINDS}, record)
-
-    @property
-    def files(self) -> dict[str, dict[str, Path]]:
-        """Kind's name -> part's key -> its file."""
-        return {
-            kind: {key: self.folder / file for key, file in files.items()}
-            for kind, files in self.parts.items()
+        files = {
+            kind.name: {key: folder / file for key, file in parts.get(kind.name, {}).items()}
+            for kind in KINDS
         }
+        return cls(folder, files, record)
 
     @property
     def paths(self) -> set[Path]:
@@ -88,12 +83,13 @@ class Index:
 
     def write(self) -> None:
         """Let this be what the data set consists of."""
-        content = {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
-            "parts": self.parts,
-            "record": self.record,
+        parts = {
+            kind: {key: path.relative_to(self.folder).as_posix() for key, path in files.items()}
+            for kind, files in self.files.items()
         }
+        content = {
+            "format": FORMAT, "version": FORMAT_VERSION, "parts": parts, "record": self.record,
+        }  # fmt: skip
         with atomic_path(self.folder / FILE) as temporary:
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
 
@@ -153,9 +149,15 @@ class DatasetStore:
         """Tell the content of a data set from any other without reading it."""
         if name == SIMULATED:
             return SIMULATED
-        folder = self.folder(name)
-        # Additions never write to a file that the index names; restoring a damaged one does.
-        return fingerprint(name, [_state(path) for path in (folder / FILE, *_paths(folder))])
+        folder, states = self.folder(name), []
+        paths = [folder / FILE]
+        with suppress(InputError):  # a damaged index is told from a whole one by its own state
+            paths += sorted(Index.read(folder).paths)
+        for path in paths:
+            with suppress(OSError):
+                found = path.stat()
+                states.append((str(path), found.st_size, found.st_mtime_ns))
+        return fingerprint(name, states)
 
     def load(self, name: str) -> Dataset:
         """Load a data set.
@@ -182,7 +184,8 @@ class DatasetStore:
         while True:
             content, index = self.fingerprint(name), self.index(name)
             try:
-                return _dataset(index, Parts().with_files(index.files), index.record, content)
+                parts = Parts().with_files(index.files)
+                return Dataset.of_parts(name, parts, record=index.record, fingerprint=content)
             except InputError:
                 # A file may have been replaced between the index and its turn.
                 if self.index(name) == index:
@@ -226,24 +229,24 @@ class DatasetStore:
         folder = self.folder(name)
         with file_lock(self._lock(name)):
             before = Index.read(folder)
-            if new and any(before.parts.values()):
+            if new and before.paths:
                 raise InputError(f"There is a data set {name} already: choose another name.")
             together = parts.with_files(before.files)
             outdated = parts.screens or parts.embeddings
-            data = _dataset(before, together, None if outdated else before.record)
+            old = None if outdated else before.record
+            data = Dataset.of_parts(name, together, record=old)
             data.check(parts, together.external, allow_missing)
             if record is not None:
                 data = replace(data, record=record(data))
             named = [
                 (kind, part, kind.file_name(part)) for kind in KINDS for part in parts.of(kind)
             ]
-            batch = secrets.token_hex(4)
-            files = {kind: dict(files) for kind, files in before.parts.items()}
+            batch = folder / secrets.token_hex(4)
+            files = {kind: dict(files) for kind, files in before.files.items()}
             _sweep(folder, before)
             for kind, part, file in named:
-                path = f"{batch}/{kind.name}/{file}"
-                kind.save(part, folder / path)
-                files[kind.name][kind.key(part)] = path
+                path = files[kind.name][kind.key(part)] = batch / kind.name / file
+                kind.save(part, path)
             after = Index(folder, files, data.record)
             after.write()
             _sweep(folder, after, before)
@@ -285,20 +288,6 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def _dataset(
-    index: Index, parts: Parts, record: Mapping[str, Any] | None, fingerprint: str = ""
-) -> Dataset:
-    """Put parts together, their screens cut to what they share."""
-    unshared: dict[str, list[str]] = {}
-    if len(parts.screens) > 1:
-        ordered = sorted(parts.screens, key=lambda screen: screen.line)
-        screens, unshared = common_perturbations(ordered)
-        parts = replace(parts, screens=screens)
-    return Dataset.of_parts(
-        index.folder.name, parts, unshared=unshared, record=record, fingerprint=fingerprint
-    )
-
-
 def _well_formed(parts: Any, record: Any) -> bool:
     return (
         isinstance(record, dict | None)
@@ -306,21 +295,6 @@ def _well_formed(parts: Any, record: Any) -> bool:
         and all(isinstance(files, dict) for files in parts.values())
         and all(isinstance(file, str) for files in parts.values() for file in files.values())
     )
-
-
-def _paths(folder: Path) -> list[Path]:
-    try:
-        return sorted(Index.read(folder).paths)
-    except InputError:
-        return []
-
-
-def _state(path: Path) -> tuple[str, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _sweep(folder: Path, now: Index, before: Index | None = None) -> None:

@@ -105,10 +105,10 @@ class Summary:
         screens = tuple(readable(index.files[SCREENS.name], _screen))
         embeddings = tuple(readable(index.files[EMBEDDINGS.name], _embedding))
         for kind in (SCREENS, EMBEDDINGS):
-            if not index.parts[kind.name]:
+            if not index.files[kind.name]:
                 problems.append(f"It has no {kind.name[:-1]} yet; import one.")
         further = (GENE_SETS, PUBLISHED, EXTERNAL)
-        others = tuple(key for kind in further for key in index.parts[kind.name])
+        others = tuple(key for kind in further for key in index.files[kind.name])
         return cls(screens, embeddings, others, changed, size, index.record, tuple(problems))
 
 

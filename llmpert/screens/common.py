@@ -30,44 +30,44 @@ def common_perturbations(
         No perturbation is common to all.
     """
     alike = set(screens[0].perturbations).intersection(*(s.perturbations for s in screens[1:]))
-    # A screen without names of its own needs no table.
     odd = {name for screen in screens for name in screen.perturbations} - alike
-    symbols = {}
-    if odd and len(screens) > 1:
+    symbols = {name: name for name in alike}
+    if odd:
         found = (table or GeneTable.shipped()).resolve_all(sorted(odd))
-        symbols = {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
-    called = [_by_symbol(screen, alike, symbols) for screen in screens]
+        symbols |= {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
+    called = [_by_symbol(screen, symbols) for screen in screens]
     shared = [name for name in called[0] if all(name in names for names in called)]
     if not shared:
         raise InputError(
             f"The screens {', '.join(s.line for s in screens)} have no perturbation in common."
         )
-    cut = [
-        _renamed(screen.select(perturbations=[names[name] for name in shared]), shared)
-        for screen, names in zip(screens, called, strict=True)
-    ]
-    lost = {}
+    cut, lost = [], {}
     for screen, names in zip(screens, called, strict=True):
-        used = {names[name] for name in shared}
-        lost[screen.line] = [str(name) for name in screen.perturbations if name not in used]
+        used = [names[name] for name in shared]
+        cut.append(_renamed(screen, used, shared))
+        kept = set(used)
+        lost[screen.line] = [name for name in screen.perturbations if name not in kept]
     return cut, lost
 
 
-def _by_symbol(screen: Screen, alike: set[str], symbols: dict[str, str]) -> dict[str, str]:
+def _by_symbol(screen: Screen, symbols: dict[str, str]) -> dict[str, str]:
     """Map what perturbations are called in all screens to this one's names; a gene counts once."""
     names: dict[str, str] = {}
     for name in screen.perturbations:
-        symbol = name if name in alike else symbols.get(name)
+        symbol = symbols.get(name)
         # The current symbol wins over an alias of the same gene.
         if symbol is not None and (symbol not in names or name == symbol):
             names[symbol] = name
     return names
 
 
-def _renamed(screen: Screen, names: list[str]) -> Screen:
-    if list(screen.perturbations) == names:
+def _renamed(screen: Screen, names: list[str], new: list[str]) -> Screen:
+    """Cut a screen to these perturbations, under new names; itself if it is so already."""
+    if list(screen.perturbations) != names:
+        screen = screen.select(perturbations=names)
+    if names == new:
         return screen
     provenance = dict(screen.provenance)
     if provenance.get("identity") is not None:
-        provenance["identity"] = [provenance["identity"], fingerprint(np.array(names, object))]
-    return replace(screen, perturbations=np.array(names, object), provenance=provenance)
+        provenance["identity"] = [provenance["identity"], fingerprint(new)]
+    return replace(screen, perturbations=np.array(new, object), provenance=provenance)

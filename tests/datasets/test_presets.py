@@ -1,4 +1,4 @@
-"""What the recipes that come along say, and what they need."""
+"""What the presets that come along say, and what they need."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from tests.support import paper_files
 from tests.support.faulty_server import Faulty
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WAYS = [(recipe, way) for recipe in presets.presets().values() for way in recipe.ways]
+WAYS = [(preset, way) for preset in presets.presets().values() for way in preset.ways]
 
 
-@pytest.mark.parametrize(("recipe", "way"), WAYS, ids=[f"{r.name}-{w}" for r, w in WAYS])
-def test_every_way_is_one_data_set_of_known_sources(recipe, way):
-    needed = presets.needed(recipe, way)
-    assert [source.key for source in needed] == list(recipe.ways[way])
+@pytest.mark.parametrize(("preset", "way"), WAYS, ids=[f"{r.name}-{w}" for r, w in WAYS])
+def test_every_way_is_one_data_set_of_known_sources(preset, way):
+    needed = preset.files(way)
+    assert [source.key for source in needed] == list(preset.ways[way])
     assert [source.line for source in needed if source.line] == ["K562", "RPE1"]
     assert [source.embedding for source in needed if source.embedding] == ["text", "sequence"]
     kinds = {source.kind for source in needed if source.line}
@@ -27,26 +27,26 @@ def test_every_way_is_one_data_set_of_known_sources(recipe, way):
             ("paper-2024", "bulk"): {"raw bulk screen"},
             ("paper-2024", "cells"): {"single cells"},
             ("replogle-normalized", "bulk"): {"normalised bulk screen"},
-        }[recipe.name, way]
+        }[preset.name, way]
     )
-    assert recipe.citation
-    assert len(recipe.what) > 30
+    assert preset.citation
+    assert len(preset.what) > 30
 
 
 def test_the_paper_is_one_of_them():
-    recipe, way = presets.choose("paper-2024")
+    preset, way = presets.choose("paper-2024")
     assert way == "bulk"
-    assert presets.choose("paper-2024", "cells") == (recipe, "cells")
-    assert recipe.perturbations == 1774
+    assert presets.choose("paper-2024", "cells") == (preset, "cells")
+    assert preset.perturbations == 1774
     named = presets.bundles()
-    assert named["paper-2024"] == named["paper-2024-bulk"] == (recipe, "bulk")
-    assert named["paper-2024-cells"] == (recipe, "cells")
+    assert named["paper-2024"] == named["paper-2024-bulk"] == (preset, "bulk")
+    assert named["paper-2024-cells"] == (preset, "cells")
     assert not set(named) & set(downloads.read_registry().sources)
 
 
 def test_the_readme_says_how_much_it_is():
     readme = (REPOSITORY / "README.md").read_text("utf-8")
-    needed = presets.needed(*presets.choose("paper-2024", "bulk"))
+    needed = presets.presets()["paper-2024"].files("bulk")
     assert f"{sum(source.size for source in needed) / 1e6:,.0f} MB" in readme
     archive = downloads.read_registry().sources["genept_ada"]
     assert f"{archive.size / 1e6:,.0f} MB" in readme
@@ -61,12 +61,12 @@ def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monk
         paths = downloads.download(known.sources.values(), folder, lambda *_: None, lambda _: None)
     paths["prott5"].unlink()
     paths["rpe1_raw_bulk"].write_bytes(b"another")
-    recipe, way = presets.choose("paper-2024")
+    preset, way = presets.choose("paper-2024")
     progress = []
     with pytest.raises(
         InputError,
         match=r"expected rpe1_raw_bulk_01.h5ad, per-protein.h5 as downloaded.*"
         r"llmpert download paper-2024-bulk",
     ):
-        presets.prepare(recipe, way, "x", folder, lambda *so: progress.append(so), lambda _: None)
+        presets.prepare(preset, way, "x", folder, lambda *so: progress.append(so), lambda _: None)
     assert progress == []

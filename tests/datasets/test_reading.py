@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmpert.datasets import reading as own
-from llmpert.datasets import simulated_dataset
+from llmpert.datasets import reading, simulated_dataset
 from llmpert.datasets.examples import example_files
 from llmpert.datasets.report import coverage
 from llmpert.errors import InputError
@@ -26,8 +25,8 @@ def as_csv(screen) -> bytes:
 
 
 def read(content: bytes, name: str):
-    with own.copied(content, name, FORMATS) as file:
-        return own.read_own_screen(file)
+    with reading.copied(content, name, FORMATS) as file:
+        return reading.screen_in(file)
 
 
 def test_a_table_is_read_and_called_as_its_owner_calls_it():
@@ -50,7 +49,7 @@ def test_a_line_that_the_file_states_counts_more_than_its_name(tmp_path):
 
 
 def test_a_line_that_nothing_states_is_left_open():
-    assert read(as_csv(small.screen()), "_.csv").line == own.UNNAMED
+    assert read(as_csv(small.screen()), "_.csv").line == reading.UNNAMED
 
 
 def test_a_line_is_not_looked_up_in_other_files(tmp_path):
@@ -62,7 +61,7 @@ def test_a_line_is_not_looked_up_in_other_files(tmp_path):
         file["uns/llmpert/line"] = secret
         file["uns/line"] = h5py.SoftLink("/uns/llmpert/line")
     with pytest.raises(InputError, match=r"k562_x\.h5ad: .*soft link|external link") as error:
-        own.read_own_screen(own.File(tmp_path / "x.h5ad", "k562_x.h5ad"))
+        reading.screen_in(reading.File(tmp_path / "x.h5ad", "k562_x.h5ad"))
     assert "Secret" not in str(error.value)
 
 
@@ -78,7 +77,7 @@ def test_errors_name_the_file_as_its_owner_does():
 
 @given(st.text(max_size=60), st.sampled_from(FORMATS))
 def test_a_files_name_never_becomes_a_path(name, ending):
-    with own.copied(b"x", name + ending, FORMATS) as file:
+    with reading.copied(b"x", name + ending, FORMATS) as file:
         assert file.path.name == f"upload{ending}"
         assert file.path.parent.parent == home() / "visitors"
 
@@ -87,31 +86,31 @@ def test_embeddings_are_called_after_their_file(tmp_path):
     vectors = small.embedding()
     frame = pd.DataFrame(vectors.vectors, index=vectors.genes)
     frame.to_csv(tmp_path / "x.csv")
-    embedding = own.read_own_embedding(own.File(tmp_path / "x.csv", "Our: language+model.v2.csv"))
+    embedding = reading.embedding_in(reading.File(tmp_path / "x.csv", "Our: language+model.v2.csv"))
     assert embedding.name == "Our language model"
     assert embedding.provenance["file"] == "Our: language+model.v2.csv"
 
 
 def test_gene_sets_are_called_like_their_file(tmp_path):
     (tmp_path / "x.gmt").write_text("set\t\tKD001\tKD002\n")
-    sets = own.read_own_gene_sets(own.File(tmp_path / "x.gmt", "hallmark.v7.gmt"))
+    sets = reading.gene_sets_in(reading.File(tmp_path / "x.gmt", "hallmark.v7.gmt"))
     assert (sets.name, sets.source) == ("hallmark", "hallmark.v7.gmt")
 
 
 def test_uploads_have_limits(monkeypatch):
     screen, embedding = small.screen(), small.embedding()
-    own.check_upload(screen, "x")
-    monkeypatch.setattr(own, "PERTURBATIONS", 39)
+    reading.check_upload(screen, "x")
+    monkeypatch.setattr(reading, "PERTURBATIONS", 39)
     with pytest.raises(InputError, match="at most 39 perturbations in an upload, found 40"):
-        own.check_upload(screen, "x.csv")
-    monkeypatch.setattr(own, "VALUES", 359)
+        reading.check_upload(screen, "x.csv")
+    monkeypatch.setattr(reading, "VALUES", 359)
     with pytest.raises(InputError, match="at most 359 numbers in an upload, found 45 x 8"):
-        own.check_upload(embedding, "x.csv")
+        reading.check_upload(embedding, "x.csv")
 
 
 def test_the_histogram_counts_all_but_the_outermost():
     screen = small.screen(perturbations=100, genes=100)
-    table = own.histogram(screen)
+    table = reading.histogram(screen)
     inside = (screen.response >= table["from"].min()) & (screen.response <= table["to"].max())
     assert table["share"].sum() == pytest.approx(inside.mean())
     assert 0.997 < inside.mean() < 1
@@ -121,26 +120,26 @@ def test_examples_are_read_and_stay_marked_as_simulated(tmp_path):
     files = {}
     for name, content in example_files(simulated_dataset()).items():
         (tmp_path / name).write_bytes(content)
-        files[name] = own.File(tmp_path / name, name)
-    screen = own.read_own_screen(files["Simulated_screen.csv"])
+        files[name] = reading.File(tmp_path / name, name)
+    screen = reading.screen_in(files["Simulated_screen.csv"])
     assert screen.simulated
-    embedding = own.read_own_embedding(files["Simulated_embedding.csv"])
+    embedding = reading.embedding_in(files["Simulated_embedding.csv"])
     (found,) = coverage([screen], [embedding])
     assert found.found == found.total == 120
-    sets = own.read_own_gene_sets(files["Simulated_modules.gmt"])
+    sets = reading.gene_sets_in(files["Simulated_modules.gmt"])
     assert sets.within(screen.perturbations).members
 
 
 def test_single_cells_become_a_screen(tmp_path):
     path = written(tmp_path / "upload.h5ad", single_cells(), as_sparse=True)
-    screen = own.read_own_screen(own.File(path, "rpe1_cells.h5ad"))
+    screen = reading.screen_in(reading.File(path, "rpe1_cells.h5ad"))
     assert (screen.line, list(screen.perturbations)) == ("RPE1", list(TARGETS))
     assert screen.layers["t"].shape == screen.response.shape
     assert screen.provenance["file"] == "rpe1_cells.h5ad"
-    with own.copied(path.read_bytes(), "rpe1_cells.h5ad", FORMATS) as file:
-        upload = own.read_own_screen(file, own.CELLS_X_GENES)
+    with reading.copied(path.read_bytes(), "rpe1_cells.h5ad", FORMATS) as file:
+        upload = reading.screen_in(file, reading.CELLS_X_GENES)
     assert upload.fingerprint == screen.fingerprint
     assert not [left for left in home().rglob("*") if left.is_file()]
     said = r"rpe1_cells\.h5ad: expected at most 11,999 cells x genes"
     with pytest.raises(InputError, match=said):
-        own.read_own_screen(own.File(path, "rpe1_cells.h5ad"), 11_999)
+        reading.screen_in(reading.File(path, "rpe1_cells.h5ad"), 11_999)

@@ -126,7 +126,7 @@ def screens_of_three_lines() -> list[tuple[str, bytes]]:
 
 def test_uploads_are_read_once_however_often_the_page_runs(app, monkeypatch):
     reads = []
-    for reader in ("read_own_screen", "read_own_embedding"):
+    for reader in ("screen_in", "embedding_in"):
         original = getattr(reading, reader)
 
         def counted(file, original=original, **options):

@@ -45,7 +45,7 @@ def show_downloads() -> None:
 
 
 def _offer_recipes() -> None:
-    from llmpert.datasets.presets import needed, presets
+    from llmpert.datasets.presets import presets
 
     for preset in presets().values():
         with st.container(border=True):
@@ -63,7 +63,7 @@ def _offer_recipes() -> None:
             if way is None:
                 continue
             name = st.text_input("Name of the data set", preset.name, key=f"name-{preset.name}")
-            chosen = needed(preset, way)
+            chosen = preset.files(way)
             _plan(chosen)
             work = _prepare(preset.name, way, name)
             _start(f"Prepare {preset.name}", chosen, work, " and prepare it")
@@ -128,10 +128,10 @@ def _fetch(chosen: Sequence[PublicFile]) -> Work:
 
 def _prepare(preset: str, way: str, name: str) -> Work:
     def work(progress: BytesProgress, notify: Notify) -> str:
-        from llmpert.datasets.presets import needed, prepare, presets
+        from llmpert.datasets.presets import prepare, presets
 
         folder, known = downloads.downloads(), presets()[preset]
-        downloads.download(needed(known, way), folder, progress, notify)
+        downloads.download(known.files(way), folder, progress, notify)
         prepare(known, way, name, folder, progress, notify)
         return name
 

@@ -119,8 +119,8 @@ def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
     InputError
         It cannot be used.
     """
-    most = reading.CELLS_X_GENES if file.uploaded else None
-    screen = _read(file, SCREENS, partial(reading.read_own_screen, most=most))
+    limit = reading.CELLS_X_GENES if file.uploaded else None
+    screen = _read(file, SCREENS, partial(reading.screen_in, upload_limit=limit))
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
 
 
@@ -132,7 +132,7 @@ def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
     InputError
         It cannot be used.
     """
-    embedding = _read(file, EMBEDDINGS, reading.read_own_embedding)
+    embedding = _read(file, EMBEDDINGS, reading.embedding_in)
     return replace(embedding, name=name or embedding.name)
 
 
@@ -144,7 +144,7 @@ def gene_sets_of(file: ChosenFile) -> GeneSets:
     InputError
         It cannot be used.
     """
-    return _read(file, GENE_SETS, reading.read_own_gene_sets)
+    return _read(file, GENE_SETS, reading.gene_sets_in)
 
 
 def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -> T:
