@@ -87,9 +87,10 @@ def figure() -> tuple[float, int]:
     from llmpert.evaluation.experiment import Experiment
     from llmpert.evaluation.grid import grid, run
     from llmpert.evaluation.results import summarise
+    from llmpert.evaluation.splits import PAPER_SIZES
     from llmpert.evaluation.store import ResultsStore
     from llmpert.models.gp import GaussianProcess  # noqa: F401 - its import is not timed
-    from llmpert.ui.common.cache import PAPER_SIZES, REPEATS
+    from llmpert.ui.common.cache import REPEATS
 
     with TemporaryDirectory() as folder:
         start = time.perf_counter()

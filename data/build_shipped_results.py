@@ -22,11 +22,12 @@ from tqdm import tqdm
 from llmpert.datasets import simulated_dataset
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import Fit, grid, run
+from llmpert.evaluation.splits import PAPER_SIZES
 from llmpert.evaluation.store import NAMES, ResultsStore
 from llmpert.io.atomic import atomic_path
 from llmpert.io.paths import home, shipped
 from llmpert.models import MODELS
-from llmpert.ui.common.cache import PAPER_SIZES, REPEATS
+from llmpert.ui.common.cache import REPEATS
 
 PACK = shipped() / "simulated_results.parquet"
 
