@@ -18,7 +18,14 @@ import numpy as np
 
 from llmpert.errors import InputError
 from llmpert.io.heaps import refuse_endless
-from llmpert.io.limits import LARGEST_LIST, LARGEST_UPLOAD, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.io.limits import (
+    LARGEST_LIST,
+    LARGEST_UPLOAD,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_VALUES,
+    refuse_more,
+)
 
 Item: TypeAlias = h5py.Dataset | h5py.Group
 
@@ -137,8 +144,7 @@ def refuse_oversized(
         else:
             _check_numbers(item, path)
             values = max(values, values_of(item))
-    if values > MOST_VALUES:
-        raise InputError.of_file(path, f"a matrix of at most {MOST_VALUES:,} values", f"{values:,}")
+    refuse_more(path, MOST_VALUES, "values in a matrix", values)
     refuse_large_tables(file, path, rest)
 
 
@@ -156,18 +162,12 @@ def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) ->
         if isinstance(item, h5py.Group):
             continue
         entries, text = values_of(item), item.dtype.kind in "OSV"
-        if entries > MOST_ROWS:
-            raise InputError.of_file(
-                path, f"at most {MOST_ROWS:,} entries", f"{entries:,} under {_shown(name)}"
-            )
+        refuse_more(path, MOST_ROWS, f"entries under {_shown(name)}", entries)
         total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
-        if total > LARGEST_REST:
-            most = f"at most {LARGEST_REST:,} bytes beside the matrix"
-            raise InputError.of_file(path, most, "more")
+        refuse_more(path, LARGEST_REST, "bytes beside the matrix", total, counted=False)
         if item.dtype.kind == "O":
             texts += _text_size(item, LARGEST_LIST - texts)
-        if texts > LARGEST_LIST:
-            raise InputError.of_file(path, f"at most {LARGEST_LIST:,} bytes of text", "more")
+        refuse_more(path, LARGEST_LIST, "bytes of text", texts, counted=False)
 
 
 def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
@@ -186,10 +186,8 @@ def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
         else:
             _check_numbers(item, path)
             columns = item.shape[1] if item.ndim == 2 else 0
-            if math.prod(item.chunks or (0,)) > MOST_VALUES:
-                raise InputError.of_file(path, f"chunks of at most {MOST_VALUES:,} values", "more")
-        if columns > MOST_COLUMNS:
-            raise InputError.of_file(path, f"at most {MOST_COLUMNS:,} columns", f"{columns:,}")
+            refuse_more(path, MOST_VALUES, "values in a chunk", math.prod(item.chunks or (0,)))
+        refuse_more(path, MOST_COLUMNS, "columns", columns)
 
 
 def member(parent: h5py.Group, name: str, path: Path) -> Item:

@@ -4,6 +4,10 @@ A few kilobytes can declare or unpack to terabytes. The largest files known of a
 genome-wide screen of Replogle et al. 2022: 11,258 x 8,248 numbers, 93 million, in 375 MB.
 """
 
+from pathlib import Path
+
+from llmpert.errors import InputError
+
 LARGEST_UPLOAD = 256 * 2**20
 """Bytes of a file: larger ones are the operator's own. What would take long, and guards only
 against files that are made to harm, is not looked for in them."""
@@ -27,3 +31,17 @@ gene sets of MSigDB take 30 MB."""
 
 LONGEST_LINE = 16 * 2**20
 """Bytes of a line: 200,000 numbers of 80 characters."""
+
+
+def refuse_more(path: Path, most: int, what: str, found: int, *, counted: bool = True) -> None:
+    """Raise InputError if there is more of something in a file than may be.
+
+    Parameters
+    ----------
+    counted:
+        Whether `found` is all of it; else only so much was looked at.
+    """
+    if found > most:
+        raise InputError.of_file(
+            path, f"at most {most:,} {what}", f"{found:,}" if counted else "more"
+        )

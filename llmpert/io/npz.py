@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.io.limits import MOST_ROWS, MOST_VALUES
+from llmpert.io.limits import MOST_ROWS, MOST_VALUES, refuse_more
 from llmpert.io.reading import as_input_error
 
 
@@ -29,12 +29,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _refuse_oversized(path: Path, archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
-    for what, found, most in (
-        ("arrays", len(members), MOST_ROWS),
-        ("bytes unpacked", sum(info.file_size for info in members), 8 * MOST_VALUES),
-    ):
-        if found > most:
-            raise InputError.of_file(path, f"at most {most:,} {what}", f"{found:,}")
+    refuse_more(path, MOST_ROWS, "arrays", len(members))
+    unpacked = sum(info.file_size for info in members)
+    refuse_more(path, 8 * MOST_VALUES, "bytes unpacked", unpacked)
     for info in members:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError.of_file(path, "arrays stored or deflated", "another kind")

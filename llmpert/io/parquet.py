@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
-from llmpert.io.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.io.limits import LARGEST_LIST, MOST_COLUMNS, MOST_ROWS, MOST_VALUES, refuse_more
 from llmpert.io.reading import as_input_error
 
 
@@ -44,14 +44,11 @@ def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None"
         groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
         columns = range(meta.num_columns)
         values = sum(group.column(column).num_values for group in groups for column in columns)
-        for what, found, most in (
-            ("columns", meta.num_columns, MOST_COLUMNS),
-            ("rows", meta.num_rows, MOST_ROWS),
-            ("values", max(values, meta.num_rows * len(schema)), MOST_VALUES),
-            ("bytes unpacked", sum(group.total_byte_size for group in groups), 8 * MOST_VALUES),
-        ):
-            if found > most:
-                raise InputError.of_file(path, f"at most {most:,} {what}", f"{found:,}")
+        unpacked = sum(group.total_byte_size for group in groups)
+        refuse_more(path, MOST_COLUMNS, "columns", meta.num_columns)
+        refuse_more(path, MOST_ROWS, "rows", meta.num_rows)
+        refuse_more(path, MOST_VALUES, "values", max(values, meta.num_rows * len(schema)))
+        refuse_more(path, 8 * MOST_VALUES, "bytes unpacked", unpacked)
         for field in schema:
             if _odd(field.type) and not (allowed and allowed(field.type)):
                 raise InputError.of_file(
@@ -98,5 +95,4 @@ def _bound_text(path: Path, file: pq.ParquetFile, texts: list[str]) -> None:
         batch.validate(full=True)  # such as that text is UTF-8, which pandas asks later
         plain = (c.dictionary_decode() if _is_dictionary(c) else c for c in batch.columns)
         found += sum(column.nbytes for column in plain)
-        if found > LARGEST_LIST:
-            raise InputError.of_file(path, f"at most {LARGEST_LIST:,} bytes of text", "more")
+        refuse_more(path, LARGEST_LIST, "bytes of text", found, counted=False)

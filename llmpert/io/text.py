@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from llmpert.errors import InputError
-from llmpert.io.limits import LARGEST_TABLE, LONGEST_LINE, MOST_COLUMNS, MOST_ROWS, MOST_VALUES
+from llmpert.io.limits import (
+    LARGEST_TABLE,
+    LONGEST_LINE,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_VALUES,
+    refuse_more,
+)
 from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
@@ -80,7 +87,6 @@ class _Bounded(io.RawIOBase):
         if b"\0" in block:
             raise InputError.of_file(self.path, "text", "NUL bytes")
         self.bytes += len(block)
-        self._check("bytes", self.bytes, self.largest)
         first, *others = block.split(b"\n")
         self.length += len(first)
         self.columns += first.count(self.separator)
@@ -91,11 +97,11 @@ class _Bounded(io.RawIOBase):
             widest = max(widest, *(line.count(self.separator) for line in others))
         self.rows += len(others)
         self.values += block.count(self.separator) + len(others)
-        self._check("bytes in a line", longest, LONGEST_LINE)
-        self._check("columns", widest + 1, self.most)
-        self._check("rows", self.rows, MOST_ROWS)
-        self._check("values", self.values, MOST_VALUES)
-
-    def _check(self, what: str, found: int, most: int) -> None:
-        if found > most:
-            raise InputError.of_file(self.path, f"at most {most:,} {what}", "more")
+        for most, what, found in (
+            (self.largest, "bytes", self.bytes),
+            (LONGEST_LINE, "bytes in a line", longest),
+            (self.most, "columns", widest + 1),
+            (MOST_ROWS, "rows", self.rows),
+            (MOST_VALUES, "values", self.values),
+        ):
+            refuse_more(self.path, most, what, found, counted=False)
