@@ -170,13 +170,13 @@ def test_parts_under_other_names_share_their_numbers(tmp_path):
 
 def test_what_was_read_is_held_up_to_a_limit_in_bytes(tmp_path, monkeypatch):
     size = small.screen().response.nbytes
-    monkeypatch.setattr(cache, "READ", 2 * size)
+    monkeypatch.setattr(cache, "BYTES", 2 * size)
     files = [on_disk(tmp_path, name, content) for name, content in screens_of_three_lines()]
     held = [weakref.ref(uploads.screen_of(file).response) for file in files]
     gc.collect()
     assert [response() is not None for response in held] == [False, True, True]
     # A part that is larger by itself is held as long as it is the latest.
-    monkeypatch.setattr(cache, "READ", size - 1)
+    monkeypatch.setattr(cache, "BYTES", size - 1)
     last = uploads.screen_of(files[0])
     assert uploads.screen_of(files[0]).response is last.response
 

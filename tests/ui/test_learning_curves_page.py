@@ -67,3 +67,10 @@ def test_values_that_are_not_defined_are_counted_by_model(app):
     assert drawn(app) == {"No change", "Non-control mean"}
     # Two correlations of 40 perturbations, at the one training size of these data.
     assert "are left out of the means: No change 80." in captions(app)
+
+
+def test_the_progress_of_fits_is_not_shown_again(app):
+    first = len(list(app.switch_page("pages/learning_curves.py").run().main))
+    # What is left of the bar is a place without anything in it.
+    assert len(list(app.run().main)) == first - 1
+    assert not app.error

@@ -45,8 +45,8 @@ REPEATS = 3
 METRICS = registry()
 DATA_SETS = 4
 """So many are held at once: real ones take hundreds of megabytes."""
-READ = 1_000_000_000
-"""Bytes of all that was read of visitors' files and is held at once: five of the largest."""
+ENTRIES, BYTES = 32, 1_000_000_000
+"""Of what is read of visitors' files, so much is held at once: five of the largest."""
 RESPONSES = "measured responses"
 """What a map can be of, besides the embeddings."""
 
@@ -124,37 +124,51 @@ def first_choice() -> str:
     return usable(DatasetStore().names())[0]
 
 
-class _LastRead:
-    """What was read of files, by key: the parts used last that come to at most `READ` bytes."""
+class _Latest:
+    """Values by key: those used last, at most `ENTRIES`, of at most `BYTES` together.
+
+    For what Streamlit's cache cannot do: bound bytes, and forget the progress that was shown as a
+    value was made. It would show that again, a step a fit, whenever it gives the value.
+    """
 
     def __init__(self) -> None:
-        self._parts: OrderedDict[Hashable, Any] = OrderedDict()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._turns: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
         self._lock = Lock()
 
-    def get(self, key: Hashable, read: Callable[[], R]) -> R:
+    def get(self, key: Hashable, make: Callable[[], R]) -> R:
+        """Return a value, made now where it is not held; who wants the same waits for it."""
         with self._lock:
             turn = self._turns.setdefault(key, Lock())
-        with turn:  # who wants the same waits for it
+        with turn:
             with self._lock:
-                part = self._parts.pop(key, None)
-            part = read() if part is None else part
+                value = self._values.pop(key, None)
+            value = make() if value is None else value
             with self._lock:
-                self._parts[key] = part
-                while len(self._parts) > 1 and sum(map(_bytes, self._parts.values())) > READ:
-                    self._parts.popitem(last=False)
-        return part
+                self._values[key] = value
+                while len(self._values) > 1 and self._is_full():
+                    self._values.popitem(last=False)
+        return value
+
+    def _is_full(self) -> bool:
+        held = self._values.values()
+        return len(held) > ENTRIES or sum(map(_bytes, held)) > BYTES
 
 
-def _bytes(part: Any) -> int:
-    arrays = (*part.layers.values(), part.response) if isinstance(part, Screen) else ()
-    arrays = (part.vectors,) if isinstance(part, Embedding) else arrays
+def _bytes(value: Any) -> int:
+    arrays = (*value.layers.values(), value.response) if isinstance(value, Screen) else ()
+    arrays = (value.vectors,) if isinstance(value, Embedding) else arrays
     return sum(array.nbytes for array in arrays)
 
 
 @cached(1)
-def _last_read() -> _LastRead:
-    return _LastRead()
+def _files() -> _Latest:
+    return _Latest()
+
+
+@cached(1)
+def _summaries() -> _Latest:
+    return _Latest()
 
 
 def read_once(key: Hashable, read: Callable[[], R]) -> R:
@@ -165,7 +179,7 @@ def read_once(key: Hashable, read: Callable[[], R]) -> R:
     key:
         Tells its content, and how it is read, from all others.
     """
-    return _last_read().get(key, read)
+    return _files().get(key, read)
 
 
 @cached(256)
@@ -328,7 +342,6 @@ def published_means(data: Dataset, line: str) -> pd.DataFrame | None:
     return rows.groupby(["model", "metric"], as_index=False, sort=False).agg({"value": "mean"})
 
 
-@cached(32)
 def summary(
     data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -343,6 +356,13 @@ def summary(
         The training size; None for those of the pages, and whatever else methods that were run
         elsewhere were trained on.
     """
+    key = (data.fingerprint, tuple(lines), tuple(models), size)
+    return _summaries().get(key, lambda: _summary(data, lines, models, size))
+
+
+def _summary(
+    data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     experiments = [
         experiment(data, line, embedding) for line in lines for embedding in data.embedding_choices
     ]
