@@ -44,8 +44,8 @@ def download(keys: Sequence[str], yes: bool) -> None:
     if unknown:
         there = ", ".join([*known.sources, *bundles])
         raise InputError(f"Expected one of {there}, found {unknown[0]!r}.")
-    together = {key: preset.ways[way] for key, (preset, way) in bundles.items()}
-    chosen = known.choose(one for key in keys for one in together.get(key, (key,)))
+    of_preset = {key: preset.ways[way] for key, (preset, way) in bundles.items()}
+    chosen = known.choose(one for key in keys for one in of_preset.get(key, (key,)))
     paths = fetch(chosen, folder, yes, "Nothing was downloaded.")
     for source in chosen:
         click.echo(f"{source.key}: {paths[source.key]}")
@@ -80,8 +80,8 @@ def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:
         elif one.embedding:
             embeddings += ["--embedding", f"{one.embedding}={folder / one.name}"]
     sets: list[Any] = list(zip_longest(*screens.values())) or [()] * bool(embeddings)
-    for number, together in enumerate(sets, 1):
+    for number, one_set in enumerate(sets, 1):
         words = ["import", "--name", "downloaded" if number == 1 else f"downloaded-{number}"]
-        for one in filter(None, together):
+        for one in filter(None, one_set):
             words += ["--screen", str(folder / one.name)]
         yield f"Use it: python -m llmpert {shlex.join([*words, *embeddings])}"

@@ -105,7 +105,8 @@ def evaluate(
 
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment, Settings
-    from llmpert.evaluation.grid import grid, run
+    from llmpert.evaluation.grid import grid
+    from llmpert.evaluation.grid import run as run_fits
     from llmpert.parallel import workers
 
     table = read_genes(genes)
@@ -121,8 +122,8 @@ def evaluate(
         experiments += [Experiment(data.problem(line, choice), settings) for choice in choices]
         _tell_adjustments(experiments[-1], sizes)
     fits = grid(experiments, models, sizes, repeats)
-    with workers(processes or 1, scheduler) as somewhere, work_bar("fit") as progress:
-        results = run(fits, progress, somewhere)
+    with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
+        results = run_fits(fits, progress, run)
     results.write(out)
     _report(results, models)
     remark(f"Wrote {len(results.table):,} rows to {out}.")
@@ -160,7 +161,7 @@ def _report(results: "Results", models: Sequence[str]) -> None:
 
 
 def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
-    """A summary as text: a header, and a row a line, size, model (in this order) and embedding."""
+    """Return a summary as text: a header, and a row a line, size, model (in this order) and embedding."""
     metrics = list(dict.fromkeys(summary["metric"]))
     digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric", observed=True)}
     ordered = summary.sort_values(
@@ -179,7 +180,7 @@ def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
 
 
 def _value(entry: Mapping[Any, Any], digits: int) -> str:
-    """A metric's mean ± standard error, and how many values are undefined."""
+    """Return a metric's mean ± standard error, and how many values are undefined."""
     mean, error, undefined = entry["mean"], entry["se"], entry["undefined"]
     if not math.isfinite(mean):
         return f"{undefined:,} undefined"
@@ -189,6 +190,6 @@ def _value(entry: Mapping[Any, Any], digits: int) -> str:
 
 
 def decimals(errors: "pd.Series") -> int:
-    """Decimals that show a digit of the median standard error, at least 3."""
+    """Return how many decimals show a digit of the median standard error, at least 3."""
     known = errors[errors > 0]
     return 3 if known.empty else max(3, -math.floor(math.log10(known.median())))

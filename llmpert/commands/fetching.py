@@ -27,7 +27,7 @@ def _plan(chosen: Sequence["PublicFile"], folder: Path) -> Iterable[str]:
 
 
 def recipe_list(folder: Path) -> Iterable[str]:
-    """What recipes there are, in which ways, and how much is still to be downloaded for each."""
+    """List recipes, their ways, and how much is still to be downloaded for each."""
     from llmpert.datasets.presets import presets
     from llmpert.downloads import format_bytes, missing_bytes
 
@@ -38,16 +38,14 @@ def recipe_list(folder: Path) -> Iterable[str]:
             yield f"  --way {way}: {', '.join(keys)} (to download: {format_bytes(missing)})"
 
 
-def fetch(
-    chosen: Sequence["PublicFile"], folder: Path, yes: bool, otherwise: str
-) -> dict[str, Path]:
-    """Say what would be downloaded, ask, and download what is not there; where files are, by key.
+def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str) -> dict[str, Path]:
+    """Say what would be downloaded, ask, and download what is missing; return files by key.
 
     Parameters
     ----------
     yes:
         Not to ask.
-    otherwise:
+    refusal:
         What has not happened if the user does not agree, as a sentence.
 
     Raises
@@ -59,7 +57,7 @@ def fetch(
 
     echo(_plan(chosen, folder))
     if not yes and downloads.missing_bytes(chosen, folder) and not agreed("Download?"):
-        raise InputError(f"{otherwise} Answer y, or give --yes.")
+        raise InputError(f"{refusal} Answer y, or give --yes.")
     with progress_bar() as (show, say):
         return downloads.download(chosen, folder, show, say)
 

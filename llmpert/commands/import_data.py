@@ -56,7 +56,7 @@ def import_data(
     from llmpert.genes.sets import GeneSets
 
     store = DatasetStore()
-    folder = store.folder(name)  # a name that cannot be used is told before files are read
+    folder = store.folder(name)  # refuses a name before files are read
     new_screens = list(read_screens(screens, lines, unit).values())
     new_embeddings = read_embeddings(embeddings)
     new_sets = [GeneSets.read(path) for path in gene_sets]

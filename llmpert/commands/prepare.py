@@ -54,12 +54,12 @@ def prepare(
     from llmpert.parallel import workers
 
     store = DatasetStore()
-    kept = store.folder(name)  # a name that cannot be used is told before anything is downloaded
+    data_folder = store.folder(name)  # refuses a name before anything is downloaded
     fetch(preset.files(way), folder, yes, "Nothing was prepared.")
     with workers(processes or 1, scheduler) as run, progress_bar() as (show, say):
         presets.prepare(preset, way, name, folder, show, say, run)
     echo(preparation(store.index(name).record or {}))
-    click.echo(f"Data set {name} is in {kept}.")
+    click.echo(f"Data set {name} is in {data_folder}.")
     remark("Go on:")
     click.echo("  python -m llmpert serve")
     click.echo(

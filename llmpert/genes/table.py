@@ -218,7 +218,7 @@ class GeneTable:
     def read(cls, path: str | Path) -> "GeneTable":
         """Read a table with the columns of `COLUMNS`, in any order; others are ignored.
 
-        CSV, TSV (either may be gzipped) or Parquet, told by the file's suffix.
+        CSV, TSV (either may be gzipped) or Parquet, by the file's suffix.
 
         Raises
         ------

@@ -76,16 +76,16 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
                 f"{rows[0]:,} rows, perhaps single cells: `python -m llmpert pseudobulk` makes a"
                 " screen of them",
             )  # fmt: skip
-        told = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
+        remark_paths = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
         # Those of other programs may be anything.
-        kept = _names(file, "layers", path) if "uns/llmpert" in told else []
-        layers = [f"layers/{key}" for key in kept if key in LAYERS]
-        refuse_oversized(file, path, ["X", *layers], ["obs", "var", *told])
+        names = _names(file, "layers", path) if "uns/llmpert" in remark_paths else []
+        layers = [f"layers/{key}" for key in names if key in LAYERS]
+        refuse_oversized(file, path, ["X", *layers], ["obs", "var", *remark_paths])
         return anndata.AnnData(
             X=_matrix(file, "X"),
             obs=read_frame(file, "obs", path),
             var=read_frame(file, "var", path),
-            uns={key.removeprefix("uns/"): read_elem(file[key]) for key in told},
+            uns={key.removeprefix("uns/"): read_elem(file[key]) for key in remark_paths},
             layers={key.removeprefix("layers/"): _matrix(file, key) for key in layers},
         )
 

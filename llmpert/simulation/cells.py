@@ -14,7 +14,7 @@ CONTROL = "non-targeting"
 def single_cells(
     simulation: Simulation, line: str, per_perturbation: int, pool: int = 1
 ) -> anndata.AnnData:
-    """Control cells and some cells of every perturbation of a line.
+    """Draw control cells and some cells of every perturbation of a line.
 
     A perturbed cell is a random control cell in which every gene's expression is multiplied by the
     ratio of the perturbation's measured mean to the control mean: cells of a perturbation average

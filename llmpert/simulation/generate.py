@@ -48,7 +48,7 @@ class Simulation:
     strength:
         float32, one a perturbation: how strongly its knockdown acts in every line, 1 on average.
     recipe, seed:
-        What it was made from.
+        Of the simulation.
     """
 
     screens: Mapping[str, Screen]
@@ -124,14 +124,14 @@ def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """A stream of random numbers for one part, so that no part's draws shift another's."""
+    """Return a stream of random numbers for one part, so that no part's draws shift another's."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def _responses(
     rng: np.random.Generator, recipe: Recipe, module: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, module and own responses: mean square 1, a row (or one for all) a knockdown."""
+    """Draw mean, module and own responses: mean square 1, a row (or one for all) a knockdown."""
 
     def normal(rows: int, touched: float) -> np.ndarray:
         values = rng.standard_normal((rows, recipe.measured), dtype=np.float32)
@@ -144,7 +144,7 @@ def _responses(
 
 
 def _control_cells(seed: int, line: LineRecipe, recipe: Recipe) -> np.ndarray:
-    """Log-normalised expression of control cells, cells x measured genes."""
+    """Draw log-normalised expression of control cells, cells x measured genes."""
     level = stream(seed, "expression").uniform(-1.5, 1.5, recipe.measured)
     rng = stream(seed, "controls", line.name)
     level += 0.3 * rng.standard_normal(recipe.measured)
@@ -157,7 +157,7 @@ def _control_cells(seed: int, line: LineRecipe, recipe: Recipe) -> np.ndarray:
 def _mean_over_cells(
     rng: np.random.Generator, expected: np.ndarray, sd: np.ndarray, cells: np.ndarray
 ) -> np.ndarray:
-    """Measured mean expression: gamma with mean `expected` and sd `sd` / √`cells`.
+    """Draw measured mean expression: gamma with mean `expected` and sd `sd` / √`cells`.
 
     A mean over cells is never negative, and that of a rarely expressed gene over few cells is
     skewed. The gamma variate is a cubed normal one (Wilson & Hilferty 1931): unlike one drawn by
@@ -174,7 +174,7 @@ def _mean_over_cells(
 def _embedding(
     seed: int, source: SourceRecipe, recipe: Recipe, genes: np.ndarray, module: np.ndarray
 ) -> Embedding:
-    """Vectors of all genes: noisy coordinates in the modules' space, seen through random axes."""
+    """Draw vectors of all genes: noisy coordinates in the modules' space, seen through random axes."""
     centres = stream(seed, "modules").standard_normal((recipe.modules, recipe.latent))
     rng = stream(seed, "embedding", source.name)
     latent = centres[module, slice(*source.latent)].astype(np.float32)

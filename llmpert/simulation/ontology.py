@@ -44,7 +44,7 @@ ONTOLOGY = OntologyRecipe()
 
 
 def gene_ontology(simulation: Simulation, recipe: OntologyRecipe = ONTOLOGY) -> GeneSets:
-    """Terms and their genes; the same simulation and recipe always give the same."""
+    """Draw terms and their genes; the same simulation and recipe always give the same."""
     rng = stream(simulation.seed, "ontology")
     genes = np.array(list(simulation.modules), dtype=object)
     module = np.array(list(simulation.modules.values()), dtype=object)

@@ -25,7 +25,7 @@ SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "
 NO_BATCH = "none"
 
 SAMPLE = 500
-"""Cells looked at to tell counts from log-normalised values, in each of three places."""
+"""Cells looked at to distinguish counts from log-normalised values, in each of three places."""
 LARGEST_LOG = 20.0
 """The logarithm of any count is smaller."""
 
@@ -43,7 +43,7 @@ class Layout:
     controls:
         What that column says of control cells.
     batch:
-        Column of obs that tells cells which were processed together, or None: a perturbation is
+        Column of obs with the batch of each cell (processed together), or None: a perturbation is
         compared with the control cells of its own batches.
     symbols:
         Column of var that names the measured genes, or None where the index does.
