@@ -161,7 +161,7 @@ def _report(results: "Results", models: Sequence[str]) -> None:
 
 
 def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
-    """Return a summary as text: a header, and a row a line, size, model (in this order) and embedding."""
+    """Return a summary as text: header, and a row a line, size, model (in order) and embedding."""
     metrics = list(dict.fromkeys(summary["metric"]))
     digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric", observed=True)}
     ordered = summary.sort_values(

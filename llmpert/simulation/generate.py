@@ -174,7 +174,7 @@ def _mean_over_cells(
 def _embedding(
     seed: int, source: SourceRecipe, recipe: Recipe, genes: np.ndarray, module: np.ndarray
 ) -> Embedding:
-    """Draw vectors of all genes: noisy coordinates in the modules' space, seen through random axes."""
+    """Draw all genes' vectors: noisy coordinates in modules' space, seen through random axes."""
     centres = stream(seed, "modules").standard_normal((recipe.modules, recipe.latent))
     rng = stream(seed, "embedding", source.name)
     latent = centres[module, slice(*source.latent)].astype(np.float32)
