@@ -13,6 +13,7 @@ from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.reading import naming, require_file
+from llmpert.io.remarks import without_identity
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")
@@ -61,9 +62,7 @@ def _read(path: Path, name: str, genes: GeneTable | None) -> Embedding:
         return read_prott5(path, name, genes)
     if file.endswith(".parquet") and is_stored(path):
         stored = load_embedding(path)
-        # A file cannot claim to be what it is not: others' kept results would be taken for its own.
-        told = {key: value for key, value in stored.provenance.items() if key != "identity"}
-        return replace(stored, name=name, provenance=told)
+        return replace(stored, name=name, provenance=without_identity(stored.provenance))
     if file.endswith(tables.FORMATS):
         return read_embedding_table(path, name)
     raise InputError.of_file(path, f"a file of embeddings ({', '.join(FORMATS)})", "another kind")

@@ -161,6 +161,9 @@ def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) ->
     for name, item in contents(file, path, parts):
         if isinstance(item, h5py.Group):
             continue
+        # AnnData writes None so, and says it.
+        if item.shape is None and str(item.attrs.get("encoding-type")) != "null":
+            raise _refused(path, f"a dataset without a shape under {_shown(name)}")
         entries, text = values_of(item), item.dtype.kind in "OSV"
         refuse_more(path, MOST_ROWS, f"entries under {_shown(name)}", entries)
         total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
@@ -192,6 +195,8 @@ def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
 
 def member(parent: h5py.Group, name: str, path: Path) -> Item:
     """Return a member of a group, to which a plain link leads."""
+    if not isinstance(name, str):  # h5py gives bytes where they are no UTF-8
+        raise _refused(path, f"the name {_shown(name)}")
     key = name.encode("utf-8", "surrogateescape")
     # Looked at before it is followed: a link into another file would open that file.
     if not isinstance(parent, h5py.Group) or not key or not parent.id.links.exists(key):
@@ -311,5 +316,5 @@ def _refused(path: Path, found: str) -> InputError:
     return InputError.of_file(path, "numbers and text that lie in the file itself", found)
 
 
-def _shown(name: str) -> str:
+def _shown(name: str | bytes) -> str:
     return repr(name[:60])

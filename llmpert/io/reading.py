@@ -11,7 +11,7 @@ from typing import Any
 from llmpert.errors import InputError
 from llmpert.io.names import RULE, is_plain
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MISTAKES = (
@@ -54,7 +54,8 @@ def as_input_error(path: Path, expected: str) -> Iterator[None]:
         except Exception as problem:
             if isinstance(problem, MISTAKES) and _is_own(problem):
                 raise
-            logger.info("%s cannot be read as %s", path, expected, exc_info=True)
+            fields = {"file": path.name, "expected": expected}
+            log.info("file not read", extra=fields, exc_info=True)
             lines = str(problem).strip().splitlines() or [type(problem).__name__]
             reason = lines[0].rstrip(". ")[:200]
             raise InputError.of_file(

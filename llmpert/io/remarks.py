@@ -77,6 +77,15 @@ def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
     return dict(remarks)
 
 
+def without_identity(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return provenance without the identity that a file claims.
+
+    Results kept under another's identity would be taken for those of this file; without one, a
+    screen or embedding is named by its content.
+    """
+    return {key: value for key, value in provenance.items() if key != "identity"}
+
+
 def _inside(item: object) -> list[Any]:
     if isinstance(item, dict):
         return list(item.values())

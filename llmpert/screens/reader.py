@@ -6,6 +6,7 @@ from pathlib import Path
 from llmpert.downloads import download_of
 from llmpert.errors import InputError
 from llmpert.io.reading import naming, require_file
+from llmpert.io.remarks import without_identity
 from llmpert.screens import cells, replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
@@ -65,10 +66,7 @@ def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
         screen = Screen.from_anndata(data, path)
-        # Results kept for another screen would be taken for those of a file that claims its
-        # identity; without one, a screen is named by its content.
-        provenance = {k: v for k, v in screen.provenance.items() if k != "identity"}
-        return replace(screen, provenance=provenance)
+        return replace(screen, provenance=without_identity(screen.provenance))
     if replogle.is_replogle(data):
         return replogle.from_anndata(data, path, line, default_line)
     return tables.from_anndata(data, path, line, default_line)

@@ -235,6 +235,28 @@ def test_a_matrix_without_a_space(file):
     assert "a matrix of numbers, found nothing" in refused(file, edit)
 
 
+def test_a_column_without_a_space(file):
+    def edit(opened):
+        del opened["obs/guide"]
+        opened["obs/guide"] = h5py.Empty("f4")
+
+    assert "without a shape under 'guide'" in refused(file, edit)
+
+
+def test_none_among_the_remarks_is_nothing(file):
+    with h5py.File(file, "r+") as opened:
+        del opened["uns/source"]
+        anndata.io.write_elem(opened, "uns/source", None)
+    assert read_screen(file).provenance["source"] == file.name
+
+
+def test_a_name_that_is_no_text(file):
+    with h5py.File(file, "r+") as opened:
+        h5py.h5g.create(opened["obs"].id, b"\xff\xfe")
+    with pytest.raises(InputError, match=r"LineA\.h5ad: expected numbers and text"):
+        read_screen(file)
+
+
 @pytest.mark.parametrize("damage", [(0, 0), (1, 2**64 - 16), (1, 2**64 - 48), (0, 8)])
 def test_a_heap_of_texts_that_has_no_end_is_not_read(file, damage):
     # HDF5 2.0.0 would look for its next object forever.
