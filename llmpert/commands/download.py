@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmpert.commands import options
-from llmpert.commands.fetching import fetch, recipe_list
+from llmpert.commands.fetching import fetch, preset_list
 from llmpert.commands.output import aligned, echo
 from llmpert.errors import InputError
 
@@ -38,7 +38,7 @@ def download(keys: Sequence[str], yes: bool) -> None:
 
     known, bundles, folder = downloads.read_registry(), presets.bundles(), downloads.downloads()
     if not keys:
-        echo([*aligned(_table(known, folder)), "", *recipe_list(folder)])
+        echo([*aligned(_table(known, folder)), "", *preset_list(folder)])
         return
     unknown = [key for key in keys if key not in known.sources and key not in bundles]
     if unknown:

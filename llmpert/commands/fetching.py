@@ -26,8 +26,8 @@ def _plan(chosen: Sequence["PublicFile"], folder: Path) -> Iterable[str]:
     yield f"To download: at most {format_bytes(missing_bytes(chosen, folder))}, into {folder}"
 
 
-def recipe_list(folder: Path) -> Iterable[str]:
-    """List recipes, their ways, and how much is still to be downloaded for each."""
+def preset_list(folder: Path) -> Iterable[str]:
+    """List presets, their ways, and how much is still to be downloaded for each."""
     from llmpert.datasets.presets import presets
     from llmpert.downloads import format_bytes, missing_bytes
 

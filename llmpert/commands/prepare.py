@@ -3,7 +3,7 @@
 import click
 
 from llmpert.commands import options
-from llmpert.commands.fetching import fetch, progress_bar, recipe_list
+from llmpert.commands.fetching import fetch, preset_list, progress_bar
 from llmpert.commands.output import echo, remark
 
 
@@ -44,7 +44,7 @@ def prepare(
 
     folder = downloads.downloads()
     if not recipe:
-        echo(recipe_list(folder))
+        echo(preset_list(folder))
         return
     preset, way = presets.choose(recipe, way)
     name = name or f"{preset.name}-{way}"

@@ -157,7 +157,14 @@ class Dataset:
         if self.screens and self.embeddings and (added.screens or added.embeddings):
             self.problem(next(iter(self.screens)), self.embedding_choices[-1])
         for results in added.published:
-            _check_shared(results, self.screens)
+            screen = _screen_of(results.line, "results", results.source, self.screens)
+            if not results.within(screen.perturbations).perturbations:
+                expected = f"results of some perturbations of {screen.line}"
+                raise InputError.of_file(
+                    results.source,
+                    f"{expected} ({preview(screen.perturbations)})",
+                    f"only others ({preview(results.perturbations)})",
+                )
         for one in external:
             new = one in added.external
             # A screen and embeddings decide what is tested and scored: what was there has to fit.
@@ -180,13 +187,3 @@ def _screen_of(line: str, what: str, source: str, screens: Mapping[str, Screen])
         expected = f"{what} of a cell line with a screen ({', '.join(screens) or 'there is none'})"
         raise InputError.of_file(source, expected, line)
     return screens[line]
-
-
-def _check_shared(results: Published, screens: Mapping[str, Screen]) -> None:
-    screen = _screen_of(results.line, "results", results.source, screens)
-    if not results.within(screen.perturbations).perturbations:
-        raise InputError.of_file(
-            results.source,
-            f"results of some perturbations of {screen.line} ({preview(screen.perturbations)})",
-            f"only others ({preview(results.perturbations)})",
-        )

@@ -46,9 +46,11 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
     InputError
         The name has none of these endings.
     """
-    ending = _ending(name, endings)
+    fitting = [ending for ending in endings if name.lower().endswith(ending)]
+    if not fitting:
+        raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
     with UploadStore().scratch() as folder:
-        path = folder / f"upload{ending}"
+        path = folder / f"upload{max(fitting, key=len)}"
         path.write_bytes(content)
         yield File(path, name)
 
@@ -155,14 +157,6 @@ def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
         key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
         for key, value in provenance.items()
     }
-
-
-def _ending(name: str, endings: Sequence[str]) -> str:
-    """Return which of these endings a file has, the longest one."""
-    fitting = [ending for ending in endings if name.lower().endswith(ending)]
-    if not fitting:
-        raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
-    return max(fitting, key=len)
 
 
 def _source(name: str) -> str:

@@ -104,9 +104,9 @@ class Summary:
             return cls(changed=changed, size=size, problems=(str(problem),))
         screens = tuple(readable(index.files[SCREENS.name], _screen))
         embeddings = tuple(readable(index.files[EMBEDDINGS.name], _embedding))
-        for kind in (SCREENS, EMBEDDINGS):
+        for kind, what in ((SCREENS, "screen"), (EMBEDDINGS, "embedding")):
             if not index.files[kind.name]:
-                problems.append(f"It has no {kind.name[:-1]} yet; import one.")
+                problems.append(f"It has no {what} yet; import one.")
         further = (GENE_SETS, PUBLISHED, EXTERNAL)
         others = tuple(key for kind in further for key in index.files[kind.name])
         return cls(screens, embeddings, others, changed, size, index.record, tuple(problems))

@@ -1,4 +1,4 @@
-"""Public files and recipes: what they are, what fetching them takes, and the job that does it."""
+"""Public files and presets: what they are, what fetching them takes, and the job that does it."""
 
 import shutil
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def show_downloads() -> None:
         "Nothing is fetched before you have seen what it is, where it comes from and how much space"
         " it takes."
     )
-    _offer_recipes()
+    _offer_presets()
     st.subheader("Single files")
     _list(list(registry.sources.values()))
     keys = st.multiselect(
@@ -44,7 +44,7 @@ def show_downloads() -> None:
         _start(f"Download {', '.join(keys)}", chosen, _fetch(chosen))
 
 
-def _offer_recipes() -> None:
+def _offer_presets() -> None:
     from llmpert.datasets.presets import presets
 
     for preset in presets().values():
