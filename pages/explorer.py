@@ -1,6 +1,5 @@
 """Maps of perturbations, their neighbours, and what closeness in an embedding means."""
 
-from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.explorer import view as page
@@ -12,10 +11,7 @@ show.heading(
     " draw around some, to list them.",
     selection.data,
 )
-sets = cache.gene_sets(selection.data, selection.line, "perturbations")
-table = page.facts(page.problem_of(selection), sets)
-view = page.choose_view(selection, table, sets)
-names = page.show_map(view, table, sets)
-page.show_selected(view, table, sets, names)
+view = page.choose_view(selection)
+page.show_selected(view, page.show_map(view))
 page.show_nearest(view)
 page.show_closeness(selection)

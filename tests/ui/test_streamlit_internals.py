@@ -79,6 +79,30 @@ def test_captions_have_the_mark_that_the_style_speaks_of():
     assert of_streamlit(internals.CAPTION.split('"')[1])
 
 
+def test_streamlit_serves_uploads_media_and_health_where_the_log_expects_them():
+    from streamlit.web.server.server import MEDIA_ENDPOINT, UPLOAD_FILE_ENDPOINT
+    from streamlit.web.server.starlette.starlette_static_routes import (
+        _RESERVED_STATIC_PATH_SUFFIXES,
+    )
+
+    assert (f"{UPLOAD_FILE_ENDPOINT}/", f"{MEDIA_ENDPOINT}/") == internals.SECRET_PATHS
+    assert internals.HEALTH.lstrip("/") in _RESERVED_STATIC_PATH_SUFFIXES
+
+
+def test_an_uploaded_file_has_an_id_a_name_and_its_bytes_without_a_copy():
+    def page():
+        import streamlit as st
+
+        st.session_state["file"] = st.file_uploader("File", key="file-in")
+
+    app = AppTest.from_function(page).run()
+    app.file_uploader(key="file-in").set_value(("a.csv", b"abc", "text/csv")).run()
+    file = app.session_state["file"]
+    assert isinstance(file, internals.UploadedFile)
+    assert isinstance(file.file_id, str)
+    assert (file.name, bytes(file.getbuffer())) == ("a.csv", b"abc")
+
+
 def test_nothing_of_streamlit_lies_above_the_stage():
     assert of_streamlit("999990")
     assert internals.ABOVE_ALL > 999_990

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from llmpert.datasets import reading
 from llmpert.datasets.reading import File
@@ -19,6 +18,7 @@ from llmpert.screens import Screen
 from llmpert.screens.files import FORMATS as SCREENS
 from llmpert.ui.common import cache
 from llmpert.ui.common.permissions import is_operator
+from llmpert.ui.streamlit_internals import UploadedFile
 
 T = TypeVar("T", Screen, Embedding, GeneSets)
 

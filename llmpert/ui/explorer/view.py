@@ -41,6 +41,10 @@ class Explorer:
 
     Attributes
     ----------
+    sets:
+        Gene sets among the perturbations, or None.
+    table:
+        From `facts`; gets columns that colour the map.
     of:
         An embedding, or `RESPONSES`: what the map places perturbations by.
     method, colour:
@@ -50,6 +54,8 @@ class Explorer:
     """
 
     selection: Selection
+    sets: GeneSets | None
+    table: pd.DataFrame
     of: str
     method: str
     colour: str
@@ -82,15 +88,11 @@ def problem_of(selection: Selection) -> Problem:
     return cache.scoring_experiment(selection.data, selection.line).problem
 
 
-def choose_view(selection: Selection, table: pd.DataFrame, sets: GeneSets | None) -> Explorer:
-    """Return what the page's controls say.
-
-    Parameters
-    ----------
-    table:
-        From `facts`.
-    """
+def choose_view(selection: Selection) -> Explorer:
+    """Return what the page's controls say."""
     problem = problem_of(selection)
+    sets = cache.gene_sets(selection.data, selection.line, "perturbations")
+    table = facts(problem, sets)
     offered, missing = colours(table, sets)
     first, second, third, fourth = st.columns([2, 1, 1, 1])
     with second:
@@ -120,7 +122,7 @@ def choose_view(selection: Selection, table: pd.DataFrame, sets: GeneSets | None
         gene = choose_gene(problem, strong)
     if missing:
         st.caption(missing)
-    return Explorer(selection, of, method, colour, gene)
+    return Explorer(selection, sets, table, of, method, colour, gene)
 
 
 def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
@@ -187,12 +189,12 @@ def _first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED_SETS]) + more
 
 
-def add_accuracy(view: Explorer, table: pd.DataFrame) -> None:
+def add_accuracy(view: Explorer) -> None:
     """Add how well each perturbation was predicted; offer to find out where that is not known."""
     selection = view.selection
     found = accuracy(selection)
     if found is not None:
-        table["held-out Pearson"] = found.reindex(table["gene"]).to_numpy()
+        view.table["held-out Pearson"] = found.reindex(view.table["gene"]).to_numpy()
     elif view.colour == BY_ACCURACY:
         show.info(
             f"The {selection.method} was not yet evaluated with {selection.size:,} training"
@@ -232,17 +234,11 @@ def similarity_to(problem: Problem, of: str, gene: str) -> np.ndarray | None:
     return correlation(response[row], response)[0] if len(row) else None
 
 
-def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list[str]:
-    """Show the map, and return the perturbations selected on it.
-
-    Parameters
-    ----------
-    table:
-        From `facts`; gets the column that colours the map.
-    """
-    data, gene, colour = view.selection.data, view.gene, view.colour
+def show_map(view: Explorer) -> list[str]:
+    """Show the map, and return the perturbations selected on it."""
+    data, gene, colour, table = view.selection.data, view.gene, view.colour, view.table
     placed = cache.map_of(data, view.selection.line, view.of, view.method)
-    add_accuracy(view, table)
+    add_accuracy(view)
     similar = f"similarity to {gene}"
     similarity = similarity_to(view.problem, view.of, gene)
     if similarity is not None:
@@ -254,9 +250,9 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
     drawing = MapFigure(points, placed.axes, view.title, gene, names)
-    if colour == BY_SET and sets is not None:
-        groups = choose_sets(sets, len(points), len(SOURCE_COLORS))
-        points["group"] = points["gene"].map(sets.smallest_of(groups)).fillna("")
+    if colour == BY_SET and view.sets is not None:
+        groups = choose_sets(view.sets, len(points), len(SOURCE_COLORS))
+        points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
         chart = drawing.by_group(groups)
     else:
         measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
@@ -289,9 +285,7 @@ def show_map(view: Explorer, table: pd.DataFrame, sets: GeneSets | None) -> list
     return names
 
 
-def show_selected(
-    view: Explorer, table: pd.DataFrame, sets: GeneSets | None, names: Sequence[str]
-) -> None:
+def show_selected(view: Explorer, names: Sequence[str]) -> None:
     """Show the selected perturbations, and what they share."""
     st.header("Selected knockdowns")
     if not names:
@@ -300,11 +294,11 @@ def show_selected(
             " right corner and draw around some."
         )
         return
-    opened = list_selected(view.selection, table, names, view.key)
+    opened = list_selected(view.selection, view.table, names, view.key)
     if opened is not None:
         open_gene(view.selection, opened)
-    if sets is not None:
-        list_shared(view.selection.data, table["gene"], names, sets, view.key)
+    if view.sets is not None:
+        list_shared(view.selection.data, view.table["gene"], names, view.sets, view.key)
 
 
 def show_nearest(view: Explorer) -> None:

@@ -12,6 +12,7 @@ from llmpert.ui.serving.health import health
 from llmpert.ui.serving.hints import BrowserHints
 from llmpert.ui.serving.requests import RequestLog, SameOrigin
 from llmpert.ui.serving.start import prepared
+from llmpert.ui.streamlit_internals import HEALTH
 
 
 def parts() -> dict[str, Any]:
@@ -23,7 +24,7 @@ def parts() -> dict[str, Any]:
     path = (st.get_option("server.baseUrlPath") or "").strip("/")
     bases = ["", f"/{path}"] if path else [""]
     checks = [f"{base}/health" for base in bases]
-    unlogged = [*checks, *(f"{base}/_stcore/health" for base in bases)]
+    unlogged = [*checks, *(f"{base}{HEALTH}" for base in bases)]
     return {
         "lifespan": prepared,
         "routes": [Route(path, health) for path in checks],

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SECRET = ("/_stcore/upload_file/", "/media/")
-"""What follows in a path opens what one visitor gave or got."""
+from llmpert.ui.streamlit_internals import SECRET_PATHS
 
 LONGEST = 200
 """Characters of a path that are logged."""
@@ -64,7 +63,7 @@ class RequestLog:
 
 
 def _shown(path: str) -> str:
-    for opening in SECRET:
+    for opening in SECRET_PATHS:
         head, found, _ = path.partition(opening)
         if found:
             path = f"{head}{found}…"
