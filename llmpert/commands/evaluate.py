@@ -184,9 +184,9 @@ def _value(entry: Mapping[Any, Any], digits: int) -> str:
     mean, error, undefined = entry["mean"], entry["se"], entry["undefined"]
     if not math.isfinite(mean):
         return f"{undefined:,} undefined"
-    spread = f"{error:.{digits}f}" if math.isfinite(error) else "?"
+    shown = f"{error:.{digits}f}" if math.isfinite(error) else "?"
     note = f" ({undefined:,} undefined)" if undefined else ""
-    return f"{mean:.{digits}f} ± {spread}{note}"
+    return f"{mean:.{digits}f} ± {shown}{note}"
 
 
 def decimals(errors: "pd.Series") -> int:

@@ -196,6 +196,22 @@ def test_predict_without_the_alias_would_have_leaked(run, renamed_gene):
     np.testing.assert_allclose(predicted, renamed_gene.response[3], atol=1e-4)
 
 
+def test_files_and_a_data_set_of_them_are_evaluated_alike(run, files):
+    sequence = ("--embedding", "sequence=sequence.parquet")
+    assert run(*EVALUATE, *sequence, "--each")[0] == 0
+    of_files = Results.read("out.parquet").table
+    assert run(*IMPORT, *sequence)[0] == 0
+    words = EVALUATE[EVALUATE.index("--model") :]
+    assert run("evaluate", "--data", "mine", "--each", *words)[0] == 0
+    names = sorted(of_files["embedding"].unique())
+    assert names == ["none", "sequence", "text", "text+sequence"]
+    order = list(COLUMNS[:-1])
+    pd.testing.assert_frame_equal(
+        Results.read("out.parquet").table.astype(str).sort_values(order, ignore_index=True),
+        of_files.astype(str).sort_values(order, ignore_index=True),
+    )
+
+
 def test_simulate_writes_files_that_the_others_read(run, monkeypatch):
     simulate = simulation.simulate
     recipe = simulation.Recipe(genes=200, perturbations=60, measured=50, controls=200)

@@ -143,3 +143,15 @@ def test_single_cells_become_a_screen(tmp_path):
     said = r"rpe1_cells\.h5ad: expected at most 11,999 cells x genes"
     with pytest.raises(InputError, match=said):
         reading.screen_in(reading.File(path, "rpe1_cells.h5ad"), 11_999)
+
+
+def test_single_cells_are_called_as_their_owner_calls_them_behind_a_link_too(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    data = single_cells()
+    data.X[(data.obs["gene"] == TARGETS[0]).to_numpy()] = 0
+    path = written(tmp_path / "link" / "upload.h5ad", data)
+    with pytest.raises(InputError, match="too many empty cells") as error:
+        reading.screen_in(reading.File(path, "rpe1_cells.h5ad"))
+    assert str(error.value).startswith("rpe1_cells.h5ad: expected")
+    assert str(tmp_path) not in str(error.value)

@@ -142,7 +142,7 @@ def _plan(cells: CellFile, layout: Layout, fewest: int) -> Plan:
     return Plan(
         layout,
         groups,
-        Job(cells.path.resolve(), layout.counts, groups.group, len(groups), centre),
+        Job(cells.path.absolute(), layout.counts, groups.group, len(groups), centre),
         cells.var,
         unit=stated(cells.uns, "unit") or UNIT,
         source=stated(cells.uns, "source") or cells.path.name,
