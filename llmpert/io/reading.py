@@ -42,9 +42,9 @@ def as_input_error(path: Path, expected: str) -> Iterator[None]:
     """Turn what a library raises on a file into an InputError that names the file.
 
     Put only the library's calls inside. The parsers of HDF5, Parquet, JSON and text raise nearly
-    any exception on damaged bytes, so all are taken for the file's fault and logged with their
-    traceback. Two are not: a lack of memory, and a mistake in llmpert's own code (one of `MISTAKES`
-    whose innermost frame lies in this package). Both pass through.
+    any exception on damaged bytes, so all are taken for the file's fault, and the log says where
+    they were raised. Two are not: a lack of memory, and a mistake in llmpert's own code (one of
+    `MISTAKES` whose innermost frame lies in this package). Both pass through.
     """
     with naming(path):
         try:
@@ -54,8 +54,10 @@ def as_input_error(path: Path, expected: str) -> Iterator[None]:
         except Exception as problem:
             if isinstance(problem, MISTAKES) and _is_own(problem):
                 raise
-            fields = {"file": path.name, "expected": expected}
-            log.info("file not read", extra=fields, exc_info=True)
+            # Not with what it says, which may quote a visitor's data.
+            frames = traceback.format_tb(problem.__traceback__)
+            fields = {"expected": expected, "problem": type(problem).__name__, "frames": frames}
+            log.info("file not read", extra={"file": path.name, **fields})
             lines = str(problem).strip().splitlines() or [type(problem).__name__]
             reason = lines[0].rstrip(". ")[:200]
             raise InputError.of_file(
