@@ -168,7 +168,8 @@ def run(
     progress(done, len(fits), labels[0])
     for count, (position, found) in enumerate(somewhere(_scores, experiments, items), 1):
         fit = fits[missing[position]]
-        if not fit.is_done:  # made on a machine with a folder of its own
+        # A worker on another machine may have a folder of its own.
+        if somewhere is not run_serially and not fit.is_done:
             fit.experiment.store.put_scores(fit.key, found)
         scores[missing[position]] = found
         progress(done + count, len(fits), labels[count])
