@@ -86,7 +86,7 @@ class FittedModel:
         return self.predict_inputs(self.inputs(genes), np.array(list(genes), dtype=object))
 
     def inputs(self, genes: Sequence[str]) -> np.ndarray:
-        """The model's inputs for these genes, genes x components.
+        """Return the model's inputs for these genes, genes x components.
 
         Raises
         ------

@@ -127,7 +127,7 @@ def grid(
 
 
 def _check_comparable(experiments: Sequence[Experiment]) -> None:
-    """Results name the line and the embedding: each name must mean one thing, in one setting."""
+    """Raise unless each name of a line and an embedding means one thing, in one setting."""
     if len({experiment.settings for experiment in experiments}) > 1:
         raise InputError("Expected one set of settings for all experiments, found several.")
     problems = [experiment.problem for experiment in experiments]
@@ -182,7 +182,7 @@ def _scores(experiments: list[Experiment], item: tuple[int, str, int, int, int])
 
 
 def _tidy(fits: Sequence[Fit], scores: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The scores of all fits as one table: a row a fit, metric and perturbation, in this order."""
+    """Join the scores of all fits: a row a fit, metric and perturbation, in this order."""
     metrics = [list(part.columns[1:]) for part in scores]
     tests = [len(part) for part in scores]
     rows = [count * len(names) for count, names in zip(tests, metrics, strict=True)]
@@ -247,6 +247,6 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
 
 
 def _download(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """Which file it was read from, where that is known."""
+    """Return which file it was read from, where that is known."""
     download = download_fields(provenance)
     return {f"download_{name}": download[name] for name in ("url", "md5") if download}

@@ -36,7 +36,7 @@ class Prediction:
     intervals: Intervals | None = None
 
     def half_width(self, level: float) -> np.ndarray | None:
-        """Half the width of the interval that holds a new measurement with this probability.
+        """Return half the width of the interval that holds a new measurement with this probability.
 
         Perturbations x genes, or None where the model gives no standard deviation.
         """
@@ -45,7 +45,7 @@ class Prediction:
         return self.intervals.quantile(level) * self.std
 
     def row(self, perturbation: str) -> "Prediction":
-        """The prediction of one perturbation.
+        """Return the prediction of one perturbation.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Prediction:
         )
 
     def table(self) -> pd.DataFrame:
-        """Columns perturbation, gene, mean, sd, low95, high95.
+        """Return columns perturbation, gene, mean, sd, low95, high95.
 
         The last three, standard deviation and 95 % interval of a new measurement, are missing where
         the model gives none.

@@ -39,7 +39,7 @@ class GeneIndex:
         return rows
 
     def find(self, name: str) -> int | str:
-        """The gene's row, or a sentence that says why it has none."""
+        """Return the gene's row, or a sentence that says why it has none."""
         row = self._rows.get(name)
         if row is not None:
             return row
@@ -222,7 +222,7 @@ class Problem:
         }
 
     def resolve(self, name: str) -> Resolution:
-        """What the gene table takes a name to mean; invented symbols are unknown to it."""
+        """Return what the gene table takes a name to mean; invented symbols are unknown to it."""
         return self._indices[0].table.resolve(name)
 
     def perturbation(self, gene: str) -> str | None:
@@ -237,7 +237,7 @@ class Problem:
         return next(iter(self.perturbations_of([gene])), None)
 
     def perturbations_of(self, genes: Iterable[str]) -> list[str]:
-        """The perturbations that knock down any of these genes, however they are spelt.
+        """Return the perturbations that knock down any of these genes, however they are spelt.
 
         Without them a training set knows nothing of the genes' responses.
         """

@@ -25,7 +25,7 @@ PUBLISHED = " (published)"
 
 
 def embedding_label(embedding: str) -> str:
-    """An embedding's name for people: "text+sequence" becomes "text + sequence"."""
+    """Return an embedding's name for people: "text+sequence" becomes "text + sequence"."""
     return " + ".join(embedding.split("+"))
 
 
@@ -91,7 +91,7 @@ def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> No
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard error of each metric, a row each.
+    """Return the mean and standard error of each metric, a row each.
 
     The value of a fold is the mean over its test perturbations and over its repeats; `mean` is the
     mean over folds and `se` their standard deviation (n - 1) divided by √folds. Repeats of a fold

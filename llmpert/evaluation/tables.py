@@ -68,7 +68,7 @@ def table1(
 
 
 def _place(model: str) -> tuple[int, int]:
-    """The paper's order of rows: baselines, GEARS and the like, then the models on embeddings."""
+    """Order rows as the paper: baselines, GEARS and the like, then the models on embeddings."""
     if model not in MODELS:
         return 1, 0
     return 2 * MODELS[model].uses_embedding, list(MODELS).index(model)

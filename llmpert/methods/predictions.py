@@ -216,7 +216,7 @@ class ExternalPredictions:
                 raise self.overlap(fold, list(both))
 
     def overlap(self, fold: str, names: list[str]) -> InputError:
-        """The error that a fold predicts these perturbations although it was trained on them."""
+        """Make the error that a fold predicts perturbations that it was trained on."""
         return self._refuse(
             "predictions of perturbations that their model was not trained on",
             f"{len(names)} that fold {fold} was trained on: {preview(names)}",
@@ -260,7 +260,7 @@ def _about(data: anndata.AnnData, path: Path) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """What was found, for a message."""
+    """Return what was found, for a message."""
     if value is None:
         return "nothing"
     return repr(value)[:60] if isinstance(value, str) else f"a {type(value).__name__}"

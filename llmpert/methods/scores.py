@@ -63,7 +63,7 @@ def matched(
 
 
 def _all_names(predictions: ExternalPredictions) -> set[str]:
-    """All perturbations that it predicts or was trained on."""
+    """Return all perturbations that it predicts or was trained on."""
     return set().union(predictions.perturbations, *predictions.trained_on.values())
 
 

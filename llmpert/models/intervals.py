@@ -25,7 +25,7 @@ class Intervals:
 
     @classmethod
     def from_errors(cls, standardised: np.ndarray) -> "Intervals":
-        """The quantiles of |error / standard deviation|, in place of those of a normal variable.
+        """Take the quantiles of |error / standard deviation|, not those of a normal variable.
 
         Split-conformal intervals with a normalised score (Lei et al. 2018). Responses are not
         normally distributed: most genes hardly respond, a few respond strongly.
@@ -33,5 +33,5 @@ class Intervals:
         return cls(np.quantile(np.abs(standardised), LEVELS))
 
     def quantile(self, level: float) -> float:
-        """For one probability between 0.01 and 0.99."""
+        """Return the number for one probability between 0.01 and 0.99."""
         return float(np.interp(level, LEVELS, self.quantiles))

@@ -43,7 +43,7 @@ class PCLinear(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, Z: np.ndarray) -> np.ndarray:
-        """Responses for inputs Z (M x K'): M x D."""
+        """Return responses for inputs Z (M x K'): M x D."""
         check_is_fitted(self)
         return self.mean_ + (np.asarray(Z) @ self.weights_) @ self.genes_.T
 
@@ -52,7 +52,7 @@ class PCLinear(RegressorMixin, BaseEstimator):
 
 
 def _gene_scores(Y: np.ndarray, number: int) -> np.ndarray:
-    """Genes x min(number, perturbations) scores on the principal components of Yᵀ."""
+    """Return genes x min(number, perturbations) scores on the principal components of Yᵀ."""
     centred = Y - Y.mean(axis=1, keepdims=True)
     size = len(Y)
     # Of the small square matrix only the leading eigenvectors are found.

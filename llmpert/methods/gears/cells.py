@@ -60,7 +60,7 @@ class Cells:
         )
 
     def count(self, perturbations: Sequence[str]) -> int:
-        """How many cells these perturbations and the controls have."""
+        """Return how many cells these perturbations and the controls have."""
         return int(self._rows(perturbations).sum())
 
     def of(self, perturbations: Sequence[str], gene_idx: np.ndarray) -> anndata.AnnData:
@@ -145,7 +145,7 @@ def read_cells(
 
 
 def _labels(cells: CellFile, layout: Layout, screen: Screen, table: GeneTable) -> np.ndarray:
-    """Each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
+    """Return each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
     names = cells.obs[layout.target].astype(str).to_numpy(object)
     given = set(names) - set(layout.controls)
     spelt = table.spelt_as({target(name) for name in given}, screen.perturbations)
@@ -167,7 +167,7 @@ def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:
 
 
 def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) -> np.ndarray:
-    """Rows of a random sample of each label, sorted; cells without label are not drawn."""
+    """Return rows of a random sample of each label, sorted; cells without label are not drawn."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.flatnonzero(label != ""))
     taken: dict[str, list[int]] = {}
@@ -179,7 +179,7 @@ def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) 
 
 
 def _columns(cells: CellFile, screen: Screen, table: GeneTable) -> np.ndarray:
-    """The file's column of each of the screen's genes."""
+    """Return the file's column of each of the screen's genes."""
     found: dict[str, int] = {}
     spellings = [cells.var.index, *(cells.var[c] for c in SYMBOLS if c in cells.var)]
     for names in spellings:

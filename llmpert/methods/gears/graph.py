@@ -18,7 +18,7 @@ THRESHOLD = 0.1
 
 
 def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
-    """Shared terms over all terms of two genes, genes x genes; 0 for genes without terms.
+    """Return shared terms over all terms of two genes, genes x genes; 0 for genes without terms.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
 
 
 def edges(similarity: np.ndarray, genes: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Edges (source, target, similarity) to each gene with terms, from itself and its nearest.
+    """Find edges (source, target, similarity) to each gene with terms, from itself and its nearest.
 
     As GEARS makes them: of the genes more similar than `THRESHOLD`, the `NEIGHBOURS` + 1 most
     similar to each, the gene first. Ties keep the genes' order.

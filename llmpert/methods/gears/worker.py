@@ -68,7 +68,7 @@ def main(folder: Path) -> None:
 
 
 def _prepared(folder: Path, job: dict[str, Any]) -> Any:
-    """The fold's cells as GEARS wants them, with a training and a validation part."""
+    """Return the fold's cells as GEARS wants them, with a training and a validation part."""
     import anndata
     from gears import PertData
 

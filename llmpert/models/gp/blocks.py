@@ -12,13 +12,13 @@ FEW = 256
 
 
 def blocks(size: int) -> Iterator[slice]:
-    """Consecutive rows, a moderate number at a time; all where there are few."""
+    """Return consecutive rows, a moderate number at a time; all where there are few."""
     rows = ROWS if size > FEW else size
     return (slice(start, min(start + rows, size)) for start in range(0, size, rows))
 
 
 def mirrored(matrix: torch.Tensor) -> torch.Tensor:
-    """The matrix itself, made symmetric from its entries on and below the diagonal."""
+    """Return the matrix itself, made symmetric from its entries on and below the diagonal."""
     for rows in blocks(len(matrix)):
         matrix[: rows.start, rows] = matrix[rows, : rows.start].T
         square = matrix[rows, rows]

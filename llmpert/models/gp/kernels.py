@@ -55,11 +55,11 @@ class RBF(RBFKernel):
     """
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
-        """exp(-d²/2l²) of squared distances d²."""
+        """Return exp(-d²/2l²) of squared distances d²."""
         return (squares * (-0.5 / self.lengthscale.square())).exp_()
 
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The kernel, and its derivative with respect to log l."""
+        """Return the kernel, and its derivative with respect to log l."""
         value = self.at(squares)
         return value, (squares * value).div_(self.lengthscale.square())
 
@@ -140,24 +140,24 @@ class Covariance(Module):
         return self.raw_odds.sigmoid().item() if self.by_cells else 0.0
 
     def values(self, ratio: float, lengthscale: float) -> np.ndarray:
-        """Free parameters: a ratio shared by all sources, lengthscales in median distances."""
+        """Return free parameters: one ratio for all sources, lengthscales in median distances."""
         pairs = [(ratio / len(self._medians), lengthscale * median) for median in self._medians]
         return np.log([*np.ravel(pairs), *([1.0] if self.by_cells else [])])
 
     def with_noticeable_ratios(self, values: np.ndarray) -> np.ndarray:
-        """Free parameters with every ratio raised to one that a search can see."""
+        """Return free parameters with every ratio raised to one that a search can see."""
         raised = values.copy()
         raised[self._ratios] = np.maximum(values[self._ratios], np.log(NOTICEABLE_RATIO))
         return raised
 
     def matters(self, values: np.ndarray) -> np.ndarray:
-        """Which free parameters matter: not the lengthscale of a kernel that is all but empty."""
+        """Find the free parameters that matter: no lengthscale of a kernel that is nearly empty."""
         matters = np.ones(len(values), dtype=bool)
         matters[1 : self._ratios.stop : 2] = values[self._ratios] > np.log(SILENT_RATIO)
         return matters
 
     def emptied(self, values: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """A step from `values` to `moved` that lets kernels go which are small and shrink.
+        """Return a step from `values` to `moved` that lets kernels go which are small and shrink.
 
         Newton's step divides a ratio that is on its way to 0 by about e, time after time.
         """
@@ -187,35 +187,35 @@ class Covariance(Module):
             parameter.fill_(float(value))
 
     def log_prior(self) -> tuple[float, np.ndarray, np.ndarray]:
-        """Log density of the free parameters, its gradient and the curvature, -d²/dx², of each."""
+        """Return the free parameters' log density, gradient and each one's curvature, -d²/dx²."""
         values = np.array([parameter.item() for parameter in self._free])
         standardised = (values - self._centres) / self._widths
         density = -0.5 * (standardised**2 + np.log(2 * np.pi * self._widths**2)).sum()
         return float(density), -standardised / self._widths, 1 / self._widths**2
 
     def between(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
-        """K, from the squared distances in each source (matrices of one shape)."""
+        """Return K, from the squared distances in each source (matrices of one shape)."""
         return functools.reduce(torch.add, self.parts(squares))
 
     def parts(self, squares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """What each kernel adds to K, from the squared distances in each source."""
+        """Return what each kernel adds to K, from the squared distances in each source."""
         return [
             kernel.outputscale * kernel.base_kernel.at(d)
             for kernel, d in zip(self.kernels, squares, strict=True)
         ]
 
     def prior_signal(self) -> float:
-        """K of a gene with itself."""
+        """Return K of a gene with itself."""
         return float(self.ratios.sum())
 
     def noise(self, relative_sampling_noise: torch.Tensor) -> torch.Tensor:
-        """r, from typical cells / cells."""
+        """Return r, from typical cells / cells."""
         if not self.by_cells:
             return torch.ones_like(relative_sampling_noise)
         return 1 + self.raw_odds.sigmoid() * (relative_sampling_noise - 1)
 
     def signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
-        """K of the training perturbations, N x N."""
+        """Return K of the training perturbations, N x N."""
         size = len(squares[0])
         out = torch.empty(size, size, dtype=torch.float64)
         for rows in blocks(size):
@@ -229,7 +229,7 @@ class Covariance(Module):
         slope: Callable[[slice], torch.Tensor],
         right: torch.Tensor,
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
-        """Derivatives with respect to the P free parameters, in one pass over the sources.
+        """Return derivatives with respect to the P free parameters, in one pass over the sources.
 
         Parameters
         ----------
@@ -278,5 +278,5 @@ def _log_normal(centre: float, width: float) -> NormalPrior:
 
 
 def _logarithmic() -> Positive:
-    """The raw value is the logarithm, so that the search moves by factors."""
+    """Make the raw value the logarithm, so that the search moves by factors."""
     return Positive(transform=torch.exp, inv_transform=torch.log)

@@ -51,7 +51,7 @@ class SufficientStatistics:
     outputs: int
 
     def every(self, stride: int) -> "SufficientStatistics":
-        """Of every stride-th perturbation."""
+        """Return those of every stride-th perturbation."""
         if stride == 1:
             return self
         return SufficientStatistics(
@@ -107,7 +107,7 @@ class Posterior:
         return -(self.log_likelihood + self._prior[0]) / self._numbers
 
     def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and curvature of the loss with respect to the P free parameters.
+        """Return gradient and curvature of the loss with respect to the P free parameters.
 
         The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
         the signal: then the gradient is off by some 1e-7, and the error grows with the ratio,

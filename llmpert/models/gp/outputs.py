@@ -30,17 +30,17 @@ class Outputs(Protocol):
     """Noise variance of each output for a typical perturbation, D."""
 
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
-        """Posterior mean of M other genes, M x D."""
+        """Return posterior mean of M other genes, M x D."""
 
     def weights(self, directions: torch.Tensor) -> torch.Tensor:
-        """What each training perturbation weighs in the posterior mean along directions (D x m).
+        """Return what training perturbations weigh in the mean along directions (D x m).
 
         N x m: the transpose of another gene's covariances with the training perturbations, times
         these weights, is its posterior mean times the directions.
         """
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
-        """Posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
+        """Return posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Errors (output minus prediction) of training perturbations, and the signal's variance
@@ -130,7 +130,7 @@ class ComponentNoise:
 
 
 def _principal_axes(centred: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
-    """The leading principal axes of the responses, D x at most `COMPONENTS`, orthonormal."""
+    """Return the leading principal axes of the responses, D x at most `COMPONENTS`, orthonormal."""
     rows, columns = centred.shape
     smaller = gram if rows <= columns else centred.T @ centred
     leading = [max(0, len(smaller) - COMPONENTS), len(smaller) - 1]
@@ -146,7 +146,7 @@ def _principal_axes(centred: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
 def _signal_and_level(
     spectrum: Spectrum, rotated: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Signal variance and noise-to-signal ratio of each component, by maximum likelihood."""
+    """Return signal variance and noise-to-signal ratio of each component, by maximum likelihood."""
     squares = rotated.square()
     size = len(squares)
     step = (LEVELS[1] / LEVELS[0]).log()

@@ -227,7 +227,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         )
 
     def similarity(self, Z: np.ndarray) -> np.ndarray:
-        """How alike the model takes the responses of M genes and of the training genes to be.
+        """Return how alike the model takes the responses of M genes and training genes to be.
 
         Parameters
         ----------
@@ -298,7 +298,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return self._squares(self._split(Z))
 
     def _squares(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Squared distances of training genes to others in each source, and in all together."""
+        """Compute squared distances to training genes in each source, and in all together."""
         # From differences of coordinates, so that near genes stay near and not negative.
         found = [
             torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
@@ -307,12 +307,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return [*found, functools.reduce(torch.add, found)] if len(found) > 1 else found
 
     def _split(self, Z: np.ndarray) -> list[torch.Tensor]:
-        """The inputs of each source."""
+        """Return the inputs of each source."""
         return [torch.from_numpy(np.ascontiguousarray(Z[:, columns])) for columns in self._columns]
 
 
 def _relative_sampling_noise(cells: np.ndarray | None, size: int) -> torch.Tensor:
-    """Typical cells / cells: ones where unknown."""
+    """Return typical cells / cells: ones where unknown."""
     if cells is None:
         return torch.ones(size, dtype=torch.float64)
     numbers = column_or_1d(cells, dtype=np.float64)
@@ -322,7 +322,7 @@ def _relative_sampling_noise(cells: np.ndarray | None, size: int) -> torch.Tenso
 
 
 def _median(squares: torch.Tensor) -> float:
-    """Median distance between different genes, of about 200 of them; 1 where all are the same."""
+    """Return the median distance between different genes, of about 200; 1 where all are equal."""
     some = squares[:: -(-len(squares) // 200)]
     positive = some[some > 0]
     return math.sqrt(positive.median().item()) if len(positive) else 1.0

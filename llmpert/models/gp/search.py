@@ -60,7 +60,7 @@ def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
 
 
 def _starts(statistics: SufficientStatistics, covariance: Covariance) -> list[np.ndarray]:
-    """The best few of all."""
+    """Return the best few of all."""
     starts = [
         covariance.values(ratio, lengthscale)
         for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
@@ -71,7 +71,7 @@ def _starts(statistics: SufficientStatistics, covariance: Covariance) -> list[np
 
 
 def _climb(statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray) -> Optimum:
-    """Newton steps with the average information, damped where they fail (Marquardt 1963)."""
+    """Take Newton steps with the average information, damped where they fail (Marquardt 1963)."""
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
     here = Posterior(statistics, covariance, values)

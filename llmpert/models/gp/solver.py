@@ -42,7 +42,7 @@ class Cholesky:
         return 2 * self._factor.diagonal().log().sum().item()
 
     def whiten(self, columns: torch.Tensor) -> torch.Tensor:
-        """L⁻¹ B for columns B (N x m), with C = L Lᵀ."""
+        """Return L⁻¹ B for columns B (N x m), with C = L Lᵀ."""
         return torch.linalg.solve_triangular(self._factor, columns, upper=False)
 
 
@@ -79,13 +79,13 @@ class Spectrum:
         return (self._vectors @ rotated) / self._deviation[:, None]
 
     def inverses(self, levels: torch.Tensor) -> torch.Tensor:
-        """1 / (λ + level), N x levels."""
+        """Return 1 / (λ + level), N x levels."""
         return 1 / (self.values[:, None] + levels)
 
     def leave_one_out(
         self, rotated: torch.Tensor, levels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Errors and variances of predicting every row from all others.
+        """Return errors and variances of predicting every row from all others.
 
         Rasmussen & Williams 2006, eqs. 5.10 to 5.12, for rotated outputs (N x m) with one noise
         level each, or one for all.
