@@ -58,7 +58,7 @@ def read_screen(
             screen = read(path, line, default_line)
         if download := download_of(path):
             screen.provenance["download"] = download
-    return replace(screen, line=line or screen.line, unit=unit or screen.unit)
+    return replace(screen, unit=unit) if unit else screen
 
 
 def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen:
@@ -66,7 +66,8 @@ def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
         screen = Screen.from_anndata(data, path)
-        return replace(screen, provenance=without_identity(screen.provenance))
+        provenance = without_identity(screen.provenance)
+        return replace(screen, line=line or screen.line, provenance=provenance)
     if replogle.is_replogle(data):
         return replogle.from_anndata(data, path, line, default_line)
     return tables.from_anndata(data, path, line, default_line)
