@@ -209,10 +209,15 @@ def choose(
 ) -> T:
     """Return one of the options, kept in the address; the first of them at first, or `first`."""
     first = options[0] if first is None else first
+    gone = st.session_state.get(key, first) not in options
+    if gone:
+        # Streamlit would show another value, but leave the old one in the address.
+        st.session_state[key] = first
     chosen = st.selectbox(
         words,
         options,
-        index=options.index(first),
+        # Streamlit wants one default, and the session has just been given one.
+        index=0 if gone else options.index(first),
         key=key,
         bind="query-params",
         format_func=shown,

@@ -81,24 +81,24 @@ def _lines(found: Summary) -> Iterable[str]:
 
 
 def _origin(part: PartSummary) -> str:
-    """Source, licence and day of download, as far as they are known."""
+    """Return source, licence and day of download, as far as they are known."""
     facts = _facts(part)
     day = facts["Downloaded"]
-    said = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
-    return "".join(f"; {verbatim(words)}" for words in said if words)
+    parts = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
+    return "".join(f"; {verbatim(words)}" for words in parts if words)
 
 
 def _facts(part: PartSummary) -> dict[str, str]:
-    told: Mapping[str, Any] = part.provenance
-    download = told.get("download") or {}
+    known: Mapping[str, Any] = part.provenance
+    download = known.get("download") or {}
     return {
         "What": part.name,
-        "Source": str(told.get("source", "")),
-        "Licence": str(download.get("licence") or told.get("licence") or ""),
+        "Source": str(known.get("source", "")),
+        "Licence": str(download.get("licence") or known.get("licence") or ""),
         "Downloaded": str(download.get("date", ""))[:10],
         "From": str(download.get("url", "")),
         "MD5": str(download.get("md5", "")),
-        "Steps and notes": " ".join(map(str, [*told.get("steps", []), *told.get("notes", [])])),
+        "Steps and notes": " ".join(map(str, [*known.get("steps", []), *known.get("notes", [])])),
     }
 
 

@@ -133,6 +133,8 @@ def _add(
         st.markdown(f"**{verbatim(file.name)}**")
         try:
             part = understand(file)
+            if part is not None:
+                part.read()  # names that were typed may be none
         except InputError as problem:
             st.error(verbatim(str(problem)), icon=":material/error:")
             part = None
@@ -171,9 +173,7 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         config=EXPORT,
         alt=f"How often which response occurs in {line}: a sharp peak at zero is usual.",
     )
-    part = Part((*file.content, line, unit), partial(uploads.screen_of, file, line, unit))
-    part.read()
-    return part
+    return Part((*file.content, line, unit), partial(uploads.screen_of, file, line, unit))
 
 
 def _embedding(file: ChosenFile) -> Part[Embedding] | None:
@@ -189,9 +189,7 @@ def _embedding(file: ChosenFile) -> Part[Embedding] | None:
     if not name:
         st.warning("Name the embedding.")
         return None
-    part = Part((*file.content, name), partial(uploads.embedding_of, file, name))
-    part.read()
-    return part
+    return Part((*file.content, name), partial(uploads.embedding_of, file, name))
 
 
 def _gene_sets(file: ChosenFile) -> Part[GeneSets]:

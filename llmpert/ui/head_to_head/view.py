@@ -1,6 +1,5 @@
 """Two methods against each other: chosen, compared and drawn, one dot a perturbation."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,7 +30,7 @@ from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
-from llmpert.ui.common.selection import Selection, open_gene
+from llmpert.ui.common.selection import Selection, choose, open_gene
 
 
 def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method, Method]:
@@ -56,49 +55,24 @@ def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method,
     return ours, rival
 
 
-def _choose_method(label: str, key: str, offered: list[Method], default: Method) -> Method:
+def _choose_method(words: str, key: str, offered: list[Method], default: Method) -> Method:
     """Return one of the methods; the address names it by its label."""
     by_label = {method.label: method for method in offered}
-    # Streamlit wants one default, and `_settle` has just given one.
-    index = 0 if _settle(key, by_label, default.label) else list(by_label).index(default.label)
-    chosen = st.selectbox(
-        label,
-        list(by_label),
-        index=index,
-        key=key,
-        bind="query-params",
-        help="A model and the embedding that it knows the genes by; a method that was run"
-        " elsewhere, by its imported predictions; or by its published results: *(published)*.",
+    about = (
+        "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
+        " its imported predictions; or by its published results: *(published)*."
     )
-    return by_label.get(chosen, default)
+    return by_label[choose(words, key, list(by_label), about, first=default.label)]
 
 
 def choose_metric(names: list[str]) -> Metric:
     """Return one of these metrics; says so if they are not all there are."""
     known = cache.METRICS
-    _settle("metric", names, names[0])
-    chosen = st.selectbox(
-        "Metric",
-        names,
-        format_func=lambda name: known[name].label,
-        key="metric",
-        bind="query-params",
-        help="\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names),
-    )
+    about = "\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names)
+    chosen = choose("Metric", "metric", names, about, shown=lambda name: known[name].label)
     if len(names) < len(known):
         st.caption("Only metrics that both methods have are offered.")
-    return known[chosen if chosen in names else names[0]]
-
-
-def _settle(key: str, offered: Collection[str], default: str) -> bool:
-    """Return whether a control's value, no longer on offer, was replaced by the default.
-
-    Streamlit would show the default but leave the old value in the address.
-    """
-    gone = st.session_state.get(key, default) not in offered
-    if gone:
-        st.session_state[key] = default
-    return gone
+    return known[chosen]
 
 
 def choose_percent() -> int:
