@@ -8,14 +8,19 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.figures.theme import LEGEND_BELOW, finish, in_two_lines, styles, translucent
+from llmpert.figures.theme import (
+    LEGEND_BELOW,
+    band,
+    finish,
+    in_two_lines,
+    interval_bars,
+    marker,
+    styles,
+)
 
 
 def learning_curves(
-    summary: pd.DataFrame,
-    lines: Sequence[str],
-    metrics: Sequence[Metric],
-    models: Sequence[str],
+    summary: pd.DataFrame, lines: Sequence[str], metrics: Sequence[Metric], models: Sequence[str]
 ) -> go.Figure:
     """Draw a panel a metric and cell line; in it a curve a model and embedding, with its band.
 
@@ -51,23 +56,21 @@ def learning_curves(
             if curve is None or model not in models:
                 continue
             alone = len(curve) == 1
-            band = curve[curve["ci95"].notna()]
             if not alone:
-                traces.append(go.Scatter(
-                    x=[*band["train_size"], *band["train_size"][::-1]],
-                    y=[*(band["mean"] + band["ci95"]), *(band["mean"] - band["ci95"])[::-1]],
-                    fill="toself", fillcolor=translucent(look.color, 0.15), line={"width": 0},
-                    mode="lines", hoverinfo="skip", showlegend=False, legendgroup=look.label,
-                    name=f"{look.label} band",
-                ))  # fmt: skip
-            bars = {"array": curve["ci95"], "thickness": 1.5, "width": 4} if alone else None
+                known = curve[curve["ci95"].notna()]
+                low, high = known["mean"] - known["ci95"], known["mean"] + known["ci95"]
+                area = band(known["train_size"], low, high, look.color, 0.15)
+                traces.append(area.update(name=f"{look.label} band", legendgroup=look.label))
             traces.append(go.Scatter(
-                x=curve["train_size"], y=curve["mean"], error_y=bars,
+                x=curve["train_size"], y=curve["mean"],
+                error_y=interval_bars(curve["ci95"], width=4) if alone else None,
                 mode="markers" if alone else "lines+markers",
                 name=look.label, showlegend=look.label not in labelled, legendgroup=look.label,
                 line={"color": look.color, "dash": look.dash, "width": 2},
-                marker={"symbol": look.symbol, "size": 11 if alone else 8, "color": look.color,
-                        "line": {"width": 2 if "open" in look.symbol else 0}},
+                marker=marker(
+                    look.color, look.symbol, 11 if alone else 8,
+                    line={"width": 2 if "open" in look.symbol else 0},
+                ),
                 customdata=curve["ci95"],
                 hovertemplate=f"{look.label}<br>{line}, %{{x}} training perturbations<br>"
                 f"{metric.label}: %{{y:.3f}} ± %{{customdata:.3f}}<extra></extra>",

@@ -9,7 +9,15 @@ from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
-from llmpert.figures.theme import LEGEND_BELOW, MODEL_LOOKS, finish, in_two_lines, marker, styles
+from llmpert.figures.theme import (
+    LEGEND_BELOW,
+    MODEL_LOOKS,
+    finish,
+    in_two_lines,
+    interval_bars,
+    marker,
+    styles,
+)
 from llmpert.models.registry import MODELS, label
 
 WIDTH = 0.8
@@ -53,7 +61,7 @@ def model_classes(
             offset = (at - (len(models) - 1) / 2) * WIDTH / len(models)
             figure.add_scatter(
                 x=[i + offset for i in range(len(embeddings))], y=points["mean"],
-                error_y={"type": "data", "array": points["ci95"], "thickness": 1.5, "width": 3},
+                error_y=interval_bars(points["ci95"], width=3),
                 mode="markers", name=label(model), legendgroup=model,
                 showlegend=model not in labelled,
                 marker=marker(*MODEL_LOOKS[model][:2]), customdata=points["ci95"],

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from llmpert.figures.theme import coefficient, finish, marker, source_look, translucent
+from llmpert.figures.theme import band, coefficient, finish, marker, source_look
 from llmpert.insight.similarity import Closeness, Pairs
 
 ALL_PAIRS = "All pairs"
@@ -36,12 +36,8 @@ def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:
     for at, (source, closeness) in enumerate(found.items()):
         place = {"row": at // columns + 1, "col": at % columns + 1}
         bins, (color, symbol) = closeness.bins, source_look(at)
-        figure.add_scatter(
-            x=[*bins["similarity"], *bins["similarity"][::-1]],
-            y=[*bins["high"], *bins["low"][::-1]],
-            fill="toself", fillcolor=translucent(color, 0.18), line={"width": 0}, mode="lines",
-            hoverinfo="skip", showlegend=False, name=f"{source} spread", **place,
-        )  # fmt: skip
+        area = band(bins["similarity"], bins["low"], bins["high"], color, 0.18)
+        figure.add_trace(area.update(name=f"{source} spread"), **place)
         figure.add_scatter(
             x=bins["similarity"], y=bins["response"], mode="lines+markers", name=source,
             line={"color": color, "width": 2}, showlegend=False,

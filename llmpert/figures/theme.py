@@ -125,10 +125,13 @@ def coefficient(name: str, value: float) -> str:
     return f"{name} = {value:.2f}" if np.isfinite(value) else f"{name} not defined"
 
 
-def translucent(color: str, alpha: float) -> str:
-    """Return a hex colour as rgba(), for bands."""
+def band(x: pd.Series, low: pd.Series, high: pd.Series, color: str, alpha: float) -> go.Scatter:
+    """Return the area between two curves, in a translucent hex colour."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
+    return go.Scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},{alpha})", hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
 
 
 def equal_axes(figure: go.Figure, values: np.ndarray, x_title: str, y_title: str) -> None:
