@@ -36,6 +36,14 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def simulated():
+    """The simulated data set, which takes seconds to make and is not to be changed."""
+    from llmpert.datasets import simulated_dataset
+
+    return simulated_dataset()
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The rank-score benchmark's folder."""
     folder = Path(os.environ.get("LLMPERT_REAL_DATA", REPOSITORY / "../shared/real"))

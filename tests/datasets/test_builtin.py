@@ -8,18 +8,18 @@ from tests.support import small
 from tests.support.external_predictions import predictions
 
 
-def test_the_simulated_modules_are_its_gene_sets():
-    data = simulated_dataset()
-    modules = data.gene_sets.members
+def test_the_simulated_modules_are_its_gene_sets(simulated):
+    modules = simulated.gene_sets.members
     assert len(modules) == 60
     genes = [gene for members in modules.values() for gene in members]
-    assert sorted(genes) == sorted(data.embeddings["text"].genes)
+    assert sorted(genes) == sorted(simulated.embeddings["text"].genes)
     assert "module 01" in modules
 
 
-def test_simulated_data_come_with_predictions_that_were_made_on_them(tmp_path, monkeypatch):
-    screens = simulated_dataset().screens
-    line, screen = next(iter(screens.items()))
+def test_simulated_data_come_with_predictions_that_were_made_on_them(
+    simulated, tmp_path, monkeypatch
+):
+    line, screen = next(iter(simulated.screens.items()))
     monkeypatch.setattr("llmpert.datasets.builtin.shipped", lambda: tmp_path)
     of_now = {"screen": screen.fingerprint}
     shipped = {

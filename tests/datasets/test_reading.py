@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmpert.datasets import reading, simulated_dataset
+from llmpert.datasets import reading
 from llmpert.datasets.examples import example_files
 from llmpert.datasets.report import coverage
 from llmpert.errors import InputError
@@ -116,9 +116,9 @@ def test_the_histogram_counts_all_but_the_outermost():
     assert 0.997 < inside.mean() < 1
 
 
-def test_examples_are_read_and_stay_marked_as_simulated(tmp_path):
+def test_examples_are_read_and_stay_marked_as_simulated(simulated, tmp_path):
     files = {}
-    for name, content in example_files(simulated_dataset()).items():
+    for name, content in example_files(simulated).items():
         (tmp_path / name).write_bytes(content)
         files[name] = reading.File(tmp_path / name, name)
     screen = reading.screen_in(files["Simulated_screen.csv"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmpert.datasets import Dataset
-from llmpert.datasets.builtin import TRAIN_SIZE, simulated_dataset
+from llmpert.datasets.builtin import TRAIN_SIZE
 from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.scores import not_predicted, scores
@@ -14,8 +14,8 @@ LINES = ("Sim-K562-like", "Sim-RPE1-like")
 
 
 @pytest.fixture(scope="module")
-def data() -> Dataset:
-    return simulated_dataset()
+def data(simulated: Dataset) -> Dataset:
+    return simulated
 
 
 @pytest.fixture(scope="module")
