@@ -54,7 +54,7 @@ def simulated_fold() -> Fold:
     from llmpert.evaluation.experiment import Experiment
 
     data = simulated_dataset()
-    problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
+    problem = data.problem(next(iter(data.screens)))
     experiment = Experiment(problem)
     split = experiment.split(experiment.largest_training_size, fold=0)
     inputs, joined = problem.inputs(experiment.settings.components)

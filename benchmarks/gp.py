@@ -118,7 +118,7 @@ def gene() -> list[float]:
     from llmpert.evaluation.experiment import Experiment
 
     data = simulated_dataset()
-    problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
+    problem = data.problem(next(iter(data.screens)))
     genes = [str(name) for name in problem.screen.perturbations[:100]]
     model = Experiment(problem).fit_all("gp", held_out=genes)
     return [timed(model.predict, [name]) for name in genes]

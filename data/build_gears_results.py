@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_installed()
     data, simulation = simulated_dataset(), simulate()
     for line in data.screens:
-        experiment = Experiment(data.problem(line, data.embedding_choices[-1]))
+        experiment = Experiment(data.problem(line))
         screen = experiment.problem.screen
         terms = gene_ontology(simulation).within(screen.perturbations)
         with tempfile.TemporaryDirectory() as folder:

@@ -95,7 +95,7 @@ st.markdown(
     if sets is None
     else f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source})."
 )
-problem = data.problem(next(iter(data.screens)), data.embedding_choices[-1])
+problem = data.problem(next(iter(data.screens)))
 st.markdown(
     f"**{len(problem.screen.perturbations):,}** perturbations have every embedding and are used for"
     " all comparisons."

@@ -96,7 +96,7 @@ def gears(
         run.check_installed()
     data = DatasetStore().load(name)
     # All embeddings of a data set share the perturbations, hence the folds.
-    experiment = Experiment(data.problem(line, data.embedding_choices[-1]))
+    experiment = Experiment(data.problem(line))
     screen = experiment.problem.screen
     size = train_size or experiment.largest_training_size
     terms = GeneSets.read(terms_file).within(screen.perturbations)

@@ -119,7 +119,7 @@ def aligned_problem(data: "Dataset", line: str) -> "Problem":
     """Return the problem of a line and all embeddings; report what is left out of it and why."""
     from llmpert.datasets.report import left_out
 
-    screen, problem = data.screens[line], data.problem(line, data.embedding_choices[-1])
+    screen, problem = data.screens[line], data.problem(line)
     remark(
         f"{screen.line}: {len(screen.perturbations):,} perturbations x {len(screen.genes):,} genes"
         f" ({screen.unit}), {len(problem.screen.perturbations):,} of them with a vector in"

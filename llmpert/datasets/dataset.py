@@ -111,8 +111,8 @@ class Dataset:
         names = list(self.embeddings)
         return [*names, "+".join(names)] if len(names) > 1 else names
 
-    def problem(self, line: str, embedding: str) -> Problem:
-        """Return the problem of one line and one of `embedding_choices`.
+    def problem(self, line: str, embedding: str | None = None) -> Problem:
+        """Return the problem of one line and one of `embedding_choices`, by default of all sources.
 
         All choices are cut to the perturbations that have every embedding, so that results on
         different embeddings are about the same genes.
@@ -127,7 +127,8 @@ class Dataset:
         if line not in self._aligned:
             sources = list(self.embeddings.values())
             self._aligned[line] = Problem.align(self.screens[line], sources, self.gene_table)
-        return self._aligned[line].only(*embedding.split("+"))
+        aligned = self._aligned[line]
+        return aligned if embedding is None else aligned.only(*embedding.split("+"))
 
     def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:
         """Return these predictions as the data set has them, found by method and training size."""
@@ -155,7 +156,7 @@ class Dataset:
             (`llmpert.methods.scores.check`).
         """
         if self.screens and self.embeddings and (added.screens or added.embeddings):
-            self.problem(next(iter(self.screens)), self.embedding_choices[-1])
+            self.problem(next(iter(self.screens)))
         for results in added.published:
             screen = _screen_of(results.line, "results", results.source, self.screens)
             if not results.within(screen.perturbations).perturbations:
@@ -178,7 +179,7 @@ class Dataset:
                 "a data set with an embedding, which decides on the perturbations tested",
                 f"{self.name} without",
             )
-        experiment = Experiment(self.problem(predictions.line, self.embedding_choices[-1]))
+        experiment = Experiment(self.problem(predictions.line))
         check(self.matching(predictions), experiment, missing)
 
 

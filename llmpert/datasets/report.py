@@ -202,7 +202,7 @@ def _external(data: Dataset, external: Iterable[ExternalPredictions]) -> Iterabl
     """Say what predictions hold, by which models, and what they leave out of the screen."""
     for given in external:
         found = data.matching(given)
-        screen = data.problem(found.line, data.embedding_choices[-1]).screen
+        screen = data.problem(found.line).screen
         missing = not_predicted(found, screen)
         yield (
             f"{found.line}: predictions of {found.method} for"

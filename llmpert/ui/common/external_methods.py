@@ -45,7 +45,7 @@ def _how(data: Dataset, one: ExternalPredictions) -> str:
     software = software_of(one)
     words = f" ({software})" if software else ""
     words += f" with {one.train_size:,} training perturbations"
-    tested = data.problem(one.line, data.embedding_choices[-1]).screen
+    tested = data.problem(one.line).screen
     missing, count = len(not_predicted(one, tested)), len(tested.perturbations)
     if missing:
         words += f", {count - missing:,} of {count:,} perturbations predicted"
