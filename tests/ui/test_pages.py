@@ -192,3 +192,13 @@ def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
     again = cache.experiment(cache.load("mine"), "LineA", "text")
     assert again is not first
     assert again.problem.screen.fingerprint != first.problem.screen.fingerprint
+
+
+def test_a_line_that_another_data_set_lacks_is_let_go_of(app):
+    small.add("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
+    app.switch_page("pages/table.py").run()
+    app.selectbox(key="line").select("LineB").run()
+    assert app.session_state["line"] == "LineB"
+    app.selectbox(key="data").select("other").run()
+    assert "LineC, 32 training perturbations" in shown(app)
+    assert app.session_state["line"] == "LineC"
