@@ -129,8 +129,9 @@ class ResultsStore:
     def _lock(self, key: str) -> Iterator[None]:
         """Hold the lock of a fit.
 
-        Its file is removed before the lock is released. One that waited holds a file without a
-        name then, and the next one a new file: both find what was put meanwhile.
+        Its file is removed before the lock is released (filelock 4 copes where another one is just
+        opening it). One that waited holds a file without a name then, and the next one a new file:
+        both find what was put meanwhile.
         """
         path = self._path(key, ".lock").with_stem(f".{key}")
         with file_lock(path):
