@@ -62,10 +62,8 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    Parameters
-    ----------
-    arguments:
-        What follows `python -m llmpert`; those of the process where None.
+    Args:
+        arguments: What follows `python -m llmpert`; those of the process where None.
     """
     wait_briefly()
     if not sys.warnoptions:

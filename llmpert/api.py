@@ -25,15 +25,11 @@ __all__ = [
 class Model:
     """A model of a screen's responses, for every gene with a vector in its embeddings.
 
-    Attributes
-    ----------
-    name:
-        The kind of model, as `llmpert.models.registry` has it.
-    experiment:
-        The screen and the embeddings, cut to the genes that they share;
-        `experiment.problem.left_out` says which perturbations are missing and why.
-    fitted:
-        The fit to all perturbations.
+    Attributes:
+        name: The kind of model, as `llmpert.models.registry` has it.
+        experiment: The screen and the embeddings, cut to the genes that they share;
+            `experiment.problem.left_out` says which perturbations are missing and why.
+        fitted: The fit to all perturbations.
     """
 
     name: str
@@ -51,19 +47,14 @@ class Model:
         A gene's own measured response is never trained on: those of `genes` that the screen has,
         under whatever name, are held out together, and the model is fitted again without them.
 
-        Parameters
-        ----------
-        genes:
-            Genes by symbol, alias, Ensembl id or UniProt accession.
+        Args:
+            genes: Genes by symbol, alias, Ensembl id or UniProt accession.
 
-        Returns
-        -------
-        Mean and standard deviation in the screen's unit, genes x measured genes.
+        Returns:
+            Mean and standard deviation in the screen's unit, genes x measured genes.
 
-        Raises
-        ------
-        InputError
-            A gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        Raises:
+            InputError: A gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
         names = [genes] if isinstance(genes, str) else list(genes)
         for name in names:
@@ -75,17 +66,12 @@ class Model:
     def plot(self, prediction: Prediction, count: int = 20) -> "go.Figure":
         """Draw one gene's strongest predicted responses, beside the measured ones if there are any.
 
-        Parameters
-        ----------
-        prediction:
-            What `predict` gives for one gene, or `Prediction.row`.
-        count:
-            How many measured genes to show.
+        Args:
+            prediction: What `predict` gives for one gene, or `Prediction.row`.
+            count: How many measured genes to show.
 
-        Raises
-        ------
-        InputError
-            The prediction is of several genes.
+        Raises:
+            InputError: The prediction is of several genes.
         """
         from llmpert.figures.ranked import ranked_genes
         from llmpert.figures.theme import mark_simulated
@@ -108,15 +94,11 @@ class Model:
 def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -> Model:
     """Fit a model to all perturbations of a screen that have a vector in every embedding.
 
-    Parameters
-    ----------
-    model:
-        One of `llmpert.models.registry.MODELS`.
+    Args:
+        model: One of `llmpert.models.registry.MODELS`.
 
-    Raises
-    ------
-    InputError
-        There is no such model, or screen and embeddings share fewer than two genes.
+    Raises:
+        InputError: There is no such model, or screen and embeddings share fewer than two genes.
     """
     if model not in MODELS:
         raise InputError(f"Expected a model among {', '.join(MODELS)}, found {model!r}.")

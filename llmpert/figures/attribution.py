@@ -22,12 +22,9 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
 
     The last bar is the sum over all other training knockdowns.
 
-    Parameters
-    ----------
-    attribution:
-        With defined shares.
-    count:
-        How many training knockdowns have a bar of their own.
+    Args:
+        attribution: With defined shares.
+        count: How many training knockdowns have a bar of their own.
     """
     names, sources = attribution.strongest(count), [str(name) for name in attribution.shares]
     others = attribution.shares.drop(index=names)

@@ -38,14 +38,10 @@ def one_against_the_other(
 ) -> go.Figure:
     """Draw every common gene: side A along x, side B along y, on equal axes.
 
-    Parameters
-    ----------
-    table:
-        From `llmpert.insight.compare.compare`, largest disagreement first.
-    labels, units:
-        Of side A and side B.
-    what:
-        Whether to draw the predictions or the measurements.
+    Args:
+        table: From `llmpert.insight.compare.compare`, largest disagreement first.
+        labels, units: Of side A and side B.
+        what: Whether to draw the predictions or the measurements.
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])

@@ -26,14 +26,10 @@ def predicted_against_measured(
 ) -> go.Figure:
     """Draw every gene of one perturbation: predicted along x, measured along y.
 
-    Parameters
-    ----------
-    prediction, measured, unit:
-        As for `llmpert.figures.ranked.ranked_genes`.
-    top:
-        Positions of the top DE genes, drawn apart.
-    correlation:
-        Pearson correlation over all genes, for the title; NaN where not defined.
+    Args:
+        prediction, measured, unit: As for `llmpert.figures.ranked.ranked_genes`.
+        top: Positions of the top DE genes, drawn apart.
+        correlation: Pearson correlation over all genes, for the title; NaN where not defined.
     """
     mean = prediction.mean[0]
     is_top = np.isin(np.arange(len(mean)), top)

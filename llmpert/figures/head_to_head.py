@@ -23,20 +23,14 @@ def head_to_head(
 
     Perturbations for which one of the two is not defined have no place and are not drawn.
 
-    Parameters
-    ----------
-    table:
-        From `llmpert.insight.head_to_head.pairs`.
-    ours, rival:
-        What to call them.
-    unit:
-        Of the effect size.
-    note:
-        What must not be lost when the figure is exported, as a line of its title.
+    Args:
+        table: From `llmpert.insight.head_to_head.pairs`.
+        ours, rival: What to call them.
+        unit: Of the effect size.
+        note: What must not be lost when the figure is exported, as a line of its title.
 
-    Returns
-    -------
-    A figure whose points carry the perturbation as `customdata`.
+    Returns:
+        A figure whose points carry the perturbation as `customdata`.
     """
     better = "higher" if metric.best == "max" else "lower"
     drawn = table.dropna(subset=["ours", "rival"])

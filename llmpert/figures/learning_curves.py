@@ -27,14 +27,10 @@ def learning_curves(
     Bands and bars are 1.96 standard errors across folds. What was evaluated at a single training
     size is one marker with an error bar. Legend entries toggle a curve in all panels.
 
-    Parameters
-    ----------
-    summary:
-        From `llmpert.evaluation.results.summarise`.
-    lines, metrics:
-        Columns and rows of panels.
-    models:
-        Which to draw. A curve looks the same whatever is drawn beside it.
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
+        lines, metrics: Columns and rows of panels.
+        models: Which to draw. A curve looks the same whatever is drawn beside it.
     """
     figure = make_subplots(
         rows=len(metrics),

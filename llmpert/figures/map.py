@@ -26,18 +26,13 @@ MOST_VECTOR_MARKS = 3000
 class MapFigure:
     """Every perturbation at its place, in a colour that is still to be chosen.
 
-    Attributes
-    ----------
-    points:
-        Columns gene, x, y, note (for the hover), and value or group.
-    axes:
-        Titles of the axes.
-    title:
-        Of the figure.
-    gene:
-        The gene to point out; it need not be on the map.
-    selected:
-        Perturbations that stand out, the others being faint; none of them means all alike.
+    Attributes:
+        points: Columns gene, x, y, note (for the hover), and value or group.
+        axes: Titles of the axes.
+        title: Of the figure.
+        gene: The gene to point out; it need not be on the map.
+        selected: Perturbations that stand out, the others being faint; none of them means all
+            alike.
     """
 
     points: pd.DataFrame

@@ -32,12 +32,9 @@ def model_classes(
 
     Lines across are the models that use no embedding and external methods.
 
-    Parameters
-    ----------
-    summary:
-        From `llmpert.evaluation.results.summarise`.
-    line, train_size:
-        Which results to draw.
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
+        line, train_size: Which results to draw.
     """
     cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
     pairs = list(cell[["model", "embedding"]].itertuples(index=False, name=None))

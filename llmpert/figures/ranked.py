@@ -38,18 +38,13 @@ def ranked_genes(
 ) -> go.Figure:
     """Draw the genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
 
-    Parameters
-    ----------
-    prediction:
-        Of one perturbation.
-    measured:
-        Its measured response at the prediction's genes, or None where it was not measured.
-    unit:
-        What one unit of the response is.
-    count:
-        How many genes to show.
-    others:
-        External method -> what it predicts at the prediction's genes.
+    Args:
+        prediction: Of one perturbation.
+        measured: Its measured response at the prediction's genes, or None where it was not
+            measured.
+        unit: What one unit of the response is.
+        count: How many genes to show.
+        others: External method -> what it predicts at the prediction's genes.
     """
     mean = prediction.mean[0]
     chosen = np.argsort(-np.abs(mean), kind="stable")[:count][::-1]
@@ -91,16 +86,11 @@ def ranked_knockdowns(
 ) -> go.Figure:
     """Draw the knockdowns that change a gene most, strongest on top; measured and predicted apart.
 
-    Parameters
-    ----------
-    effects:
-        The strongest rows of `llmpert.insight.effects.effects_on`.
-    gene, line:
-        The measured gene, and the cells.
-    unit:
-        What one unit of the effect is.
-    ranked_by:
-        "measured" or "predicted", for the title.
+    Args:
+        effects: The strongest rows of `llmpert.insight.effects.effects_on`.
+        gene, line: The measured gene, and the cells.
+        unit: What one unit of the effect is.
+        ranked_by: "measured" or "predicted", for the title.
     """
     figure = go.Figure()
     drawn = effects.iloc[::-1]

@@ -54,14 +54,11 @@ def report(
 ) -> str:
     """Write one HTML document, with everything from data escaped: names are never markup.
 
-    Parameters
-    ----------
-    facts:
-        What stands below the heading, a line each.
-    caption:
-        Data, model, fingerprint and date, for the foot.
-    simulated:
-        Whether to mark it as simulated: below the heading, in each figure and at the foot.
+    Args:
+        facts: What stands below the heading, a line each.
+        caption: Data, model, fingerprint and date, for the foot.
+        simulated: Whether to mark it as simulated: below the heading, in each figure and at the
+            foot.
     """
     mark = '<p class="mark">SIMULATED DATA</p>' if simulated else ""
     number = 0

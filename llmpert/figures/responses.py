@@ -9,12 +9,9 @@ from llmpert.figures.theme import MEASURED, ZERO_LINE, finish
 def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
     """Draw the size of a response along x, how frequent it is along y.
 
-    Parameters
-    ----------
-    table:
-        From `llmpert.datasets.reading.histogram`.
-    line, unit:
-        Of the screen.
+    Args:
+        table: From `llmpert.datasets.reading.histogram`.
+        line, unit: Of the screen.
     """
     start, end = table["from"], table["to"]
     figure = go.Figure()

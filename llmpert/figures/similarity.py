@@ -59,12 +59,9 @@ def neighbour_agreement(found: Mapping[str, pd.DataFrame], pairs: Pairs, gene: s
     A row a measure has a mark a neighbour and a line at their mean; the box has the quartiles and
     the median of all pairs, its whiskers the 5th and 95th percentile.
 
-    Parameters
-    ----------
-    found:
-        Measure -> its nearest neighbours (`llmpert.insight.similarity.neighbours`).
-    pairs:
-        All pairs of perturbations.
+    Args:
+        found: Measure -> its nearest neighbours (`llmpert.insight.similarity.neighbours`).
+        pairs: All pairs of perturbations.
     """
     figure = go.Figure()
     low, first, middle, third, high = np.percentile(pairs.ordered, (5, 25, 50, 75, 95)).tolist()

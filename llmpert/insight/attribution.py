@@ -14,17 +14,14 @@ from llmpert.insight.ranking import strongest
 class Attribution:
     """What the prediction of one gene rests on.
 
-    Attributes
-    ----------
-    gene:
-        The gene.
-    shares:
-        Each training perturbation's share (rows) in the prediction's departure from the training
-        mean, through each source (columns); "text+sequence" is the kernel over both together. All
-        shares sum to 1; a negative one pulls away. Missing where the prediction is the mean.
-    similarity:
-        Of each training perturbation to the gene as the model sees it: prior correlation of their
-        responses, 0 to 1.
+    Attributes:
+        gene: The gene.
+        shares: Each training perturbation's share (rows) in the prediction's departure from the
+            training mean, through each source (columns); "text+sequence" is the kernel over both
+            together. All shares sum to 1; a negative one pulls away. Missing where the prediction
+            is the mean.
+        similarity: Of each training perturbation to the gene as the model sees it: prior
+            correlation of their responses, 0 to 1.
     """
 
     gene: str
@@ -64,10 +61,8 @@ class Attribution:
 def attribute(fitted: FittedModel, gene: str) -> Attribution:
     """Attribute a fitted Gaussian process's prediction of one gene to its training perturbations.
 
-    Raises
-    ------
-    InputError
-        As `FittedModel.predict`.
+    Raises:
+        InputError: As `FittedModel.predict`.
     """
     found = fitted.model.contributions(fitted.inputs([gene])[0])
     # A model of one part for all sources calls it "all".
@@ -91,18 +86,17 @@ def neighbourhood(
 ) -> pd.DataFrame:
     """Set a gene's response above those that its prediction rests on.
 
-    Parameters
-    ----------
-    prediction, measured:
-        Of the gene, at the genes that `fitted` predicts; None where it was not measured.
-    knockdowns, genes:
-        How many of the strongest training knockdowns, and of the strongest predicted genes.
+    Args:
+        prediction, measured: Of the gene, at the genes that `fitted` predicts; None where it was
+            not measured.
+        knockdowns, genes: How many of the strongest training knockdowns, and of the strongest
+            predicted genes.
 
-    Returns
-    -------
-    Label of the row x gene, strongest predicted gene first, in the screen's unit: the prediction,
-    the measurement, the mean of all training knockdowns (the prediction is a departure from it),
-    and the measured responses of the training knockdowns that contribute most.
+    Returns:
+        Label of the row x gene, strongest predicted gene first, in the screen's unit: the
+        prediction, the measurement, the mean of all training knockdowns (the prediction is a
+        departure from it), and the measured responses of the training knockdowns that contribute
+        most.
     """
     order = np.argsort(-np.abs(prediction.mean[0]), kind="stable")[:genes]
     columns = [str(gene) for gene in prediction.genes[order]]

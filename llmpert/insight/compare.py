@@ -32,15 +32,12 @@ def compare(a: Side, b: Side) -> pd.DataFrame:
     difference in standard deviations of the difference between two new measurements whose errors
     are independent. Else it is |a − b|.
 
-    Returns
-    -------
-    Columns gene; a, sd_a, low95_a, high95_a, measured_a; the same of b; difference (a − b),
-    disagreement. What a side does not know is missing.
+    Returns:
+        Columns gene; a, sd_a, low95_a, high95_a, measured_a; the same of b; difference (a − b),
+        disagreement. What a side does not know is missing.
 
-    Raises
-    ------
-    InputError
-        No gene is predicted by both.
+    Raises:
+        InputError: No gene is predicted by both.
     """
     table = _columns(a, "a").join(_columns(b, "b"), how="inner")
     if table.empty:

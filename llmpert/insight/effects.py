@@ -23,26 +23,19 @@ def effects_on(
 ) -> pd.DataFrame:
     """List every knockdown's effect on one measured gene.
 
-    Parameters
-    ----------
-    gene:
-        One of `screen.genes`.
-    held_out:
-        Predictions of the screen's perturbations, each by a model that was not trained on it; a
-        model may predict some of the genes only.
-    unseen:
-        Predictions of genes that were not knocked down.
+    Args:
+        gene: One of `screen.genes`.
+        held_out: Predictions of the screen's perturbations, each by a model that was not trained on
+            it; a model may predict some of the genes only.
+        unseen: Predictions of genes that were not knocked down.
 
-    Returns
-    -------
-    Columns perturbation, state (`HELD_OUT` or `NOT_MEASURED`), measured, predicted, low95, high95,
-    all effects in the screen's unit; a row a perturbation of the screen, then one a gene of
-    `unseen`. Missing: not measured, or not predicted.
+    Returns:
+        Columns perturbation, state (`HELD_OUT` or `NOT_MEASURED`), measured, predicted, low95,
+        high95, all effects in the screen's unit; a row a perturbation of the screen, then one a
+        gene of `unseen`. Missing: not measured, or not predicted.
 
-    Raises
-    ------
-    InputError
-        The screen does not measure the gene.
+    Raises:
+        InputError: The screen does not measure the gene.
     """
     column = np.flatnonzero(screen.genes == gene)
     if not len(column):
@@ -71,10 +64,8 @@ def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
 def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) -> str:
     """Find a measured gene by any of its names.
 
-    Raises
-    ------
-    InputError
-        The name is unknown or ambiguous, or its gene is not measured.
+    Raises:
+        InputError: The name is unknown or ambiguous, or its gene is not measured.
     """
     text = typed.strip()
     if (screen.genes == text).any():

@@ -23,23 +23,17 @@ def enrichment(
     The one-sided hypergeometric test (Fisher's exact test), with false discovery rates over all
     sets tested (Benjamini & Hochberg 1995).
 
-    Parameters
-    ----------
-    chosen:
-        The genes of interest. Those that are not in the background are not counted.
-    background:
-        All genes that could have been chosen.
-    sets:
-        With genes spelt as in the background (`GeneSets.within`).
-    smallest, largest:
-        Sets with fewer or more genes of the background are not tested.
+    Args:
+        chosen: The genes of interest. Those that are not in the background are not counted.
+        background: All genes that could have been chosen.
+        sets: With genes spelt as in the background (`GeneSets.within`).
+        smallest, largest: Sets with fewer or more genes of the background are not tested.
 
-    Returns
-    -------
-    A row a tested set, smallest p first: `set`; `overlap`, its chosen genes; `size`, its genes in
-    the background; `expected`, the overlap of a random draw; `fold`, overlap / expected (missing
-    where no gene was chosen); `p`; `q`, the false discovery rate; `genes`, the overlapping ones in
-    order, separated by blanks.
+    Returns:
+        A row a tested set, smallest p first: `set`; `overlap`, its chosen genes; `size`, its genes
+        in the background; `expected`, the overlap of a random draw; `fold`, overlap / expected
+        (missing where no gene was chosen); `p`; `q`, the false discovery rate; `genes`, the
+        overlapping ones in order, separated by blanks.
     """
     everything = {str(gene) for gene in background}
     drawn = {str(gene) for gene in chosen} & everything

@@ -97,10 +97,8 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     A rival that uses an embedding has the same one. No published method is among them where two
     others are: comparing one with a method of ours needs an explanation.
 
-    Raises
-    ------
-    InputError
-        Fewer than two methods.
+    Raises:
+        InputError: Fewer than two methods.
     """
     if len(offered) < 2:
         raise InputError(f"Expected at least two methods to compare, found {len(offered)}.")
@@ -129,23 +127,17 @@ def pairs(
 ) -> pd.DataFrame:
     """Set both methods' values side by side for each perturbation that both were tested on.
 
-    Parameters
-    ----------
-    results:
-        Tidy results (`llmpert.evaluation.results.COLUMNS`) of one line and training size, in which
-        a method has one value a perturbation.
-    effect:
-        Effect size by perturbation.
+    Args:
+        results: Tidy results (`llmpert.evaluation.results.COLUMNS`) of one line and training size,
+            in which a method has one value a perturbation.
+        effect: Effect size by perturbation.
 
-    Returns
-    -------
-    Columns perturbation, effect, ours, rival, difference (ours minus rival), winner (`OURS`,
-    `RIVAL`, `TIE` or `UNDEFINED`); strongest effect first.
+    Returns:
+        Columns perturbation, effect, ours, rival, difference (ours minus rival), winner (`OURS`,
+        `RIVAL`, `TIE` or `UNDEFINED`); strongest effect first.
 
-    Raises
-    ------
-    InputError
-        No perturbation has a value of both.
+    Raises:
+        InputError: No perturbation has a value of both.
     """
     values = results[results["metric"] == metric.name]
 
@@ -213,18 +205,15 @@ def sets_won(
     left out, asks whether the methods differ within the set, not whether the set differs from
     others. False discovery rates are over all sets tested (Benjamini & Hochberg 1995).
 
-    Parameters
-    ----------
-    table:
-        From `pairs`.
-    sets:
-        Set name -> perturbations, in the table or not.
+    Args:
+        table: From `pairs`.
+        sets: Set name -> perturbations, in the table or not.
 
-    Returns
-    -------
-    Columns set, perturbations (compared in the set), ours, rival (how many each wins), difference
-    (median of ours minus rival), winner (`OURS`, `RIVAL` or `TIE`, by the rank sums), p, fdr;
-    smallest p first. Sets with fewer than `SMALLEST_SET` differences are not tested and left out.
+    Returns:
+        Columns set, perturbations (compared in the set), ours, rival (how many each wins),
+        difference (median of ours minus rival), winner (`OURS`, `RIVAL` or `TIE`, by the rank
+        sums), p, fdr; smallest p first. Sets with fewer than `SMALLEST_SET` differences are not
+        tested and left out.
     """
     by_name = table[table["winner"] != UNDEFINED].set_index("perturbation")
     rows = []

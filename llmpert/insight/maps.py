@@ -28,12 +28,9 @@ NEIGHBOURS = 15
 class Map:
     """Places of N perturbations.
 
-    Attributes
-    ----------
-    points:
-        N x 2.
-    axes:
-        What the two axes are.
+    Attributes:
+        points: N x 2.
+        axes: What the two axes are.
     """
 
     points: np.ndarray

@@ -39,14 +39,10 @@ def correlation(table: pd.DataFrame, x: str, y: str) -> float:
 def strongest_genes(prediction: Prediction, count: int, direction: Direction = "both") -> list[str]:
     """Return the genes of the largest predicted |Δ|, strongest first.
 
-    Parameters
-    ----------
-    prediction:
-        Of one perturbation.
-    count:
-        How many; never more than `LARGEST_SHARE` of all predicted genes.
-    direction:
-        Only genes predicted to be raised, only lowered ones, or both.
+    Args:
+        prediction: Of one perturbation.
+        count: How many; never more than `LARGEST_SHARE` of all predicted genes.
+        direction: Only genes predicted to be raised, only lowered ones, or both.
     """
     mean = prediction.mean[0]
     wanted = {"both": mean != 0, "raised": mean > 0, "lowered": mean < 0}[direction]

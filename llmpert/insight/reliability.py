@@ -40,12 +40,9 @@ Third = Literal["lower", "middle", "upper"]
 class Indicator:
     """One thing known about a prediction before any measurement.
 
-    Attributes
-    ----------
-    name, label:
-        Column of the tables, and for people.
-    better:
-        Whether a larger (+1) or smaller (-1) value should mean a better prediction.
+    Attributes:
+        name, label: Column of the tables, and for people.
+        better: Whether a larger (+1) or smaller (-1) value should mean a better prediction.
     """
 
     name: str
@@ -65,18 +62,13 @@ INDICATORS = (
 class ReliabilityReference:
     """What a fitted model's held-out perturbations teach about trusting it.
 
-    Attributes
-    ----------
-    fitted:
-        A fitted Gaussian process.
-    left_out:
-        For each training perturbation: correlation over all genes of its response with what the
-        others predict for it.
-    values:
-        Perturbations the model did not train on x names of `indicators`.
-    accuracy:
-        Their measured accuracy: Pearson correlation over all predicted genes, missing where it is
-        not defined.
+    Attributes:
+        fitted: A fitted Gaussian process.
+        left_out: For each training perturbation: correlation over all genes of its response with
+            what the others predict for it.
+        values: Perturbations the model did not train on x names of `indicators`.
+        accuracy: Their measured accuracy: Pearson correlation over all predicted genes, missing
+            where it is not defined.
     """
 
     fitted: FittedModel
@@ -140,9 +132,9 @@ class ReliabilityReference:
     def neighbours(self, gene: str, count: int = NEIGHBOURS) -> pd.DataFrame:
         """Return the training perturbations nearest to a gene by the fitted kernel.
 
-        Returns
-        -------
-        Columns perturbation, similarity, accuracy (each predicted from the others), nearest first.
+        Returns:
+            Columns perturbation, similarity, accuracy (each predicted from the others), nearest
+            first.
         """
         similarity = kernel_similarity(self.fitted, gene)
         order = np.argsort(-similarity, kind="stable")[:count]
@@ -194,20 +186,16 @@ class ReliabilityReference:
 class Verdict:
     """What is to be said about trusting one prediction.
 
-    Attributes
-    ----------
-    gene:
-        The gene.
-    indicators:
-        A row an indicator: indicator (in words), value, typical (median of held-out perturbations),
-        percentile among them, correlation with accuracy, informative (whether it is used).
-    accuracy:
-        Of all held-out perturbations but the gene itself.
-    alike:
-        Of those whose indicators are like the gene's: in the same third, by the sum of ranks of the
-        informative ones, each times its correlation with accuracy. All where none is informative.
-    third:
-        Which third; None where no indicator is informative.
+    Attributes:
+        gene: The gene.
+        indicators: A row an indicator: indicator (in words), value, typical (median of held-out
+            perturbations), percentile among them, correlation with accuracy, informative (whether
+            it is used).
+        accuracy: Of all held-out perturbations but the gene itself.
+        alike: Of those whose indicators are like the gene's: in the same third, by the sum of ranks
+            of the informative ones, each times its correlation with accuracy. All where none is
+            informative.
+        third: Which third; None where no indicator is informative.
     """
 
     gene: str

@@ -46,15 +46,12 @@ def _products(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
 class Pairs:
     """Similarities of pairs of perturbations.
 
-    Attributes
-    ----------
-    response:
-        Pearson correlation between the two measured responses over all genes, float32, a value a
-        pair; NaN where one is constant.
-    sources:
-        Embedding -> cosine similarity between the two vectors, in the same order of pairs.
-    perturbations, of:
-        How many perturbations the pairs are among, and how many there are in all.
+    Attributes:
+        response: Pearson correlation between the two measured responses over all genes, float32, a
+            value a pair; NaN where one is constant.
+        sources: Embedding -> cosine similarity between the two vectors, in the same order of pairs.
+        perturbations, of: How many perturbations the pairs are among, and how many there are in
+            all.
     """
 
     response: np.ndarray
@@ -73,12 +70,9 @@ def all_pairs(
 ) -> Pairs:
     """Compare all pairs of N perturbations, or of `most` drawn at random where there are more.
 
-    Parameters
-    ----------
-    response:
-        N x genes.
-    vectors:
-        Embedding -> N x dimensions.
+    Args:
+        response: N x genes.
+        vectors: Embedding -> N x dimensions.
     """
     total = len(response)
     rows = np.arange(total)
@@ -97,14 +91,11 @@ def all_pairs(
 class Closeness:
     """How the similarity of responses goes with the similarity of embeddings.
 
-    Attributes
-    ----------
-    bins:
-        Pairs sorted by the embedding's similarity, a row a bin, least similar first: `similarity`
-        (mean), `response` (mean), `low` and `high` (10th and 90th percentile of the response's
-        similarity), `pairs`.
-    spearman:
-        Spearman correlation over all pairs; NaN where it is not defined.
+    Attributes:
+        bins: Pairs sorted by the embedding's similarity, a row a bin, least similar first:
+            `similarity` (mean), `response` (mean), `low` and `high` (10th and 90th percentile of
+            the response's similarity), `pairs`.
+        spearman: Spearman correlation over all pairs; NaN where it is not defined.
     """
 
     bins: pd.DataFrame
@@ -159,23 +150,17 @@ def neighbours(
 ) -> pd.DataFrame:
     """Find the perturbations most similar to one gene, and whether their responses agree.
 
-    Parameters
-    ----------
-    names:
-        The other perturbations, N.
-    similarity:
-        Of each to the gene; those without one (NaN) are left out.
-    agreement:
-        Pearson correlation of each one's response with the gene's; None where it was not measured.
-    pairs:
-        All pairs, to compare with.
-    count:
-        How many neighbours.
+    Args:
+        names: The other perturbations, N.
+        similarity: Of each to the gene; those without one (NaN) are left out.
+        agreement: Pearson correlation of each one's response with the gene's; None where it was not
+            measured.
+        pairs: All pairs, to compare with.
+        count: How many neighbours.
 
-    Returns
-    -------
-    Columns `gene`, `similarity`, `response` (Pearson; missing where not measured or not defined)
-    and `above` (share of all pairs whose responses agree less), most similar first.
+    Returns:
+        Columns `gene`, `similarity`, `response` (Pearson; missing where not measured or not
+        defined) and `above` (share of all pairs whose responses agree less), most similar first.
     """
     order = np.argsort(-similarity, kind="stable")
     order = order[np.isfinite(similarity[order])][:count]

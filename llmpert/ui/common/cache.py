@@ -174,10 +174,8 @@ def _summaries() -> _Latest:
 def read_once(key: Hashable, read: Callable[[], R]) -> R:
     """Return what a file holds, read once for all visitors; no copy of it.
 
-    Parameters
-    ----------
-    key:
-        Tells its content, and how it is read, from all others.
+    Args:
+        key: Tells its content, and how it is read, from all others.
     """
     return _files().get(key, read)
 
@@ -192,10 +190,8 @@ def digest(identity: str, _content: memoryview) -> str:
 def coverage(key: Hashable, _parts: Parts) -> list[Coverage]:
     """Return how many perturbations of screens find a vector in embeddings.
 
-    Parameters
-    ----------
-    key:
-        Tells the parts from all others.
+    Args:
+        key: Tells the parts from all others.
     """
     return report.coverage(_parts.screens, _parts.embeddings)
 
@@ -350,11 +346,9 @@ def summary(
     Those of methods that were run elsewhere are among them. Fits that were never made are made now,
     under a progress bar; each is kept at once, so leaving the page loses at most the one in hand.
 
-    Parameters
-    ----------
-    size:
-        The training size; None for those of the pages, and whatever else methods that were run
-        elsewhere were trained on.
+    Args:
+        size: The training size; None for those of the pages, and whatever else methods that were
+            run elsewhere were trained on.
     """
     key = (data.fingerprint, tuple(lines), tuple(models), size)
     return _summaries().get(key, lambda: _summary(data, lines, models, size))
@@ -399,10 +393,8 @@ def run_fits(fits: Sequence[Fit]) -> Results:
 def drawn(_draw: Callable[[], go.Figure], data: Dataset, *depends_on: Hashable) -> go.Figure:
     """Return a figure that takes long to draw.
 
-    Parameters
-    ----------
-    depends_on:
-        All that the figure depends on besides the data set.
+    Args:
+        depends_on: All that the figure depends on besides the data set.
     """
     return _draw()
 

@@ -95,22 +95,15 @@ def figure(
 
     It is marked where the data are simulated.
 
-    Parameters
-    ----------
-    name:
-        For file names and as the widget's key.
-    alt:
-        What the figure shows, for those who do not see it.
-    numbers:
-        What the figure draws.
-    note, about:
-        For the caption, as in `footer`.
-    select:
-        Ways in which points can be selected, such as "points" or "lasso".
+    Args:
+        name: For file names and as the widget's key.
+        alt: What the figure shows, for those who do not see it.
+        numbers: What the figure draws.
+        note, about: For the caption, as in `footer`.
+        select: Ways in which points can be selected, such as "points" or "lasso".
 
-    Returns
-    -------
-    The `customdata` of the selected points; empty where none is or can be selected.
+    Returns:
+        The `customdata` of the selected points; empty where none is or can be selected.
     """
     if data.simulated:
         chart = mark_simulated(chart)
@@ -140,12 +133,9 @@ def footer(
 ) -> None:
     """Show a caption, and beside it the numbers as CSV, marked where they are simulated.
 
-    Parameters
-    ----------
-    note, last:
-        Begin and end the caption; data, settings and date stand between them.
-    about:
-        What results are about (`llmpert.evaluation.results.Results`).
+    Args:
+        note, last: Begin and end the caption; data, settings and date stand between them.
+        about: What results are about (`llmpert.evaluation.results.Results`).
     """
     if data.simulated:
         numbers = numbers.assign(data="simulated")
@@ -170,10 +160,8 @@ def numbers(**formats: str) -> dict[str, Any]:
 def left_out(summary: pd.DataFrame) -> None:
     """Say how many values are not defined and so in no mean, by model.
 
-    Parameters
-    ----------
-    summary:
-        From `llmpert.evaluation.results.summarise`.
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
     """
     counts = summary.groupby("model", observed=True)["undefined"].sum()
     if counts.any():

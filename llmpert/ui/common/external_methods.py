@@ -17,12 +17,9 @@ def origin(
 ) -> str:
     """Return where methods come from that were run elsewhere on these lines; "" without any.
 
-    Parameters
-    ----------
-    size:
-        The training size that they have to have; by default any.
-    methods:
-        Which of them; by default all.
+    Args:
+        size: The training size that they have to have; by default any.
+        methods: Which of them; by default all.
     """
     found = []
     for line in lines:

@@ -27,11 +27,9 @@ def choose_gene(
     the text names no gene that can be predicted, the page says why, offers the nearest matches and
     stops.
 
-    Parameters
-    ----------
-    data:
-        Where a gene lacks an embedding, another choice of embedding in this data set that it has is
-        offered.
+    Args:
+        data: Where a gene lacks an embedding, another choice of embedding in this data set that it
+            has is offered.
     """
     typed = st.text_input(
         label,

@@ -24,14 +24,10 @@ T = TypeVar("T")
 class Selection:
     """A data set, a cell line, an embedding, a training size and a model.
 
-    Attributes
-    ----------
-    embedding:
-        One of the data set's `embedding_choices`.
-    size:
-        Perturbations that models are trained on.
-    model:
-        A name of the registry, or of a method that was run elsewhere with this size.
+    Attributes:
+        embedding: One of the data set's `embedding_choices`.
+        size: Perturbations that models are trained on.
+        model: A name of the registry, or of a method that was run elsewhere with this size.
     """
 
     data: Dataset
@@ -92,11 +88,9 @@ class Selection:
 def select(embedding: bool = True, model: bool = False) -> Selection:
     """Return what the side bar has, and draw its controls; a page begins with it.
 
-    Parameters
-    ----------
-    embedding, model:
-        Whether the page has a choice of these; else it is about all embeddings joined, and the
-        Gaussian process.
+    Args:
+        embedding, model: Whether the page has a choice of these; else it is about all embeddings
+            joined, and the Gaussian process.
     """
     data = choose_dataset()
     with st.sidebar:

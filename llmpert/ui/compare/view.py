@@ -106,10 +106,8 @@ def choose_subjects(selection: Selection, differs: str) -> tuple[Subject, Subjec
 def show_comparison(one: Subject, other: Subject, differs: str) -> None:
     """Show two predictions on common axes, against what was measured, and gene by gene.
 
-    Raises
-    ------
-    InputError
-        One of them cannot be predicted, or they have no gene in common.
+    Raises:
+        InputError: One of them cannot be predicted, or they have no gene in common.
     """
     subjects = (one, other)
     found = [predict(subject.selection, subject.gene) for subject in subjects]

@@ -27,16 +27,11 @@ class _Stopped(Exception):
 class Job:
     """A piece of work and how far it is; read by any thread, written by its own.
 
-    Attributes
-    ----------
-    name:
-        What it does, for people.
-    work:
-        What it does.
-    sentences:
-        The latest ones said, the newest last.
-    result:
-        The data set that it made, or "".
+    Attributes:
+        name: What it does, for people.
+        work: What it does.
+        sentences: The latest ones said, the newest last.
+        result: The data set that it made, or "".
     """
 
     name: str

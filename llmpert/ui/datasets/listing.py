@@ -18,10 +18,8 @@ from llmpert.ui.common.selection import open_dataset, opened_uploads
 def list_all(shown: str) -> None:
     """Show every data set with what it holds, the visitor's own first.
 
-    Parameters
-    ----------
-    shown:
-        The one that the side bar has.
+    Args:
+        shown: The one that the side bar has.
     """
     for name in [*opened_uploads(), *DatasetStore().names()]:
         with st.container(border=True):

@@ -28,10 +28,8 @@ from llmpert.ui.datasets.uploads import ChosenFile, Part, T
 class Chosen:
     """What was understood so far.
 
-    Attributes
-    ----------
-    complete:
-        Whether all files could be used.
+    Attributes:
+        complete: Whether all files could be used.
     """
 
     screens: list[Part[Screen]] = field(default_factory=list)

@@ -29,12 +29,9 @@ GENE_SETS = (".gmt",)
 class Part(Generic[T]):
     """A part of a data set to be. It holds no numbers: what a button is given stays in memory.
 
-    Attributes
-    ----------
-    key:
-        Tells it from all others.
-    read:
-        Returns it; fast where it was read before.
+    Attributes:
+        key: Tells it from all others.
+        read: Returns it; fast where it was read before.
     """
 
     key: Hashable
@@ -45,14 +42,10 @@ class Part(Generic[T]):
 class ChosenFile:
     """A file, not yet read.
 
-    Attributes
-    ----------
-    identity:
-        Tells this choice from any other.
-    name:
-        What its owner calls it.
-    at:
-        Where it is: in memory, or on this computer.
+    Attributes:
+        identity: Tells this choice from any other.
+        name: What its owner calls it.
+        at: Where it is: in memory, or on this computer.
     """
 
     identity: str
@@ -86,10 +79,8 @@ def choose_files(
 ) -> list[ChosenFile]:
     """Return files to use: uploaded ones, and for the operator also those on this computer.
 
-    Parameters
-    ----------
-    downloaded:
-        Description -> file, of those that were downloaded.
+    Args:
+        downloaded: Description -> file, of those that were downloaded.
     """
     uploads = st.file_uploader(label, list(endings), accept_multiple_files=True, key=key)
     found = [ChosenFile(upload.file_id, upload.name, upload) for upload in uploads]
@@ -114,10 +105,8 @@ def _on_disk(path: Path) -> ChosenFile:
 def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
     """Return the screen in a file, under this line and unit; else those it states.
 
-    Raises
-    ------
-    InputError
-        It cannot be used.
+    Raises:
+        InputError: It cannot be used.
     """
     limit = reading.CELLS_X_GENES if file.uploaded else None
     screen = _read(file, SCREENS, partial(reading.screen_in, upload_limit=limit))
@@ -127,10 +116,8 @@ def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
 def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
     """Return the embedding in a file, under this name; else that of its format or file.
 
-    Raises
-    ------
-    InputError
-        It cannot be used.
+    Raises:
+        InputError: It cannot be used.
     """
     embedding = _read(file, EMBEDDINGS, reading.embedding_in)
     return replace(embedding, name=name or embedding.name)
@@ -139,10 +126,8 @@ def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
 def gene_sets_of(file: ChosenFile) -> GeneSets:
     """Return the gene sets in a file.
 
-    Raises
-    ------
-    InputError
-        It cannot be used.
+    Raises:
+        InputError: It cannot be used.
     """
     return _read(file, GENE_SETS, reading.gene_sets_in)
 

@@ -51,16 +51,12 @@ def list_selected(
 ) -> str | None:
     """Show the selected rows of `table`, as CSV too, and what can be done with one of them.
 
-    Parameters
-    ----------
-    table:
-        A row a perturbation, with the column `gene`.
-    key:
-        For widgets and file names.
+    Args:
+        table: A row a perturbation, with the column `gene`.
+        key: For widgets and file names.
 
-    Returns
-    -------
-    The gene whose page is to be opened, or None.
+    Returns:
+        The gene whose page is to be opened, or None.
     """
     rows = table[table["gene"].isin(names)].reset_index(drop=True)
     number = st.column_config.NumberColumn

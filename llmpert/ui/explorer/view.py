@@ -39,18 +39,12 @@ NAMED_SETS = 3
 class Explorer:
     """What the page is about.
 
-    Attributes
-    ----------
-    sets:
-        Gene sets among the perturbations, or None.
-    table:
-        From `facts`; gets columns that colour the map.
-    of:
-        An embedding, or `RESPONSES`: what the map places perturbations by.
-    method, colour:
-        How it does, and by what it colours them.
-    gene:
-        The gene that is looked at; in the screen or not.
+    Attributes:
+        sets: Gene sets among the perturbations, or None.
+        table: From `facts`; gets columns that colour the map.
+        of: An embedding, or `RESPONSES`: what the map places perturbations by.
+        method, colour: How it does, and by what it colours them.
+        gene: The gene that is looked at; in the screen or not.
     """
 
     selection: Selection
@@ -143,10 +137,8 @@ def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
 def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]:
     """Return what a map can be coloured by, and why not by the rest, in words.
 
-    Parameters
-    ----------
-    table:
-        From `facts`.
+    Args:
+        table: From `facts`.
     """
     missing = {}
     if sets is None:
@@ -351,10 +343,8 @@ def show_nearest(view: Explorer) -> None:
 def nearest(view: Explorer, ask_kernel: bool) -> Mapping[str, pd.DataFrame]:
     """Return the gene's nearest perturbations by each embedding.
 
-    Parameters
-    ----------
-    ask_kernel:
-        Whether by the kernel of the Gaussian process on the selected embedding too.
+    Args:
+        ask_kernel: Whether by the kernel of the Gaussian process on the selected embedding too.
     """
     selection, problem, gene = view.selection, view.problem, view.gene
     data, line = selection.data, selection.line

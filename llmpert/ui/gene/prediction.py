@@ -23,23 +23,16 @@ from llmpert.ui.common.selection import Selection
 class GenePrediction:
     """A prediction with the measurement to judge it by.
 
-    Attributes
-    ----------
-    prediction:
-        Of one perturbation.
-    trained_on:
-        Perturbations the model learnt from.
-    measured:
-        Its measured response at the same genes, or None where the gene was not knocked down.
-    top:
-        Positions of the top DE genes of the measurement, or None.
-    scores:
-        Metric name -> value, empty where there is no measurement.
-    cells:
-        Cells behind the measurement, or None.
-    q:
-        False discovery rate of each gene in the measurement, or None where single cells are
-        unknown.
+    Attributes:
+        prediction: Of one perturbation.
+        trained_on: Perturbations the model learnt from.
+        measured: Its measured response at the same genes, or None where the gene was not knocked
+            down.
+        top: Positions of the top DE genes of the measurement, or None.
+        scores: Metric name -> value, empty where there is no measurement.
+        cells: Cells behind the measurement, or None.
+        q: False discovery rate of each gene in the measurement, or None where single cells are
+            unknown.
     """
 
     prediction: Prediction
@@ -76,10 +69,9 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
     A gene of the screen is predicted by the fold that does not train on it, at the chosen training
     size; any other by a model trained on all perturbations.
 
-    Raises
-    ------
-    InputError
-        The gene has no embedding, or the model was run elsewhere and has no prediction for it.
+    Raises:
+        InputError: The gene has no embedding, or the model was run elsewhere and has no prediction
+            for it.
     """
     model, size = selection.model, selection.size
     if model not in MODELS:
@@ -144,12 +136,9 @@ def scores_in_words(
 ) -> list[dict[str, str]]:
     """Return a row for each prediction: how close it came to its measurement, by metric.
 
-    Parameters
-    ----------
-    heading:
-        Of the column with the predictions' names.
-    predictions:
-        Name -> prediction; None where there is none.
+    Args:
+        heading: Of the column with the predictions' names.
+        predictions: Name -> prediction; None where there is none.
     """
     return [
         {heading: name}

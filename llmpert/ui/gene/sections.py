@@ -36,12 +36,9 @@ KNOCKDOWNS, HEATMAP_GENES = 12, 30
 class GeneView:
     """A gene with its prediction.
 
-    Attributes
-    ----------
-    shown:
-        The prediction that the page is about.
-    others:
-        Method that was run elsewhere -> its prediction, or None.
+    Attributes:
+        shown: The prediction that the page is about.
+        others: Method that was run elsewhere -> its prediction, or None.
     """
 
     selection: Selection
@@ -177,9 +174,8 @@ def all_genes(
 ) -> tuple[Section, pd.DataFrame]:
     """Return a volcano of all genes with what the strongest have in common.
 
-    Returns
-    -------
-    The section, and all gene sets tested, none where the data set has none.
+    Returns:
+        The section, and all gene sets tested, none where the data set has none.
     """
     prediction = view.shown.prediction
     chart = Figure(

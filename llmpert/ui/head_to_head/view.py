@@ -36,10 +36,8 @@ from llmpert.ui.common.selection import Selection, choose, open_gene
 def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method, Method]:
     """Return the two methods to compare.
 
-    Parameters
-    ----------
-    results:
-        From `results_elsewhere`: its methods are on offer too.
+    Args:
+        results: From `results_elsewhere`: its methods are on offer too.
     """
     data = selection.data
     offered = methods(data.embedding_choices) + methods_of(results)
@@ -110,10 +108,8 @@ def results(
 
     Fits that were never made are made now, under a progress bar, and kept.
 
-    Parameters
-    ----------
-    others:
-        From `results_elsewhere`.
+    Args:
+        others: From `results_elsewhere`.
     """
     data, fits = selection.data, []
     for method in (ours, rival):
@@ -141,17 +137,12 @@ def show_methods(
 ) -> None:
     """Show a dot a perturbation, who wins how many, and which gene sets; a dot opens its gene.
 
-    Parameters
-    ----------
-    percent:
-        How many of the perturbations are shown, by effect size.
-    others:
-        From `results_elsewhere`.
+    Args:
+        percent: How many of the perturbations are shown, by effect size.
+        others: From `results_elsewhere`.
 
-    Raises
-    ------
-    InputError
-        The methods have no perturbation in common.
+    Raises:
+        InputError: The methods have no perturbation in common.
     """
     data, line, size = selection.data, selection.line, selection.size
     values, about = results(selection, ours, rival, others)

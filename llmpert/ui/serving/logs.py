@@ -83,10 +83,8 @@ FORMATS: dict[str, type[logging.Formatter]] = {"text": TextLines, "json": JsonLi
 def configure(form: str) -> None:
     """Send everything that is logged in this process to standard error, in one form.
 
-    Raises
-    ------
-    KeyError
-        There is no such format.
+    Raises:
+        KeyError: There is no such format.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[form]())

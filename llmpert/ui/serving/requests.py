@@ -23,10 +23,8 @@ class RequestLog:
     show who looks at what. A WebSocket, a visitor's connection, is logged as it ends, with status
     101 if it was opened.
 
-    Parameters
-    ----------
-    unlogged:
-        Paths that are not logged.
+    Args:
+        unlogged: Paths that are not logged.
     """
 
     def __init__(self, app: ASGIApp, unlogged: Collection[str] = ()) -> None:
@@ -76,10 +74,8 @@ class SameOrigin:
     Streamlit refuses it as well, but asks a site on the internet for the server's own address
     first, while all other visitors wait.
 
-    Parameters
-    ----------
-    allowed:
-        Origins besides the server's own, like "https://lab.example".
+    Args:
+        allowed: Origins besides the server's own, like "https://lab.example".
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str] = ()) -> None:
