@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import anndata
-import h5py
 import pyarrow.parquet as pq
 
 from llmpert.datasets.builtin import SIMULATED
@@ -17,6 +16,7 @@ from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.embeddings.stored import FORMAT_VERSION as EMBEDDING_VERSION
 from llmpert.embeddings.stored import vector_length
 from llmpert.errors import InputError
+from llmpert.io.hdf5 import open_hdf5
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.screen import FORMAT_VERSION as SCREEN_VERSION
@@ -129,7 +129,7 @@ def _simulated() -> Summary:
 
 
 def _screen(path: Path) -> PartSummary:
-    with as_input_error(path, "a screen written by llmpert"), h5py.File(path) as file:
+    with as_input_error(path, "a screen written by llmpert"), open_hdf5(path) as file:
         head = JsonObject(anndata.io.read_elem(file["uns/llmpert"]))
         check_version(path, "screen", head["version"], SCREEN_VERSION)
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))

@@ -72,3 +72,13 @@ def test_an_embedding_whose_vectors_are_something_else_is_named():
     pq.write_table(other, path)
     (sentence,) = summary("mine").problems
     assert f"{path.name}: expected an embedding written by llmpert" in sentence
+
+
+def test_a_screen_that_the_library_would_read_for_ever_is_named():
+    small.add("mine", [small.screen()], [small.embedding()])
+    (path,) = DatasetStore().folder("mine").rglob("LineA.h5ad")
+    content = path.read_bytes()
+    first = content.index(b"GCOL\x01") + 16
+    path.write_bytes(content[:first] + bytes(16) + content[first + 16 :])  # free space of size 0
+    (sentence,) = summary("mine").problems
+    assert "LineA.h5ad: expected an HDF5 file, found one with a damaged heap" in sentence
