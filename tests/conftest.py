@@ -9,6 +9,8 @@ from hypothesis import settings
 # Tests factorise small matrices: threads gain nothing there and wait for each other where cores are
 # shared. It counts only before torch and NumPy are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Numba, which UMAP runs on, sets the number of OpenMP's threads for the whole process once more.
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 # UMAP is compiled as it is used: making its code fast takes longer than running it slowly once.
 os.environ.setdefault("NUMBA_OPT", "0")
 
