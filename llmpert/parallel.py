@@ -46,19 +46,15 @@ def run_serially(
 def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
     """Yield what runs work while the context is open.
 
-    Parameters
-    ----------
-    count:
-        Processes on this machine, each with one thread; with one, work is done `run_serially`.
-    scheduler:
-        Address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; its workers do the work then.
-        They need this version of llmpert, and to find files under the same paths.
+    Args:
+        count: Processes on this machine, each with one thread; with one, work is done
+            `run_serially`.
+        scheduler: Address of a Dask scheduler, such as "tcp://10.0.0.1:8786"; its workers do the
+            work then. They need this version of llmpert, and to find files under the same paths.
 
-    Raises
-    ------
-    InputError
-        No scheduler answers, it has no workers, or they have another version. While work is done:
-        its own errors, or workers were killed repeatedly.
+    Raises:
+        InputError: No scheduler answers, it has no workers, or they have another version. While
+            work is done: its own errors, or workers were killed repeatedly.
     """
     if scheduler is None and count <= 1:
         yield run_serially

@@ -41,17 +41,12 @@ def preset_list(folder: Path) -> Iterable[str]:
 def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str) -> dict[str, Path]:
     """Say what would be downloaded, ask, and download what is missing; return files by key.
 
-    Parameters
-    ----------
-    yes:
-        Not to ask.
-    refusal:
-        What has not happened if the user does not agree, as a sentence.
+    Args:
+        yes: Not to ask.
+        refusal: What has not happened if the user does not agree, as a sentence.
 
-    Raises
-    ------
-    InputError
-        The user does not agree, or a file cannot be had.
+    Raises:
+        InputError: The user does not agree, or a file cannot be had.
     """
     from llmpert import downloads
 

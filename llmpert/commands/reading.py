@@ -35,12 +35,9 @@ def read_screens(
 ) -> dict[str, "Screen"]:
     """Read the screens of `--screen`, `--line` and `--unit`: cell line -> screen.
 
-    Raises
-    ------
-    click.UsageError
-        Neither no nor one line a screen was given.
-    InputError
-        A file cannot be used, or two are of the same line.
+    Raises:
+        click.UsageError: Neither no nor one line a screen was given.
+        InputError: A file cannot be used, or two are of the same line.
     """
     from llmpert.screens import read_screen
 
@@ -70,10 +67,8 @@ def read_predictions(
 ) -> tuple[list["ExternalPredictions"], list["Published"]]:
     """Read `--predictions` by kind of file: predictions (`.h5ad`), and tables of results.
 
-    Raises
-    ------
-    InputError
-        A file cannot be used, or two would take each other's place.
+    Raises:
+        InputError: A file cannot be used, or two would take each other's place.
     """
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published

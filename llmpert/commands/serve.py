@@ -98,11 +98,9 @@ def streamlit_command(port: int, address: str, hosts: Sequence[str], base_path: 
 
     Streamlit finds that file beside `app.py`, from whatever folder it is started.
 
-    Parameters
-    ----------
-    hosts:
-        Names by which browsers reach the server besides this machine's own. Where there are none
-        and the address is not local, any name will do.
+    Args:
+        hosts: Names by which browsers reach the server besides this machine's own. Where there are
+            none and the address is not local, any name will do.
     """
     from llmpert.io.paths import app_folder
 

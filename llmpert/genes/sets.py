@@ -17,14 +17,10 @@ from llmpert.io.text import open_text
 class GeneSets:
     """A collection of gene sets.
 
-    Attributes
-    ----------
-    name:
-        Of the collection, such as "hallmark".
-    source:
-        Where it is from, for captions.
-    members:
-        Set name -> its genes, at least one each, as the source spells them.
+    Attributes:
+        name: Of the collection, such as "hallmark".
+        source: Where it is from, for captions.
+        members: Set name -> its genes, at least one each, as the source spells them.
     """
 
     name: str
@@ -46,10 +42,9 @@ class GeneSets:
         The collection is named after the file. Blank lines, blank genes and sets without genes are
         left out, descriptions are not kept.
 
-        Raises
-        ------
-        InputError
-            The file is missing or not GMT, a set's name is empty or repeated, or no set has a gene.
+        Raises:
+            InputError: The file is missing or not GMT, a set's name is empty or repeated, or no set
+                has a gene.
         """
         path = require_file(path)
         expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
@@ -90,10 +85,8 @@ class GeneSets:
         A member is taken as it is where a name is spelt the same; otherwise the two meet where they
         mean the same gene. Sets without a member among the names are left out.
 
-        Parameters
-        ----------
-        table:
-            Tells which names mean the same gene; by default the one that comes with llmpert.
+        Args:
+            table: Tells which names mean the same gene; by default the one that comes with llmpert.
         """
         table = table or GeneTable.shipped()
         spelt = table.spelt_as(set().union(*self.members.values()), names)
@@ -117,10 +110,8 @@ class GeneSets:
 def joined(collections: Sequence[GeneSets]) -> GeneSets:
     """Join several collections to one.
 
-    Raises
-    ------
-    InputError
-        Two have a set of the same name.
+    Raises:
+        InputError: Two have a set of the same name.
     """
     members: dict[str, frozenset[str]] = {}
     for collection in collections:

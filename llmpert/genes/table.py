@@ -86,16 +86,11 @@ class Gene:
 class Resolution:
     """What a name turned out to mean.
 
-    Attributes
-    ----------
-    name:
-        The name as it was given.
-    gene:
-        The one gene it means, or None.
-    how:
-        The kind of name that decided, None where the name is unknown.
-    candidates:
-        Symbols of the genes an ambiguous name could mean, sorted; else empty.
+    Attributes:
+        name: The name as it was given.
+        gene: The one gene it means, or None.
+        how: The kind of name that decided, None where the name is unknown.
+        candidates: Symbols of the genes an ambiguous name could mean, sorted; else empty.
     """
 
     name: str
@@ -161,20 +156,14 @@ class _Index:
 class GeneTable:
     """Genes and every name they are known by.
 
-    Parameters
-    ----------
-    frame:
-        A row a gene, the columns of `COLUMNS` as text; several Ensembl ids, accessions or aliases
-        are separated by `|`. Every symbol occurs once.
-    source:
-        What error messages call this table.
-    provenance:
-        Source, version, dates and licence; JSON values only.
+    Args:
+        frame: A row a gene, the columns of `COLUMNS` as text; several Ensembl ids, accessions or
+            aliases are separated by `|`. Every symbol occurs once.
+        source: What error messages call this table.
+        provenance: Source, version, dates and licence; JSON values only.
 
-    Raises
-    ------
-    InputError
-        There is no gene, a symbol is empty or repeated, or an Entrez id is no number.
+    Raises:
+        InputError: There is no gene, a symbol is empty or repeated, or an Entrez id is no number.
     """
 
     def __init__(
@@ -220,11 +209,9 @@ class GeneTable:
 
         CSV, TSV (either may be gzipped) or Parquet, by the file's suffix.
 
-        Raises
-        ------
-        InputError
-            The file is missing, unreadable or of another format, lacks a column, or holds what the
-            constructor refuses.
+        Raises:
+            InputError: The file is missing, unreadable or of another format, lacks a column, or
+                holds what the constructor refuses.
         """
         return cls(_read_frame(Path(path)), str(path), {"source": str(path)})
 

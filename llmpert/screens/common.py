@@ -20,14 +20,11 @@ def common_perturbations(
     the one that comes with llmpert): SEPT9 in one and SEPTIN9 in another. Such a perturbation gets
     the gene's current symbol in all screens.
 
-    Returns
-    -------
-    The screens, and the perturbations that each line loses.
+    Returns:
+        The screens, and the perturbations that each line loses.
 
-    Raises
-    ------
-    InputError
-        No perturbation is common to all.
+    Raises:
+        InputError: No perturbation is common to all.
     """
     alike = set(screens[0].perturbations).intersection(*(s.perturbations for s in screens[1:]))
     odd = {name for screen in screens for name in screen.perturbations} - alike

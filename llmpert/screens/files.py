@@ -55,16 +55,12 @@ def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
     """Read of an AnnData file what is used: X, obs, var, some of uns, and layers of llmpert's own.
 
-    Parameters
-    ----------
-    remarks:
-        What to read of `uns` where it is there.
+    Args:
+        remarks: What to read of `uns` where it is there.
 
-    Raises
-    ------
-    InputError
-        The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too large
-        (`llmpert.io.limits`) or leads out of itself (`llmpert.io.hdf5`).
+    Raises:
+        InputError: The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too
+            large (`llmpert.io.limits`) or leads out of itself (`llmpert.io.hdf5`).
     """
     path = require_file(path)
     wanted = "an AnnData file (.h5ad)"

@@ -30,14 +30,11 @@ def measured_genes(
 ) -> np.ndarray:
     """What measured genes go by: their symbol; of several with one symbol, all but one by their id.
 
-    Parameters
-    ----------
-    var:
-        Index: ids; `column`: symbols. Without a column, the index is what genes go by.
-    expressed:
-        How strongly each gene is expressed: the most expressed one keeps a shared symbol.
-    notes:
-        Gets a sentence on shared symbols.
+    Args:
+        var: Index: ids; `column`: symbols. Without a column, the index is what genes go by.
+        expressed: How strongly each gene is expressed: the most expressed one keeps a shared
+            symbol.
+        notes: Gets a sentence on shared symbols.
     """
     ids = var.index.to_numpy().astype(str)
     if column is None:

@@ -27,22 +27,15 @@ def read_screen(
     differences to control (`llmpert.screens.tables`). Where the file was downloaded from is in
     `provenance["download"]` if the note beside it says so (`llmpert.downloads.download_of`).
 
-    Parameters
-    ----------
-    path:
-        `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
-    line, unit:
-        Cell line and unit; where given they count more than what the file says.
-    default_line:
-        Cell line where the file states none, in place of what its name says.
-    upload_limit:
-        Of an uploaded file: cells x genes that it may have if it holds single cells. What is
-        finished of them then lies beside the file.
+    Args:
+        path: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
+        line, unit: Cell line and unit; where given they count more than what the file says.
+        default_line: Cell line where the file states none, in place of what its name says.
+        upload_limit: Of an uploaded file: cells x genes that it may have if it holds single cells.
+            What is finished of them then lies beside the file.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged or not usable as a screen.
+    Raises:
+        InputError: The file is missing, damaged or not usable as a screen.
     """
     path = require_file(path)
     is_h5ad = suffix(path) == ".h5ad"

@@ -67,11 +67,9 @@ def from_anndata(
     X is taken out of `data` to spare a copy of it. Measured genes go by their symbol; of several
     with one symbol, all but the most expressed go by their Ensembl id.
 
-    Raises
-    ------
-    InputError
-        The file lacks a column, has rows with names of another form, holds no control, its values
-        contradict its name, or nothing says the line.
+    Raises:
+        InputError: The file lacks a column, has rows with names of another form, holds no control,
+            its values contradict its name, or nothing says the line.
     """
     line = line or stated_line(data.uns) or default_line or known_line(path.name)
     if not line:

@@ -32,32 +32,24 @@ STORED_SD = "spread"
 class Screen:
     """One cell line's responses, as differences to control (Δ).
 
-    Attributes
-    ----------
-    line:
-        Name of the cell line, such as "K562".
-    response:
-        float32, perturbations x genes, read-only. Row p is the mean response to knocking down
-        `perturbations[p]` minus the control mean, in `unit`.
-    perturbations, genes:
-        Names of the knocked-down genes (rows) and of the measured genes (columns), as the source
-        spells them; each unique.
-    unit:
-        What one unit of `response` is, for axes: "Δ log-normalised expression", "Δ z-score",
-        "rank score".
-    control_mean, control_sd:
-        Per measured gene: mean and standard deviation in control, or None where unknown.
-    cells:
-        Cells behind each perturbation's mean, or None where unknown.
-    layers:
-        What single cells tell besides, float32, perturbations x genes, by name: `variance` of the
-        perturbation's cells, `t` (Welch's, of them against control) and `q` (its false discovery
-        rate). Empty where single cells are unknown.
-    provenance:
-        Source, licence, the steps taken, notes on what was repaired, and `simulated` (bool). JSON
-        values only. `provenance["identity"]`, where present, stands for the content in
-        `fingerprint` (a simulated screen is identified by its recipe and seed, because the last
-        bits of its numbers depend on the machine's linear algebra library).
+    Attributes:
+        line: Name of the cell line, such as "K562".
+        response: float32, perturbations x genes, read-only. Row p is the mean response to knocking
+            down `perturbations[p]` minus the control mean, in `unit`.
+        perturbations, genes: Names of the knocked-down genes (rows) and of the measured genes
+            (columns), as the source spells them; each unique.
+        unit: What one unit of `response` is, for axes: "Δ log-normalised expression", "Δ z-score",
+            "rank score".
+        control_mean, control_sd: Per measured gene: mean and standard deviation in control, or None
+            where unknown.
+        cells: Cells behind each perturbation's mean, or None where unknown.
+        layers: What single cells tell besides, float32, perturbations x genes, by name: `variance`
+            of the perturbation's cells, `t` (Welch's, of them against control) and `q` (its false
+            discovery rate). Empty where single cells are unknown.
+        provenance: Source, licence, the steps taken, notes on what was repaired, and `simulated`
+            (bool). JSON values only. `provenance["identity"]`, where present, stands for the
+            content in `fingerprint` (a simulated screen is identified by its recipe and seed,
+            because the last bits of its numbers depend on the machine's linear algebra library).
     """
 
     line: str
@@ -141,10 +133,8 @@ class Screen:
     ) -> "Screen":
         """The same screen cut to these perturbations and genes, in the order given.
 
-        Raises
-        ------
-        InputError
-            A name is not in the screen.
+        Raises:
+            InputError: A name is not in the screen.
         """
         rows = self._positions(self.perturbations, perturbations, "perturbation")
         columns = self._positions(self.genes, genes, "gene")
@@ -213,10 +203,8 @@ class Screen:
     def load(cls, path: str | Path) -> "Screen":
         """Read what `save` wrote.
 
-        Raises
-        ------
-        InputError
-            The file is missing, truncated, or not a screen written by llmpert.
+        Raises:
+            InputError: The file is missing, truncated, or not a screen written by llmpert.
         """
         path = require_file(path)
         return cls.from_anndata(open_h5ad(path), path)
@@ -225,10 +213,8 @@ class Screen:
     def from_anndata(cls, data: anndata.AnnData, path: Path) -> "Screen":
         """Read back what `to_anndata` made; `path` is the file that messages name.
 
-        Raises
-        ------
-        InputError
-            `data` was not written by llmpert, or by a version with another format.
+        Raises:
+            InputError: `data` was not written by llmpert, or by a version with another format.
         """
         head = data.uns.get("llmpert")
         if not isinstance(head, dict) or head.get("format") != FORMAT:

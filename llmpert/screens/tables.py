@@ -39,11 +39,9 @@ COUNTS_PEAK = 10
 def read_table(path: Path, line: str | None, default_line: str | None) -> Screen:
     """Read a CSV, TSV or Parquet file as a screen.
 
-    Raises
-    ------
-    InputError
-        The file is damaged, holds something other than numbers, missing or infinite values, a name
-        twice, or what looks like raw counts, or nothing says the line.
+    Raises:
+        InputError: The file is damaged, holds something other than numbers, missing or infinite
+            values, a name twice, or what looks like raw counts, or nothing says the line.
     """
     ending = suffix(path)
     if not ending:

@@ -21,19 +21,15 @@ def single_cells(
     to the screen's response, and vary and drop out as control cells do. A gene that no control cell
     expresses stays at 0.
 
-    Parameters
-    ----------
-    per_perturbation:
-        Cells (or pools) of each perturbation.
-    pool:
-        How many cells each row is the mean of (metacells): a few pools then hold what as many
-        times more cells know, at a fraction of the time to learn from them.
+    Args:
+        per_perturbation: Cells (or pools) of each perturbation.
+        pool: How many cells each row is the mean of (metacells): a few pools then hold what as many
+            times more cells know, at a fraction of the time to learn from them.
 
-    Returns
-    -------
-    X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
-    down one, or `CONTROL`). uns: line, source, unit (of differences between cells), pool, and that
-    they are simulated.
+    Returns:
+        X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
+        down one, or `CONTROL`). uns: line, source, unit (of differences between cells), pool, and
+        that they are simulated.
     """
     screen, control = simulation.screens[line], simulation.controls[line]
     rng = stream(simulation.seed, "single cells", line)

@@ -34,21 +34,15 @@ EMBEDDING_STEPS = (
 class Simulation:
     """What `simulate` makes.
 
-    Attributes
-    ----------
-    screens:
-        Cell line -> screen; all have the same perturbations and measured genes.
-    embeddings:
-        Source -> embedding of all genes, perturbed or not.
-    controls:
-        Cell line -> float32, control cells x measured genes: log-normalised expression, at least 0.
-        The screen's `control_mean` and `control_sd` are taken from it.
-    modules:
-        Gene -> its module, for all genes.
-    strength:
-        float32, one a perturbation: how strongly its knockdown acts in every line, 1 on average.
-    recipe, seed:
-        Of the simulation.
+    Attributes:
+        screens: Cell line -> screen; all have the same perturbations and measured genes.
+        embeddings: Source -> embedding of all genes, perturbed or not.
+        controls: Cell line -> float32, control cells x measured genes: log-normalised expression,
+            at least 0. The screen's `control_mean` and `control_sd` are taken from it.
+        modules: Gene -> its module, for all genes.
+        strength: float32, one a perturbation: how strongly its knockdown acts in every line, 1 on
+            average.
+        recipe, seed: Of the simulation.
     """
 
     screens: Mapping[str, Screen]

@@ -20,16 +20,11 @@ from llmpert.simulation.generate import Simulation, stream
 class OntologyRecipe:
     """Parameters of the simulated ontology.
 
-    Attributes
-    ----------
-    terms:
-        Terms about each module.
-    membership:
-        Probability that a gene of the module carries each of them.
-    strangers:
-        Genes of other modules in a term, for each of its members.
-    unrelated, size:
-        Number of terms that have nothing to do with modules, and of genes in each.
+    Attributes:
+        terms: Terms about each module.
+        membership: Probability that a gene of the module carries each of them.
+        strangers: Genes of other modules in a term, for each of its members.
+        unrelated, size: Number of terms that have nothing to do with modules, and of genes in each.
     """
 
     terms: int = 3

@@ -10,12 +10,11 @@ RECIPE_VERSION = 1
 class LineRecipe:
     """What is particular to one cell line.
 
-    Attributes
-    ----------
-    mean_response, module_response, own_response:
-        Strengths of the response that all knockdowns share, of those that knockdowns of one module
-        share, and of each knockdown's own: root mean squares over genes for a knockdown of average
-        strength, in units of the genes' standard deviation in control.
+    Attributes:
+        mean_response, module_response, own_response: Strengths of the response that all knockdowns
+            share, of those that knockdowns of one module share, and of each knockdown's own: root
+            mean squares over genes for a knockdown of average strength, in units of the genes'
+            standard deviation in control.
     """
 
     name: str
@@ -28,15 +27,11 @@ class LineRecipe:
 class SourceRecipe:
     """What is particular to one embedding.
 
-    Attributes
-    ----------
-    dimensions:
-        Length of each vector.
-    latent:
-        First and last + 1 of the modules' coordinates that it sees.
-    noise:
-        Standard deviation of a gene's displacement from its module's centre, in each coordinate;
-        centres are spread with standard deviation 1.
+    Attributes:
+        dimensions: Length of each vector.
+        latent: First and last + 1 of the modules' coordinates that it sees.
+        noise: Standard deviation of a gene's displacement from its module's centre, in each
+            coordinate; centres are spread with standard deviation 1.
     """
 
     name: str
@@ -49,33 +44,23 @@ class SourceRecipe:
 class Recipe:
     """Parameters of the simulation.
 
-    Attributes
-    ----------
-    genes:
-        Invented genes; all have embeddings.
-    perturbations, measured:
-        How many of them are knocked down, and how many are measured; drawn independently, so that
-        some are both.
-    modules, latent:
-        Number of modules, and of coordinates of the space that their centres lie in.
-    programme, own_programme:
-        Shares of the measured genes that a module's response and a knockdown's own response touch.
-    strength_spread:
-        Standard deviation of the logarithm of the knockdowns' strength.
-    shared:
-        Share of the variance of all responses that the lines have in common.
-    knockdown:
-        Share of its own expression that a knocked-down gene loses.
-    cells, cells_spread, cells_minimum:
-        Cells behind a perturbation: median, standard deviation of the logarithm, least.
-    controls:
-        Control cells of each line.
-    depth:
-        Median over measured genes of the mean count in a control cell.
-    cell_counts:
-        Counts of a median cell in all; expression is normalised to 10,000.
-    lines, sources:
-        The cell lines and the embeddings.
+    Attributes:
+        genes: Invented genes; all have embeddings.
+        perturbations, measured: How many of them are knocked down, and how many are measured; drawn
+            independently, so that some are both.
+        modules, latent: Number of modules, and of coordinates of the space that their centres lie
+            in.
+        programme, own_programme: Shares of the measured genes that a module's response and a
+            knockdown's own response touch.
+        strength_spread: Standard deviation of the logarithm of the knockdowns' strength.
+        shared: Share of the variance of all responses that the lines have in common.
+        knockdown: Share of its own expression that a knocked-down gene loses.
+        cells, cells_spread, cells_minimum: Cells behind a perturbation: median, standard deviation
+            of the logarithm, least.
+        controls: Control cells of each line.
+        depth: Median over measured genes of the mean count in a control cell.
+        cell_counts: Counts of a median cell in all; expression is normalised to 10,000.
+        lines, sources: The cell lines and the embeddings.
     """
 
     genes: int = 5000

@@ -13,12 +13,9 @@ ROWS = 256
 class GroupStatistics:
     """Means and variances of groups of cells.
 
-    Attributes
-    ----------
-    cells:
-        One a group.
-    mean, variance:
-        Groups x genes; the variance with n - 1.
+    Attributes:
+        cells: One a group.
+        mean, variance: Groups x genes; the variance with n - 1.
     """
 
     cells: np.ndarray
@@ -52,19 +49,15 @@ def against_control(
     between batches count as variance of the perturbation's cells, which errs on the safe side. The
     false discovery rate is Benjamini and Hochberg's, over the genes of a perturbation.
 
-    Parameters
-    ----------
-    perturbed:
-        A group a perturbation.
-    control:
-        A group a batch.
-    share:
-        Perturbations x batches: the share of the perturbation's cells in each batch; rows sum to 1.
+    Args:
+        perturbed: A group a perturbation.
+        control: A group a batch.
+        share: Perturbations x batches: the share of the perturbation's cells in each batch; rows
+            sum to 1.
 
-    Returns
-    -------
-    Δ, t and q (the false discovery rate at which the gene is called), float32, perturbations x
-    genes. Where nothing varies, t is 0 and q 1.
+    Returns:
+        Δ, t and q (the false discovery rate at which the gene is called), float32, perturbations x
+        genes. Where nothing varies, t is 0 and q 1.
     """
     shape = perturbed.mean.shape
     delta, t, q = (np.empty(shape, dtype=np.float32) for _ in range(3))

@@ -50,10 +50,8 @@ class Expression:
     def read(self, rows: slice | np.ndarray) -> Block:
         """Read some cells as stored, by a slice or positions in ascending order.
 
-        Raises
-        ------
-        InputError
-            The file is damaged there, or holds negative or missing values.
+        Raises:
+            InputError: The file is damaged there, or holds negative or missing values.
         """
         with as_input_error(self.path, WANTED):
             found = self._matrix[rows]
@@ -104,11 +102,9 @@ def open_expression(path: Path) -> Iterator[Expression]:
 def open_cells(path: str | Path) -> Iterator[CellFile]:
     """Open a file of single cells.
 
-    Raises
-    ------
-    InputError
-        The file is missing, is not HDF5, holds no X, obs and var that fit together, or keeps X
-        gene by gene.
+    Raises:
+        InputError: The file is missing, is not HDF5, holds no X, obs and var that fit together, or
+            keeps X gene by gene.
     """
     path = require_file(path)
     with open_anndata(path, WANTED) as file:

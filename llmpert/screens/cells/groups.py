@@ -19,17 +19,12 @@ FEWEST_CONTROLS = 2
 class CellGroups:
     """The cells of each perturbation, and the control cells of each batch.
 
-    Attributes
-    ----------
-    perturbations, batches:
-        Names, sorted.
-    group:
-        int32, one a cell: the perturbation's number, or the number of perturbations plus the
-        batch's for control cells, or -1 for cells left out.
-    batch:
-        One a cell: the batch's number.
-    notes:
-        Sentences on what was left out.
+    Attributes:
+        perturbations, batches: Names, sorted.
+        group: int32, one a cell: the perturbation's number, or the number of perturbations plus the
+            batch's for control cells, or -1 for cells left out.
+        batch: One a cell: the batch's number.
+        notes: Sentences on what was left out.
     """
 
     perturbations: np.ndarray
@@ -66,10 +61,8 @@ def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:
     Left out, with a note: cells without a target, with several, of a batch without enough control
     cells, and of a perturbation with fewer than `fewest` cells.
 
-    Raises
-    ------
-    InputError
-        No control cells or no perturbation is left.
+    Raises:
+        InputError: No control cells or no perturbation is left.
     """
     notes: list[str] = []
     names, number, control = _targets(cells, layout, notes)

@@ -34,21 +34,14 @@ LARGEST_LOG = 20.0
 class Layout:
     """How a file of single cells is read.
 
-    Attributes
-    ----------
-    line:
-        Cell line.
-    target:
-        Column of obs that names each cell's knocked-down gene.
-    controls:
-        What that column says of control cells.
-    batch:
-        Column of obs with the batch of each cell (processed together), or None: a perturbation is
-        compared with the control cells of its own batches.
-    symbols:
-        Column of var that names the measured genes, or None where the index does.
-    counts:
-        Whether values are counts, to be log-normalised, or are log-normalised already.
+    Attributes:
+        line: Cell line.
+        target: Column of obs that names each cell's knocked-down gene.
+        controls: What that column says of control cells.
+        batch: Column of obs with the batch of each cell (processed together), or None: a
+            perturbation is compared with the control cells of its own batches.
+        symbols: Column of var that names the measured genes, or None where the index does.
+        counts: Whether values are counts, to be log-normalised, or are log-normalised already.
     """
 
     line: str

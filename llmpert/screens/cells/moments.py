@@ -28,19 +28,13 @@ at most, and a file of 10 GB has about ten chunks."""
 class Job:
     """What every chunk of a file has in common.
 
-    Attributes
-    ----------
-    path:
-        The file.
-    counts:
-        Whether its values are counts, to be log-normalised.
-    group:
-        int32, one a cell: its group, or -1 for cells that are not used.
-    groups:
-        How many groups there are.
-    centre:
-        float32, one a gene: expression is summed as the difference to it. Near the mean, it keeps
-        variances exact: sums of squares of large numbers would leave few digits for them.
+    Attributes:
+        path: The file.
+        counts: Whether its values are counts, to be log-normalised.
+        group: int32, one a cell: its group, or -1 for cells that are not used.
+        groups: How many groups there are.
+        centre: float32, one a gene: expression is summed as the difference to it. Near the mean, it
+            keeps variances exact: sums of squares of large numbers would leave few digits for them.
     """
 
     path: Path
@@ -75,15 +69,11 @@ class Job:
 class Moments:
     """Sums over some cells.
 
-    Attributes
-    ----------
-    groups:
-        Those that have cells here, ascending.
-    sums, squares:
-        float64, these groups x genes: of log-normalised expression minus the centre, and of its
-        square.
-    empty:
-        Positions of cells without any count; they are in no sum.
+    Attributes:
+        groups: Those that have cells here, ascending.
+        sums, squares: float64, these groups x genes: of log-normalised expression minus the centre,
+            and of its square.
+        empty: Positions of cells without any count; they are in no sum.
     """
 
     groups: np.ndarray
@@ -116,9 +106,8 @@ def add_up(paths: Sequence[Path], job: Job) -> Moments:
 def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
     """Scale each cell to `DEPTH` counts and take log(1 + x), in place, where the block has counts.
 
-    Returns
-    -------
-    The same block, and each cell's sum before (float64), which is 0 for empty cells.
+    Returns:
+        The same block, and each cell's sum before (float64), which is 0 for empty cells.
     """
     totals = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
     if not counts:

@@ -48,18 +48,13 @@ Progress = Callable[[int, int], None]
 class Plan:
     """What is known of a file before the work of reading it whole.
 
-    Attributes
-    ----------
-    layout:
-        Which column says what.
-    groups:
-        The cells of each perturbation and of control.
-    job:
-        What is to be summed.
-    var:
-        The file's table of measured genes.
-    unit, source, simulated:
-        As the file says; by default that of log-normalised expression, its name, and False.
+    Attributes:
+        layout: Which column says what.
+        groups: The cells of each perturbation and of control.
+        job: What is to be summed.
+        var: The file's table of measured genes.
+        unit, source, simulated: As the file says; by default that of log-normalised expression, its
+            name, and False.
     """
 
     layout: Layout
@@ -98,25 +93,17 @@ def plan(
 ) -> Plan:
     """Find out how a file is laid out and who is who in it; what is given is not guessed.
 
-    Parameters
-    ----------
-    path:
-        A `.h5ad` of cells x genes, dense or CSR, of any size.
-    line, target, batch, counts:
-        As in `Layout`. The batch "none" means that there are none.
-    default_line:
-        Cell line where the file states none, in place of what its name says.
-    control:
-        What the target column says of control cells. By default whatever controls go by
-        ("non-targeting", "control", "ctrl", …).
-    fewest:
-        Perturbations with fewer cells are left out; at least 2.
+    Args:
+        path: A `.h5ad` of cells x genes, dense or CSR, of any size.
+        line, target, batch, counts: As in `Layout`. The batch "none" means that there are none.
+        default_line: Cell line where the file states none, in place of what its name says.
+        control: What the target column says of control cells. By default whatever controls go by
+            ("non-targeting", "control", "ctrl", …).
+        fewest: Perturbations with fewer cells are left out; at least 2.
 
-    Raises
-    ------
-    InputError
-        The file cannot be read, lacks controls or perturbations, or something can neither be found
-        in it nor was given.
+    Raises:
+        InputError: The file cannot be read, lacks controls or perturbations, or something can
+            neither be found in it nor was given.
     """
     with open_cells(path) as cells:
         layout = layout_of(cells, line, target, control, batch, counts, default_line)
@@ -163,25 +150,20 @@ def pseudobulk(
     known. The file is read once, in blocks; finished chunks are kept, and a call after a break
     goes on with the next one.
 
-    Parameters
-    ----------
-    run:
-        Where chunks are summed.
-    work:
-        Folder for finished chunks, by default in llmpert's data folder. They are removed at the
-        end.
+    Args:
+        run: Where chunks are summed.
+        work: Folder for finished chunks, by default in llmpert's data folder. They are removed at
+            the end.
 
-    Returns
-    -------
-    Screen
-        `control_sd` is the standard deviation of control cells (within batches), `cells` the number
-        of cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
-        `differential.against_control`).
+    Returns:
+        Screen
+            `control_sd` is the standard deviation of control cells (within batches), `cells` the number
+            of cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
+            `differential.against_control`).
 
-    Raises
-    ------
-    InputError
-        The file is damaged, holds values that are no expression, or too many empty cells.
+    Raises:
+        InputError: The file is damaged, holds values that are no expression, or too many empty
+            cells.
     """
     total = _summed(plan.job, run, progress, work or home() / "singlecell")
     with naming(plan.job.path):
