@@ -22,32 +22,21 @@ from llmpert.screens import Screen, common_perturbations
 class Dataset:
     """Screens cut to their common perturbations, with the embeddings to predict them from.
 
-    Attributes
-    ----------
-    name:
-        As chosen on import; "simulated" for the built-in one.
-    screens:
-        Cell line -> screen; all have the same perturbations in the same order.
-    embeddings:
-        Source -> embedding.
-    gene_sets:
-        Groups of genes to sum results up by, or None.
-    published:
-        Cell line -> published results, on perturbations as their source spells them; lines without
-        any are missing.
-    external:
-        Cell line -> predictions made elsewhere, under the screen's names, by method and training
-        size; lines without any are missing.
-    unshared:
-        Cell line -> its perturbations that are left out, as another line lacks them.
-    record:
-        How its screens and embeddings were prepared (`llmpert.datasets.presets`), or None where
-        that is not known.
-    fingerprint:
-        Tells its content from any other's, as far as it was read from a store: caches are filed
-        under it.
-    gene_table:
-        Says which names mean the same gene; by default the shipped one.
+    Attributes:
+        name: As chosen on import; "simulated" for the built-in one.
+        screens: Cell line -> screen; all have the same perturbations in the same order.
+        embeddings: Source -> embedding.
+        gene_sets: Groups of genes to sum results up by, or None.
+        published: Cell line -> published results, on perturbations as their source spells them;
+            lines without any are missing.
+        external: Cell line -> predictions made elsewhere, under the screen's names, by method and
+            training size; lines without any are missing.
+        unshared: Cell line -> its perturbations that are left out, as another line lacks them.
+        record: How its screens and embeddings were prepared (`llmpert.datasets.presets`), or None
+            where that is not known.
+        fingerprint: Tells its content from any other's, as far as it was read from a store: caches
+            are filed under it.
+        gene_table: Says which names mean the same gene; by default the shipped one.
     """
 
     name: str
@@ -67,16 +56,13 @@ class Dataset:
     def of_parts(cls, name: str, parts: Parts, **others: Any) -> "Dataset":
         """Put parts together.
 
-        Parameters
-        ----------
-        others:
-            Further attributes.
+        Args:
+            others: Further attributes.
 
-        Raises
-        ------
-        InputError
-            The screens have no perturbation in common, two collections have a gene set of the same
-            name, or predictions do not fit a screen (`llmpert.methods.scores.matched`).
+        Raises:
+            InputError: The screens have no perturbation in common, two collections have a gene set
+                of the same name, or predictions do not fit a screen
+                (`llmpert.methods.scores.matched`).
         """
         ordered = sorted(parts.screens, key=lambda screen: screen.line)
         screens, unshared = common_perturbations(ordered) if ordered else ([], {})
@@ -117,10 +103,9 @@ class Dataset:
         All choices are cut to the perturbations that have every embedding, so that results on
         different embeddings are about the same genes.
 
-        Raises
-        ------
-        InputError
-            There is no such line or embedding, or fewer than two perturbations have a vector.
+        Raises:
+            InputError: There is no such line or embedding, or fewer than two perturbations have a
+                vector.
         """
         if line not in self.screens:
             raise InputError(f"Expected a cell line among {', '.join(self.screens)}, found {line}.")
@@ -139,21 +124,16 @@ class Dataset:
     def check(self, added: Parts, external: Sequence[ExternalPredictions], missing: bool) -> None:
         """Refuse added parts that do not fit.
 
-        Parameters
-        ----------
-        added:
-            Those of its parts that are new.
-        external:
-            All its predictions, as they were read.
-        missing:
-            Whether added predictions may leave out perturbations that models are tested on.
+        Args:
+            added: Those of its parts that are new.
+            external: All its predictions, as they were read.
+            missing: Whether added predictions may leave out perturbations that models are tested
+                on.
 
-        Raises
-        ------
-        InputError
-            Screens and embeddings share fewer than two genes, published results are of no screen's
-            line or share no perturbation with it, or predictions cannot be scored
-            (`llmpert.methods.scores.check`).
+        Raises:
+            InputError: Screens and embeddings share fewer than two genes, published results are of
+                no screen's line or share no perturbation with it, or predictions cannot be scored
+                (`llmpert.methods.scores.check`).
         """
         if self.screens and self.embeddings and (added.screens or added.embeddings):
             self.problem(next(iter(self.screens)))

@@ -11,10 +11,8 @@ PERTURBATIONS, MEASURED, EMBEDDED = 120, 60, 200
 def example_files(simulated: Dataset) -> dict[str, bytes]:
     """File name -> content: a screen and an embedding as CSV, gene sets as GMT.
 
-    Parameters
-    ----------
-    simulated:
-        The built-in data set.
+    Args:
+        simulated: The built-in data set.
     """
     screen = next(iter(simulated.screens.values()))
     embedding = next(iter(simulated.embeddings.values()))

@@ -21,16 +21,11 @@ T = TypeVar("T")
 class Kind(Generic[T]):
     """How parts of one kind are kept: a file each.
 
-    Attributes
-    ----------
-    name:
-        The kind's field of `Parts`, and the folder of its files.
-    ending:
-        Of its files.
-    key:
-        Tells a part from others of its kind, and names its file.
-    load, save:
-        Read and write one.
+    Attributes:
+        name: The kind's field of `Parts`, and the folder of its files.
+        ending: Of its files.
+        key: Tells a part from others of its kind, and names its file.
+        load, save: Read and write one.
     """
 
     name: str
@@ -42,10 +37,8 @@ class Kind(Generic[T]):
     def file_name(self, part: T) -> str:
         """Name a part's file.
 
-        Raises
-        ------
-        InputError
-            Its key is none that a file can have.
+        Raises:
+            InputError: Its key is none that a file can have.
         """
         key = self.key(part)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", key) or "+" in key:
@@ -81,10 +74,8 @@ KINDS: tuple[Kind[Any], ...] = (SCREENS, EMBEDDINGS, GENE_SETS, PUBLISHED, EXTER
 class Parts:
     """Parts of a data set, such as those that are added to it.
 
-    Attributes
-    ----------
-    published, external:
-        Published results, and predictions made elsewhere.
+    Attributes:
+        published, external: Published results, and predictions made elsewhere.
     """
 
     screens: Sequence[Screen] = ()
@@ -103,10 +94,8 @@ class Parts:
 
         A file whose part is replaced is not read: it may be damaged.
 
-        Raises
-        ------
-        InputError
-            A file cannot be read.
+        Raises:
+            InputError: A file cannot be read.
         """
         merged: dict[str, list[Any]] = {}
         for kind in KINDS:

@@ -38,18 +38,12 @@ LIBRARIES = ("numpy", "scipy", "anndata", "scikit-learn")
 class Preset:
     """A published setting.
 
-    Attributes
-    ----------
-    name:
-        What it is asked for by.
-    what:
-        What it is, for biologists.
-    citation:
-        Who published the setting.
-    ways:
-        Ways to make it, the default first -> keys of sources: screens and embeddings.
-    perturbations:
-        How many all screens have in common as published; 0 where that is not known.
+    Attributes:
+        name: What it is asked for by.
+        what: What it is, for biologists.
+        citation: Who published the setting.
+        ways: Ways to make it, the default first -> keys of sources: screens and embeddings.
+        perturbations: How many all screens have in common as published; 0 where that is not known.
     """
 
     name: str
@@ -72,10 +66,8 @@ def presets() -> Mapping[str, Preset]:
 def choose(name: str, way: str | None = None) -> tuple[Preset, str]:
     """Choose a preset and one of its ways by name, or its default way.
 
-    Raises
-    ------
-    InputError
-        There is none of this name.
+    Raises:
+        InputError: There is none of this name.
     """
     known = presets()
     if name not in known:
@@ -112,26 +104,18 @@ def prepare(
     It is added whole or not at all; one that was made by the same preset is replaced. Of screens
     made from single cells, finished ones survive a break.
 
-    Parameters
-    ----------
-    way:
-        One of `preset.ways`.
-    name:
-        Of the data set.
-    folder:
-        Where the files are (`llmpert.downloads.download`).
-    progress:
-        Called with a file's name, the bytes of it that were worked through, and the whole.
-    notify:
-        Called with sentences about what is done.
-    run:
-        Where single cells are worked on.
+    Args:
+        way: One of `preset.ways`.
+        name: Of the data set.
+        folder: Where the files are (`llmpert.downloads.download`).
+        progress: Called with a file's name, the bytes of it that were worked through, and the
+            whole.
+        notify: Called with sentences about what is done.
+        run: Where single cells are worked on.
 
-    Raises
-    ------
-    InputError
-        A file is not there as it was downloaded, or cannot be used, or there is another data set of
-        this name.
+    Raises:
+        InputError: A file is not there as it was downloaded, or cannot be used, or there is another
+            data set of this name.
     """
     started = time.monotonic()
     files = _files(preset, way, folder)

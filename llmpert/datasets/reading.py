@@ -41,10 +41,8 @@ class File:
 def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
     """Put an uploaded file on disk while it is read; of its name only the ending is used.
 
-    Raises
-    ------
-    InputError
-        The name has none of these endings.
+    Raises:
+        InputError: The name has none of these endings.
     """
     fitting = [ending for ending in endings if name.lower().endswith(ending)]
     if not fitting:
@@ -60,15 +58,11 @@ def screen_in(file: File, upload_limit: int | None = None) -> Screen:
 
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
 
-    Parameters
-    ----------
-    upload_limit:
-        Of an upload: cells x genes that a file of single cells may have.
+    Args:
+        upload_limit: Of an upload: cells x genes that a file of single cells may have.
 
-    Raises
-    ------
-    InputError
-        As `read_screen`; it speaks of the file by its owner's name.
+    Raises:
+        InputError: As `read_screen`; it speaks of the file by its owner's name.
     """
     with _called(file):
         default = line_in_name(file.name) or UNNAMED
@@ -82,10 +76,8 @@ def screen_in(file: File, upload_limit: int | None = None) -> Screen:
 def embedding_in(file: File) -> Embedding:
     """Read an embedding (`read_embedding`), called after its format or its file.
 
-    Raises
-    ------
-    InputError
-        As `read_embedding`; it speaks of the file by its owner's name.
+    Raises:
+        InputError: As `read_embedding`; it speaks of the file by its owner's name.
     """
     with _called(file):
         embedding = read_embedding(file.path, _source(file.name))
@@ -95,10 +87,8 @@ def embedding_in(file: File) -> Embedding:
 def gene_sets_in(file: File) -> GeneSets:
     """Read gene sets (`GeneSets.read`), called like their file.
 
-    Raises
-    ------
-    InputError
-        As `GeneSets.read`; it speaks of the file by its owner's name.
+    Raises:
+        InputError: As `GeneSets.read`; it speaks of the file by its owner's name.
     """
     with _called(file):
         return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
@@ -107,10 +97,8 @@ def gene_sets_in(file: File) -> GeneSets:
 def check_upload(part: Screen | Embedding, name: str) -> None:
     """Refuse an upload that is too large for a server that others use too.
 
-    Raises
-    ------
-    InputError
-        There are more than `PERTURBATIONS` or `VALUES`.
+    Raises:
+        InputError: There are more than `PERTURBATIONS` or `VALUES`.
     """
     values = part.response if isinstance(part, Screen) else part.vectors
     rows, columns = values.shape

@@ -27,16 +27,11 @@ FEWEST = Settings().folds
 class Coverage:
     """How many perturbations of all screens find a vector.
 
-    Attributes
-    ----------
-    embedding:
-        Name of the embedding; of several, joined by "+".
-    found, total:
-        Perturbations with a vector, and all.
-    left_out:
-        Perturbation -> why it has none.
-    refusal:
-        Why the two cannot be used together, or "".
+    Attributes:
+        embedding: Name of the embedding; of several, joined by "+".
+        found, total: Perturbations with a vector, and all.
+        left_out: Perturbation -> why it has none.
+        refusal: Why the two cannot be used together, or "".
     """
 
     embedding: str
@@ -49,12 +44,9 @@ class Coverage:
 def report(data: Dataset, added: Parts) -> list[str]:
     """Report on added parts, a line each; what belongs to the line before is indented.
 
-    Parameters
-    ----------
-    data:
-        The data set with these parts in it (`DatasetStore.add`).
-    added:
-        The parts as they were read.
+    Args:
+        data: The data set with these parts in it (`DatasetStore.add`).
+        added: The parts as they were read.
     """
     return [
         *contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
@@ -65,10 +57,9 @@ def report(data: Dataset, added: Parts) -> list[str]:
 def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list[Coverage]:
     """Count the common perturbations with a vector in each embedding, and in all of them.
 
-    Raises
-    ------
-    InputError
-        The screens have no perturbation in common, or two embeddings have the same name.
+    Raises:
+        InputError: The screens have no perturbation in common, or two embeddings have the same
+            name.
     """
     for expected, names in (
         ("embeddings with different names", [embedding.name for embedding in embeddings]),

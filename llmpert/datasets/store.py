@@ -38,14 +38,10 @@ log = logging.getLogger(__name__)
 class Index:
     """Which files make up a data set.
 
-    Attributes
-    ----------
-    folder:
-        Of the data set.
-    files:
-        Kind's name -> part's key -> its file.
-    record:
-        `Dataset.record`.
+    Attributes:
+        folder: Of the data set.
+        files: Kind's name -> part's key -> its file.
+        record: `Dataset.record`.
     """
 
     folder: Path
@@ -56,10 +52,8 @@ class Index:
     def read(cls, folder: Path) -> "Index":
         """Read a data set's index; where there is none, it has no parts.
 
-        Raises
-        ------
-        InputError
-            It is damaged, or of another version.
+        Raises:
+            InputError: It is damaged, or of another version.
         """
         path = folder / FILE
         if not path.is_file():
@@ -97,10 +91,8 @@ class Index:
 class DatasetStore:
     """The data sets for everybody: imported ones in a folder, and the built-in one.
 
-    Parameters
-    ----------
-    root:
-        The folder; by default `datasets` in the data folder.
+    Args:
+        root: The folder; by default `datasets` in the data folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -118,11 +110,9 @@ class DatasetStore:
     def folder(self, name: str) -> Path:
         """Return where an imported data set lies, or would.
 
-        Raises
-        ------
-        InputError
-            The name is not made of letters, digits, "-" and "_" only, or is taken by the built-in
-            one.
+        Raises:
+            InputError: The name is not made of letters, digits, "-" and "_" only, or is taken by
+                the built-in one.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
             raise InputError(
@@ -138,10 +128,8 @@ class DatasetStore:
     def index(self, name: str) -> Index:
         """Read which files make up an imported data set.
 
-        Raises
-        ------
-        InputError
-            The name cannot be used, or the index is damaged.
+        Raises:
+            InputError: The name cannot be used, or the index is damaged.
         """
         return Index.read(self.folder(name))
 
@@ -162,11 +150,9 @@ class DatasetStore:
     def load(self, name: str) -> Dataset:
         """Load a data set.
 
-        Raises
-        ------
-        InputError
-            There is none of this name, one of its files cannot be read, or it has no screen or no
-            embedding.
+        Raises:
+            InputError: There is none of this name, one of its files cannot be read, or it has no
+                screen or no embedding.
         """
         start = perf_counter()
         if not self.exists(name):
@@ -205,26 +191,19 @@ class DatasetStore:
         Predictions replace those of the same line, method and training size. Readers see all of it
         or nothing, a killed process adds nothing, and of two that add at once one waits.
 
-        Parameters
-        ----------
-        record:
-            Given the data set, says how all its screens and embeddings were prepared. An earlier
-            record is dropped where there are new ones and nothing is known.
-        allow_missing:
-            Whether added predictions may leave out some of the perturbations that models are tested
-            on.
-        new:
-            Whether there may be no data set of this name yet.
+        Args:
+            record: Given the data set, says how all its screens and embeddings were prepared. An
+                earlier record is dropped where there are new ones and nothing is known.
+            allow_missing: Whether added predictions may leave out some of the perturbations that
+                models are tested on.
+            new: Whether there may be no data set of this name yet.
 
-        Returns
-        -------
-        The data set with these parts.
+        Returns:
+            The data set with these parts.
 
-        Raises
-        ------
-        InputError
-            A name cannot be used, a file cannot be read, or the parts do not fit together
-            (`Dataset.of_parts`, `Dataset.check`); nothing is written then.
+        Raises:
+            InputError: A name cannot be used, a file cannot be read, or the parts do not fit
+                together (`Dataset.of_parts`, `Dataset.check`); nothing is written then.
         """
         folder = self.folder(name)
         with file_lock(self._lock(name)):
@@ -255,10 +234,8 @@ class DatasetStore:
     def remove(self, name: str) -> None:
         """Remove an imported data set: it is gone at once, then its files are.
 
-        Raises
-        ------
-        InputError
-            There is none of this name, or it is the built-in one.
+        Raises:
+            InputError: There is none of this name, or it is the built-in one.
         """
         if name == SIMULATED:
             raise InputError(f"The data set {name} comes with llmpert and cannot be removed.")

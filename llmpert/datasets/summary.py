@@ -28,16 +28,12 @@ from llmpert.simulation.generate import EMBEDDING_STEPS, SCREEN_STEPS, provenanc
 class PartSummary:
     """A screen or an embedding.
 
-    Attributes
-    ----------
-    name:
-        Cell line, or what the embedding is called.
-    rows, columns:
-        Perturbations and measured genes of a screen, genes and dimensions of an embedding.
-    provenance:
-        As in `Screen` and `Embedding`.
-    unit:
-        Of a screen.
+    Attributes:
+        name: Cell line, or what the embedding is called.
+        rows, columns: Perturbations and measured genes of a screen, genes and dimensions of an
+            embedding.
+        provenance: As in `Screen` and `Embedding`.
+        unit: Of a screen.
     """
 
     name: str
@@ -51,18 +47,12 @@ class PartSummary:
 class Summary:
     """What a data set holds.
 
-    Attributes
-    ----------
-    others:
-        Names of further parts: gene sets, published results and predictions made elsewhere.
-    changed:
-        When it was last added to; None for the built-in data set.
-    size:
-        Bytes on disk.
-    record:
-        How it was prepared, as `Dataset.record`.
-    problems:
-        Why it cannot be used, a sentence each.
+    Attributes:
+        others: Names of further parts: gene sets, published results and predictions made elsewhere.
+        changed: When it was last added to; None for the built-in data set.
+        size: Bytes on disk.
+        record: How it was prepared, as `Dataset.record`.
+        problems: Why it cannot be used, a sentence each.
     """
 
     screens: tuple[PartSummary, ...] = ()
@@ -79,10 +69,8 @@ class Summary:
 
         Damage that a head does not show is found by `DatasetStore.load` only.
 
-        Raises
-        ------
-        InputError
-            The name cannot be used.
+        Raises:
+            InputError: The name cannot be used.
         """
         if name == SIMULATED:
             return _simulated()

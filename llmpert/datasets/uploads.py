@@ -53,10 +53,8 @@ class UploadStore(DatasetStore):
     def folder(self, name: str) -> Path:
         """Return where an upload lies.
 
-        Raises
-        ------
-        InputError
-            The name is not that of an upload.
+        Raises:
+            InputError: The name is not that of an upload.
         """
         if not is_upload(name):
             raise InputError(f"Expected the name of an upload, found {name!r}.")
@@ -69,19 +67,16 @@ class UploadStore(DatasetStore):
     def create(self, words: str, parts: Parts) -> str:
         """Keep a visitor's data set; it is there as a whole or not at all.
 
-        Parameters
-        ----------
-        words:
-            How its name begins, for the one who uses it; characters that no name has are replaced.
+        Args:
+            words: How its name begins, for the one who uses it; characters that no name has are
+                replaced.
 
-        Returns
-        -------
-        Its name.
+        Returns:
+            Its name.
 
-        Raises
-        ------
-        InputError
-            A part's name cannot be used, the parts do not fit together, or there is no space.
+        Raises:
+            InputError: A part's name cannot be used, the parts do not fit together, or there is no
+                space.
         """
         name = new_name(words)
         self.add(name, parts)
@@ -112,9 +107,8 @@ class UploadStore(DatasetStore):
     def sweep(self) -> int:
         """Remove what has expired, what killed uploads left, and what there is no space for.
 
-        Returns
-        -------
-        Bytes of what is left: more than `TOTAL` where all of it is being used.
+        Returns:
+            Bytes of what is left: more than `TOTAL` where all of it is being used.
         """
         # A name is a secret, and locks of one upload each were once named after it.
         for path in self.root.glob(".*.*.lock"):

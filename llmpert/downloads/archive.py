@@ -13,18 +13,13 @@ BLOCK = 1 << 20
 def unpack(archive: Path, member: str, target: Path, limit: int) -> None:
     """Write one member to `target`, with its checksum verified, and nothing else of the archive.
 
-    Parameters
-    ----------
-    member:
-        Its name without folders; in the archive it may lie in some and end in stray dots.
-    limit:
-        Bytes it may have unpacked.
+    Args:
+        member: Its name without folders; in the archive it may lie in some and end in stray dots.
+        limit: Bytes it may have unpacked.
 
-    Raises
-    ------
-    InputError
-        The archive is damaged, or holds no such member, several, or one that is encrypted, is a
-        link, climbs out of the archive or is larger than `limit`.
+    Raises:
+        InputError: The archive is damaged, or holds no such member, several, or one that is
+            encrypted, is a link, climbs out of the archive or is larger than `limit`.
     """
     # One name for all tries, unlike `atomic_path`: killed ones must not pile up gigabytes.
     partial = target.with_name(target.name + ".part")

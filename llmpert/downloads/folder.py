@@ -37,11 +37,9 @@ def download(
     `.provenance.json`. Another process that downloads the same is waited for. An exception that
     `progress` or `notify` raises ends the download; what has come is kept.
 
-    Raises
-    ------
-    InputError
-        A file cannot be had, is not the published one, or cannot be kept. Files that were complete
-        before are as they were.
+    Raises:
+        InputError: A file cannot be had, is not the published one, or cannot be kept. Files that
+            were complete before are as they were.
     """
     by_url: dict[str, list[PublicFile]] = {}
     for file in files:

@@ -33,12 +33,9 @@ def get(
 ) -> Iterator[requests.Response]:
     """Send a GET request; yield the answer with its body unread.
 
-    Raises
-    ------
-    Interrupted
-        Here or while the body is read: it may work on the next try.
-    InputError
-        Trying again is of no use.
+    Raises:
+        Interrupted: Here or while the body is read: it may work on the next try.
+        InputError: Trying again is of no use.
     """
     host = urlsplit(url).hostname
     try:
@@ -76,10 +73,8 @@ def get(
 def get_text(url: str, limit: int = 1 << 20) -> str:
     """Fetch a short text, in one try.
 
-    Raises
-    ------
-    InputError
-        It cannot be had, or is longer than `limit` bytes.
+    Raises:
+        InputError: It cannot be had, or is longer than `limit` bytes.
     """
     try:
         with get(url, {"Accept-Encoding": "identity"}) as response:

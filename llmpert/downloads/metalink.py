@@ -10,10 +10,8 @@ from llmpert.errors import InputError
 def parse_metalink(text: str, file: str) -> Expected:
     """Size and MD5 of a file of that name.
 
-    Raises
-    ------
-    InputError
-        This is no metalink, or does not give both of this file.
+    Raises:
+        InputError: This is no metalink, or does not give both of this file.
     """
     # Metalinks need no declarations; what can be declared is how to blow up a parser.
     if "<!" in re.sub("<!--.*?-->", "", text, flags=re.DOTALL):

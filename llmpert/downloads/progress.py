@@ -9,14 +9,10 @@ if TYPE_CHECKING:
 class FileBar:
     """A progress bar with speed and time left, which starts anew for every file.
 
-    Attributes
-    ----------
-    file:
-        Name of the file that is under way.
-    bar:
-        The bar of this file, or None before the first.
-    stream:
-        Where bars are drawn, by default on standard error.
+    Attributes:
+        file: Name of the file that is under way.
+        bar: The bar of this file, or None before the first.
+        stream: Where bars are drawn, by default on standard error.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:

@@ -51,14 +51,11 @@ def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, s
     time of modification says) or has the MD5 it states. So the 60 GB of a file that lies where it
     was downloaded need not be read, and a file that was copied, restored or changed is.
 
-    Parameters
-    ----------
-    file:
-        The public file that it has to be, in the version that is published now.
+    Args:
+        file: The public file that it has to be, in the version that is published now.
 
-    Returns
-    -------
-    `FIELDS`, as text: `url` and `date` of the download, `md5` of the file as hex, …
+    Returns:
+        `FIELDS`, as text: `url` and `date` of the download, `md5` of the file as hex, …
     """
     path = Path(path)
     note = read_note(path)

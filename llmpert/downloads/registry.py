@@ -14,30 +14,19 @@ from llmpert.io.paths import shipped
 class PublicFile:
     """A public file.
 
-    Attributes
-    ----------
-    key:
-        What it is asked for by.
-    what:
-        What it is, for biologists.
-    kind:
-        Such as "raw bulk screen", "single cells", "text embedding".
-    url, file:
-        Where it is, and what it is called there.
-    size:
-        In bytes; about right where there is no `md5`.
-    licence, citation:
-        Of the publication.
-    md5:
-        As published, hex; "" where it changes with releases.
-    metalink:
-        Where size and MD5 of the newest release are; "" where they do not change.
-    member, unpacked:
-        The one file kept of an archive, and its size in bytes; "" and 0 where `file` is kept.
-    line:
-        Cell line of a screen.
-    embedding:
-        What `import` calls an embedding.
+    Attributes:
+        key: What it is asked for by.
+        what: What it is, for biologists.
+        kind: Such as "raw bulk screen", "single cells", "text embedding".
+        url, file: Where it is, and what it is called there.
+        size: In bytes; about right where there is no `md5`.
+        licence, citation: Of the publication.
+        md5: As published, hex; "" where it changes with releases.
+        metalink: Where size and MD5 of the newest release are; "" where they do not change.
+        member, unpacked: The one file kept of an archive, and its size in bytes; "" and 0 where
+            `file` is kept.
+        line: Cell line of a screen.
+        embedding: What `import` calls an embedding.
     """
 
     key: str
@@ -70,10 +59,8 @@ class Registry:
     def choose(self, keys: Iterable[str]) -> list[PublicFile]:
         """Return the files of these keys, each once, in their order.
 
-        Raises
-        ------
-        InputError
-            A key is unknown.
+        Raises:
+            InputError: A key is unknown.
         """
         chosen = list(dict.fromkeys(keys))
         unknown = [key for key in chosen if key not in self.sources]

@@ -95,23 +95,15 @@ def transfer(
 
     What arrives is kept in `target`.part. The caller keeps other processes from doing the same.
 
-    Parameters
-    ----------
-    progress:
-        Called with the bytes that have arrived and the whole (None if unknown).
-    notify:
-        Called with sentences about what is done, and what went wrong and is tried again.
-    wait:
-        Called with seconds to wait before the next try.
-    timeout:
-        Seconds to connect, and between two bytes.
+    Args:
+        progress: Called with the bytes that have arrived and the whole (None if unknown).
+        notify: Called with sentences about what is done, and what went wrong and is tried again.
+        wait: Called with seconds to wait before the next try.
+        timeout: Seconds to connect, and between two bytes.
 
-    Raises
-    ------
-    InputError
-        The file cannot be had, is not the expected one, or the disk is full.
-    OSError
-        It cannot be written for other reasons.
+    Raises:
+        InputError: The file cannot be had, is not the expected one, or the disk is full.
+        OSError: It cannot be written for other reasons.
     """
     partial, failures, answered, restarted = Partial(target), 0, False, False
     reached = partial.size

@@ -26,18 +26,13 @@ def assemble(
     only, which is how GenePT writes that there is no text. A gene repeated with the same vector
     counts once.
 
-    Parameters
-    ----------
-    vectors:
-        Rows x dimensions, numbers of any type; numbers beyond float32 count as infinite.
-    provenance:
-        What is known of the source; the file's name is added, and `simulated` and `stand_in`
-        where they are not given.
+    Args:
+        vectors: Rows x dimensions, numbers of any type; numbers beyond float32 count as infinite.
+        provenance: What is known of the source; the file's name is added, and `simulated` and
+            `stand_in` where they are not given.
 
-    Raises
-    ------
-    InputError
-        No row is usable, or a gene occurs twice with different vectors.
+    Raises:
+        InputError: No row is usable, or a gene occurs twice with different vectors.
     """
     names = np.array([str(gene).strip() for gene in genes], dtype=object)
     with np.errstate(over="ignore"):

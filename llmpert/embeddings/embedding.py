@@ -18,18 +18,13 @@ from llmpert.io.names import check_names, preview
 class Embedding:
     """What one source knows about genes: a vector a gene.
 
-    Attributes
-    ----------
-    name:
-        What kernels, figures and explanations call this source: "text", "sequence", …
-    genes:
-        Names as the source spells them (symbols), each unique.
-    vectors:
-        float32, genes x dimensions, finite, read-only.
-    provenance:
-        Source, model, version, licence, notes on what was left out, `simulated` and `stand_in`
-        (bool). JSON values only. `identity`, where present, stands for the content in
-        `fingerprint`, as in `Screen`.
+    Attributes:
+        name: What kernels, figures and explanations call this source: "text", "sequence", …
+        genes: Names as the source spells them (symbols), each unique.
+        vectors: float32, genes x dimensions, finite, read-only.
+        provenance: Source, model, version, licence, notes on what was left out, `simulated` and
+            `stand_in` (bool). JSON values only. `identity`, where present, stands for the content
+            in `fingerprint`, as in `Screen`.
     """
 
     name: str
@@ -79,10 +74,8 @@ class Embedding:
     def rows(self, genes: Sequence[str]) -> np.ndarray:
         """Vectors of these genes, len(genes) x dimensions.
 
-        Raises
-        ------
-        InputError
-            A gene has no vector.
+        Raises:
+            InputError: A gene has no vector.
         """
         index = pd.Index(self.genes).get_indexer(pd.Index(list(genes), dtype=object))
         if (index < 0).any():

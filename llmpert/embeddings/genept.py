@@ -27,11 +27,9 @@ def read_genept(path: str | Path, name: str = "text") -> Embedding:
     only in GenePT's files) or with missing numbers are left out and noted. Vectors of another
     length than GenePT's 1,536 or 3,072 are marked as a stand-in for them.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, asks for anything to be run, or holds vectors of unequal
-        length.
+    Raises:
+        InputError: The file is missing, damaged, asks for anything to be run, or holds vectors of
+            unequal length.
     """
     path = require_file(path)
     vectors = read_named_vectors(path)

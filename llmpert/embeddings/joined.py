@@ -14,15 +14,11 @@ class JoinedInput:
     another by its units or its number of dimensions. Models that see one matrix read the whole of
     it; models with a part of their own for each source read `parts`.
 
-    Parameters
-    ----------
-    n_components:
-        Components kept of each source; fewer where a source has fewer.
+    Args:
+        n_components: Components kept of each source; fewer where a source has fewer.
 
-    Attributes
-    ----------
-    parts:
-        Source name -> slice of columns.
+    Attributes:
+        parts: Source name -> slice of columns.
     """
 
     def __init__(self, n_components: int = 50) -> None:
@@ -31,10 +27,8 @@ class JoinedInput:
     def fit(self, sources: Mapping[str, np.ndarray]) -> "JoinedInput":
         """Fit each source's components to its vectors (genes x dimensions).
 
-        Raises
-        ------
-        InputError
-            No component was asked for, or all vectors of a source are equal.
+        Raises:
+            InputError: No component was asked for, or all vectors of a source are equal.
         """
         # It brings scikit-learn, which pages that only show data need not wait for.
         from llmpert.embeddings.pca import PrincipalComponents

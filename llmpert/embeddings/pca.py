@@ -23,23 +23,16 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     fair because no response enters: every gene has its embedding before any experiment is done. It
     makes the evaluation transductive in the inputs and blind to the responses.
 
-    Parameters
-    ----------
-    n_components:
-        Components to keep; fewer where the vectors vary in fewer directions.
+    Args:
+        n_components: Components to keep; fewer where the vectors vary in fewer directions.
 
-    Attributes
-    ----------
-    n_components_:
-        Components kept.
-    components_:
-        n_components_ x dimensions, orthonormal rows; the largest entry of each is positive.
-    explained_variance_ratio_:
-        Share of the total variance in each component.
-    mean_:
-        Mean vector of the fitted rows.
-    scale_:
-        The number that the projections are divided by.
+    Attributes:
+        n_components_: Components kept.
+        components_: n_components_ x dimensions, orthonormal rows; the largest entry of each is
+            positive.
+        explained_variance_ratio_: Share of the total variance in each component.
+        mean_: Mean vector of the fitted rows.
+        scale_: The number that the projections are divided by.
     """
 
     def __init__(self, n_components: int = 50) -> None:
@@ -48,10 +41,9 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: None = None) -> "PrincipalComponents":
         """Find the components of X (genes x dimensions).
 
-        Raises
-        ------
-        InputError
-            X is not a matrix of rows in at least two directions, or no component was asked for.
+        Raises:
+            InputError: X is not a matrix of rows in at least two directions, or no component was
+                asked for.
         """
         X = _directions(X)
         if self.n_components < 1:

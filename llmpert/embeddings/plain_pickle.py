@@ -59,15 +59,12 @@ class NotPlainError(ValueError):
 def read_named_vectors(path: Path) -> dict[str, np.ndarray]:
     """Read a pickled dict of name -> list of numbers or 1-dimensional NumPy array.
 
-    Returns
-    -------
-    Name -> float32 vector, in the file's order. What exceeds float32 is infinite.
+    Returns:
+        Name -> float32 vector, in the file's order. What exceeds float32 is infinite.
 
-    Raises
-    ------
-    InputError
-        The file is damaged or truncated, holds something else, asks for anything to be run, or is
-        larger than `LARGEST`.
+    Raises:
+        InputError: The file is damaged or truncated, holds something else, asks for anything to be
+            run, or is larger than `LARGEST`.
     """
     size = path.stat().st_size
     if not 0 < size <= LARGEST:

@@ -34,11 +34,9 @@ def read_prott5(
     Proteins whose accession belongs to no gene are left out and noted. Vectors of another length
     than ProtT5's 1,024 are marked as a stand-in for them.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, holds vectors of unequal length or anything else, or no
-        accession names a gene.
+    Raises:
+        InputError: The file is missing, damaged, holds vectors of unequal length or anything else,
+            or no accession names a gene.
     """
     path = require_file(path)
     accessions, vectors = _read(path)

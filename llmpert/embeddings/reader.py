@@ -33,17 +33,13 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
     Where the file was downloaded from is in `provenance["download"]` if the note beside it says so
     (see `llmpert.downloads.download_of`).
 
-    Parameters
-    ----------
-    name:
-        What the source is to be called; a file written by llmpert is renamed to it.
-    genes:
-        Turns UniProt accessions into symbols; the shipped table where None.
+    Args:
+        name: What the source is to be called; a file written by llmpert is renamed to it.
+        genes: Turns UniProt accessions into symbols; the shipped table where None.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, of another format, or not what its format promises.
+    Raises:
+        InputError: The file is missing, damaged, of another format, or not what its format
+            promises.
     """
     path = require_file(path)
     with naming(path):

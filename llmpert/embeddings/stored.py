@@ -48,10 +48,8 @@ def is_stored(path: Path) -> bool:
 def load_embedding(path: str | Path) -> Embedding:
     """Read what `save_embedding` wrote.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, not written by llmpert or of another version.
+    Raises:
+        InputError: The file is missing, damaged, not written by llmpert or of another version.
     """
     path = require_file(path)
     expected = "an embedding written by llmpert"
@@ -72,10 +70,8 @@ def load_embedding(path: str | Path) -> Embedding:
 def vector_length(schema: pa.Schema) -> int:
     """Return the numbers of each gene's vector in a file of this schema.
 
-    Raises
-    ------
-    ValueError
-        It has no vectors of one length.
+    Raises:
+        ValueError: It has no vectors of one length.
     """
     kind = schema.field("vector").type
     if not _is_vector(kind):

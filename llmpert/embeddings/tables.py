@@ -28,10 +28,9 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
     are numbers. NPZ: an array `genes` with `vectors` or `embeddings` (genes x dimensions), or one
     vector under each gene's name; never pickled objects.
 
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, of another format, or holds something other than numbers.
+    Raises:
+        InputError: The file is missing, damaged, of another format, or holds something other than
+            numbers.
     """
     path = require_file(path)
     ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)

@@ -32,17 +32,12 @@ log = logging.getLogger(__name__)
 class Settings:
     """What defines an evaluation besides its data and models.
 
-    Attributes
-    ----------
-    folds, seed:
-        Of the cross-validation.
-    n_hvgs:
-        How many of the measured genes with the largest variance over the fold's training
-        perturbations are predicted and scored.
-    top:
-        How many top DE genes the "top" metrics look at.
-    components:
-        Principal components kept of each embedding.
+    Attributes:
+        folds, seed: Of the cross-validation.
+        n_hvgs: How many of the measured genes with the largest variance over the fold's training
+            perturbations are predicted and scored.
+        top: How many top DE genes the "top" metrics look at.
+        components: Principal components kept of each embedding.
     """
 
     folds: int = 5
@@ -78,20 +73,17 @@ class FittedModel:
     def predict(self, genes: Sequence[str]) -> Prediction:
         """Predict the responses to knocking down these genes, in the screen or not.
 
-        Raises
-        ------
-        InputError
-            No gene, or one that is unknown, ambiguous, or has no vector in one of the embeddings.
+        Raises:
+            InputError: No gene, or one that is unknown, ambiguous, or has no vector in one of the
+                embeddings.
         """
         return self.predict_inputs(self.inputs(genes), np.array(list(genes), dtype=object))
 
     def inputs(self, genes: Sequence[str]) -> np.ndarray:
         """Return the model's inputs for these genes, genes x components.
 
-        Raises
-        ------
-        InputError
-            As `predict`.
+        Raises:
+            InputError: As `predict`.
         """
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
@@ -119,11 +111,9 @@ class Experiment:
     on the fold's training part, models are fitted on (a sample of) it, and the components of the
     embeddings know no responses.
 
-    Attributes
-    ----------
-    turn:
-        Entered for every fit. Fits use all cores: where several may be wanted at once, a lock here
-        lets one run after the other, which is faster for each.
+    Attributes:
+        turn: Entered for every fit. Fits use all cores: where several may be wanted at once, a lock
+            here lets one run after the other, which is faster for each.
     """
 
     problem: Problem
@@ -173,9 +163,8 @@ class Experiment:
     def scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
         """Score one fit on its fold's test perturbations; make it where it is not kept.
 
-        Returns
-        -------
-        The column perturbation, then one a metric; a row a test perturbation.
+        Returns:
+            The column perturbation, then one a metric; a row a test perturbation.
         """
         part = self.split(train_size, fold, repeat)
         return self.store.scores_or(
@@ -185,19 +174,15 @@ class Experiment:
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
         """Score a prediction, by whatever model, on the genes that its fold is scored on.
 
-        Parameters
-        ----------
-        prediction:
-            Of all or some test perturbations of the fold, at the scored genes and any others.
+        Args:
+            prediction: Of all or some test perturbations of the fold, at the scored genes and any
+                others.
 
-        Returns
-        -------
-        The column perturbation, then one a metric; a row a predicted perturbation.
+        Returns:
+            The column perturbation, then one a metric; a row a predicted perturbation.
 
-        Raises
-        ------
-        InputError
-            It is of a perturbation that the fold does not test, or lacks a scored gene.
+        Raises:
+            InputError: It is of a perturbation that the fold does not test, or lacks a scored gene.
         """
         screen = self.problem.screen
         gene_idx, top_de_idx = self.scored_genes(fold)
@@ -227,10 +212,8 @@ class Experiment:
     def fold_of(self, perturbation: str) -> int:
         """Return the fold that tests a perturbation.
 
-        Raises
-        ------
-        InputError
-            The perturbation is not among the problem's.
+        Raises:
+            InputError: The perturbation is not among the problem's.
         """
         names = self.problem.screen.perturbations
         row = np.flatnonzero(names == perturbation)
@@ -245,10 +228,8 @@ class Experiment:
     ) -> Prediction:
         """Predict all test perturbations of a fold; fit where that is not kept.
 
-        Parameters
-        ----------
-        fitted:
-            What `fit_fold` gives for the same fold, where it is at hand: saves a fit.
+        Args:
+            fitted: What `fit_fold` gives for the same fold, where it is at hand: saves a fit.
         """
         part = self.split(train_size, fold)
         return self.store.prediction_or(
@@ -260,11 +241,9 @@ class Experiment:
 
         Predicted genes are chosen by the perturbations trained on.
 
-        Parameters
-        ----------
-        held_out:
-            Genes whose knockdowns must not be trained on, by any of their names, in the screen or
-            not.
+        Args:
+            held_out: Genes whose knockdowns must not be trained on, by any of their names, in the
+                screen or not.
         """
         screen = self.problem.screen
         excluded = self.problem.perturbations_of(held_out)
@@ -300,9 +279,8 @@ class Experiment:
 
         The same for all training sizes. Found once: it takes longer than to score a fit.
 
-        Returns
-        -------
-        Indices of genes of the screen; and positions among these, test perturbations x top.
+        Returns:
+            Indices of genes of the screen; and positions among these, test perturbations x top.
         """
         if fold not in self._scored_by_fold:
             screen, part = self.problem.screen, self.split(2, fold)

@@ -61,15 +61,12 @@ def training_sizes(
 ) -> tuple[list[int], dict[int, int]]:
     """Cut training sizes to what every fold can offer.
 
-    Returns
-    -------
-    The sizes, ascending, each once; and those asked for that were too large -> what stands in for
-    them. With none requested, the largest size.
+    Returns:
+        The sizes, ascending, each once; and those asked for that were too large -> what stands in
+        for them. With none requested, the largest size.
 
-    Raises
-    ------
-    InputError
-        A size is below 2, or the folds offer no more.
+    Raises:
+        InputError: A size is below 2, or the folds offer no more.
     """
     largest = experiment.largest_training_size
     if largest < 2:
@@ -96,11 +93,9 @@ def grid(
     Experiments may differ in line and embeddings. Models without embedding are fitted once for all
     experiments on the same screen.
 
-    Raises
-    ------
-    InputError
-        No experiment or model, an unknown model, fewer than one repeat, or experiments whose
-        results could not be told apart or compared.
+    Raises:
+        InputError: No experiment or model, an unknown model, fewer than one repeat, or experiments
+            whose results could not be told apart or compared.
     """
     if not experiments or not models:
         raise InputError(
@@ -152,10 +147,8 @@ def run(
 
     Each finished fit is kept at once: a run that is stopped goes on where it was.
 
-    Parameters
-    ----------
-    somewhere:
-        Where fits are made.
+    Args:
+        somewhere: Where fits are made.
     """
     scores = [fit.experiment.store.scores(fit.key) for fit in fits]
     missing = [place for place, kept in enumerate(scores) if kept is None]

@@ -17,21 +17,14 @@ TOP = 20
 class Metric:
     """One way to compare predicted with measured responses.
 
-    Attributes
-    ----------
-    name:
-        In results: "pearson_top20", "pearson_all", "mae_top20", "mae_all".
-    label:
-        On axes and in tables.
-    best:
-        Whether larger ("max") or smaller ("min") is better.
-    definition, edge_cases:
-        In words, for tooltips and the README.
-    compute:
-        (predicted, measured), each perturbations x genes -> one value a perturbation, NaN where it
-        is not defined.
-    top:
-        Over how many top DE genes of each perturbation; None means all genes.
+    Attributes:
+        name: In results: "pearson_top20", "pearson_all", "mae_top20", "mae_all".
+        label: On axes and in tables.
+        best: Whether larger ("max") or smaller ("min") is better.
+        definition, edge_cases: In words, for tooltips and the README.
+        compute: (predicted, measured), each perturbations x genes -> one value a perturbation, NaN
+            where it is not defined.
+        top: Over how many top DE genes of each perturbation; None means all genes.
     """
 
     name: str
@@ -117,21 +110,15 @@ def top_genes(
     Ties keep the genes' order. The measurement of a test perturbation is used to choose where its
     prediction is scored, never to make the prediction.
 
-    Parameters
-    ----------
-    measured:
-        Responses, perturbations x genes.
-    top:
-        How many; at most the number of genes is returned.
-    spread:
-        Standard deviation in control, one a gene. Genes without spread are never chosen before
-        others.
-    t:
-        Test statistics, perturbations x genes.
+    Args:
+        measured: Responses, perturbations x genes.
+        top: How many; at most the number of genes is returned.
+        spread: Standard deviation in control, one a gene. Genes without spread are never chosen
+            before others.
+        t: Test statistics, perturbations x genes.
 
-    Returns
-    -------
-    int, perturbations x min(top, genes), strongest first.
+    Returns:
+        int, perturbations x min(top, genes), strongest first.
     """
     strength = np.abs(np.asarray(measured if t is None else t, dtype=np.float64))
     if t is None and spread is not None:
@@ -150,9 +137,8 @@ def strongest_responses(
 ) -> np.ndarray:
     """Return `top_genes` of some perturbations of a screen among some genes, by all it knows.
 
-    Returns
-    -------
-    Positions among `gene_idx`, rows x min(top, genes).
+    Returns:
+        Positions among `gene_idx`, rows x min(top, genes).
     """
     block = np.ix_(rows, gene_idx)
     t = screen.layers.get("t")

@@ -16,17 +16,12 @@ from llmpert.models.intervals import INTERVAL, Intervals
 class Prediction:
     """Predicted responses of held-out perturbations.
 
-    Attributes
-    ----------
-    perturbations, genes:
-        Names of rows and columns.
-    mean:
-        float32, perturbations x genes, in the screen's unit.
-    std:
-        Standard deviation of a new measurement, same shape and unit, or None where the model
-        gives none.
-    intervals:
-        How many standard deviations an interval spans, where there are any.
+    Attributes:
+        perturbations, genes: Names of rows and columns.
+        mean: float32, perturbations x genes, in the screen's unit.
+        std: Standard deviation of a new measurement, same shape and unit, or None where the model
+            gives none.
+        intervals: How many standard deviations an interval spans, where there are any.
     """
 
     perturbations: np.ndarray
@@ -47,10 +42,8 @@ class Prediction:
     def row(self, perturbation: str) -> "Prediction":
         """Return the prediction of one perturbation.
 
-        Raises
-        ------
-        InputError
-            It is not among those predicted.
+        Raises:
+            InputError: It is not among those predicted.
         """
         found = np.flatnonzero(self.perturbations == perturbation)
         if not len(found):
@@ -100,12 +93,9 @@ class Prediction:
     def load(cls, path: Path) -> "Prediction":
         """Read back what `save` wrote.
 
-        Raises
-        ------
-        ValueError
-            The content is not what was written, or has no digest.
-        Exception
-            Whatever NumPy and zipfile raise on a damaged file.
+        Raises:
+            ValueError: The content is not what was written, or has no digest.
+            Exception: Whatever NumPy and zipfile raise on a damaged file.
         """
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)

@@ -77,16 +77,11 @@ def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
 class Problem:
     """What a model learns from: one input row and one response row a perturbation.
 
-    Attributes
-    ----------
-    screen:
-        The screen cut to the perturbations that have a vector in every embedding.
-    embeddings:
-        The whole embeddings, so that genes outside the screen can be predicted.
-    rows:
-        int, perturbations x embeddings: the row of each perturbation in each embedding.
-    left_out:
-        Perturbation of the original screen -> why it is not here.
+    Attributes:
+        screen: The screen cut to the perturbations that have a vector in every embedding.
+        embeddings: The whole embeddings, so that genes outside the screen can be predicted.
+        rows: int, perturbations x embeddings: the row of each perturbation in each embedding.
+        left_out: Perturbation of the original screen -> why it is not here.
     """
 
     screen: Screen
@@ -104,10 +99,8 @@ class Problem:
         Of perturbations that name the same gene only the first is kept: one gene would stand on
         both sides of a split.
 
-        Raises
-        ------
-        InputError
-            No embedding, two embeddings of one name, or fewer than two genes in common.
+        Raises:
+            InputError: No embedding, two embeddings of one name, or fewer than two genes in common.
         """
         names = [embedding.name for embedding in embeddings]
         if not names or len(set(names)) < len(names):
@@ -173,10 +166,8 @@ class Problem:
 
         Models on one source and on several are then compared on the same genes.
 
-        Raises
-        ------
-        InputError
-            No source, or one that is not here.
+        Raises:
+            InputError: No source, or one that is not here.
         """
         chosen = [i for i, e in enumerate(self.embeddings) if e.name in names]
         if not chosen or len(chosen) < len(set(names)):
@@ -198,9 +189,8 @@ class Problem:
         The components are fitted to the embeddings of all perturbations, test ones included; no
         response takes part (see `PrincipalComponents`).
 
-        Returns
-        -------
-        float64, perturbations x components; and the fitted `JoinedInput`.
+        Returns:
+            float64, perturbations x components; and the fitted `JoinedInput`.
         """
         joined = JoinedInput(n_components).fit(self.vectors)
         return joined.transform(self.vectors), joined
@@ -208,10 +198,8 @@ class Problem:
     def find(self, gene: str) -> dict[str, np.ndarray]:
         """Return the vectors of one gene, in the screen or not: source name -> 1 x dimensions.
 
-        Raises
-        ------
-        InputError
-            The gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        Raises:
+            InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
         rows = _rows_of(gene, self._indices)
         if isinstance(rows, str):
@@ -228,10 +216,8 @@ class Problem:
     def perturbation(self, gene: str) -> str | None:
         """Return the perturbation of this gene, however it is spelt; None if there is none.
 
-        Raises
-        ------
-        InputError
-            As `find`.
+        Raises:
+            InputError: As `find`.
         """
         self.find(gene)
         return next(iter(self.perturbations_of([gene])), None)

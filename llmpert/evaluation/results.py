@@ -33,14 +33,11 @@ def embedding_label(embedding: str) -> str:
 class Results:
     """Results with what they are about.
 
-    Attributes
-    ----------
-    table:
-        Columns `COLUMNS`; `value` is missing where a metric is not defined.
-    about:
-        JSON values: `simulated` (bool), `lines` (line -> source, unit, fingerprint,
-        perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`; of a
-        line or source that was downloaded also `download_url` and `download_md5`.
+    Attributes:
+        table: Columns `COLUMNS`; `value` is missing where a metric is not defined.
+        about: JSON values: `simulated` (bool), `lines` (line -> source, unit, fingerprint,
+            perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`; of a
+            line or source that was downloaded also `download_url` and `download_md5`.
     """
 
     table: pd.DataFrame
@@ -60,10 +57,9 @@ class Results:
     def read(cls, path: str | Path) -> "Results":
         """Read what `write` wrote.
 
-        Raises
-        ------
-        InputError
-            The file is missing, is not Parquet, lacks a column, or has one of another kind.
+        Raises:
+            InputError: The file is missing, is not Parquet, lacks a column, or has one of another
+                kind.
         """
         with as_input_error(require_file(path), "a Parquet table of results"):
             stored = pq.read_table(path)
@@ -98,10 +94,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     share their test set and, at large sizes, most of their training set, so they are averaged
     first: counted as independent they would make the error look smaller than it is.
 
-    Returns
-    -------
-    Columns line, embedding, model, train_size, metric, mean, se, ci95 (1.96 se), folds,
-    perturbations, undefined (values that are not defined, left out of the means).
+    Returns:
+        Columns line, embedding, model, train_size, metric, mean, se, ci95 (1.96 se), folds,
+        perturbations, undefined (values that are not defined, left out of the means).
     """
     cell = ["line", "embedding", "model", "train_size", "metric"]
     grouped = table.groupby([*cell, "fold"], observed=True, sort=False)

@@ -16,17 +16,13 @@ PAPER_SIZES = (100, 200, 400, 800, 1400)
 class Split:
     """One training and test set.
 
-    Attributes
-    ----------
-    fold, repeat:
-        Which fold is tested, and which random downsampling of its training part this is.
-    train:
-        Rows trained on, sorted.
-    train_pool:
-        The fold's whole training part, before downsampling, sorted. Genes are chosen on it, so
-        that all sizes of a curve are scored on the same genes; it never overlaps `test`.
-    test:
-        Rows predicted, sorted.
+    Attributes:
+        fold, repeat: Which fold is tested, and which random downsampling of its training part this
+            is.
+        train: Rows trained on, sorted.
+        train_pool: The fold's whole training part, before downsampling, sorted. Genes are chosen on
+            it, so that all sizes of a curve are scored on the same genes; it never overlaps `test`.
+        test: Rows predicted, sorted.
     """
 
     fold: int
@@ -42,11 +38,9 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
     Folds depend on the set of names and the seed alone, not on the order of rows: two cell lines
     with the same perturbations are split alike.
 
-    Raises
-    ------
-    InputError
-        Fewer than 2 folds, more folds than perturbations, a fold that leaves fewer than 2 to train
-        on, or a negative seed.
+    Raises:
+        InputError: Fewer than 2 folds, more folds than perturbations, a fold that leaves fewer than
+            2 to train on, or a negative seed.
     """
     if len(names) < 3:
         raise InputError(
@@ -99,11 +93,9 @@ def split(
 
     For one fold and repeat, a smaller training set is part of every larger one.
 
-    Raises
-    ------
-    InputError
-        `train_size` is below 2 or above what the fold offers, there is no such fold, or the
-        perturbations cannot be split into folds.
+    Raises:
+        InputError: `train_size` is below 2 or above what the fold offers, there is no such fold, or
+            the perturbations cannot be split into folds.
     """
     return _split(tuple(names), folds, seed, fold, repeat, train_size)
 

@@ -55,18 +55,13 @@ class ResultsStore:
     another one is making waits for it, and a killed process loses the fit in hand. A file that is
     damaged, or has no digest of its content, counts as missing; its fit is made again.
 
-    Parameters
-    ----------
-    folder:
-        Where files go; by default `results` in the data folder.
-    pack:
-        A Parquet table of further scores, in thousandths and with a column `key`, such as the one
-        that ships in `data/`; it is read, never written.
+    Args:
+        folder: Where files go; by default `results` in the data folder.
+        pack: A Parquet table of further scores, in thousandths and with a column `key`, such as the
+            one that ships in `data/`; it is read, never written.
 
-    Raises
-    ------
-    InputError
-        When first used: the pack is there and cannot be read.
+    Raises:
+        InputError: When first used: the pack is there and cannot be read.
     """
 
     def __init__(self, folder: Path | None = None, pack: Path | None = None) -> None:

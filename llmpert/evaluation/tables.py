@@ -30,20 +30,15 @@ def table1(
     A method run elsewhere has a row by its name; where the paper has a value of that name, as of
     GEARS, it stands in the same row.
 
-    Parameters
-    ----------
-    summary:
-        From `llmpert.evaluation.results.summarise`.
-    line, train_size:
-        Which results to show.
-    imported:
-        Further published values of the line: columns model (such as "GEARS (published)"), metric
-        and value.
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
+        line, train_size: Which results to show.
+        imported: Further published values of the line: columns model (such as "GEARS (published)"),
+            metric and value.
 
-    Returns
-    -------
-    Index: model and embedding in words. Columns: (metric label, "computed" | "published"); "–"
-    where there is no value.
+    Returns:
+        Index: model and embedding in words. Columns: (metric label, "computed" | "published"); "–"
+        where there is no value.
     """
     cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
     computed = {

@@ -34,10 +34,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def file_lock(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold a lock file, made if needed; the system lets go of it when a process is killed.
 
-    Parameters
-    ----------
-    waiting:
-        Called before waiting for another process or thread that holds it.
+    Args:
+        waiting: Called before waiting for another process or thread that holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock)

@@ -45,12 +45,9 @@ LINKS = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "an external
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file to read it, if the library can.
 
-    Raises
-    ------
-    InputError
-        The library would not come to an end (`llmpert.io.heaps`).
-    OSError
-        It is no HDF5 file.
+    Raises:
+        InputError: The library would not come to an end (`llmpert.io.heaps`).
+        OSError: It is no HDF5 file.
     """
     with h5py.File(path) as file:
         if file.id.get_create_plist().get_sizes() != (8, 8):
@@ -64,17 +61,14 @@ def contents(
 ) -> Iterator[tuple[str, Item]]:
     """Yield all datasets and groups of an open file by name, a group before what is in it.
 
-    Parameters
-    ----------
-    parts:
-        Paths within the file of what is to be read; all of it by default.
+    Args:
+        parts: Paths within the file of what is to be read; all of it by default.
 
-    Raises
-    ------
-    InputError
-        A part is missing, or there is a link other than a plain one in it, external storage, a
-        virtual dataset, values that are neither numbers nor text, a name that points elsewhere, a
-        part that is reached twice (it may contain itself) or groups more than `DEEPEST` deep.
+    Raises:
+        InputError: A part is missing, or there is a link other than a plain one in it, external
+            storage, a virtual dataset, values that are neither numbers nor text, a name that points
+            elsewhere, a part that is reached twice (it may contain itself) or groups more than
+            `DEEPEST` deep.
     """
     seen: set[int] = set()
     categories: list[tuple[str, int]] = []
@@ -124,18 +118,13 @@ def refuse_oversized(
 ) -> None:
     """Bound matrices that are read whole, and the rest by `refuse_large_tables`.
 
-    Parameters
-    ----------
-    matrices:
-        Paths of datasets, or of groups that hold sparse ones. Each is measured by what it declares
-        and, if sparse, by what it would be dense.
-    rest:
-        Paths of what belongs to it.
+    Args:
+        matrices: Paths of datasets, or of groups that hold sparse ones. Each is measured by what it
+            declares and, if sparse, by what it would be dense.
+        rest: Paths of what belongs to it.
 
-    Raises
-    ------
-    InputError
-        A matrix has more than `MOST_VALUES` values, or others than numbers.
+    Raises:
+        InputError: A matrix has more than `MOST_VALUES` values, or others than numbers.
     """
     values = 0
     for _, item in contents(file, path, matrices):
@@ -151,11 +140,9 @@ def refuse_oversized(
 def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) -> None:
     """Bound names, columns and remarks.
 
-    Raises
-    ------
-    InputError
-        A column has more than `MOST_ROWS` entries, or all together take more than `LARGEST_REST`
-        bytes, or the texts more than `LARGEST_LIST`.
+    Raises:
+        InputError: A column has more than `MOST_ROWS` entries, or all together take more than
+            `LARGEST_REST` bytes, or the texts more than `LARGEST_LIST`.
     """
     total = texts = 0
     for name, item in contents(file, path, parts):
@@ -176,11 +163,9 @@ def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) ->
 def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
     """Bound a matrix that is read in blocks of rows, of any length.
 
-    Raises
-    ------
-    InputError
-        A chunk or a row is larger than can be read, or the pointers of a sparse matrix are in
-        disorder.
+    Raises:
+        InputError: A chunk or a row is larger than can be read, or the pointers of a sparse matrix
+            are in disorder.
     """
     for _, item in contents(file, path, [matrix]):
         if isinstance(item, h5py.Group):
@@ -218,10 +203,8 @@ def values_of(item: h5py.Dataset) -> int:
 def shape_of(matrix: Item, path: Path) -> tuple[int, ...]:
     """Rows and columns of a dense matrix, or those that a sparse one says it has.
 
-    Raises
-    ------
-    InputError
-        A sparse one says no two numbers that can be.
+    Raises:
+        InputError: A sparse one says no two numbers that can be.
     """
     if isinstance(matrix, h5py.Dataset):
         return tuple(matrix.shape or ())  # one without a dataspace has none

@@ -26,10 +26,8 @@ def refuse_endless(path: Path) -> None:
     All of a file of up to `LARGEST_UPLOAD` bytes is looked through, at the speed of the disk.
     Offsets and lengths of eight bytes are taken for granted.
 
-    Raises
-    ------
-    InputError
-        That is so.
+    Raises:
+        InputError: That is so.
     """
     if not 0 < path.stat().st_size <= LARGEST_UPLOAD:
         return

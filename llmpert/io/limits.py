@@ -36,10 +36,8 @@ LONGEST_LINE = 16 * 2**20
 def refuse_more(path: Path, most: int, what: str, found: int, *, counted: bool = True) -> None:
     """Raise InputError if there is more of something in a file than may be.
 
-    Parameters
-    ----------
-    counted:
-        Whether `found` is all of it; else only so much was looked at.
+    Args:
+        counted: Whether `found` is all of it; else only so much was looked at.
     """
     if found > most:
         raise InputError.of_file(

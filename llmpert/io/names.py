@@ -52,19 +52,13 @@ def check_names(
 ) -> None:
     """Raise unless all names are plain.
 
-    Parameters
-    ----------
-    source:
-        The file, or what else the message starts with.
-    what:
-        They name, in the singular: "gene".
-    unique:
-        Whether none may occur twice.
+    Args:
+        source: The file, or what else the message starts with.
+        what: They name, in the singular: "gene".
+        unique: Whether none may occur twice.
 
-    Raises
-    ------
-    InputError
-        One is empty or not plain, or repeated.
+    Raises:
+        InputError: One is empty or not plain, or repeated.
     """
     texts = [str(name) for name in names]
     for name in texts:

@@ -14,11 +14,9 @@ from llmpert.io.reading import as_input_error
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read an archive of arrays of numbers and text.
 
-    Raises
-    ------
-    InputError
-        It is no archive, its arrays are larger than can be read or than what is stored, or one
-        holds Python objects.
+    Raises:
+        InputError: It is no archive, its arrays are larger than can be read or than what is stored,
+            or one holds Python objects.
     """
     with as_input_error(path, "a NumPy archive (.npz)"):
         with zipfile.ZipFile(path) as archive:

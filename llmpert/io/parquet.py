@@ -15,11 +15,9 @@ from llmpert.io.reading import as_input_error
 def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
     """Read a table of numbers and text.
 
-    Raises
-    ------
-    InputError
-        The file is damaged, the table is too large, or it holds lists, records or other types than
-        numbers, text and dates.
+    Raises:
+        InputError: The file is damaged, the table is too large, or it holds lists, records or other
+            types than numbers, text and dates.
     """
     with as_input_error(path, expected):
         refuse_oversized(path)
@@ -29,15 +27,12 @@ def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
 def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:
     """Raise if a table declares more than can be read, or holds types that may not be.
 
-    Parameters
-    ----------
-    allowed:
-        Tells which nested types may be; by default none.
+    Args:
+        allowed: Tells which nested types may be; by default none.
 
-    Raises
-    ------
-    InputError
-        That is so; also of text that a dictionary repeats to more than `LARGEST_LIST` bytes.
+    Raises:
+        InputError: That is so; also of text that a dictionary repeats to more than `LARGEST_LIST`
+            bytes.
     """
     with pq.ParquetFile(path) as file:
         meta, schema = file.metadata, file.schema_arrow

@@ -22,10 +22,8 @@ def home() -> Path:
 def free_space() -> int:
     """Return the free bytes of the data folder's disk, the folder made if there is none.
 
-    Raises
-    ------
-    InputError
-        The folder cannot be read and written, or its disk is full; no path is named.
+    Raises:
+        InputError: The folder cannot be read and written, or its disk is full; no path is named.
     """
     folder = home()
     try:

@@ -24,10 +24,9 @@ MISTAKES = (
 def require_file(path: str | Path) -> Path:
     """Return the path of a file that is there.
 
-    Raises
-    ------
-    InputError
-        There is no such file, it is a folder, or its name cannot be shown: it stands in captions.
+    Raises:
+        InputError: There is no such file, it is a folder, or its name cannot be shown: it stands in
+            captions.
     """
     path = Path(path)
     if not is_plain(path.name):
@@ -85,10 +84,8 @@ def _is_own(problem: Exception) -> bool:
 def check_version(path: Path, what: str, found: Any, known: int) -> None:
     """Refuse a file that another version of llmpert wrote, and say what to do.
 
-    Raises
-    ------
-    InputError
-        The version `found` in the file is not the one that is read here.
+    Raises:
+        InputError: The version `found` in the file is not the one that is read here.
     """
     whole = isinstance(found, Integral)
     if whole and found == known:

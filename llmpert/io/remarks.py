@@ -24,10 +24,9 @@ class JsonObject(dict[str, Any]):
 def parse_object(text: str | bytes) -> JsonObject:
     """Read a JSON object from outside.
 
-    Raises
-    ------
-    ValueError
-        It is no JSON, another value than an object, or nested too deeply to be written again.
+    Raises:
+        ValueError: It is no JSON, another value than an object, or nested too deeply to be written
+            again.
     """
     try:
         value = json.loads(text)
@@ -46,16 +45,12 @@ def parse_object(text: str | bytes) -> JsonObject:
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
     """Return JSON that a file tells about itself, if all of it can be shown.
 
-    Parameters
-    ----------
-    source:
-        The file, or what else the message starts with.
+    Args:
+        source: The file, or what else the message starts with.
 
-    Raises
-    ------
-    InputError
-        It is no JSON object, `notes` or `steps` are no lists of text, or a text is not printable,
-        has markup (see `llmpert.io.names`) or is longer than `LONGEST`.
+    Raises:
+        InputError: It is no JSON object, `notes` or `steps` are no lists of text, or a text is not
+            printable, has markup (see `llmpert.io.names`) or is longer than `LONGEST`.
     """
     if not isinstance(remarks, dict):
         raise InputError.of_file(source, "remarks as a JSON object", shown(remarks))

@@ -12,10 +12,8 @@ def check_sparse(matrix: "sparse.csr_matrix | sparse.csc_matrix") -> None:
     SciPy's own full check subtracts pointers in 32 bits, where one that is far below 0 passes for
     one above the last.
 
-    Raises
-    ------
-    InputError
-        That is so, or the parts do not fit each other.
+    Raises:
+        InputError: That is so, or the parts do not fit each other.
     """
     major, minor = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
     pointers = matrix.indptr.astype(np.int64)

@@ -32,22 +32,16 @@ def open_text(
 ) -> Iterator[IO[str]]:
     """Open a table as text; `.gz` is unpacked while it is read, never beyond the limits.
 
-    Parameters
-    ----------
-    separator:
-        Of columns.
-    expected:
-        What it should be, for messages.
-    largest:
-        Bytes it may have unpacked.
-    columns:
-        Columns it may have.
+    Args:
+        separator: Of columns.
+        expected: What it should be, for messages.
+        largest: Bytes it may have unpacked.
+        columns: Columns it may have.
 
-    Raises
-    ------
-    InputError
-        While it is read: it is damaged, larger, or has too many rows, columns or values, or NUL
-        bytes; or what parses it in the `with` block fails (see `as_input_error`).
+    Raises:
+        InputError: While it is read: it is damaged, larger, or has too many rows, columns or
+            values, or NUL bytes; or what parses it in the `with` block fails (see
+            `as_input_error`).
     """
     packed = path.name.lower().endswith(".gz")
     with (

@@ -49,29 +49,19 @@ REMARKS = ("version", "method", "line", "unit", "trained_on", "about")
 class ExternalPredictions:
     """One method's predictions of one cell line, each row by a model that did not train on it.
 
-    Attributes
-    ----------
-    method:
-        What it is called, such as "GEARS"; none of the registry's names or labels.
-    line, unit:
-        Cell line, and what one unit of `delta` is.
-    perturbations, genes:
-        Names of rows and columns, each unique.
-    delta:
-        float32, perturbations x genes, read-only: the predicted response; NaN where there is none.
-    fold:
-        For each row, the name of the model that made it.
-    trained_on:
-        Fold -> perturbations that its model was trained on, none of which it predicts.
-    about:
-        JSON values: versions, command, seconds …
-    source:
-        The file, for messages.
+    Attributes:
+        method: What it is called, such as "GEARS"; none of the registry's names or labels.
+        line, unit: Cell line, and what one unit of `delta` is.
+        perturbations, genes: Names of rows and columns, each unique.
+        delta: float32, perturbations x genes, read-only: the predicted response; NaN where there is
+            none.
+        fold: For each row, the name of the model that made it.
+        trained_on: Fold -> perturbations that its model was trained on, none of which it predicts.
+        about: JSON values: versions, command, seconds …
+        source: The file, for messages.
 
-    Raises
-    ------
-    InputError
-        One of these is not so.
+    Raises:
+        InputError: One of these is not so.
     """
 
     method: str
@@ -107,16 +97,13 @@ class ExternalPredictions:
     def read(cls, path: str | Path, line: str | None = None) -> "ExternalPredictions":
         """Read a file of the module's layout.
 
-        Parameters
-        ----------
-        line:
-            The cell line that the predictions must be of. Where not given: what the file says.
+        Args:
+            line: The cell line that the predictions must be of. Where not given: what the file
+                says.
 
-        Raises
-        ------
-        InputError
-            The file is missing or damaged, lacks a part, is of another line, holds infinite numbers
-            or a name twice, or a fold was trained on what it predicts.
+        Raises:
+            InputError: The file is missing or damaged, lacks a part, is of another line, holds
+                infinite numbers or a name twice, or a fold was trained on what it predicts.
         """
         path = require_file(path)
         data = open_h5ad(path, REMARKS)

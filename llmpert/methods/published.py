@@ -48,16 +48,12 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 class Published:
     """Published results of one cell line.
 
-    Attributes
-    ----------
-    line:
-        Cell line.
-    source:
-        The file they were read from, for captions.
-    table:
-        Columns `TIDY`, one row a perturbation, method and metric of
-        `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not
-        defined.
+    Attributes:
+        line: Cell line.
+        source: The file they were read from, for captions.
+        table: Columns `TIDY`, one row a perturbation, method and metric of
+            `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not
+            defined.
     """
 
     line: str
@@ -77,12 +73,10 @@ class Published:
         are averaged; a missing one is left out of the average. Not all of Scouter's methods were
         tested on the same splits.
 
-        Raises
-        ------
-        InputError
-            The file is missing or no table, lacks a column, names no perturbation or method in a
-            row, has an unknown metric, something other than a number, no number at all, a
-            correlation outside [-1, 1] or a negative error.
+        Raises:
+            InputError: The file is missing or no table, lacks a column, names no perturbation or
+                method in a row, has an unknown metric, something other than a number, no number at
+                all, a correlation outside [-1, 1] or a negative error.
         """
         path = require_file(path)
         ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
@@ -112,10 +106,9 @@ class Published:
     def load(cls, path: str | Path) -> "Published":
         """Read what `save` wrote.
 
-        Raises
-        ------
-        InputError
-            The file is missing, damaged, not one of published results, or of another version.
+        Raises:
+            InputError: The file is missing, damaged, not one of published results, or of another
+                version.
         """
         path = require_file(path)
         with as_input_error(path, "published results as llmpert keeps them"):

@@ -25,11 +25,10 @@ def matched(
     Names meet where they are spelt alike, else where they mean the same gene in `table` (by default
     the one that comes with llmpert).
 
-    Raises
-    ------
-    InputError
-        Line or unit are not the screen's, no perturbation or gene is, two rows or columns mean one
-        of the screen's, or a fold predicts a gene that it was trained on under whatever name.
+    Raises:
+        InputError: Line or unit are not the screen's, no perturbation or gene is, two rows or
+            columns mean one of the screen's, or a fold predicts a gene that it was trained on under
+            whatever name.
     """
     table = table or GeneTable.shipped()
     for part, mine, its in (
@@ -124,11 +123,9 @@ def check(
 ) -> None:
     """Raise unless matched predictions can be scored beside every other model.
 
-    Raises
-    ------
-    InputError
-        A gene on which a fold is scored is not predicted, no perturbation of the experiment is, or
-        not all are and `allow_missing` does not say that this is known.
+    Raises:
+        InputError: A gene on which a fold is scored is not predicted, no perturbation of the
+            experiment is, or not all are and `allow_missing` does not say that this is known.
     """
     screen = experiment.problem.screen
     scored: set[str] = set()
@@ -162,20 +159,15 @@ def scores(
 ) -> pd.DataFrame:
     """Score matched predictions on the genes and by the metrics of every other model.
 
-    Parameters
-    ----------
-    train_size:
-        What to give as training size; by default `predictions.train_size`.
+    Args:
+        train_size: What to give as training size; by default `predictions.train_size`.
 
-    Returns
-    -------
-    The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
-    experiment's that tests the perturbation, `repeat` 0. What is not predicted has no rows.
+    Returns:
+        The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
+        experiment's that tests the perturbation, `repeat` 0. What is not predicted has no rows.
 
-    Raises
-    ------
-    InputError
-        A gene on which a fold is scored is not predicted.
+    Raises:
+        InputError: A gene on which a fold is scored is not predicted.
     """
     names = experiment.problem.screen.perturbations
     parts = []
@@ -207,10 +199,8 @@ def held_out(
 
     None where they do not have it.
 
-    Raises
-    ------
-    InputError
-        The perturbation is not among the experiment's.
+    Raises:
+        InputError: The perturbation is not among the experiment's.
     """
     genes = experiment.problem.screen.genes
     genes = genes[experiment.scored_genes(experiment.fold_of(perturbation))[0]]

@@ -13,10 +13,8 @@ class RandomPerturbation(RegressorMixin, BaseEstimator):
 
     What two unrelated knockdowns have in common (Märtens et al. 2024).
 
-    Parameters
-    ----------
-    seed:
-        Seed of the draw.
+    Args:
+        seed: Seed of the draw.
     """
 
     def __init__(self, seed: int = 0) -> None:

@@ -15,10 +15,8 @@ LEVELS = np.arange(1, 100) / 100
 class Intervals:
     """How many standard deviations either side of the mean an interval spans.
 
-    Attributes
-    ----------
-    quantiles:
-        For each of `LEVELS`.
+    Attributes:
+        quantiles: For each of `LEVELS`.
     """
 
     quantiles: np.ndarray

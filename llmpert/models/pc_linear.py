@@ -20,12 +20,9 @@ class PCLinear(RegressorMixin, BaseEstimator):
     holds; control, with Δ = 0 and P = 0, is one of its training perturbations and none of ours; and
     P are the inputs that every model gets, their number not reduced to K.
 
-    Parameters
-    ----------
-    n_components:
-        K; as many as there are where the responses have fewer.
-    penalty:
-        λ, in squared units of the inputs on one side and of the responses on the other.
+    Args:
+        n_components: K; as many as there are where the responses have fewer.
+        penalty: λ, in squared units of the inputs on one side and of the responses on the other.
     """
 
     def __init__(self, n_components: int = 10, penalty: float = 0.1) -> None:

@@ -13,27 +13,20 @@ GAUSSIAN_PROCESS = "gp"
 class ModelSpec:
     """How one model is built and spoken of.
 
-    Attributes
-    ----------
-    name:
-        In results and on the command line.
-    label:
-        In figures and tables.
-    summary:
-        One sentence for tooltips and help.
-    build:
-        Makes an unfitted model from a seed and the columns of the inputs that belong to each
-        source.
-    version:
-        Raised whenever the model's predictions change, so that older cached results are not used.
-    uses_embedding:
-        Whether the inputs matter; results of models that do not use them carry no embedding.
-    stochastic:
-        Whether the seed matters.
-    gives_std:
-        Whether `predict` takes `return_std=True`, and `intervals_` says how wide intervals are.
-    uses_cells:
-        Whether `fit` takes the number of cells behind each response.
+    Attributes:
+        name: In results and on the command line.
+        label: In figures and tables.
+        summary: One sentence for tooltips and help.
+        build: Makes an unfitted model from a seed and the columns of the inputs that belong to each
+            source.
+        version: Raised whenever the model's predictions change, so that older cached results are
+            not used.
+        uses_embedding: Whether the inputs matter; results of models that do not use them carry no
+            embedding.
+        stochastic: Whether the seed matters.
+        gives_std: Whether `predict` takes `return_std=True`, and `intervals_` says how wide
+            intervals are.
+        uses_cells: Whether `fit` takes the number of cells behind each response.
     """
 
     name: str

@@ -29,16 +29,11 @@ CONTROL = "ctrl"
 class Cells:
     """Log-normalised cells of some perturbations, and control cells.
 
-    Attributes
-    ----------
-    expression:
-        csr float32, cells x genes.
-    perturbation:
-        One a cell: a perturbation of the screen, or `CONTROL`.
-    genes:
-        The screen's genes.
-    pool:
-        How many cells each row is the mean of.
+    Attributes:
+        expression: csr float32, cells x genes.
+        perturbation: One a cell: a perturbation of the screen, or `CONTROL`.
+        genes: The screen's genes.
+        pool: How many cells each row is the mean of.
     """
 
     expression: sparse.csr_matrix
@@ -97,25 +92,18 @@ def read_cells(
     Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed. Rows can
     be means over several cells (metacells), if `uns["pool"]` says over how many.
 
-    Parameters
-    ----------
-    screen:
-        Whose perturbations and genes are wanted; names are matched by meaning.
-    per_perturbation, controls:
-        Cells of each perturbation, and control cells, at most.
-    column, control:
-        The column of `obs` that names each cell's knocked-down gene, and what it says of control
-        cells. Found out where not given, as for `llmpert.screens.cells.plan`.
-    unit:
-        Of differences between cells, by default `uns["unit"]` of the file, or that of
-        log-normalised counts.
+    Args:
+        screen: Whose perturbations and genes are wanted; names are matched by meaning.
+        per_perturbation, controls: Cells of each perturbation, and control cells, at most.
+        column, control: The column of `obs` that names each cell's knocked-down gene, and what it
+            says of control cells. Found out where not given, as for `llmpert.screens.cells.plan`.
+        unit: Of differences between cells, by default `uns["unit"]` of the file, or that of
+            log-normalised counts.
 
-    Raises
-    ------
-    InputError
-        The file is missing or not of this form, does not measure all of the screen's genes, has
-        values that are no expression, too few control cells or none of a perturbation of the
-        screen, or its unit is not the screen's.
+    Raises:
+        InputError: The file is missing or not of this form, does not measure all of the screen's
+            genes, has values that are no expression, too few control cells or none of a
+            perturbation of the screen, or its unit is not the screen's.
     """
     table = table or GeneTable.shipped()
     with open_cells(path) as cells:

@@ -22,14 +22,10 @@ and per cell and gene (GEARS predicts all cells it trained on after every epoch)
 class Training:
     """How GEARS is trained; what is not here is the package's default.
 
-    Attributes
-    ----------
-    epochs, batch_size, hidden_size:
-        As GEARS calls them.
-    threads:
-        Processor cores each fold may use; None leaves it to torch.
-    seed:
-        Folds use seeds of their own that follow from it.
+    Attributes:
+        epochs, batch_size, hidden_size: As GEARS calls them.
+        threads: Processor cores each fold may use; None leaves it to torch.
+        seed: Folds use seeds of their own that follow from it.
     """
 
     epochs: int = 20
@@ -43,14 +39,11 @@ class Training:
 class Fold:
     """What one process is to do.
 
-    Attributes
-    ----------
-    number:
-        Of the fold.
-    train, validation, predict:
-        Names of perturbations. All three have terms, the first two have cells.
-    gene_idx:
-        The screen's genes that are predicted: chosen on the fold's training part alone.
+    Attributes:
+        number: Of the fold.
+        train, validation, predict: Names of perturbations. All three have terms, the first two have
+            cells.
+        gene_idx: The screen's genes that are predicted: chosen on the fold's training part alone.
     """
 
     number: int
@@ -65,14 +58,11 @@ def folds(
 ) -> tuple[list[Fold], dict[str, str]]:
     """Return the folds of every other model, cut to perturbations that GEARS can use.
 
-    Returns
-    -------
-    The folds, and the perturbations that are left out -> why.
+    Returns:
+        The folds, and the perturbations that are left out -> why.
 
-    Raises
-    ------
-    InputError
-        A fold is left with too few to train on, or with none to predict.
+    Raises:
+        InputError: A fold is left with too few to train on, or with none to predict.
     """
     names = experiment.problem.screen.perturbations
     known = set().union(*terms.members.values())

@@ -20,10 +20,8 @@ THRESHOLD = 0.1
 def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
     """Return shared terms over all terms of two genes, genes x genes; 0 for genes without terms.
 
-    Parameters
-    ----------
-    terms:
-        Term -> its genes, as `genes` spells them (see `GeneSets.within`).
+    Args:
+        terms: Term -> its genes, as `genes` spells them (see `GeneSets.within`).
     """
     position = {gene: row for row, gene in enumerate(genes)}
     pairs = [
@@ -65,12 +63,9 @@ def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
 
     They are chosen as in `edges`, among the training genes; a gene with none gets the mean of all.
 
-    Parameters
-    ----------
-    similarity:
-        Genes to predict x training genes.
-    responses:
-        Training genes x measured genes.
+    Args:
+        similarity: Genes to predict x training genes.
+        responses: Training genes x measured genes.
     """
     predicted = np.empty((len(similarity), responses.shape[1]), dtype=np.float32)
     for row, to_training in enumerate(similarity):
@@ -88,10 +83,8 @@ def predict_from_neighbours(
 
     Each by the fold that does not train on it.
 
-    Parameters
-    ----------
-    terms:
-        As the screen spells genes.
+    Args:
+        terms: As the screen spells genes.
     """
     screen = experiment.problem.screen
     names = screen.perturbations

@@ -65,23 +65,15 @@ def run(
 ) -> ExternalPredictions:
     """Train GEARS on every fold that is not finished yet and gather all predictions.
 
-    Parameters
-    ----------
-    terms:
-        As the screen spells genes.
-    parts:
-        From `folds`.
-    work:
-        Where finished folds are kept: a run that is stopped goes on with the next fold.
-    at_once:
-        Folds trained at the same time.
-    worker:
-        The command that is given a fold's folder and writes `prediction.npz` there.
+    Args:
+        terms: As the screen spells genes.
+        parts: From `folds`.
+        work: Where finished folds are kept: a run that is stopped goes on with the next fold.
+        at_once: Folds trained at the same time.
+        worker: The command that is given a fold's folder and writes `prediction.npz` there.
 
-    Raises
-    ------
-    InputError
-        GEARS failed; finished folds are kept.
+    Raises:
+        InputError: GEARS failed; finished folds are kept.
     """
     names = list(screen.perturbations)
     known = set().union(*terms.members.values())

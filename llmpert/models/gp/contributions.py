@@ -12,17 +12,12 @@ class Contributions:
     The prediction is `mean_ + Δ` with Δ = Σ_s Σ_n k_s(g, n) α_n, where α_n is the row of weights
     that the fitted model gives training perturbation n.
 
-    Attributes
-    ----------
-    sources:
-        Names of the kernels: each source, and all joined by "+".
-    kernel:
-        k_s(g, n), S x N, in units of the noise variance of a typical measurement.
-    prior:
-        The kernel of a gene with itself, summed over sources.
-    shares:
-        (k_s(g, n) α_n)·Δ / (Δ·Δ), S x N. They sum to 1; a negative one pulls the prediction away
-        from where it ends. NaN where Δ is 0.
+    Attributes:
+        sources: Names of the kernels: each source, and all joined by "+".
+        kernel: k_s(g, n), S x N, in units of the noise variance of a typical measurement.
+        prior: The kernel of a gene with itself, summed over sources.
+        shares: (k_s(g, n) α_n)·Δ / (Δ·Δ), S x N. They sum to 1; a negative one pulls the prediction
+            away from where it ends. NaN where Δ is 0.
     """
 
     sources: tuple[str, ...]

@@ -69,17 +69,13 @@ class Covariance(Module):
 
     Every free parameter is the logarithm of what it stands for.
 
-    Parameters
-    ----------
-    medians:
-        Median distance between genes in each source.
-    by_cells:
-        Whether the noise depends on the number of cells. Then that of a perturbation is
-        `1 - share + share * typical cells / cells`: one part that more cells cannot reduce and one
-        that they do. The odds, share / (1 - share), are a hyper-parameter.
-    kernel:
-        Class of every source's kernel: a GPyTorch kernel with a lengthscale and the methods `at`
-        and `with_slope` of `RBF`.
+    Args:
+        medians: Median distance between genes in each source.
+        by_cells: Whether the noise depends on the number of cells. Then that of a perturbation is
+            `1 - share + share * typical cells / cells`: one part that more cells cannot reduce and
+            one that they do. The odds, share / (1 - share), are a hyper-parameter.
+        kernel: Class of every source's kernel: a GPyTorch kernel with a lengthscale and the methods
+            `at` and `with_slope` of `RBF`.
     """
 
     kernels: Any
@@ -231,21 +227,16 @@ class Covariance(Module):
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
         """Return derivatives with respect to the P free parameters, in one pass over the sources.
 
-        Parameters
-        ----------
-        squares:
-            Squared distances in each source, N x N.
-        relative_sampling_noise:
-            Typical cells / cells, N.
-        slope:
-            The derivative of a function with respect to C, symmetric: `slope(rows)` gives its rows
-            up to the last one's diagonal element, rows x rows.stop; no more of it is needed.
-        right:
-            A matrix B, N x m.
+        Args:
+            squares: Squared distances in each source, N x N.
+            relative_sampling_noise: Typical cells / cells, N.
+            slope: The derivative of a function with respect to C, symmetric: `slope(rows)` gives
+                its rows up to the last one's diagonal element, rows x rows.stop; no more of it is
+                needed.
+            right: A matrix B, N x m.
 
-        Returns
-        -------
-        The function's gradient, P, and dC/dp B (N x m) for every free parameter p.
+        Returns:
+            The function's gradient, P, and dC/dp B (N x m) for every free parameter p.
         """
         gradient = np.zeros(len(self._free))
         products = [torch.zeros_like(right) for _ in self._free]

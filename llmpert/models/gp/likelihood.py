@@ -30,18 +30,12 @@ LARGEST_SINGLE_RATIO = 10.0
 class SufficientStatistics:
     """What the search looks at: distances and responses of N perturbations.
 
-    Attributes
-    ----------
-    squares:
-        Squared distances, N x N for each source.
-    relative_sampling_noise:
-        Typical cells / cells of each perturbation; ones where unknown.
-    gram:
-        S = Y Yᵀ, N x N.
-    probes:
-        Y W, N x m, with random W (D x m) such that W Wᵀ is 1 on average.
-    outputs:
-        D.
+    Attributes:
+        squares: Squared distances, N x N for each source.
+        relative_sampling_noise: Typical cells / cells of each perturbation; ones where unknown.
+        gram: S = Y Yᵀ, N x N.
+        probes: Y W, N x m, with random W (D x m) such that W Wᵀ is 1 on average.
+        outputs: D.
     """
 
     squares: Sequence[torch.Tensor]
@@ -68,15 +62,11 @@ class Posterior:
 
     All values are per number in Y, N x D of them, and to be minimised.
 
-    Parameters
-    ----------
-    covariance:
-        Takes the hyper-parameters `values`.
+    Args:
+        covariance: Takes the hyper-parameters `values`.
 
-    Raises
-    ------
-    scipy.linalg.LinAlgError
-        The covariance is not positive definite to working precision.
+    Raises:
+        scipy.linalg.LinAlgError: The covariance is not positive definite to working precision.
     """
 
     def __init__(
@@ -118,9 +108,8 @@ class Posterior:
         observed and expected information (Gilmour, Thompson & Cullis 1995), with the probes' Gram
         matrix for S: it only steers the search.
 
-        Returns
-        -------
-        Gradient, P, and a positive definite P x P matrix.
+        Returns:
+            Gradient, P, and a positive definite P x P matrix.
         """
         self._covariance.place(self._values)
         gram, probes = self._statistics.gram, self._statistics.probes

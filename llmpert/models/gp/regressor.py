@@ -51,32 +51,23 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     With `parts=None` and `noise="shared"` it is the paper's model: one lengthscale for all inputs
     side by side, independent outputs that share signal and noise variance (Märtens et al. 2024).
 
-    Parameters
-    ----------
-    parts:
-        Columns of Z that belong to each source; None puts all into one.
-    noise:
-        "components": signal and noise of each principal component of the responses are told apart
-        (`ComponentNoise`). "shared": one signal and one noise variance for all outputs.
+    Args:
+        parts: Columns of Z that belong to each source; None puts all into one.
+        noise: "components": signal and noise of each principal component of the responses are told
+            apart (`ComponentNoise`). "shared": one signal and one noise variance for all outputs.
 
-    Attributes
-    ----------
-    signal_to_noise_, lengthscales_:
-        Source, or all sources joined by "+" -> signal-to-noise ratio of its kernel, and lengthscale
-        in units of Z.
-    sampling_share_:
-        Share of a typical perturbation's noise that falls with its number of cells; 0 where the
-        numbers are unknown.
-    signal_variance_, noise_variance_:
-        Of each output, D, in squared units of Y: prior variance of the response about the mean, and
-        of a typical perturbation's measurement.
-    log_marginal_likelihood_:
-        Of the centred responses under one signal and noise variance for all outputs, in nats.
-    inflation_:
-        What the model's own standard deviations were multiplied by, so that squared standardised
-        leave-one-out errors average 1.
-    intervals_:
-        Widths of prediction intervals, from the same errors.
+    Attributes:
+        signal_to_noise_, lengthscales_: Source, or all sources joined by "+" -> signal-to-noise
+            ratio of its kernel, and lengthscale in units of Z.
+        sampling_share_: Share of a typical perturbation's noise that falls with its number of
+            cells; 0 where the numbers are unknown.
+        signal_variance_, noise_variance_: Of each output, D, in squared units of Y: prior variance
+            of the response about the mean, and of a typical perturbation's measurement.
+        log_marginal_likelihood_: Of the centred responses under one signal and noise variance for
+            all outputs, in nats.
+        inflation_: What the model's own standard deviations were multiplied by, so that squared
+            standardised leave-one-out errors average 1.
+        intervals_: Widths of prediction intervals, from the same errors.
     """
 
     kernel_class: type[RBF] = RBF
@@ -94,20 +85,15 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     ) -> "GaussianProcess":
         """Find the hyper-parameters and factorise.
 
-        Parameters
-        ----------
-        Z:
-            Inputs, N x K, N at least 2.
-        Y:
-            Responses, N x D.
-        cells:
-            Cells behind each response, N positive numbers, where they are known.
+        Args:
+            Z: Inputs, N x K, N at least 2.
+            Y: Responses, N x D.
+            cells: Cells behind each response, N positive numbers, where they are known.
 
-        Raises
-        ------
-        ValueError
-            Z or Y is not a matrix of finite numbers of moderate size, they or the cells do not fit
-            together, or a number of cells is not positive; or there is no such noise model.
+        Raises:
+            ValueError: Z or Y is not a matrix of finite numbers of moderate size, they or the cells
+                do not fit together, or a number of cells is not positive; or there is no such noise
+                model.
         """
         if self.noise not in NOISE_MODELS:
             raise ValueError(f"expected noise to be one of {[*NOISE_MODELS]}, found {self.noise!r}")
@@ -169,22 +155,16 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the responses of M genes.
 
-        Parameters
-        ----------
-        Z:
-            Inputs, M x K.
-        return_std:
-            Also return the standard deviation of a new measurement: uncertainty about the response
-            and the noise of a measurement with a typical number of cells together.
+        Args:
+            Z: Inputs, M x K.
+            return_std: Also return the standard deviation of a new measurement: uncertainty about
+                the response and the noise of a measurement with a typical number of cells together.
 
-        Returns
-        -------
-        Mean, M x D; with `return_std` also the standard deviation, M x D, both in units of Y.
+        Returns:
+            Mean, M x D; with `return_std` also the standard deviation, M x D, both in units of Y.
 
-        Raises
-        ------
-        ValueError
-            Z is not a matrix of finite numbers with as many columns as in training.
+        Raises:
+            ValueError: Z is not a matrix of finite numbers with as many columns as in training.
         """
         squares = self._squares_to(Z)
         with torch.no_grad():
@@ -202,15 +182,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Exact: the prediction is the training mean plus a sum over training perturbations and
         kernels, and each term is projected onto the sum.
 
-        Parameters
-        ----------
-        z:
-            The gene's input, K.
+        Args:
+            z: The gene's input, K.
 
-        Raises
-        ------
-        ValueError
-            As `predict`.
+        Raises:
+            ValueError: As `predict`.
         """
         squares = self._squares_to(np.asarray(z)[None])
         with torch.no_grad():
@@ -229,19 +205,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     def similarity(self, Z: np.ndarray) -> np.ndarray:
         """Return how alike the model takes the responses of M genes and training genes to be.
 
-        Parameters
-        ----------
-        Z:
-            Inputs, M x K.
+        Args:
+            Z: Inputs, M x K.
 
-        Returns
-        -------
-        Prior correlation of the responses without noise, M x N, between 0 and 1.
+        Returns:
+            Prior correlation of the responses without noise, M x N, between 0 and 1.
 
-        Raises
-        ------
-        ValueError
-            As `predict`.
+        Raises:
+            ValueError: As `predict`.
         """
         squares = self._squares_to(Z)
         with torch.no_grad():
@@ -254,15 +225,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Analytic: hyper-parameters, components and the prior mean stay those of the whole training
         set (Rasmussen & Williams 2006, section 5.4.2).
 
-        Parameters
-        ----------
-        rows:
-            Which training perturbations.
+        Args:
+            rows: Which training perturbations.
 
-        Returns
-        -------
-        Response minus prediction, and the standard deviation that the prediction gives it, both
-        rows x D in units of Y.
+        Returns:
+            Response minus prediction, and the standard deviation that the prediction gives it, both
+            rows x D in units of Y.
         """
         check_is_fitted(self)
         return self._leave_one_out(rows, self._relative_noise[rows, None])

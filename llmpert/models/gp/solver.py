@@ -14,15 +14,11 @@ from llmpert.models.gp.blocks import mirrored
 class Cholesky:
     """A factorised covariance matrix C, N x N.
 
-    Parameters
-    ----------
-    covariance:
-        C, symmetric; its memory is taken over.
+    Args:
+        covariance: C, symmetric; its memory is taken over.
 
-    Raises
-    ------
-    LinAlgError
-        C is not positive definite to working precision.
+    Raises:
+        LinAlgError: C is not positive definite to working precision.
     """
 
     def __init__(self, covariance: torch.Tensor) -> None:
@@ -52,12 +48,9 @@ class Spectrum:
     An output with noise `level` times r has covariance K + level R. In the coordinates
     `Uᵀ R^-½ y` (here: rotated) its covariance is diag(λ + level).
 
-    Parameters
-    ----------
-    signal:
-        K, N x N, positive semi-definite.
-    noise:
-        r, N positive numbers.
+    Args:
+        signal: K, N x N, positive semi-definite.
+        noise: r, N positive numbers.
     """
 
     def __init__(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
@@ -90,10 +83,9 @@ class Spectrum:
         Rasmussen & Williams 2006, eqs. 5.10 to 5.12, for rotated outputs (N x m) with one noise
         level each, or one for all.
 
-        Returns
-        -------
-        Output minus prediction, N x m, and the variance of the signal that the other rows leave,
-        N x levels, in units of the output's kernel.
+        Returns:
+            Output minus prediction, N x m, and the variance of the signal that the other rows
+            leave, N x levels, in units of the output's kernel.
         """
         inverses = self.inverses(levels)
         precision = self._vectors.square() @ inverses

@@ -156,10 +156,9 @@ def pseudobulk(
             the end.
 
     Returns:
-        Screen
-            `control_sd` is the standard deviation of control cells (within batches), `cells` the number
-            of cells. `layers` has `variance` (of the perturbation's cells), `t` and `q` (see
-            `differential.against_control`).
+        The screen. `control_sd` is the standard deviation of control cells (within batches),
+        `cells` the number of cells. `layers` has `variance` (of the perturbation's cells), `t` and
+        `q` (see `differential.against_control`).
 
     Raises:
         InputError: The file is damaged, holds values that are no expression, or too many empty
