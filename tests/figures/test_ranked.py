@@ -1,22 +1,9 @@
 import numpy as np
 import pandas as pd
 
-from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.ranked import ranked_genes, ranked_knockdowns
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
-from llmpert.models.intervals import LEVELS, Intervals
-
-GENES = np.array(["A", "B", "C", "D"], dtype=object)
-MEAN = np.array([[0.1, -2.0, 1.0, 0.0]], dtype=np.float32)
-STD = np.array([[0.5, 0.5, 0.25, 0.5]], dtype=np.float32)
-MEASURED = np.array([0.2, -1.0, 3.0, 0.1])
-
-
-INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
-
-
-def prediction(std=STD):
-    return Prediction(np.array(["X"], dtype=object), GENES, MEAN, std, INTERVALS)
+from tests.support.one_prediction import MEASURED, prediction
 
 
 def test_strongest_genes_stand_on_top_with_their_intervals():
