@@ -9,7 +9,7 @@ import numpy as np
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.genes import GeneTable, Resolution
+from llmpert.genes import GeneTable, Resolution, by_symbol
 from llmpert.io.hashing import fingerprint
 from llmpert.screens.screen import Screen
 
@@ -29,14 +29,8 @@ class GeneIndex:
 
     @cached_property
     def _rows_by_gene(self) -> dict[str, int]:
-        rows: dict[str, int] = {}
-        for name, resolution in self.table.resolve_all(list(self._rows)).items():
-            if resolution.gene is not None:
-                symbol = resolution.gene.symbol
-                # A row under the gene's current symbol wins over a row under one of its aliases.
-                if symbol not in rows or name == symbol:
-                    rows[symbol] = self._rows[name]
-        return rows
+        names = by_symbol(self.table.symbols(self._rows))
+        return {symbol: self._rows[name] for symbol, name in names.items()}
 
     def find(self, name: str) -> int | str:
         """Return the gene's row, or a sentence that says why it has none."""

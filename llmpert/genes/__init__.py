@@ -1,5 +1,5 @@
 """Genes: their names, and sets of them."""
 
-from llmpert.genes.table import COLUMNS, Gene, GeneTable, Resolution
+from llmpert.genes.table import COLUMNS, Gene, GeneTable, Resolution, by_symbol
 
-__all__ = ["COLUMNS", "Gene", "GeneTable", "Resolution"]
+__all__ = ["COLUMNS", "Gene", "GeneTable", "Resolution", "by_symbol"]

@@ -30,10 +30,11 @@ class GeneSets:
     @classmethod
     def of_genes(cls, name: str, source: str, group: Mapping[str, str]) -> "GeneSets":
         """Make sets of a partition, given as gene -> its group; groups in the order of names."""
-        members: dict[str, set[str]] = {label: set() for label in sorted(set(group.values()))}
-        for gene, label in group.items():
-            members[label].add(gene)
-        return cls(name, source, {label: frozenset(genes) for label, genes in members.items()})
+        members = {
+            label: frozenset(gene for gene, of in group.items() if of == label)
+            for label in sorted(set(group.values()))
+        }
+        return cls(name, source, members)
 
     @classmethod
     def read(cls, path: str | Path) -> "GeneSets":

@@ -19,11 +19,11 @@ import re
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -36,11 +36,8 @@ from llmpert.io.reading import as_input_error, require_file
 
 COLUMNS = ("entrez", "symbol", "name", "ensembl", "uniprot", "aliases")
 
-Kind = Literal["symbol", "ensembl", "uniprot", "alias", "entrez"]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)  # in the order in which a name is tried
-
-_KNOWN_AS: dict[Kind, str] = {
+# In the order in which a name is tried, with the words between such a name and its gene's symbol.
+KINDS = {
     "symbol": "the symbol",
     "ensembl": "an Ensembl id of",
     "uniprot": "a UniProt accession of",
@@ -66,20 +63,17 @@ class Gene:
         A site that goes by an id which the gene does not have is left out.
         """
         symbol = quote(self.symbol, safe="")
-        found = {}
-        if self.entrez:
-            found["NCBI Gene"] = f"https://www.ncbi.nlm.nih.gov/gene/{self.entrez}"
-        if self.uniprot:
-            # By symbol: accessions here do not say which one is the reviewed entry.
-            query = quote(f"(gene_exact:{self.symbol}) AND (organism_id:9606) AND (reviewed:true)")
-            found["UniProt"] = f"https://www.uniprot.org/uniprotkb?query={query}"
-        if self.ensembl:
-            found["Ensembl"] = f"https://www.ensembl.org/id/{self.ensembl[0]}"
-        found["DepMap"] = f"https://depmap.org/portal/gene/{symbol}"
-        if self.uniprot:
-            address = "https://string-db.org/cgi/network"
-            found["STRING"] = f"{address}?identifiers={symbol}&species=9606"
-        return found
+        # By symbol: accessions here do not say which one is the reviewed entry.
+        query = quote(f"(gene_exact:{self.symbol}) AND (organism_id:9606) AND (reviewed:true)")
+        network = f"https://string-db.org/cgi/network?identifiers={symbol}&species=9606"
+        sites = (
+            ("NCBI Gene", self.entrez, f"https://www.ncbi.nlm.nih.gov/gene/{self.entrez}"),
+            ("UniProt", self.uniprot, f"https://www.uniprot.org/uniprotkb?query={query}"),
+            ("Ensembl", self.ensembl, f"https://www.ensembl.org/id/{''.join(self.ensembl[:1])}"),
+            ("DepMap", symbol, f"https://depmap.org/portal/gene/{symbol}"),
+            ("STRING", self.uniprot, network),
+        )
+        return {site: address for site, known, address in sites if known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +81,23 @@ class Resolution:
     """What a name turned out to mean.
 
     Attributes:
-        name: The name as it was given.
         gene: The one gene it means, or None.
-        how: The kind of name that decided, None where the name is unknown.
+        how: The kind of name that decided (of `KINDS`), None where the name is unknown.
         candidates: Symbols of the genes an ambiguous name could mean, sorted; else empty.
     """
 
     name: str
     gene: Gene | None = None
-    how: Kind | None = None
+    how: str | None = None
     candidates: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> bool:
-        """Whether the name means exactly one gene."""
-        return self.gene is not None
 
     def explain(self) -> str:
         """Say it in words, without a full stop: "SEPT9 is an alias of SEPTIN9"."""
         name = self.name.strip() or "An empty name"
-        if self.gene is not None and self.how is not None:
-            if name == self.gene.symbol:
-                return f"{name} is a current gene symbol"
-            return f"{name} is {_KNOWN_AS[self.how]} {self.gene.symbol}"
+        if self.gene and name == self.gene.symbol:
+            return f"{name} is a current gene symbol"
+        if self.gene and self.how:
+            return f"{name} is {KINDS[self.how]} {self.gene.symbol}"
         if self.candidates:
             return f"{name} could be {', '.join(self.candidates[:-1])} or {self.candidates[-1]}"
         return f"{name} is not a known gene symbol, alias, Ensembl id or UniProt accession"
@@ -141,16 +129,14 @@ class _Index:
         return tuple(row for row in rows if core in _parts(self._cells[row])) or rows
 
     @cached_property
-    def _sorted(self) -> tuple[list[str], np.ndarray]:
-        """All names by alphabet, a shared one as often as it is borne, and the row of each."""
-        pairs = sorted((name, row) for name, rows in self._rows.items() for row in rows)
-        return [name for name, _ in pairs], np.array([row for _, row in pairs], dtype=np.int64)
+    def _names(self) -> list[str]:
+        return sorted(self._rows)
 
-    def starting_with(self, prefix: str) -> Iterator[int]:
-        """Yield the rows that bear a name starting with the prefix, which is in upper case."""
-        names, rows = self._sorted
-        first, last = bisect_left(names, prefix), bisect_left(names, prefix + chr(sys.maxunicode))
-        yield from np.unique(rows[first:last]).tolist()
+    def starting_with(self, prefix: str) -> list[int]:
+        """Return the rows that bear a name starting with the prefix, which is in upper case."""
+        first = bisect_left(self._names, prefix)
+        last = bisect_left(self._names, prefix + chr(sys.maxunicode))
+        return sorted({row for name in self._names[first:last] for row in self._rows[name]})
 
 
 class GeneTable:
@@ -181,19 +167,18 @@ class GeneTable:
         )
         self._columns = {c: [cells[row] for row in order] for c, cells in columns.items()}
         self._given = np.argsort(order)
-        self._indexes: dict[Kind, _Index] = {}
+        self._indexes: dict[str, _Index] = {}
         self.provenance = dict(provenance or {})
-        if not symbols:
-            raise InputError.of_file(source, "at least one gene", "none")
-        if not all(symbols):
-            raise InputError.of_file(source, "a symbol for every gene", "a gene without")
-        if len(set(symbols)) < len(symbols):
-            repeated = sorted(s for s, n in Counter(symbols).items() if n > 1)
-            found = f"{len(repeated)} repeated: {preview(repeated)}"
-            raise InputError.of_file(source, "every symbol once", found)
+        repeated = sorted(symbol for symbol, count in Counter(symbols).items() if count > 1)
         odd = [x for x in columns["entrez"] if x and not (x.isascii() and x.isdecimal())]
-        if odd:
-            raise InputError.of_file(source, "Entrez ids made of digits", repr(odd[0]))
+        for refused, expected, found in (
+            (not symbols, "at least one gene", "none"),
+            (not all(symbols), "a symbol for every gene", "a gene without"),
+            (repeated, "every symbol once", f"{len(repeated)} repeated: {preview(repeated)}"),
+            (odd, "Entrez ids made of digits", repr("".join(odd[:1]))),
+        ):
+            if refused:
+                raise InputError.of_file(source, expected, found)
 
     @classmethod
     @lru_cache(maxsize=1)
@@ -228,7 +213,7 @@ class GeneTable:
             entrez, symbol, name, ensembl, uniprot, tuple(a for a in aliases if a != symbol)
         )
 
-    def _index(self, kind: Kind) -> _Index:
+    def _index(self, kind: str) -> _Index:
         if kind not in self._indexes:
             column = "aliases" if kind == "alias" else kind
             suffix = {"ensembl": r"\.\d+", "uniprot": r"-\d+"}.get(kind, "")
@@ -250,27 +235,23 @@ class GeneTable:
         """Resolve every distinct name: name as given -> resolution, in the order given."""
         return {name: self.resolve(name) for name in dict.fromkeys(names)}
 
+    def symbols(self, names: Iterable[str]) -> dict[str, str]:
+        """Map the names that mean one gene to its current symbol."""
+        found = self.resolve_all(names)
+        return {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
+
     def spelt_as(self, given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
         """Find how `names` spell the given names; those that they do not have are left out.
 
         A given name is taken as it is where a name is spelt the same; otherwise the two meet where
         they mean the same gene.
         """
-        exact = {str(name) for name in names}
-        by_gene: dict[str, str] = {}
-        for name, resolution in self.resolve_all(sorted(exact)).items():
-            if resolution.gene is not None:
-                symbol = resolution.gene.symbol
-                # The current symbol wins over an alias of the same gene.
-                if symbol not in by_gene or name == symbol:
-                    by_gene[symbol] = name
-        spelt: dict[str, str] = {}
-        for name in dict.fromkeys(given):
-            gene = None if name in exact else self.resolve(name).gene
-            found = name if name in exact else by_gene.get(gene.symbol) if gene else None
-            if found is not None:
-                spelt[name] = found
-        return spelt
+        exact = sorted({str(name) for name in names})
+        spelt = dict.fromkeys(given, "")
+        names_of = by_symbol(self.symbols(exact))
+        spelt |= {name: names_of.get(symbol, "") for name, symbol in self.symbols(spelt).items()}
+        spelt |= {name: name for name in exact if name in spelt}
+        return {name: found for name, found in spelt.items() if found}
 
     def search(self, text: str, limit: int = 20) -> list[Gene]:
         """Find genes for a search box, best match first, in any case.
@@ -296,20 +277,24 @@ class GeneTable:
             yield from self._index(kind).find(query)
         for kind in ("symbol", "alias", "uniprot", "ensembl"):
             yield from self._index(kind).starting_with(query)
-        yield from self._by_name_words(query)
+        if starts := [f" {word}" for word in _words(query).split()]:
+            rarest = max(starts, key=len)
+            for row, words in enumerate(self._name_words):
+                if rarest in words and all(start in words for start in starts):
+                    yield row
 
     @cached_property
     def _name_words(self) -> list[str]:
         return [f" {_words(name)}" for name in self._columns["name"]]
 
-    def _by_name_words(self, query: str) -> Iterator[int]:
-        starts = [f" {word}" for word in _words(query).split()]
-        if not starts:
-            return
-        rarest = max(starts, key=len)
-        for row, words in enumerate(self._name_words):
-            if rarest in words and all(start in words for start in starts):
-                yield row
+
+def by_symbol(symbols: Mapping[str, str]) -> dict[str, str]:
+    """Turn name -> symbol round; of one gene's names its current symbol wins, else the first."""
+    names: dict[str, str] = {}
+    for name, symbol in symbols.items():
+        if symbol not in names or name == symbol:
+            names[symbol] = name
+    return names
 
 
 def _parts(cell: str) -> tuple[str, ...]:

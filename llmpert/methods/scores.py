@@ -72,10 +72,8 @@ def _renamed(names: np.ndarray, spelt: dict[str, str]) -> np.ndarray:
 
 def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
     """Raise if a fold predicts a gene that it was trained on under another name."""
-    gene = {
-        name: name if found.gene is None else found.gene.symbol
-        for name, found in table.resolve_all(_all_names(predictions)).items()
-    }
+    every = _all_names(predictions)
+    gene = {name: name for name in every} | table.symbols(every)
     for fold, names in predictions.trained_on.items():
         known = {gene[name] for name in names}
         predicted = predictions.perturbations[predictions.fold == fold]

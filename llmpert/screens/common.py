@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.genes import GeneTable
+from llmpert.genes import GeneTable, by_symbol
 from llmpert.io.hashing import fingerprint
 from llmpert.screens.screen import Screen
 
@@ -30,9 +30,8 @@ def common_perturbations(
     odd = {name for screen in screens for name in screen.perturbations} - alike
     symbols = {name: name for name in alike}
     if odd:
-        found = (table or GeneTable.shipped()).resolve_all(sorted(odd))
-        symbols |= {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
-    called = [_by_symbol(screen, symbols) for screen in screens]
+        symbols |= (table or GeneTable.shipped()).symbols(sorted(odd))
+    called = [by_symbol({x: symbols[x] for x in s.perturbations if x in symbols}) for s in screens]
     shared = [name for name in called[0] if all(name in names for names in called)]
     if not shared:
         raise InputError(
@@ -45,17 +44,6 @@ def common_perturbations(
         kept = set(used)
         lost[screen.line] = [name for name in screen.perturbations if name not in kept]
     return cut, lost
-
-
-def _by_symbol(screen: Screen, symbols: dict[str, str]) -> dict[str, str]:
-    """Map what perturbations are called in all screens to this one's names; a gene counts once."""
-    names: dict[str, str] = {}
-    for name in screen.perturbations:
-        symbol = symbols.get(name)
-        # The current symbol wins over an alias of the same gene.
-        if symbol is not None and (symbol not in names or name == symbol):
-            names[symbol] = name
-    return names
 
 
 def _renamed(screen: Screen, names: list[str], new: list[str]) -> Screen:

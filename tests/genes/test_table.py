@@ -63,7 +63,6 @@ def test_resolves_by_the_first_kind_that_knows_the_name(name: str, expected: str
     resolution = TABLE.resolve(name)
     assert resolution.gene is not None
     assert (resolution.gene.symbol, resolution.how) == (expected, how)
-    assert resolution.found
     assert resolution.candidates == ()
     assert resolution.name == name
 
@@ -84,14 +83,13 @@ def test_a_name_of_several_genes_is_ambiguous(
 ) -> None:
     resolution = TABLE.resolve(name)
     assert resolution.gene is None
-    assert not resolution.found
     assert (resolution.how, resolution.candidates) == (how, candidates)
 
 
 @pytest.mark.parametrize("name", ["FOO", "", "  ", "SEPTIN", "MET-1", "MET.1", "ENSG", "|", "999"])
 def test_other_names_are_unknown(name: str) -> None:
     resolution = TABLE.resolve(name)
-    assert not resolution.found
+    assert resolution.gene is None
     assert resolution.candidates == ()
     assert resolution.how is None
 
@@ -356,13 +354,13 @@ def test_benchmark_names_resolve_to_genes_with_a_text_embedding(real_data: Path)
     with (real_data / "embeddings" / "text_genept_minilm.pickle").open("rb") as file:
         described = table.resolve_all(str(key) for key in _NamesAndNumbers(file).load())
     assert len(described) == 2395
-    assert all(r.found for r in described.values())
+    assert all(r.gene for r in described.values())
     for line in ("k562", "rpe1"):
         screen = anndata.read_h5ad(real_data / f"{line}_rank_response.h5ad", backed="r")
         screen.file.close()
         perturbations = table.resolve_all(screen.obs_names)
         assert len(perturbations) == 585
-        missing = {name: r.candidates for name, r in perturbations.items() if not r.found}
+        missing = {name: r.candidates for name, r in perturbations.items() if r.gene is None}
         assert missing == {
             "GARS": ("GARS1", "GART"),
             "MARS": ("MARS1", "SLA2"),

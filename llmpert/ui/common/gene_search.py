@@ -44,7 +44,7 @@ def choose_gene(
         problem.find(typed)
     except InputError as error:
         matches = problem.suggest(typed) if typed else []
-        if len(matches) == 1 and not problem.resolve(typed).found:
+        if len(matches) == 1 and problem.resolve(typed).gene is None:
             words = f"“{verbatim(typed)}” matches one gene only: **{matches[0]}**."
             st.caption(f":material/search: {words}")
             return problem.perturbation(matches[0]) or matches[0]
