@@ -1,17 +1,10 @@
 """`python -m llmpert datasets`: list the data sets of the pages, or remove one."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import agreed, aligned, echo, remark
+from llmpert.commands.output import agreed, aligned, echo
 from llmpert.errors import InputError
-
-if TYPE_CHECKING:
-    from llmpert.datasets import Summary
-
-HEAD = ("DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE")
 
 
 @click.command(short_help="List the data sets of the pages, or remove one.")
@@ -32,11 +25,21 @@ def datasets(name: str | None, yes: bool) -> None:
 
     store = DatasetStore()
     if name is None:
-        found = {name: Summary.read(store, name) for name in store.names()}
-        echo(aligned([HEAD, *(_row(name, one) for name, one in found.items())]))
-        for name, one in found.items():
-            for problem in one.problems:
-                remark(f"{name} cannot be used: {problem}")
+        table, problems = [("DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE")], []
+        for name in store.names():
+            found = Summary.read(store, name)
+            lines = ", ".join(part.name for part in found.screens)
+            embeddings = ", ".join(sorted(part.name for part in found.embeddings))
+            size, changed = "built in", ""
+            if found.changed:
+                size = format_bytes(found.size)
+                changed = found.changed.astimezone().strftime("%Y-%m-%d %H:%M")
+            lines = "cannot be used" if found.problems else lines
+            recipe = (found.record or {}).get("recipe", "")
+            table.append((name, lines, embeddings, size, changed, recipe))
+            problems += [f"{name} cannot be used: {problem}" for problem in found.problems]
+        echo(aligned(table))
+        echo(problems, err=True)
         return
     removable = store.exists(name) and name != SIMULATED
     size = format_bytes(Summary.read(store, name).size) if removable else ""
@@ -44,16 +47,3 @@ def datasets(name: str | None, yes: bool) -> None:
         raise InputError("Nothing was removed. Answer y, or give --yes.")
     store.remove(name)
     click.echo(f"Removed the data set {name} ({size}).")
-
-
-def _row(name: str, found: "Summary") -> tuple[str, ...]:
-    from llmpert.downloads import format_bytes
-
-    return (
-        name,
-        "cannot be used" if found.problems else ", ".join(part.name for part in found.screens),
-        ", ".join(sorted(part.name for part in found.embeddings)),
-        format_bytes(found.size) if found.changed else "built in",
-        found.changed.astimezone().strftime("%Y-%m-%d %H:%M") if found.changed else "",
-        (found.record or {}).get("recipe", ""),
-    )

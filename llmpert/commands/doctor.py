@@ -3,7 +3,8 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -29,29 +30,21 @@ def doctor(context: click.Context) -> None:
     Example:
       python -m llmpert doctor
     """
+    looks = {
+        "Program": _program, "Libraries": _libraries, "Folders": _folders, "Data sets": _data_sets,
+    }  # fmt: skip
     problems = 0
-    for title, look in (
-        ("Program", _program),
-        ("Libraries", _libraries),
-        ("Folders", _folders),
-        ("Data sets", _data_sets),
-    ):
+    for title, look in looks.items():
         click.echo(f"{title}:")
-        rows = _found(look)
+        rows: list[Finding] = []
+        try:
+            rows.extend(look())
+        except ImportError as error:
+            rows.append(("not checked", "", f"{error}."))
         problems += sum(1 for *_, problem in rows if problem)
-        marked = [(f"  {name}", what or f"PROBLEM: {problem}") for name, what, problem in rows]
-        echo(aligned(marked))
+        echo(aligned([(f"  {name}", what or f"PROBLEM: {why}") for name, what, why in rows]))
     click.echo(f"{problems or 'No'} problem{'' if problems == 1 else 's'} found.")
     context.exit(1 if problems else 0)
-
-
-def _found(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    findings: list[Finding] = []
-    try:
-        findings.extend(look())
-    except ImportError as error:
-        findings.append(("not checked", "", f"{error}."))
-    return findings
 
 
 def _program() -> Iterator[Finding]:
@@ -72,16 +65,14 @@ def _libraries() -> Iterator[Finding]:
     for line in (app_folder() / "requirements.txt").read_text("utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
-        asked = Requirement(line)
-        try:
+        asked, version = Requirement(line), ""
+        with suppress(metadata.PackageNotFoundError):
             version = metadata.version(asked.name)
-        except metadata.PackageNotFoundError:
-            yield asked.name, "", f"not installed; {asked} is needed."
-            continue
-        if asked.specifier.contains(version, prereleases=True):
+        if version and asked.specifier.contains(version, prereleases=True):
             yield asked.name, version, ""
         else:
-            yield asked.name, "", f"{version} is installed; {asked} is needed."
+            found = f"{version} is" if version else "not"
+            yield asked.name, "", f"{found} installed; {asked} is needed."
 
 
 def _folders() -> Iterator[Finding]:

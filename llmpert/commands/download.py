@@ -1,7 +1,8 @@
 """`python -m llmpert download`: list public data, and fetch what is asked for."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmpert.commands import options
-from llmpert.commands.fetching import fetch, preset_list
-from llmpert.commands.output import aligned, echo
+from llmpert.commands.output import agreed, aligned, echo, remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.downloads import PublicFile, Registry
+    from llmpert.downloads import BytesProgress, Notify, PublicFile
 
 
 @click.command(short_help="List public data, or download what is named.")
@@ -38,7 +38,11 @@ def download(keys: Sequence[str], yes: bool) -> None:
 
     known, bundles, folder = downloads.read_registry(), presets.bundles(), downloads.downloads()
     if not keys:
-        echo([*aligned(_table(known, folder)), "", *preset_list(folder)])
+        table = [("KEY", "SIZE", "LICENCE", "HERE", "WHAT")]
+        for key, one in known.sources.items():
+            size = ("" if one.md5 else "~") + downloads.format_bytes(one.size)
+            table.append((key, size, one.licence, downloads.presence(one, folder), one.what))
+        echo([*aligned(table), "", *preset_list(folder)])
         return
     unknown = [key for key in keys if key not in known.sources and key not in bundles]
     if unknown:
@@ -52,22 +56,6 @@ def download(keys: Sequence[str], yes: bool) -> None:
     for preset, way in (bundles[key] for key in keys if key in bundles):
         click.echo(f"Use it: python -m llmpert prepare {preset.name} --way {way}")
     echo(_imports([known.sources[key] for key in keys if key in known.sources], folder))
-
-
-def _table(known: "Registry", folder: Path) -> list[tuple[str, ...]]:
-    from llmpert.downloads import format_bytes, presence
-
-    rows = [
-        (
-            one.key,
-            ("" if one.md5 else "~") + format_bytes(one.size),
-            one.licence,
-            presence(one, folder),
-            one.what,
-        )
-        for one in known.sources.values()
-    ]
-    return [("KEY", "SIZE", "LICENCE", "HERE", "WHAT"), *rows]
 
 
 def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:
@@ -85,3 +73,60 @@ def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:
         for one in filter(None, one_set):
             words += ["--screen", str(folder / one.name)]
         yield f"Use it: python -m llmpert {shlex.join([*words, *embeddings])}"
+
+
+def preset_list(folder: Path) -> Iterable[str]:
+    """List presets, their ways, and how much is still to be downloaded for each."""
+    from llmpert.datasets.presets import presets
+    from llmpert.downloads import format_bytes, missing_bytes
+
+    for preset in presets().values():
+        yield f"{preset.name}: {preset.what}"
+        for way, keys in preset.ways.items():
+            missing = missing_bytes(preset.files(way), folder)
+            yield f"  --way {way}: {', '.join(keys)} (to download: {format_bytes(missing)})"
+
+
+def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str) -> dict[str, Path]:
+    """Say what would be downloaded, ask, and download what is missing; return files by key.
+
+    Args:
+        yes: Not to ask.
+        refusal: What has not happened if the user does not agree, as a sentence.
+
+    Raises:
+        InputError: The user does not agree, or a file cannot be had.
+    """
+    from llmpert import downloads
+
+    for one in chosen:
+        size = ("" if one.md5 else "about ") + downloads.format_bytes(one.size)
+        archive = f", the archive that holds {one.member}" if one.member else ""
+        click.echo(f"{one.key}: {one.what}")
+        click.echo(f"  from     {one.url}")
+        click.echo(f"  size     {size}{archive} (here: {downloads.presence(one, folder)})")
+        click.echo(f"  licence  {one.licence}")
+        click.echo(f"  cite     {one.citation}")
+    missing = downloads.missing_bytes(chosen, folder)
+    click.echo(f"To download: at most {downloads.format_bytes(missing)}, into {folder}")
+    if not yes and missing and not agreed("Download?"):
+        raise InputError(f"{refusal} Answer y, or give --yes.")
+    with progress_bar() as (show, say):
+        return downloads.download(chosen, folder, show, say)
+
+
+@contextmanager
+def progress_bar() -> Iterator[tuple["BytesProgress", "Notify"]]:
+    """Show on standard error how far each file is, and print remarks without spoiling the bar."""
+    from llmpert.downloads.progress import FileBar
+
+    bar = FileBar()
+
+    def say(sentence: str) -> None:
+        bar.close()
+        remark(sentence)
+
+    try:
+        yield bar.show, say
+    finally:
+        bar.close()

@@ -10,14 +10,12 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
-from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
 from llmpert.models.registry import MODELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from llmpert.evaluation.experiment import Experiment
-    from llmpert.evaluation.results import Results
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
@@ -33,26 +31,23 @@ if TYPE_CHECKING:
     "--model", "models", type=click.Choice(list(MODELS)), multiple=True, required=True,
     help="A model to score; give several for a comparison.",
 )  # fmt: skip
-@click.option(
-    "--train-size", "sizes", type=click.IntRange(min=2), metavar="N", multiple=True,
+@options.count(
+    "--train-size", "sizes", least=2, multiple=True,
     help="Perturbations to train on; give several for a learning curve. Default: as many as the"
          " folds offer.",
 )  # fmt: skip
-@click.option(
-    "--folds", type=click.IntRange(min=2), metavar="N", default=5, show_default=True,
+@options.count(
+    "--folds", least=2, default=5,
     help="Parts of the cross-validation; every perturbation is tested once.",
 )  # fmt: skip
-@click.option(
-    "--repeats", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
-    help="Random training sets drawn of each size and fold.",
-)  # fmt: skip
+@options.count("--repeats", default=1, help="Random training sets drawn of each size and fold.")
 @options.seed
-@click.option(
-    "--features", type=click.IntRange(min=2), metavar="N", default=2000, show_default=True,
+@options.count(
+    "--features", least=2, default=2000,
     help="Genes predicted and scored: those that vary most over a fold's training perturbations.",
 )  # fmt: skip
-@click.option(
-    "--top", type=click.IntRange(min=2), metavar="N", default=20, show_default=True,
+@options.count(
+    "--top", least=2, default=20,
     help="Top differentially expressed genes that the top metrics look at.",
 )  # fmt: skip
 @click.option(
@@ -67,7 +62,7 @@ if TYPE_CHECKING:
 def evaluate(
     name: str | None,
     screens: Sequence[Path],
-    embeddings: Sequence[tuple[str, Path]],
+    embeddings: options.NamedFiles,
     genes: Path | None,
     models: Sequence[str],
     sizes: Sequence[int],
@@ -107,17 +102,19 @@ def evaluate(
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.grid import grid
     from llmpert.evaluation.grid import run as run_fits
+    from llmpert.evaluation.results import summarise
+    from llmpert.genes import GeneTable
     from llmpert.parallel import workers
 
-    table = read_genes(genes)
     if name:
+        table = GeneTable.read(genes) if genes else None
         data = replace(DatasetStore().load(name), gene_table=table)
     else:
-        data = read_dataset(screens, lines, unit, embeddings, table)
+        data = options.read_dataset(screens, lines, unit, embeddings, genes)
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
     for line in data.screens:
-        aligned_problem(data, line)
+        options.aligned_problem(data, line)
         choices = data.embedding_choices if each else data.embedding_choices[-1:]
         experiments += [Experiment(data.problem(line, choice), settings) for choice in choices]
         _tell_adjustments(experiments[-1], sizes)
@@ -125,7 +122,15 @@ def evaluate(
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
         results = run_fits(fits, progress, run)
     results.write(out)
-    _report(results, models)
+    summary = summarise(results.table)
+    echo(aligned(rows(summary, models)))
+    if summary["undefined"].any():
+        click.echo(
+            "Undefined: the prediction or the measurement is constant over the genes concerned and"
+            " has no correlation; left out of the means."
+        )
+    if results.simulated:
+        click.echo(SIMULATED)
     remark(f"Wrote {len(results.table):,} rows to {out}.")
 
 
@@ -146,29 +151,13 @@ def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
         )
 
 
-def _report(results: "Results", models: Sequence[str]) -> None:
-    from llmpert.evaluation.results import summarise
-
-    summary = summarise(results.table)
-    echo(aligned(rows(summary, models)))
-    if summary["undefined"].any():
-        click.echo(
-            "Undefined: the prediction or the measurement is constant over the genes concerned and"
-            " has no correlation; left out of the means."
-        )
-    if results.simulated:
-        click.echo(SIMULATED)
-
-
 def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
     """Return a summary as text: header, and a row a line, size, model (in order) and embedding."""
     metrics = list(dict.fromkeys(summary["metric"]))
     digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric", observed=True)}
     ordered = summary.sort_values(
         ["line", "train_size", "model"],
-        key=lambda column: (
-            column.astype(str).map(models.index) if column.name == "model" else column
-        ),
+        key=lambda c: c.astype(str).map(models.index) if c.name == "model" else c,
         kind="stable",
     )
     table = [["line", "embedding", "model", "size", *metrics]]

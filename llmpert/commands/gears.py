@@ -27,24 +27,17 @@ from llmpert.errors import InputError
 @options.target
 @options.control
 @options.unit
-@click.option(
-    "--train-size", type=click.IntRange(min=10), metavar="N",
-    help="Perturbations to train on. Default: as many as the folds offer.",
+@options.count(
+    "--train-size", least=10, help="Perturbations to train on. Default: as many as the folds offer."
+)
+@options.count(
+    "--cells-per-perturbation", least=2, default=50,
+    help="Cells of each perturbation at most, drawn at random.",
 )  # fmt: skip
-@click.option(
-    "--cells-per-perturbation", type=click.IntRange(min=2), metavar="N", default=50,
-    show_default=True, help="Cells of each perturbation at most, drawn at random.",
-)  # fmt: skip
-@click.option(
-    "--controls", type=click.IntRange(min=2), metavar="N", default=2000, show_default=True,
-    help="Control cells at most, drawn at random.",
-)  # fmt: skip
-@click.option(
-    "--epochs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True,
-    help="Times that GEARS sees every training cell.",
-)  # fmt: skip
-@click.option(
-    "--at-once", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
+@options.count("--controls", least=2, default=2000, help="Control cells at most, drawn at random.")
+@options.count("--epochs", default=20, help="Times that GEARS sees every training cell.")
+@options.count(
+    "--at-once", default=1,
     help="Folds trained at the same time, each with its share of the processor cores.",
 )  # fmt: skip
 @options.seed

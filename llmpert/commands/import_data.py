@@ -7,7 +7,7 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import echo
-from llmpert.commands.reading import read_embeddings, read_predictions, read_screens
+from llmpert.errors import InputError
 
 
 @click.command("import", short_help="Add screens and embeddings to a data set of the pages.")
@@ -21,15 +21,18 @@ from llmpert.commands.reading import read_embeddings, read_predictions, read_scr
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
 )  # fmt: skip
 @options.predictions
-@options.allow_missing
+@click.option(
+    "--allow-missing", is_flag=True,
+    help="Take --predictions that leave out some of the perturbations that models are tested on.",
+)  # fmt: skip
 @options.lines
 @options.unit
 def import_data(
     name: str,
     screens: Sequence[Path],
-    embeddings: Sequence[tuple[str, Path]],
+    embeddings: options.NamedFiles,
     gene_sets: Sequence[Path],
-    predictions: Sequence[tuple[str, Path]],
+    predictions: options.NamedFiles,
     allow_missing: bool,
     lines: Sequence[str],
     unit: str | None,
@@ -53,15 +56,30 @@ def import_data(
 
     from llmpert.datasets import DatasetStore, Parts
     from llmpert.datasets.report import report
+    from llmpert.embeddings import read_embedding
     from llmpert.genes.sets import GeneSets
+    from llmpert.methods.predictions import ExternalPredictions
+    from llmpert.methods.published import Published
 
     store = DatasetStore()
     folder = store.folder(name)  # refuses a name before files are read
-    new_screens = list(read_screens(screens, lines, unit).values())
-    new_embeddings = read_embeddings(embeddings)
+    new_screens = list(options.read_screens(screens, lines, unit).values())
+    new_embeddings = [read_embedding(path, source) for source, path in embeddings]
     new_sets = [GeneSets.read(path) for path in gene_sets]
-    new_external, new_published = read_predictions(predictions)
-    parts = Parts(new_screens, new_embeddings, new_sets, new_published, new_external)
+    external, published, seen = [], [], set()
+    for line, path in predictions:
+        if path.suffix.lower() == ".h5ad":
+            one = ExternalPredictions.read(path, line)
+            external.append(one)
+            expected = "predictions of another method, line or training size"
+            found = f"{one.method} on {line}, {one.train_size} training perturbations,"
+        else:
+            published.append(Published.read(path, line))
+            expected, found = "published results of another cell line", line
+        if found in seen:
+            raise InputError.of_file(path, expected, f"{found} a second time")
+        seen.add(found)
+    parts = Parts(new_screens, new_embeddings, new_sets, published, external)
     data = store.add(name, parts, allow_missing=allow_missing)
     echo(report(data, parts))
     click.echo(f"Data set {name} is in {folder}.")

@@ -1,56 +1,55 @@
-"""Options that commands share, checked before any work begins."""
+"""Options that commands share, checked before any work begins, and reading what they name."""
 
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from llmpert.commands.output import echo, remark
+from llmpert.errors import InputError
+
+if TYPE_CHECKING:
+    from llmpert.datasets import Dataset
+    from llmpert.evaluation.problem import Problem
+    from llmpert.screens import Screen
+
 FILE = click.Path(path_type=Path)
+NamedFiles = Sequence[tuple[str, Path]]
 SCREENS = (
     "differences to control (.h5ad, .csv, .tsv, also .gz, or .parquet), a bulk file of Replogle et"
     " al. 2022, or single cells (.h5ad)"
 )
 
 
-class NamedFile(click.ParamType):
-    """NAME=FILE -> (name, path)."""
+def _named_files(option: str, *names: str, example: str, distinct: bool, **others: Any) -> Callable:
+    def split(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> NamedFiles:
+        found: list[tuple[str, Path]] = []
+        for value in values:
+            name, _, file = (part.strip() for part in value.partition("="))
+            # "+" joins names in results, and "none" stands there for models without embedding.
+            if not name or not file or "+" in name or name == "none":
+                raise click.BadParameter(
+                    "expected NAME=FILE with a name without '+' and other than 'none', such as"
+                    f" {example}, found {value!r}."
+                )
+            if distinct and name in dict(found):
+                raise click.BadParameter(
+                    f"expected a different name for each file, found {name!r} twice."
+                )
+            found.append((name, Path(file)))
+        return found
 
-    name = "NAME=FILE"
-
-    def __init__(self, example: str) -> None:
-        self.example = example
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Path]:
-        """Split at the first "="."""
-        if isinstance(value, tuple):
-            return value
-        name, _, file = (part.strip() for part in str(value).partition("="))
-        # "+" joins names in results, and "none" stands there for models without embedding.
-        if not name or not file or "+" in name or name == "none":
-            self.fail(
-                "expected NAME=FILE with a name without '+' and other than 'none', such as"
-                f" {self.example}, found {value!r}.",
-                param,
-                ctx,
-            )
-        return name, Path(file)
+    return click.option(option, *names, callback=split, multiple=True, **others)
 
 
-def _different_names(
-    ctx: click.Context, param: click.Parameter, value: Sequence[tuple[str, Path]]
-) -> Sequence[tuple[str, Path]]:
-    names = [name for name, _ in value]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise click.BadParameter(
-            f"expected a different name for each file, found {repeated[0]!r} twice.", ctx, param
-        )
-    return value
+def count(*names: str, least: int = 1, **others: Any) -> Callable:
+    """Declare an option for a whole number of at least `least`."""
+    kind = click.IntRange(min=least)
+    return click.option(*names, type=kind, metavar="N", show_default=True, **others)
 
 
 screens = click.option(
@@ -76,24 +75,19 @@ def yes(what: str) -> Callable:
 
 def embeddings(required: bool) -> Callable:
     """`--embedding NAME=FILE`, one or more, with different names."""
-    return click.option(
-        "--embedding", "embeddings", type=NamedFile("text=genept.pickle"), multiple=True,
-        required=required, callback=_different_names,
+    return _named_files(
+        "--embedding", "embeddings", example="text=genept.pickle", distinct=True, required=required,
+        metavar="NAME=FILE",
         help="A source of gene vectors and what to call it: GenePT pickle, UniProt HDF5, Parquet,"
              " CSV or NPZ. Several are joined into one input.",
     )  # fmt: skip
 
 
-predictions = click.option(
-    "--predictions", type=NamedFile("K562=gears.h5ad"), multiple=True, metavar="LINE=FILE",
+predictions = _named_files(
+    "--predictions", example="K562=gears.h5ad", distinct=False, metavar="LINE=FILE",
     help="What a method that was run elsewhere reached on a cell line: its predictions (.h5ad,"
          " perturbations x genes, see the README), or a table (CSV, Parquet) of published results:"
          " perturbation, method, metric and value, or as Scouter publishes them.",
-)  # fmt: skip
-
-allow_missing = click.option(
-    "--allow-missing", is_flag=True,
-    help="Take --predictions that leave out some of the perturbations that models are tested on.",
 )  # fmt: skip
 
 genes = click.option(
@@ -106,10 +100,7 @@ unit = click.option(
     "--unit", help="What one unit of the responses is. Default: what the file says."
 )
 
-seed = click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True,
-    help="The same seed gives the same result.",
-)  # fmt: skip
+seed = count("--seed", least=0, default=0, help="The same seed gives the same result.")
 
 target = click.option(
     "--target", metavar="COLUMN",
@@ -121,11 +112,11 @@ control = click.option(
     help="What that column says of control cells. Default: non-targeting, control, ctrl, …",
 )  # fmt: skip
 
-processes = click.option(
-    "--processes", type=click.IntRange(min=1), metavar="N",
+processes = count(
+    "--processes",
     help="Processes that share the work on this machine. Default: one; pseudobulk takes more for"
-         " files above 1 GB, as far as 4 GB of memory go.",
-)  # fmt: skip
+    " files above 1 GB, as far as 4 GB of memory go.",
+)
 
 scheduler = click.option(
     "--scheduler", metavar="ADDRESS",
@@ -140,11 +131,10 @@ def out(suffix: str) -> Callable:
     def check(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
         if value.suffix != suffix:
             raise click.BadParameter(
-                f"expected a file that ends in {suffix}, found {str(value)!r}.", ctx, param
+                f"expected a file that ends in {suffix}, found {str(value)!r}."
             )
-        reason = why_not_writable(value)
-        if reason:
-            raise click.BadParameter(f"{value} cannot be written: {reason}.", ctx, param)
+        if reason := why_not_writable(value):
+            raise click.BadParameter(f"{value} cannot be written: {reason}.")
         return value
 
     return click.option(
@@ -154,7 +144,7 @@ def out(suffix: str) -> Callable:
 
 
 def why_not_writable(target: Path) -> str:
-    """The reason why a file cannot be put at `target`; "" if it can."""
+    """Say why a file cannot be put at `target`; "" if it can."""
     if target.is_dir():
         return "it is a folder"
     if target.exists() and not os.access(target, os.W_OK):
@@ -168,3 +158,59 @@ def why_not_writable(target: Path) -> str:
             return ""
     except OSError as error:
         return f"{error.strerror} in {folder}"
+
+
+def read_screens(
+    paths: Sequence[Path], lines: Sequence[str], unit: str | None
+) -> dict[str, "Screen"]:
+    """Read the screens of `--screen`, `--line` and `--unit`: cell line -> screen.
+
+    Raises:
+        click.UsageError: Neither no nor one line a screen was given.
+        InputError: A file cannot be used, or two are of the same line.
+    """
+    from llmpert.screens import read_screen
+
+    if lines and len(lines) != len(paths):
+        raise click.UsageError(
+            f"Expected one --line for each of {len(paths)} --screen, found {len(lines)}."
+        )
+    screens: dict[str, Screen] = {}
+    for path, name in zip_longest(paths, lines):
+        screen = read_screen(path, line=name, unit=unit)
+        if screen.line in screens:
+            expected = "a screen of another cell line (name it with --line)"
+            raise InputError.of_file(path, expected, f"{screen.line} a second time")
+        screens[screen.line] = screen
+    return screens
+
+
+def read_dataset(
+    screens: Sequence[Path],
+    lines: Sequence[str],
+    unit: str | None,
+    embeddings: NamedFiles,
+    genes: Path | None,
+) -> "Dataset":
+    """Read the files of these options as a data set, of which nothing is stored."""
+    from llmpert.datasets import Dataset
+    from llmpert.embeddings import read_embedding
+    from llmpert.genes import GeneTable
+
+    table = GeneTable.read(genes) if genes else None
+    sources = {name: read_embedding(path, name, table) for name, path in embeddings}
+    return Dataset("", read_screens(screens, lines, unit), sources, gene_table=table)
+
+
+def aligned_problem(data: "Dataset", line: str) -> "Problem":
+    """Return the problem of a line and all embeddings; report what is left out of it and why."""
+    from llmpert.datasets.report import left_out
+
+    screen, problem = data.screens[line], data.problem(line)
+    remark(
+        f"{screen.line}: {len(screen.perturbations):,} perturbations x {len(screen.genes):,} genes"
+        f" ({screen.unit}), {len(problem.screen.perturbations):,} of them with a vector in"
+        f" {problem.embedding_name}."
+    )
+    echo((f"  {sentence}" for sentence in left_out(problem.left_out)), err=True)
+    return problem

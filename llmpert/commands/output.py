@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import click
 
 SIMULATED = "Simulated data: these numbers say nothing about cells."
 
-
-def remark(text: str) -> None:
-    """Say something on standard error."""
-    click.echo(text, err=True)
+remark = partial(click.echo, err=True)
+"""Says something on standard error."""
 
 
-def echo(lines: Iterable[str]) -> None:
-    """Print lines of the report."""
+def echo(lines: Iterable[str], err: bool = False) -> None:
+    """Print lines of the report, or say them on standard error."""
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=err)
 
 
 def aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:

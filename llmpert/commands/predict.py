@@ -2,19 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED
-from llmpert.commands.reading import aligned_problem, read_dataset, read_genes
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
-
-if TYPE_CHECKING:
-    from llmpert.evaluation.prediction import Prediction
-
-STRONGEST = 5
 
 
 @click.command(short_help="Predict the responses to knocking down genes.")
@@ -37,7 +30,7 @@ STRONGEST = 5
 @options.out(".csv")
 def predict(
     screen: Path,
-    embeddings: Sequence[tuple[str, Path]],
+    embeddings: options.NamedFiles,
     genes: Path | None,
     wanted: Sequence[str],
     model: str,
@@ -59,10 +52,9 @@ def predict(
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.io.atomic import atomic_path
 
-    table = read_genes(genes)
-    data = read_dataset([screen], [line] if line else [], unit, embeddings, table)
+    data = options.read_dataset([screen], [line] if line else [], unit, embeddings, genes)
     (measured,) = data.screens.values()
-    problem = aligned_problem(data, measured.line)
+    problem = options.aligned_problem(data, measured.line)
     names = list(dict.fromkeys(name.strip() for name in wanted))
     for name in names:
         problem.find(name)  # says what is wrong with a name before anything is fitted
@@ -71,15 +63,12 @@ def predict(
     prediction = fitted.predict(names)
     with atomic_path(out) as temporary:
         prediction.table().to_csv(temporary, index=False)
-    for name in names:
+    for name, mean in zip(names, prediction.mean, strict=True):
+        strongest = abs(mean).argsort()[::-1][:5]
         click.echo(
-            f"{name}: {_strongest(prediction.row(name))} ({measured.unit}; {model} trained on"
-            f" {len(fitted.trained_on):,} perturbations of {measured.line})"
+            f"{name}: {', '.join(f'{prediction.genes[i]} {mean[i]:+.3g}' for i in strongest)}"
+            f" ({measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
+            f" {measured.line})"
         )
     if problem.simulated:
         click.echo(SIMULATED)
-
-
-def _strongest(prediction: "Prediction") -> str:
-    order = abs(prediction.mean[0]).argsort()[::-1][:STRONGEST]
-    return ", ".join(f"{prediction.genes[i]} {prediction.mean[0, i]:+.3g}" for i in order)

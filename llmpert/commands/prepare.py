@@ -3,7 +3,7 @@
 import click
 
 from llmpert.commands import options
-from llmpert.commands.fetching import fetch, preset_list, progress_bar
+from llmpert.commands.download import fetch, preset_list, progress_bar
 from llmpert.commands.output import echo, remark
 
 
@@ -40,7 +40,9 @@ def prepare(
       python -m llmpert prepare paper-2024
     """
     from llmpert import downloads
-    from llmpert.datasets import presets
+    from llmpert.datasets import DatasetStore, presets
+    from llmpert.datasets.report import preparation
+    from llmpert.parallel import workers
 
     folder = downloads.downloads()
     if not recipe:
@@ -48,11 +50,6 @@ def prepare(
         return
     preset, way = presets.choose(recipe, way)
     name = name or f"{preset.name}-{way}"
-
-    from llmpert.datasets import DatasetStore
-    from llmpert.datasets.report import preparation
-    from llmpert.parallel import workers
-
     store = DatasetStore()
     data_folder = store.folder(name)  # refuses a name before anything is downloaded
     fetch(preset.files(way), folder, yes, "Nothing was prepared.")

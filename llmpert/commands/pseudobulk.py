@@ -8,9 +8,6 @@ import click
 from llmpert.commands import options
 from llmpert.commands.output import echo, remark, work_bar
 
-LARGE = 1e9
-"""Bytes; smaller files are read in one process, before others would have started."""
-
 
 @click.command(short_help="Turn a file of single cells into a screen.")
 @click.argument("file", type=options.FILE)
@@ -26,9 +23,9 @@ LARGE = 1e9
     "--values", type=click.Choice(["counts", "log"]),
     help="Whether X holds counts or log-normalised values. Default: found out.",
 )  # fmt: skip
-@click.option(
-    "--fewest-cells", "fewest", type=click.IntRange(min=2), metavar="N", default=10,
-    show_default=True, help="Perturbations with fewer cells are left out.",
+@options.count(
+    "--fewest-cells", "fewest", least=2, default=10,
+    help="Perturbations with fewer cells are left out.",
 )  # fmt: skip
 @options.processes
 @options.scheduler
@@ -68,7 +65,8 @@ def pseudobulk(
         counts=None if values is None else values == "counts",
     )  # fmt: skip
     if processes is None:
-        large = scheduler is None and file.stat().st_size > LARGE
+        # Smaller files are read in one process before others would have started.
+        large = scheduler is None and file.stat().st_size > 1e9
         processes = found.processes(os.cpu_count() or 1) if large else 1
     remark(f"{file}: takes up to {format_bytes(found.memory(processes))} of memory.")
     with workers(processes, scheduler) as run, work_bar("cell") as progress:

@@ -4,18 +4,15 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Sequence
 
 import click
 
 from llmpert.runtime import LOCAL
 
-PART = r"[\w~-][\w.~-]*"
-
 
 def _base_path(context: click.Context, option: click.Parameter, value: str) -> str:
     path = value.strip("/")
-    if path and not re.fullmatch(rf"{PART}(?:/{PART})*", path, re.ASCII):
+    if path and not re.fullmatch(r"(/[\w~-][\w.~-]*)+", f"/{path}", re.ASCII):
         raise click.BadParameter(f"expected a path like /llmpert, found {value!r}.")
     return path
 
@@ -86,21 +83,16 @@ def serve(
     if shared is not None:
         os.environ["LLMPERT_SHARED"] = str(int(shared))
     command = streamlit_command(port, address, hosts, base_path)
-    if log_format == "json":
-        # It goes to standard output, for people.
+    if log_format == "json":  # the welcome goes to standard output, for people
         command.append("--logger.hideWelcomeMessage=true")
     # Streamlit takes this process's place, so that signals reach it.
     os.execv(sys.executable, command)
 
 
-def streamlit_command(port: int, address: str, hosts: Sequence[str], base_path: str) -> list[str]:
-    """What starts Streamlit on the pages; the rest of its settings are in .streamlit/config.toml.
+def streamlit_command(port: int, address: str, hosts: tuple[str, ...], base_path: str) -> list[str]:
+    """Return what starts Streamlit on the pages; its other settings are in .streamlit/config.toml.
 
-    Streamlit finds that file beside `app.py`, from whatever folder it is started.
-
-    Args:
-        hosts: Names by which browsers reach the server besides this machine's own. Where there are
-            none and the address is not local, any name will do.
+    Where no `hosts` are named and the address is not local, browsers may use any name.
     """
     from llmpert.io.paths import app_folder
 

@@ -10,21 +10,14 @@ from llmpert.errors import InputError
 
 @click.command(short_help="Write simulated screens and embeddings.")
 @click.option(
-    "--out",
-    "folder",
-    type=options.FILE,
-    metavar="DIR",
-    required=True,
+    "--out", "folder", type=options.FILE, metavar="DIR", required=True,
     help="Folder to write to; made if needed.",
-)
-@click.option(
-    "--cells", "per_perturbation", type=click.IntRange(min=1), metavar="N",
+)  # fmt: skip
+@options.count(
+    "--cells", "per_perturbation",
     help="Also write single cells, N of each perturbation, and the ontology that gears needs.",
 )  # fmt: skip
-@click.option(
-    "--pool", type=click.IntRange(min=1), metavar="N", default=1, show_default=True,
-    help="With --cells: every one is the mean of N cells.",
-)  # fmt: skip
+@options.count("--pool", default=1, help="With --cells: every one is the mean of N cells.")
 @options.seed
 def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -> None:
     """Write the simulated screens (.h5ad) and embeddings (.parquet).
@@ -36,8 +29,7 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
     Example:
       python -m llmpert simulate --out simulated
     """
-    reason = options.why_not_writable(folder / "text.parquet")
-    if reason:
+    if reason := options.why_not_writable(folder / "text.parquet"):
         raise InputError(f"{folder} cannot be written: {reason}.")
 
     from llmpert.embeddings import save_embedding
@@ -47,20 +39,17 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
 
     simulation = run(seed)
     for line, screen in simulation.screens.items():
-        path = folder / f"{line}.h5ad"
-        screen.save(path)
+        screen.save(path := folder / f"{line}.h5ad")
         rows, columns = screen.response.shape
         click.echo(f"{path}: {rows:,} perturbations x {columns:,} genes ({screen.unit})")
     for name, embedding in simulation.embeddings.items():
-        path = folder / f"{name}.parquet"
-        save_embedding(embedding, path)
+        save_embedding(embedding, path := folder / f"{name}.parquet")
         rows, columns = embedding.vectors.shape
         click.echo(f"{path}: {rows:,} genes x {columns:,} dimensions")
     if per_perturbation is None:
         return
-    path = folder / "ontology.gmt"
     terms = gene_ontology(simulation)
-    terms.save(path)
+    terms.save(path := folder / "ontology.gmt")
     click.echo(f"{path}: {len(terms.members):,} terms")
     for line in simulation.screens:
         path = folder / f"{line}-cells.h5ad"
