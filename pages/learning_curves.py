@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from llmpert.figures.learning_curves import learning_curves
+from llmpert.figures.evaluation import learning_curves
 from llmpert.models import MODELS, label
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache

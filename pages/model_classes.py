@@ -1,6 +1,6 @@
 """Figure 2: classes of models on each embedding."""
 
-from llmpert.figures.model_classes import model_classes
+from llmpert.figures.evaluation import model_classes
 from llmpert.models import MODELS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show

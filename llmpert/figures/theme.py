@@ -112,6 +112,16 @@ def marker(color: str, symbol: str, size: float = 9, **more: Any) -> dict[str, A
     return {"color": color, "symbol": symbol, "size": size, **more}
 
 
+def points(
+    figure: go.Figure, x: Any, y: Any, name: str, look: dict[str, Any], hover: str, **more: Any
+) -> None:
+    """Draw points that look as `marker` says, with the template of what hovering over one tells."""
+    figure.add_scatter(
+        x=x, y=y, mode="markers", name=name, marker=look,
+        hovertemplate=f"{hover}<extra></extra>", **more,
+    )  # fmt: skip
+
+
 MEASURED_MARK = marker(MEASURED, "diamond-open", line={"width": 2})
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.evaluation.metrics import registry
-from llmpert.figures.learning_curves import learning_curves
+from llmpert.figures.evaluation import learning_curves
 
 METRICS = list(registry().values())
 PAIRS = [("mean", "none"), ("gp", "text"), ("gp", "text+sequence")]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.evaluation.metrics import registry
-from llmpert.figures.model_classes import model_classes
+from llmpert.figures.evaluation import model_classes
 from llmpert.models import MODELS
 
 METRIC = registry()["pearson_all"]

@@ -10,7 +10,7 @@ import streamlit as st
 from llmpert.evaluation.grid import grid
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING
-from llmpert.figures.head_to_head import head_to_head
+from llmpert.figures.evaluation import head_to_head
 from llmpert.insight.head_to_head import (
     OURS,
     RIVAL,
