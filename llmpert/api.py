@@ -73,7 +73,7 @@ class Model:
         Raises:
             InputError: The prediction is of several genes.
         """
-        from llmpert.figures.ranked import ranked_genes
+        from llmpert.figures.prediction import ranked_genes
         from llmpert.figures.theme import mark_simulated
 
         if len(prediction.perturbations) != 1:

@@ -18,6 +18,7 @@ from llmpert.figures.theme import (
     finish,
     interval_bars,
     marker,
+    points,
 )
 from llmpert.insight.ranking import correlation
 
@@ -27,21 +28,19 @@ A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
 AROUND = ("top center", "bottom center", "middle right")
 """Where the names of the largest disagreements stand, so that neighbours' names do not meet."""
 
-MARKED, NAMED = 20, len(AROUND)
-"""How many of the largest disagreements stand out, and how many of them are named."""
-
-What = Literal["predicted", "measured"]
+MARKED = 20
+"""How many of the largest disagreements stand out; as many as `AROUND` has places are named."""
 
 
 def one_against_the_other(
-    table: pd.DataFrame, labels: tuple[str, str], units: tuple[str, str], what: What
+    table: pd.DataFrame,
+    labels: tuple[str, str],
+    units: tuple[str, str],
+    what: Literal["predicted", "measured"],
 ) -> go.Figure:
     """Draw every common gene: side A along x, side B along y, on equal axes.
 
-    Args:
-        table: From `llmpert.insight.compare.compare`, largest disagreement first.
-        labels, units: Of side A and side B.
-        what: Whether to draw the predictions or the measurements.
+    Rows of `table` (`llmpert.insight.compare.compare`) start with the largest disagreement.
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])
@@ -50,19 +49,20 @@ def one_against_the_other(
         f"{name}, {what}<br>{unit}" for name, unit in zip(labels, units, strict=True)
     )
     equal_axes(figure, drawn[[x, y]].to_numpy(), x_title, y_title)
-    hover = f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}<extra></extra>"
+    hover = f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
     others, marked = drawn.iloc[MARKED:], drawn.iloc[:MARKED]
-    figure.add_scatter(
-        x=others[x], y=others[y], name="Other genes", mode="markers",
-        marker=marker(*UNREMARKABLE, opacity=0.8), customdata=others["gene"], hovertemplate=hover,
+    points(
+        figure, others[x], others[y], "Other genes", marker(*UNREMARKABLE, opacity=0.8), hover,
+        customdata=others["gene"],
     )  # fmt: skip
     # Measured values crowd together too much for names beside them.
-    named = marked["gene"].where((np.arange(len(marked)) < NAMED) & (what == "predicted"), other="")
-    figure.add_scatter(
-        x=marked[x], y=marked[y], name=f"{len(marked)} largest predicted disagreements",
-        mode="markers+text", marker=marker(SOURCE_COLORS[1], "diamond", 8, opacity=0.8),
+    named = marked["gene"].where(
+        (np.arange(len(marked)) < len(AROUND)) & (what == "predicted"), other=""
+    )
+    points(
+        figure, marked[x], marked[y], f"{len(marked)} largest predicted disagreements",
+        marker(SOURCE_COLORS[1], "diamond", 8, opacity=0.8), hover, mode="markers+text",
         text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"],
-        hovertemplate=hover,
     )  # fmt: skip
     r = coefficient("r", correlation(drawn, x, y))
     return finish(figure, f"{what.capitalize()}: {r} over {len(drawn):,} genes", height=540)
@@ -75,11 +75,10 @@ def both_against_measured(table: pd.DataFrame, labels: tuple[str, str], unit: st
     equal_axes(figure, drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
     correlations = []
     for side, label, (color, symbol) in (("a", labels[0], A), ("b", labels[1], B)):
-        figure.add_scatter(
-            x=table[side], y=table["measured_a"], mode="markers", name=label,
-            marker=marker(color, symbol, 4, opacity=0.5), customdata=table["gene"],
-            hovertemplate=f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}"
-            "<extra></extra>",
+        points(
+            figure, table[side], table["measured_a"], label, marker(color, symbol, 4, opacity=0.5),
+            f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}",
+            customdata=table["gene"],
         )  # fmt: skip
         r = coefficient("r", correlation(table, side, "measured_a"))
         correlations.append(f"{label}: {r}")
@@ -105,12 +104,11 @@ def gene_by_gene(
     for side, label, (color, symbol), offset in sides:
         half_width = table[f"high95_{side}"] - table[side]
         known = half_width.notna().any()
-        figure.add_scatter(
-            x=table[side], y=at + offset, mode="markers",
-            error_x=interval_bars(half_width, width=0) if known else None,
-            name=f"{label}, predicted" + (" (95 % interval)" if known else ""),
-            marker=marker(color, symbol, 8), customdata=table["gene"],
-            hovertemplate=f"%{{customdata}}, {label}: predicted %{{x:.3f}}<extra></extra>",
+        points(
+            figure, table[side], at + offset,
+            f"{label}, predicted" + (" (95 % interval)" if known else ""),
+            marker(color, symbol, 8), f"%{{customdata}}, {label}: predicted %{{x:.3f}}",
+            error_x=interval_bars(half_width, width=0) if known else None, customdata=table["gene"],
         )  # fmt: skip
     for side, label, (color, _), offset in sides[:1] if one_measurement else sides:
         if table[f"measured_{side}"].isna().all():
@@ -119,11 +117,9 @@ def gene_by_gene(
             color, offset, name, whose = MEASURED, 0, "Measured", ""
         else:
             name, whose = f"{label}, measured", f", {label}"
-        figure.add_scatter(
-            x=table[f"measured_{side}"], y=at + offset, mode="markers", name=name,
-            marker=MEASURED_MARK | {"color": color},
-            customdata=table["gene"],
-            hovertemplate=f"%{{customdata}}{whose}: measured %{{x:.3f}}<extra></extra>",
+        points(
+            figure, table[f"measured_{side}"], at + offset, name, MEASURED_MARK | {"color": color},
+            f"%{{customdata}}{whose}: measured %{{x:.3f}}", customdata=table["gene"],
         )  # fmt: skip
     return finish(
         figure,

@@ -116,10 +116,8 @@ def points(
     figure: go.Figure, x: Any, y: Any, name: str, look: dict[str, Any], hover: str, **more: Any
 ) -> None:
     """Draw points that look as `marker` says, with the template of what hovering over one tells."""
-    figure.add_scatter(
-        x=x, y=y, mode="markers", name=name, marker=look,
-        hovertemplate=f"{hover}<extra></extra>", **more,
-    )  # fmt: skip
+    trace = {"x": x, "y": y, "name": name, "marker": look, "mode": "markers"} | more
+    figure.add_scatter(**trace, hovertemplate=f"{hover}<extra></extra>")
 
 
 MEASURED_MARK = marker(MEASURED, "diamond-open", line={"width": 2})

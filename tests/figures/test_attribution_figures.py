@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.attribution import attribution_bars, neighbourhood_heatmap
+from llmpert.figures.prediction import attribution_bars, neighbourhood_heatmap
 from llmpert.figures.theme import DIVERGING
 from llmpert.insight.attribution import Attribution
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.figures.gene_response import predicted_against_measured, volcano
+from llmpert.figures.prediction import predicted_against_measured, volcano
 from tests.support.one_prediction import INTERVALS, MEASURED, prediction
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.map import MOST_VECTOR_MARKS, MapFigure
+from llmpert.figures.screen import MOST_VECTOR_MARKS, MapFigure
 
 AXES = ("PC 1 (12.0% of variance)", "PC 2 (3.0% of variance)")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from llmpert.figures.ranked import ranked_genes, ranked_knockdowns
+from llmpert.figures.prediction import ranked_genes, ranked_knockdowns
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 from tests.support.one_prediction import MEASURED, prediction
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from llmpert.datasets.reading import histogram
-from llmpert.figures.responses import response_sizes
+from llmpert.figures.screen import response_sizes
 from tests.support import small
 
 

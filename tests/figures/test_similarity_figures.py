@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.similarity import ALL_PAIRS, closeness_by_source, neighbour_agreement
+from llmpert.figures.screen import ALL_PAIRS, closeness_by_source, neighbour_agreement
 from llmpert.insight.similarity import Closeness, Pairs
 
 BINS = pd.DataFrame(

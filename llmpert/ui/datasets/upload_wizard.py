@@ -12,7 +12,7 @@ from llmpert.datasets import DatasetStore, Parts, UploadStore, reading
 from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
-from llmpert.figures.responses import response_sizes
+from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen

@@ -7,7 +7,7 @@ import streamlit as st
 
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
-from llmpert.figures.ranked import ranked_knockdowns
+from llmpert.figures.prediction import ranked_knockdowns
 from llmpert.insight.effects import effects_on, find_measured
 from llmpert.insight.ranking import changing_gene, correlation, strongest
 from llmpert.models.registry import MODELS, label

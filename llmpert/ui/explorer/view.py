@@ -10,8 +10,7 @@ import streamlit as st
 
 from llmpert.evaluation.grid import grid
 from llmpert.evaluation.problem import Problem
-from llmpert.figures.map import MapFigure
-from llmpert.figures.similarity import closeness_by_source, neighbour_agreement
+from llmpert.figures.screen import MapFigure, closeness_by_source, neighbour_agreement
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.head_to_head import effect_size

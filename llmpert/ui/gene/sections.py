@@ -8,9 +8,13 @@ import pandas as pd
 from llmpert.datasets import Dataset
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.results import embedding_label
-from llmpert.figures.attribution import attribution_bars, neighbourhood_heatmap
-from llmpert.figures.gene_response import predicted_against_measured, volcano
-from llmpert.figures.ranked import ranked_genes
+from llmpert.figures.prediction import (
+    attribution_bars,
+    neighbourhood_heatmap,
+    predicted_against_measured,
+    ranked_genes,
+    volcano,
+)
 from llmpert.figures.report import Figure, Section
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.attribution import Attribution, neighbourhood

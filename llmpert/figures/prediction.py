@@ -1,0 +1,290 @@
+"""Predicted responses: the strongest, all against the measurement, and what they rest on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
+from llmpert.figures.theme import (
+    DIAGONAL,
+    DIVERGING,
+    LEGEND_BELOW,
+    MEASURED,
+    MEASURED_MARK,
+    PREDICTED,
+    UNREMARKABLE,
+    ZERO_LINE,
+    by_name,
+    coefficient,
+    finish,
+    interval_bars,
+    marker,
+    points,
+    source_look,
+    styles,
+)
+from llmpert.insight.attribution import Attribution
+from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+from llmpert.models.intervals import INTERVAL
+
+NAMED = 8
+"""At most so many genes of a volcano are named in the figure."""
+
+PATTERNS = ("", "/", "x", ".", "-", "+", "|")
+"""Hatching of each source's bars, for those who do not tell the colours."""
+
+CLIP = 98
+"""Percentile of |Δ| at which the colour scale ends: one extreme gene would pale all others."""
+
+
+def ranked_genes(
+    prediction: Prediction,
+    measured: np.ndarray | None,
+    unit: str,
+    count: int,
+    others: Mapping[str, np.ndarray] | None = None,
+) -> go.Figure:
+    """Draw the genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
+
+    Args:
+        prediction: Of one perturbation.
+        measured: Its measured response at the prediction's genes, or None without one.
+        unit: What one unit of the response is.
+        others: External method -> what it predicts at the prediction's genes.
+    """
+    mean = prediction.mean[0]
+    chosen = np.argsort(-np.abs(mean), kind="stable")[:count][::-1]
+    genes = prediction.genes[chosen]
+    half_width = prediction.half_width(INTERVAL)
+    figure = go.Figure()
+    points(
+        figure, mean[chosen], genes, "Predicted (95 % interval)", marker(PREDICTED, "circle"),
+        "%{y}: predicted %{x:.3f}",
+        error_x=None if half_width is None else interval_bars(half_width[0][chosen]),
+    )  # fmt: skip
+    if measured is not None:
+        hover = "%{y}: measured %{x:.3f}"
+        points(figure, measured[chosen], genes, "Measured", MEASURED_MARK, hover)
+    others = others or {}
+    looks = styles((method, NO_EMBEDDING) for method in others)
+    for look, predicted in zip(looks.values(), others.values(), strict=True):
+        points(
+            figure, predicted[chosen], genes, look.label,
+            marker(look.color, look.symbol, opacity=0.85),
+            f"%{{y}}: {look.label} predicts %{{x:.3f}}",
+        )  # fmt: skip
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]} knockdown:<br>{len(chosen)} strongest predicted genes",
+        height=190 + 22 * (len(chosen) + len(figure.data)),
+        xaxis={"title": {"text": unit}},
+        yaxis={"type": "category", "tickmode": "linear"},
+        legend=LEGEND_BELOW,
+        shapes=[ZERO_LINE],
+    )
+
+
+def ranked_knockdowns(
+    effects: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str
+) -> go.Figure:
+    """Draw the knockdowns that change a gene most, strongest on top; measured and predicted apart.
+
+    Args:
+        effects: The strongest rows of `llmpert.insight.effects.effects_on`.
+        ranked_by: "measured" or "predicted", for the title.
+    """
+    figure = go.Figure()
+    drawn = effects.iloc[::-1]
+    for state, name, symbol in (
+        (HELD_OUT, "Predicted, held out", "circle"),
+        (NOT_MEASURED, "Predicted, never knocked down", "circle-open"),
+    ):
+        part = drawn[(drawn["state"] == state) & drawn["predicted"].notna()]
+        if part.empty:
+            continue
+        half_width = part["high95"] - part["predicted"]
+        known = half_width.notna().any()  # not every model gives intervals
+        points(
+            figure, part["predicted"], part["perturbation"],
+            f"{name} (95 % interval)" if known else name,
+            marker(PREDICTED, symbol, line={"width": 2}), "%{y} knockdown: predicted %{x:.3f}",
+            error_x=interval_bars(half_width) if known else None,
+        )  # fmt: skip
+    part = drawn[drawn["measured"].notna()]
+    if not part.empty:
+        points(
+            figure, part["measured"], part["perturbation"], "Measured", MEASURED_MARK,
+            "%{y} knockdown: measured %{x:.3f}",
+        )  # fmt: skip
+    return finish(
+        figure,
+        f"{len(effects)} knockdowns that change {gene} most<br>in {line}, by {ranked_by} effect",
+        height=250 + 22 * len(effects),
+        xaxis={"title": {"text": f"{gene}<br>({unit})"}},
+        yaxis=by_name(list(effects["perturbation"]), "Knockdown"),
+        legend=LEGEND_BELOW,
+        shapes=[ZERO_LINE],
+    )
+
+
+def predicted_against_measured(
+    prediction: Prediction, measured: np.ndarray, top: np.ndarray, unit: str, correlation: float
+) -> go.Figure:
+    """Draw every gene of one perturbation: predicted along x, measured along y.
+
+    Args:
+        prediction, measured, unit: As for `ranked_genes`.
+        top: Positions of the top DE genes, drawn apart.
+        correlation: Pearson correlation over all genes, for the title; NaN where not defined.
+    """
+    mean = prediction.mean[0]
+    is_top = np.isin(np.arange(len(mean)), top)
+    figure = go.Figure()
+    for chosen, name, look in (
+        (~is_top, "Other genes", UNREMARKABLE),
+        (is_top, f"Top {len(top)} DE genes", (MEASURED, "diamond", 9)),
+    ):
+        points(
+            figure, mean[chosen], measured[chosen], name, marker(*look, opacity=0.8),
+            "%{text}<br>predicted %{x:.3f}, measured %{y:.3f}<br>off by %{customdata:+.3f}",
+            text=prediction.genes[chosen], customdata=(mean - measured)[chosen],
+        )  # fmt: skip
+    ends = [float(min(mean.min(), measured.min())), float(max(mean.max(), measured.max()))]
+    figure.add_scatter(x=ends, y=ends, mode="lines", name="Equal", hoverinfo="skip", line=DIAGONAL)
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]}, all genes: {coefficient('r', correlation)}",
+        height=520,
+        # A long unit would be cut: the figure stands in a narrow column.
+        xaxis={"title": {"text": f"Predicted<br>({unit.replace(' (', '<br>(')})"}},
+        yaxis={"title": {"text": "Measured"}},
+        legend=LEGEND_BELOW,
+    )
+
+
+def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> go.Figure:
+    """Draw every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
+
+    Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
+    Those with the largest |z| are named, as far as there is room. Arguments are those of
+    `ranked_genes`; a `ValueError` is raised without standard deviations.
+    """
+    half_width = prediction.half_width(INTERVAL)
+    if prediction.std is None or half_width is None:
+        raise ValueError("a volcano needs standard deviations")
+    mean, std = prediction.mean[0], prediction.std[0]
+    # A gene that never varies has no deviation and no response.
+    z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
+    sure = np.abs(mean) > half_width[0]
+    columns, known = [z], ""
+    if measured is not None:
+        columns, known = [z, measured], "<br>measured %{customdata[1]:.3f}"
+    figure = go.Figure()
+    for chosen, name, look in (
+        (~sure, "95 % interval includes 0", UNREMARKABLE),
+        (sure & (mean < 0), "Lowered: interval below 0", (PREDICTED, "triangle-down", 9)),
+        (sure & (mean > 0), "Raised: interval above 0", (MEASURED, "triangle-up", 9)),
+    ):
+        if chosen.any():
+            points(
+                figure, mean[chosen], np.abs(z[chosen]), f"{name} ({chosen.sum():,})",
+                marker(*look, opacity=0.8),
+                f"%{{text}}<br>predicted %{{x:.3f}}, z = %{{customdata[0]:.2f}}{known}",
+                text=prediction.genes[chosen], customdata=np.column_stack(columns)[chosen],
+            )  # fmt: skip
+    named = _apart(mean, np.abs(z))
+    figure.add_scatter(
+        x=mean[named], y=np.abs(z[named]), mode="text", text=prediction.genes[named],
+        textposition="top center", textfont={"size": 11}, cliponaxis=False,
+        hoverinfo="skip", showlegend=False, name="names",
+    )  # fmt: skip
+    return finish(
+        figure,
+        f"{prediction.perturbations[0]} knockdown: size and certainty",
+        height=520,
+        xaxis={"title": {"text": f"Predicted<br>({unit})"}},
+        yaxis={
+            "title": {"text": "|z| = |predicted Δ| / standard deviation"}, "rangemode": "tozero",
+        },
+        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        shapes=[ZERO_LINE],
+    )  # fmt: skip
+
+
+def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the genes to name: highest first, without those whose name would cover another one."""
+    named: list[int] = []
+    width, height = 0.3 * np.ptp(x), 0.05 * y.max()
+    for gene in np.argsort(-y, kind="stable"):
+        if len(named) == NAMED or not y[gene] > 0:
+            break
+        if all(abs(x[gene] - x[n]) > width or abs(y[gene] - y[n]) > height for n in named):
+            named.append(int(gene))
+    return np.array(named, dtype=int)
+
+
+def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
+    """Draw the shares of the `count` strongest training knockdowns, stacked by source.
+
+    The last bar is the sum over all others. The shares must be defined.
+    """
+    names, sources = attribution.strongest(count), [str(name) for name in attribution.shares]
+    others = attribution.shares.drop(index=names)
+    similar = [f"<br>similarity {value:.2f}" for value in attribution.similarity[names]]
+    shares = attribution.shares.loc[names]
+    if len(others):
+        shares.loc[f"all others ({len(others):,})"] = others.sum()
+        similar.append("")
+    rows = list(shares.index)
+    figure = go.Figure()
+    for at, source in enumerate(sources):
+        label = embedding_label(source)
+        joint = "+" in source and len(sources) > 1
+        figure.add_bar(
+            x=100 * shares[source], y=rows, orientation="h",
+            name=f"{label} (near in all at once)" if joint else label,
+            marker={
+                "color": source_look(at)[0],
+                "pattern": {"shape": PATTERNS[at % len(PATTERNS)], "solidity": 0.25},
+            },
+            customdata=similar,
+            hovertemplate=f"%{{y}} through {label}: %{{x:.1f}} %%{{customdata}}<extra></extra>",
+        )  # fmt: skip
+    return finish(
+        figure,
+        f"What the prediction for {attribution.gene} rests on",
+        height=260 + 24 * len(rows),
+        xaxis={"title": {"text": "Share of the prediction (%)<br>negative: pulls away"}},
+        yaxis=by_name(rows, "Training knockdown"),
+        barmode="relative",
+        legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0},
+        shapes=[ZERO_LINE],
+    )
+
+
+def neighbourhood_heatmap(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure:
+    """Draw `llmpert.insight.attribution.neighbourhood` of a gene: knockdowns down, genes along x.
+
+    Blue is lowered, orange is raised, and the middle of the scale is 0.
+    """
+    values, labels = rows.to_numpy(dtype=float), list(rows.index)
+    limit = float(np.percentile(np.abs(values), CLIP)) or 1.0
+    heatmap = go.Heatmap(
+        z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING, zmid=0, zmin=-limit,
+        zmax=limit, xgap=1, ygap=1, colorbar={"thickness": 12},
+        hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
+    )  # fmt: skip
+    return finish(
+        go.Figure(heatmap),
+        f"{gene} beside what it rests on",
+        height=290 + 24 * len(labels),
+        # Plotly leaves out names that find no room; hovering shows each.
+        xaxis={
+            "type": "category", "tickangle": -90, "tickfont": {"size": 10},
+            "title": {"text": f"Colour:<br>{unit}"},
+        },
+        yaxis={"type": "category", "tickmode": "linear", "autorange": "reversed"},
+    )  # fmt: skip

@@ -1,0 +1,226 @@
+"""A whole screen: how large responses are, a map of perturbations, how alike they respond."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from llmpert.figures.theme import (
+    MARK,
+    MEASURED,
+    ZERO_LINE,
+    band,
+    coefficient,
+    finish,
+    marker,
+    points,
+    source_look,
+)
+from llmpert.insight.similarity import Closeness, Pairs
+
+REST = "#a7b0b8"
+
+OUTLINE = {"width": 0.5, "color": "#808890"}
+"""Keeps the scale's dark end visible on a dark page and its light end on a light one."""
+
+MOST_VECTOR_MARKS = 3000
+"""More marks than this are drawn as one picture, which browsers move faster."""
+
+ALL_PAIRS = "All pairs"
+RESPONSES = "Pearson r between responses"
+
+
+def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
+    """Draw how frequent responses of each size are, from `llmpert.datasets.reading.histogram`."""
+    start, end = table["from"], table["to"]
+    figure = go.Figure()
+    figure.add_bar(
+        x=(start + end) / 2, y=100 * table["share"], width=end - start,
+        marker={"color": MEASURED, "line": {"width": 0}},
+        hovertemplate="%{x:.3g}: %{y:.2f} %<extra></extra>",
+    )  # fmt: skip
+    return finish(
+        figure,
+        f"Responses in {line}",
+        height=260,
+        xaxis={"title": {"text": unit}},
+        yaxis={"title": {"text": "% of all values"}, "rangemode": "tozero"},
+        bargap=0,
+        shapes=[ZERO_LINE],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MapFigure:
+    """Every perturbation at its place, in a colour that is still to be chosen.
+
+    Attributes:
+        points: Columns gene, x, y, note (for the hover), and value or group.
+        axes: Titles of the axes.
+        gene: The gene to point out; it need not be on the map.
+        selected: Perturbations that stand out, the others being faint; none of them means all
+            alike.
+    """
+
+    points: pd.DataFrame
+    axes: tuple[str, str]
+    title: str
+    gene: str
+    selected: Sequence[str]
+
+    def by_value(self, label: str) -> go.Figure:
+        """Colour by the points' value; those without one are grey crosses.
+
+        The scale ends at the 2nd and 98th percentile, so that a few extreme values do not take all
+        colours. `label` says what the number is, with its unit.
+        """
+        figure = go.Figure()
+        missing = self.points["value"].isna().to_numpy()
+        if missing.any():
+            name = f"No value ({missing.sum():,})"
+            figure.add_trace(self._trace(missing, name, marker(REST, "x-thin-open", 6)))
+        if not missing.all():
+            known = self.points["value"][~missing]
+            low, high = np.percentile(known, (2, 98))
+            look = {
+                # From dark blue to yellow: read alike with any colour vision, and by lightness.
+                "color": known, "colorscale": "Cividis", "cmin": low, "cmax": high, "size": 7,
+                # Below the map: on a narrow screen it would take half the width beside it.
+                "colorbar": {
+                    "title": {"text": label, "side": "top"}, "orientation": "h", "thickness": 14,
+                    "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top",
+                },
+                "line": OUTLINE,
+            }  # fmt: skip
+            trace = self._trace(~missing, "Perturbations", look)
+            figure.add_trace(trace.update(showlegend=bool(missing.any())))
+        return self._finished(figure, {"y": 1, "yanchor": "bottom"})
+
+    def by_group(self, groups: Sequence[str]) -> go.Figure:
+        """Colour and shape by the points' group, in the order of `groups`; others are grey."""
+        figure = go.Figure()
+        rest = ~self.points["group"].isin(list(groups)).to_numpy()
+        if rest.any():
+            look = marker(REST, "circle", 4, opacity=0.6)
+            figure.add_trace(self._trace(rest, f"Others ({rest.sum():,})", look))
+        for at, group in enumerate(groups):
+            members = (self.points["group"] == group).to_numpy()
+            look = marker(*source_look(at), line=OUTLINE)
+            figure.add_trace(self._trace(members, f"{group} ({members.sum():,})", look))
+        return self._finished(figure, {"y": -0.14, "yanchor": "top"})
+
+    def _trace(self, chosen: np.ndarray, name: str, look: dict[str, Any]) -> Any:
+        drawn = self.points[chosen]
+        trace = go.Scatter if len(self.points) <= MOST_VECTOR_MARKS else go.Scattergl
+        return trace(
+            x=drawn["x"], y=drawn["y"], mode="markers", name=name, marker=look,
+            customdata=drawn["gene"], text=drawn["note"],
+            hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>",
+            unselected={"marker": {"opacity": 0.2}},
+        )  # fmt: skip
+
+    def _finished(self, figure: go.Figure, legend: dict[str, Any]) -> go.Figure:
+        if self.selected:
+            for trace in figure.data:
+                is_selected = np.isin(trace.customdata, list(self.selected))
+                trace.selectedpoints = np.flatnonzero(is_selected)
+        found = self.points[self.points["gene"] == self.gene]
+        if len(found):
+            figure.add_scatter(
+                x=found["x"], y=found["y"], mode="markers", name=self.gene, hoverinfo="skip",
+                customdata=found["gene"],
+                marker=marker(MARK, "circle-open", 20, line={"width": 3}),
+            )  # fmt: skip
+            figure.add_annotation(
+                x=found["x"].iloc[0], y=found["y"].iloc[0], text=f"<b>{self.gene}</b>", ax=0,
+                ay=-34, arrowcolor=MARK, standoff=10, bgcolor="#ffffff", bordercolor=MARK,
+                borderpad=3, font={"color": MARK},
+            )  # fmt: skip
+        return finish(
+            figure,
+            self.title,
+            height=640,
+            xaxis={"title": {"text": self.axes[0]}, "zeroline": False},
+            yaxis={"title": {"text": self.axes[1]}, "zeroline": False},
+            legend={"orientation": "h", "x": 0, "itemsizing": "constant", **legend},
+        )
+
+
+def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:
+    """Draw a panel a source: mean similarity of responses in bins of pairs, with its spread.
+
+    Bands reach from the 10th to the 90th percentile of the pairs in a bin.
+    """
+    columns = min(len(found), 2)
+    rows = -(-len(found) // columns)
+    figure = make_subplots(
+        rows=rows, cols=columns,
+        subplot_titles=[
+            f"{source}<br>{coefficient('Spearman ρ', closeness.spearman)}"
+            for source, closeness in found.items()
+        ],
+        shared_yaxes="all", horizontal_spacing=0.05, vertical_spacing=0.32 / rows,
+    )  # fmt: skip
+    figure.update_annotations(font={"size": 13})
+    for at, (source, closeness) in enumerate(found.items()):
+        place = {"row": at // columns + 1, "col": at % columns + 1}
+        bins, (color, symbol) = closeness.bins, source_look(at)
+        area = band(bins["similarity"], bins["low"], bins["high"], color, 0.18)
+        figure.add_trace(area.update(name=f"{source} spread"), **place)
+        figure.add_scatter(
+            x=bins["similarity"], y=bins["response"], mode="lines+markers", name=source,
+            line={"color": color, "width": 2}, showlegend=False,
+            marker={"symbol": symbol, "size": 8},
+            customdata=bins[["low", "high", "pairs"]],
+            hovertemplate="cosine %{x:.3f}<br>mean r %{y:.3f}, 10th to 90th percentile"
+            " %{customdata[0]:.3f} to %{customdata[1]:.3f}<br>%{customdata[2]:,} pairs"
+            "<extra></extra>",
+            **place,
+        )  # fmt: skip
+        figure.update_xaxes(title_text="Cosine similarity", **place)
+        figure.update_yaxes(title_text=RESPONSES if place["col"] == 1 else None, **place)
+    return finish(figure, "Responses by embeddings, all pairs", height=150 + 340 * rows)
+
+
+def neighbour_agreement(found: Mapping[str, pd.DataFrame], pairs: Pairs, gene: str) -> go.Figure:
+    """Draw how well each measure's nearest neighbours agree with a gene, beside all pairs.
+
+    `found` has them by measure (`llmpert.insight.similarity.neighbours`). A row a measure has a
+    mark a neighbour and a line at their mean; the box has the quartiles and the median of all
+    pairs, its whiskers the 5th and 95th percentile.
+    """
+    figure = go.Figure()
+    low, first, middle, third, high = np.percentile(pairs.ordered, (5, 25, 50, 75, 95)).tolist()
+    figure.add_box(
+        y=[ALL_PAIRS], q1=[first], median=[middle], q3=[third], lowerfence=[low],
+        upperfence=[high], orientation="h", name=ALL_PAIRS, line={"color": "#6c757d"},
+        fillcolor="rgba(108,117,125,0.2)", width=0.5, showlegend=False, hoverinfo="x",
+    )  # fmt: skip
+    for at, (measure, near) in enumerate(found.items()):
+        color, symbol = source_look(at)
+        known = near.dropna(subset="response")
+        points(
+            figure, known["response"], [measure] * len(known), measure,
+            marker(color, symbol, 11, opacity=0.75),
+            "<b>%{customdata[0]}</b><br>similarity %{customdata[1]:.3f}<br>r of responses %{x:.3f}",
+            showlegend=False, customdata=known[["gene", "similarity"]],
+        )  # fmt: skip
+        points(
+            figure, [known["response"].mean()], [measure], f"{measure}, mean",
+            marker(color, "line-ns-open", 26, line={"width": 3}), "mean r %{x:.3f}",
+            showlegend=False,
+        )  # fmt: skip
+    return finish(
+        figure,
+        f"Do {gene}'s neighbours respond alike?",
+        height=190 + 60 * (len(found) + 1),
+        xaxis={"title": {"text": RESPONSES}, "zeroline": True},
+        yaxis={
+            "type": "category", "categoryorder": "array",
+            "categoryarray": [ALL_PAIRS, *reversed(list(found))],
+        },
+    )  # fmt: skip
