@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.arrays import frozen
 from llmpert.io.hashing import fingerprint
-from llmpert.io.names import check_names, preview
+from llmpert.io.names import check_names, positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +76,5 @@ class Embedding:
         Raises:
             InputError: A gene has no vector.
         """
-        index = pd.Index(self.genes).get_indexer(pd.Index(list(genes), dtype=object))
-        if (index < 0).any():
-            missing = [g for g, i in zip(genes, index, strict=True) if i < 0]
-            raise InputError(f"Embedding {self.name} has no vector for {preview(missing)}.")
-        return self.vectors[index]
+        lacking = f"Embedding {self.name} has no vector for"
+        return self.vectors[positions(self.genes, genes, lacking)]

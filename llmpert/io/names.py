@@ -82,3 +82,12 @@ def preview(names: "Sequence[object] | np.ndarray | pd.Index", limit: int = 5) -
     """List the first few names for a message: "A, B, C …"."""
     shown = ", ".join(str(name) for name in names[:limit])
     return f"{shown} …" if len(names) > limit else shown
+
+
+def positions(names: np.ndarray, wanted: Iterable[str], lacking: str) -> np.ndarray:
+    """Find where wanted names stand; of missing ones an InputError says `lacking` and which."""
+    asked = pd.Index(list(wanted), dtype=object)
+    index = pd.Index(names).get_indexer(asked)
+    if (index < 0).any():
+        raise InputError(f"{lacking} {preview(asked[index < 0])}.")
+    return index

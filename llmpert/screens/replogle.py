@@ -4,33 +4,28 @@ Source: Replogle et al., Cell 185 (2022), figshare article 20029387, CC BY 4.0. 
 file is a population: the cells that got one guide pair, against one transcript or site of one gene.
 
 *Raw* files hold mean UMI counts per cell. Each population is scaled to the same depth (the median,
-over the control populations, of a population's total UMI per cell) and transformed as log(1 + x);
-this is the logarithm of a mean, not the mean of single cells' logarithms. *Normalised* files hold
-z-scores against the controls of the same gem group and are not transformed. Which of the two a file
-is shows in its values (only z-scores are negative) and may not contradict its name.
+over the control populations, of a population's total UMI per cell) and transformed as log(1 + x):
+the logarithm of a mean, not the mean of single cells' logarithms. *Normalised* files hold z-scores
+against the controls of the same gem group and are not transformed. Which of the two a file is shows
+in its values (only z-scores are negative) and may not contradict its name.
 
-From there both are treated alike. `control_mean` is the mean of the control populations weighted by
-their cells, and is subtracted from every population. `control_sd` is the standard deviation across
-control populations (n - 1, unweighted; None with a single one): the noise of a population's mean,
-not of a single cell. A target's populations are averaged, weighted by `num_cells_filtered`
-(`num_cells_unfiltered` where that is missing, as it is for controls outside the core set). Controls
-are the `non-targeting` rows marked `core_control`, or all of them where none is marked.
+Controls are the `non-targeting` rows marked `core_control`, or all of them where none is marked.
+Their mean, weighted by cells, is `control_mean` and is subtracted from every population.
+`control_sd` is the standard deviation across them (n - 1, unweighted; None with a single one): the
+noise of a population's mean, not of a cell. A target's populations are averaged, weighted by
+`num_cells_filtered` (`num_cells_unfiltered` where that is missing, as it is for other controls).
 
-Infinite and missing z-scores come from controls without any spread in a gem group: a division by
-zero, which says nothing about the size of an effect. Clipping an infinite one to the gene's extreme
-would make one cell with one UMI the screen's strongest response, and 0 would claim "no effect", so
-both count as unknown. A gene unknown in more than 5 % of populations (or in all but one control) is
-left out, then a population unknown in more than 5 % of the remaining genes. What is left is taken
-from the target's other populations, else the gene's mean response over all targets stands in.
-`provenance["notes"]` counts every case.
+Infinite and missing z-scores come from controls without any spread in a gem group. This division by
+zero says nothing about the size of an effect, so both count as unknown. A gene unknown in more than
+5 % of populations (or in all but one control) is left out, then a population unknown in more than
+5 % of the remaining genes. What is left is taken from the target's other populations, else the
+gene's mean response over all targets stands in. `provenance["notes"]` counts every case.
 
-The screen keeps every measured gene. Highly variable genes are chosen later, in each fold of an
-evaluation, from that fold's training responses alone: a choice made here, from all responses, would
-let the held-out ones take part.
+The screen keeps every measured gene: highly variable ones are chosen in each fold of an evaluation,
+from its training responses alone.
 """
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import anndata
@@ -46,8 +41,8 @@ from llmpert.screens.names import measured_genes
 from llmpert.screens.screen import Screen
 
 POPULATION = re.compile(r"\d+_(?P<symbol>.+)_(?P<site>[^_]+)_(?P<ensembl>[^_]+)")
-"""`10005_ZBTB4_P1_ENSG00000174282`: library id, symbol, transcript or site, Ensembl id. Symbols may
-hold "-", "." and "_"; the other parts hold no "_". A few targets have "nan" for an Ensembl id."""
+"""`10005_ZBTB4_P1_ENSG00000174282`: library id, symbol, transcript or site, Ensembl id ("nan" for a
+few). Only symbols may hold "_"."""
 CONTROL = "non-targeting"
 LARGEST_GAP = 0.05
 """A gene (then a population) with a larger share of unknown values is left out."""
@@ -62,10 +57,7 @@ def is_replogle(data: anndata.AnnData) -> bool:
 def from_anndata(
     data: anndata.AnnData, path: Path, line: str | None, default_line: str | None
 ) -> Screen:
-    """Read a bulk file already opened: one row a targeted gene, one column a measured gene.
-
-    X is taken out of `data` to spare a copy of it. Measured genes go by their symbol; of several
-    with one symbol, all but the most expressed go by their Ensembl id.
+    """Read a bulk file already opened; X is taken out of `data` to spare a copy of it.
 
     Raises:
         InputError: The file lacks a column, has rows with names of another form, holds no control,
@@ -76,7 +68,7 @@ def from_anndata(
         raise InputError.of_file(
             path, "K562 or RPE1 in the file name, or the cell line given", "neither"
         )
-    populations = _populations(data, path)
+    populations = Populations(data, path)
     raw = _is_raw(populations.values, path)
     if raw:
         populations.to_log_expression()
@@ -118,7 +110,6 @@ def _is_raw(values: np.ndarray, path: Path) -> bool:
     return raw
 
 
-@dataclass
 class Populations:
     """Populations on their way to a screen.
 
@@ -127,16 +118,83 @@ class Populations:
     collect sentences on what was done and what was repaired.
     """
 
-    values: np.ndarray
-    names: np.ndarray
-    targets: np.ndarray
-    control: np.ndarray
-    cells: np.ndarray
-    genes: np.ndarray
-    steps: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, data: anndata.AnnData, path: Path) -> None:
+        for table, column in (("obs", "num_cells_filtered"), ("var", "mean")):
+            if column not in getattr(data, table):
+                raise InputError.of_file(path, f"the column {column!r} in {table}", "none")
+        self.steps: list[str] = []
+        self.notes: list[str] = []
+        self.names = data.obs_names.to_numpy().astype(str)
+        self.targets = self._symbols(path)
+        self.control = np.char.endswith(self.names, CONTROL)
+        used = ~self.control | self._controls_in_use(data.obs, path)
+        self.cells = self._counts(data.obs, used, path)
+        uncounted = used & ~(self.cells > 0)
+        if uncounted.any():
+            self.notes.append(
+                f"{int(uncounted.sum())} population(s) without a cell count were left out:"
+                f" {preview(self.names[uncounted])}."
+            )
+        self.genes = measured_genes(data.var, numeric_column(data.var, "mean", path), self.notes)
+        self.values = dense(data.X, path)
+        data.X = None
+        self._keep(used & ~uncounted, np.ones(len(self.genes), dtype=bool))
 
-    def __post_init__(self) -> None:
+    def _symbols(self, path: Path) -> np.ndarray:
+        """The targeted gene's symbol in each row's name."""
+        parts = [POPULATION.fullmatch(name) for name in self.names]
+        malformed = [name for name, part in zip(self.names, parts, strict=True) if part is None]
+        if malformed:
+            raise InputError.of_file(
+                path,
+                "rows named like 10005_ZBTB4_P1_ENSG00000174282",
+                f"{len(malformed)} named otherwise: {preview(malformed)}",
+            )
+        found = pd.DataFrame([part.groupdict() for part in parts if part])
+        several = found.groupby("symbol")["ensembl"].nunique() > 1
+        if several.any():
+            self.notes.append(
+                f"{int(several.sum())} target symbol(s) stand for several Ensembl ids and are"
+                f" averaged under the symbol: {preview(several.index[several].to_numpy())}."
+            )
+        return found["symbol"].to_numpy()
+
+    def _controls_in_use(self, obs: pd.DataFrame, path: Path) -> np.ndarray:
+        total = int(self.control.sum())
+        if not total:
+            raise InputError.of_file(path, f"control rows that end in {CONTROL!r}", "none")
+        if "core_control" in obs:
+            marked = obs["core_control"].astype(str).str.lower().isin(["true", "1", "1.0"])
+            core = self.control & marked.to_numpy()
+            if core.any():
+                self.steps.append(
+                    f"Controls: the {int(core.sum())} of {total} non-targeting populations that are"
+                    " marked core_control."
+                )
+                return core
+        self.steps.append(f"Controls: all {total} non-targeting populations.")
+        return self.control
+
+    def _counts(self, obs: pd.DataFrame, used: np.ndarray, path: Path) -> np.ndarray:
+        cells = numeric_column(obs, "num_cells_filtered", path)
+        if "num_cells_unfiltered" not in obs:
+            return cells
+        unfiltered = numeric_column(obs, "num_cells_unfiltered", path)
+        filled = ~(cells > 0) & (unfiltered > 0)
+        if (filled & used).any():
+            self.notes.append(
+                f"{int((filled & used).sum())} population(s) have no num_cells_filtered;"
+                " num_cells_unfiltered stands in."
+            )
+        return np.where(filled, unfiltered, cells)
+
+    def _keep(self, rows: np.ndarray, genes: np.ndarray) -> None:
+        """Cut to some populations and genes."""
+        if not (rows.all() and genes.all()):
+            self.values = self.values[np.ix_(rows, genes)]
+        self.genes = self.genes[genes]
+        for name in ("names", "targets", "control", "cells"):
+            setattr(self, name, getattr(self, name)[rows])
         if not self.control.any():
             raise InputError("expected control populations, found none that can be used.")
         if self.control.all():
@@ -191,19 +249,10 @@ class Populations:
                     f"{int((~used).sum()):,} {what} with too few finite values were left out:"
                     f" {preview(names[~used])}."
                 )
-        if not (genes.all() and rows.all()):
-            self.values = self.values[np.ix_(rows, genes)]
-            self.genes = self.genes[genes]
-            for name in ("names", "targets", "control", "cells"):
-                setattr(self, name, getattr(self, name)[rows])
-            self.__post_init__()
+        self._keep(rows, genes)
 
     def subtract_control(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Subtract the controls' mean; return it and their standard deviation, per gene.
-
-        The mean is weighted by cells. The standard deviation is that across control populations
-        (n - 1, unweighted), None with a single one.
-        """
+        """Subtract the controls' mean; return it and their standard deviation, per gene."""
         controls = self.values[self.control].astype(np.float64)
         controls[~np.isfinite(controls)] = np.nan
         weights = np.where(np.isnan(controls), 0.0, self.cells[self.control][:, None])
@@ -217,11 +266,7 @@ class Populations:
         return mean, sd
 
     def average_targets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Average each target's populations, weighted by cells; return targets, means and cells.
-
-        Targets are sorted. An unknown value is left to the target's other populations; where they
-        have none either, the gene's mean over all targets stands in.
-        """
+        """Average each target's populations; return targets (sorted), means and cells."""
         rows = np.flatnonzero(~self.control)
         cells = self.cells[rows]
         targets, target = np.unique(self.targets[rows], return_inverse=True)
@@ -264,90 +309,3 @@ class Populations:
 def _most(names: np.ndarray, counts: np.ndarray) -> str:
     top = [i for i in np.argsort(-counts, kind="stable")[:3] if counts[i]]
     return ", ".join(f"{names[i]} ({int(counts[i]):,})" for i in top)
-
-
-def _populations(data: anndata.AnnData, path: Path) -> Populations:
-    for frame, where, column in (
-        (data.obs, "obs", "num_cells_filtered"), (data.var, "var", "mean"),
-    ):  # fmt: skip
-        if column not in frame:
-            raise InputError.of_file(path, f"the column {column!r} in {where}", "none")
-    steps: list[str] = []
-    notes: list[str] = []
-    names = data.obs_names.to_numpy().astype(str)
-    symbols = _symbols(names, path, notes)
-    control = np.char.endswith(names, CONTROL)
-    used = ~control | _controls_in_use(data.obs, control, path, steps)
-    cells = _cells(data.obs, path, used, notes)
-    uncounted = used & ~(cells > 0)
-    if uncounted.any():
-        notes.append(
-            f"{int(uncounted.sum())} population(s) without a cell count were left out:"
-            f" {preview(names[uncounted])}."
-        )
-    keep = used & ~uncounted
-    genes = measured_genes(data.var, numeric_column(data.var, "mean", path), notes)
-    values = dense(data.X, path)
-    data.X = None
-    return Populations(
-        values=values if keep.all() else values[keep],
-        names=names[keep],
-        targets=symbols[keep],
-        control=control[keep],
-        cells=cells[keep],
-        genes=genes,
-        steps=steps,
-        notes=notes,
-    )
-
-
-def _symbols(names: np.ndarray, path: Path, notes: list[str]) -> np.ndarray:
-    """The targeted gene's symbol in each row's name."""
-    parts = [POPULATION.fullmatch(name) for name in names]
-    malformed = [name for name, part in zip(names, parts, strict=True) if part is None]
-    if malformed:
-        raise InputError.of_file(
-            path,
-            "rows named like 10005_ZBTB4_P1_ENSG00000174282",
-            f"{len(malformed)} named otherwise: {preview(malformed)}",
-        )
-    found = pd.DataFrame([part.groupdict() for part in parts if part])
-    several = found.groupby("symbol")["ensembl"].nunique() > 1
-    if several.any():
-        notes.append(
-            f"{int(several.sum())} target symbol(s) stand for several Ensembl ids and are averaged"
-            f" under the symbol: {preview(several.index[several].to_numpy())}."
-        )
-    return found["symbol"].to_numpy()
-
-
-def _controls_in_use(
-    obs: pd.DataFrame, control: np.ndarray, path: Path, steps: list[str]
-) -> np.ndarray:
-    if not control.any():
-        raise InputError.of_file(path, f"control rows that end in {CONTROL!r}", "none")
-    if "core_control" in obs:
-        marked = obs["core_control"].astype(str).str.lower().isin(["true", "1", "1.0"]).to_numpy()
-        core = control & marked
-        if core.any():
-            steps.append(
-                f"Controls: the {int(core.sum())} of {int(control.sum())} non-targeting"
-                " populations that are marked core_control."
-            )
-            return core
-    steps.append(f"Controls: all {int(control.sum())} non-targeting populations.")
-    return control
-
-
-def _cells(obs: pd.DataFrame, path: Path, used: np.ndarray, notes: list[str]) -> np.ndarray:
-    cells = numeric_column(obs, "num_cells_filtered", path)
-    if "num_cells_unfiltered" not in obs:
-        return cells
-    unfiltered = numeric_column(obs, "num_cells_unfiltered", path)
-    filled = ~(cells > 0) & (unfiltered > 0)
-    if (filled & used).any():
-        notes.append(
-            f"{int((filled & used).sum())} population(s) have no num_cells_filtered;"
-            " num_cells_unfiltered stands in."
-        )
-    return np.where(filled, unfiltered, cells)

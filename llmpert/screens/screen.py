@@ -15,8 +15,8 @@ from llmpert.errors import InputError
 from llmpert.io.arrays import frozen
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.io.names import check_names, preview
-from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.names import check_names, positions, preview
+from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.files import dense, numeric_column, open_h5ad
 
@@ -64,44 +64,32 @@ class Screen:
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        arrays: dict[str, np.ndarray | None] = {
-            "response": frozen(self.response),
-            "perturbations": np.array([str(x) for x in self.perturbations], dtype=object),
-            "genes": np.array([str(x) for x in self.genes], dtype=object),
-        }
-        for name in ("control_mean", "control_sd", "cells"):
-            value = getattr(self, name)
-            arrays[name] = None if value is None else frozen(value)
-        for name, value in arrays.items():
-            if value is not None:
-                value.setflags(write=False)
-            object.__setattr__(self, name, value)
+        for name in ("response", "control_mean", "control_sd", "cells"):
+            if (values := getattr(self, name)) is not None:
+                object.__setattr__(self, name, frozen(values))
         object.__setattr__(self, "layers", {k: frozen(v) for k, v in self.layers.items()})
-        self._check()
-
-    def _check(self) -> None:
         screen = f"Screen {self.line}"
         check_names(screen, "cell line and unit", [self.line, self.unit])
+        for kind in ("perturbation", "gene"):
+            names = np.array([str(x) for x in getattr(self, f"{kind}s")], dtype=object)
+            names.setflags(write=False)
+            object.__setattr__(self, f"{kind}s", names)
+            check_names(screen, kind, names, unique=True)
         rows, columns = len(self.perturbations), len(self.genes)
         if not rows or not columns:
             raise InputError.of_file(
                 screen, "perturbations x genes", f"{rows} perturbation(s) and {columns} gene(s)"
             )
-        for kind, names in (("perturbation", self.perturbations), ("gene", self.genes)):
-            check_names(screen, kind, names, unique=True)
-        shapes: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
-            "response": (self.response, (rows, columns))
-        }
-        shapes |= {name: (layer, (rows, columns)) for name, layer in self.layers.items()}
-        for name, length in (("control_mean", columns), ("control_sd", columns), ("cells", rows)):
-            if (value := getattr(self, name)) is not None:
-                shapes[name] = (value, (length,))
-        for name, (values, shape) in shapes.items():
-            if values.shape != shape:
+        matrices = {"response": self.response, **self.layers}
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(matrices, (rows, columns))
+        shapes |= {"control_mean": (columns,), "control_sd": (columns,), "cells": (rows,)}
+        for name, shape in shapes.items():
+            values = matrices[name] if name in matrices else getattr(self, name)
+            if values is not None and values.shape != shape:
                 expected = f"{' x '.join(map(str, shape))} values of {name}"
                 raise InputError.of_file(screen, expected, f"an array of shape {values.shape}")
-        for name in ("response", *self.layers):
-            bad = ~np.isfinite(shapes[name][0]).all(axis=1)
+        for name, values in matrices.items():
+            bad = ~np.isfinite(values).all(axis=1)
             if bad.any():
                 raise InputError.of_file(
                     screen,
@@ -136,8 +124,12 @@ class Screen:
         Raises:
             InputError: A name is not in the screen.
         """
-        rows = self._positions(self.perturbations, perturbations, "perturbation")
-        columns = self._positions(self.genes, genes, "gene")
+        lacking = f"Screen {self.line} has no"
+        rows, columns = np.arange(len(self.perturbations)), np.arange(len(self.genes))
+        if perturbations is not None:
+            rows = positions(self.perturbations, perturbations, f"{lacking} perturbation")
+        if genes is not None:
+            columns = positions(self.genes, genes, f"{lacking} gene")
 
         def cut(values: np.ndarray | None, *index: np.ndarray) -> Any:
             if values is None:
@@ -161,15 +153,6 @@ class Screen:
             cells=cut(self.cells, rows),
             provenance=provenance,
         )
-
-    def _positions(self, names: np.ndarray, wanted: Sequence[str] | None, kind: str) -> np.ndarray:
-        if wanted is None:
-            return np.arange(len(names))
-        index = pd.Index(names).get_indexer(pd.Index(list(wanted), dtype=object))
-        if (index < 0).any():
-            missing = [str(w) for w, i in zip(wanted, index, strict=True) if i < 0]
-            raise InputError(f"Screen {self.line} has no {kind} {preview(missing)}.")
-        return index
 
     def to_anndata(self) -> anndata.AnnData:
         """As AnnData: obs = perturbations, var = measured genes, provenance in `uns["llmpert"]`."""
@@ -206,8 +189,7 @@ class Screen:
         Raises:
             InputError: The file is missing, truncated, or not a screen written by llmpert.
         """
-        path = require_file(path)
-        return cls.from_anndata(open_h5ad(path), path)
+        return cls.from_anndata(open_h5ad(path), Path(path))
 
     @classmethod
     def from_anndata(cls, data: anndata.AnnData, path: Path) -> "Screen":
