@@ -25,7 +25,7 @@ from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import summarise
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS
 from llmpert.models.registry import MODELS
 from llmpert.screens import read_screen
 
@@ -129,7 +129,7 @@ def print_calibration(compared: Sequence[Experiment]) -> None:
 def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.ndarray]]:
     """Held-out predictions without calibration, and what was measured."""
     screen = experiment.problem.screen
-    normal = Intervals(norm.ppf((1 + LEVELS) / 2))
+    normal = norm.ppf((1 + LEVELS) / 2)
     for fold in range(experiment.settings.folds):
         test = experiment.split(experiment.largest_training_size, fold).test
         fitted = experiment.fit_all(model, held_out=screen.perturbations[test])

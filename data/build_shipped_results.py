@@ -26,7 +26,7 @@ from llmpert.evaluation.splits import PAPER_SIZES
 from llmpert.evaluation.store import NAMES, ResultsStore
 from llmpert.io.atomic import atomic_path
 from llmpert.io.paths import home, shipped
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 from llmpert.ui.common.cache import REPEATS
 
 PACK = shipped() / "simulated_results.parquet"

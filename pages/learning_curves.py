@@ -3,8 +3,7 @@
 import streamlit as st
 
 from llmpert.figures.evaluation import learning_curves
-from llmpert.models import MODELS, label
-from llmpert.models.registry import GAUSSIAN_PROCESS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin

@@ -1,7 +1,7 @@
 """Figure 2: classes of models on each embedding."""
 
 from llmpert.figures.evaluation import model_classes
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from llmpert.evaluation.tables import PUBLISHED_SOURCE, table1
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes

@@ -9,10 +9,10 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS
 from tests.support.small import embedding, names, screen
 
-NORMAL = Intervals(norm.ppf((1 + LEVELS) / 2))
+NORMAL = norm.ppf((1 + LEVELS) / 2)
 
 
 def prediction(mean, std, intervals=NORMAL, genes=None):

@@ -9,7 +9,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.models.intervals import INTERVAL, Intervals
+from llmpert.models.intervals import INTERVAL, multiple
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +21,14 @@ class Prediction:
         mean: float32, perturbations x genes, in the screen's unit.
         std: Standard deviation of a new measurement, same shape and unit, or None where the model
             gives none.
-        intervals: How many standard deviations an interval spans, where there are any.
+        intervals: How many standard deviations intervals span (`interval_multiples`), if known.
     """
 
     perturbations: np.ndarray
     genes: np.ndarray
     mean: np.ndarray
     std: np.ndarray | None
-    intervals: Intervals | None = None
+    intervals: np.ndarray | None = None
 
     def half_width(self, level: float) -> np.ndarray | None:
         """Return half the width of the interval that holds a new measurement with this probability.
@@ -37,7 +37,7 @@ class Prediction:
         """
         if self.std is None or self.intervals is None:
             return None
-        return self.intervals.quantile(level) * self.std
+        return multiple(self.intervals, level) * self.std
 
     def row(self, perturbation: str) -> "Prediction":
         """Return the prediction of one perturbation.
@@ -85,7 +85,7 @@ class Prediction:
         if self.std is not None:
             arrays["std"] = self.std.astype(np.float32)
         if self.intervals is not None:
-            arrays["interval_multiples"] = self.intervals.quantiles
+            arrays["interval_multiples"] = self.intervals
         with atomic_path(path) as temporary:
             np.savez(temporary, digest=_digest(arrays), **arrays)  # type: ignore[arg-type]
 
@@ -101,13 +101,12 @@ class Prediction:
             arrays = dict(stored)
         if str(arrays.pop("digest", "")) != _digest(arrays):
             raise ValueError(f"{path} is not what was written")
-        multiples = arrays.get("interval_multiples")
         return cls(
             arrays["perturbations"].astype(object),
             arrays["genes"].astype(object),
             arrays["mean"],
             arrays.get("std"),
-            None if multiples is None else Intervals(multiples),
+            arrays.get("interval_multiples"),
         )
 
 

@@ -64,15 +64,15 @@ def attribute(fitted: FittedModel, gene: str) -> Attribution:
     Raises:
         InputError: As `FittedModel.predict`.
     """
-    found = fitted.model.contributions(fitted.inputs([gene])[0])
+    model, inputs = fitted.model, fitted.inputs([gene])
     # A model of one part for all sources calls it "all".
     joint = fitted.problem.embedding_name
-    sources = [joint if source == "all" else source for source in found.sources]
+    sources = [joint if source == "all" else source for source in model.signal_to_noise_]
     names = pd.Index(fitted.trained_on, name="perturbation")
     return Attribution(
         gene,
-        pd.DataFrame(found.shares.T, index=names, columns=sources),
-        pd.Series(found.similarity, index=names, name="similarity"),
+        pd.DataFrame(model.contributions(inputs[0]).T, index=names, columns=sources),
+        pd.Series(model.similarity(inputs)[0], index=names, name="similarity"),
     )
 
 

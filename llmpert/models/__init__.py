@@ -1,3 +1,0 @@
-from llmpert.models.registry import MODELS, ModelSpec, label
-
-__all__ = ["MODELS", "ModelSpec", "label"]

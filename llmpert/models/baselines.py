@@ -12,9 +12,6 @@ class RandomPerturbation(RegressorMixin, BaseEstimator):
     """Predicts, for each gene, the response of a random training perturbation.
 
     What two unrelated knockdowns have in common (Märtens et al. 2024).
-
-    Args:
-        seed: Seed of the draw.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -32,24 +29,6 @@ class RandomPerturbation(RegressorMixin, BaseEstimator):
         return self.responses_[rng.integers(len(self.responses_), size=len(Z))]
 
 
-class NoChange(RegressorMixin, BaseEstimator):
-    """Predicts Δ = 0: a knocked-down cell expresses what a control cell does.
-
-    A constant prediction has no correlation with anything. Its absolute error is the mean |Δ|,
-    which a model has to beat to say more than nothing (Ahlmann-Eltze, Huber & Anders 2025).
-    """
-
-    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "NoChange":
-        """Remember how many genes Y (N x D) has."""
-        self.outputs_ = Y.shape[1]
-        return self
-
-    def predict(self, Z: np.ndarray) -> np.ndarray:
-        """Return zeros: M x D."""
-        check_is_fitted(self)
-        return np.zeros((len(Z), self.outputs_))
-
-
 class NonControlMean(RegressorMixin, BaseEstimator):
     """Predicts the mean training response for every gene (Märtens et al. 2024).
 
@@ -65,3 +44,16 @@ class NonControlMean(RegressorMixin, BaseEstimator):
         """Return the same mean for every row of Z: M x D, a read-only view."""
         check_is_fitted(self)
         return np.broadcast_to(self.mean_, (len(Z), len(self.mean_)))
+
+
+class NoChange(NonControlMean):
+    """Predicts Δ = 0: a knocked-down cell expresses what a control cell does.
+
+    A constant prediction has no correlation with anything. Its absolute error is the mean |Δ|,
+    which a model has to beat to say more than nothing (Ahlmann-Eltze, Huber & Anders 2025).
+    """
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "NoChange":
+        """Remember how many genes Y (N x D) has."""
+        self.mean_ = np.zeros(Y.shape[1])
+        return self

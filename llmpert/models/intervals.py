@@ -1,7 +1,5 @@
 """Prediction intervals that hold what they say, from leave-one-out errors of the training part."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 INTERVAL = 0.95
@@ -11,25 +9,16 @@ LEVELS = np.arange(1, 100) / 100
 """Probabilities for which the width is kept; others are interpolated."""
 
 
-@dataclass(frozen=True, eq=False)
-class Intervals:
-    """How many standard deviations either side of the mean an interval spans.
+def interval_multiples(standardised: np.ndarray) -> np.ndarray:
+    """Return how many standard deviations either side of the mean intervals of `LEVELS` span.
 
-    Attributes:
-        quantiles: For each of `LEVELS`.
+    Quantiles of |error / standard deviation|: split-conformal intervals with a normalised score
+    (Lei et al. 2018). Those of a normal variable would not hold, since most genes hardly respond
+    and a few respond strongly.
     """
+    return np.quantile(np.abs(standardised), LEVELS)
 
-    quantiles: np.ndarray
 
-    @classmethod
-    def from_errors(cls, standardised: np.ndarray) -> "Intervals":
-        """Take the quantiles of |error / standard deviation|, not those of a normal variable.
-
-        Split-conformal intervals with a normalised score (Lei et al. 2018). Responses are not
-        normally distributed: most genes hardly respond, a few respond strongly.
-        """
-        return cls(np.quantile(np.abs(standardised), LEVELS))
-
-    def quantile(self, level: float) -> float:
-        """Return the number for one probability between 0.01 and 0.99."""
-        return float(np.interp(level, LEVELS, self.quantiles))
+def multiple(multiples: np.ndarray, level: float) -> float:
+    """Return the number for one probability between 0.01 and 0.99."""
+    return float(np.interp(level, LEVELS, multiples))

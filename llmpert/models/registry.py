@@ -14,16 +14,11 @@ class ModelSpec:
     """How one model is built and spoken of.
 
     Attributes:
-        name: In results and on the command line.
-        label: In figures and tables.
-        summary: One sentence for tooltips and help.
+        name, label, summary: In results and on the command line; in figures; one sentence for help.
         build: Makes an unfitted model from a seed and the columns of the inputs that belong to each
             source.
-        version: Raised whenever the model's predictions change, so that older cached results are
-            not used.
-        uses_embedding: Whether the inputs matter; results of models that do not use them carry no
-            embedding.
-        stochastic: Whether the seed matters.
+        version: Raised whenever the model's predictions change, so that older results are not used.
+        uses_embedding, stochastic: Whether the inputs matter, and whether the seed does.
         gives_std: Whether `predict` takes `return_std=True`, and `intervals_` says how wide
             intervals are.
         uses_cells: Whether `fit` takes the number of cells behind each response.
@@ -43,7 +38,7 @@ class ModelSpec:
 def _model(module: str, name: str) -> Any:
     # torch, GPyTorch and scikit-learn take seconds to import; help texts and pages that only draw
     # need none of them.
-    return getattr(import_module(f"llmpert.models.{module}"), name)
+    return getattr(import_module(module), name)
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -52,53 +47,55 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             "random", "Random perturbation",
             "The response of one training knockdown, drawn at random.",
-            lambda seed, parts: _model("baselines", "RandomPerturbation")(seed),
+            lambda seed, parts: _model("llmpert.models.baselines", "RandomPerturbation")(seed),
             uses_embedding=False, stochastic=True,
         ),
         ModelSpec(
             "no-change", "No change", "Expression as in control: a response of zero.",
-            lambda seed, parts: _model("baselines", "NoChange")(),
+            lambda seed, parts: _model("llmpert.models.baselines", "NoChange")(),
             uses_embedding=False,
         ),
         ModelSpec(
             "mean", "Non-control mean",
             "The mean response over all training knockdowns, the same for every gene.",
-            lambda seed, parts: _model("baselines", "NonControlMean")(),
+            lambda seed, parts: _model("llmpert.models.baselines", "NonControlMean")(),
             uses_embedding=False,
         ),
         ModelSpec(
             "knn", "kNN (k = 1)", "The response of the training gene nearest in the embedding.",
-            lambda seed, parts: _model("neighbours", "Neighbours")(),
+            # The paper's default; it may not exceed the number of training perturbations.
+            lambda seed, parts: _model("sklearn.neighbors", "KNeighborsRegressor")(n_neighbors=1),
         ),
         ModelSpec(
             "linear", "Linear regression",
             "Ordinary least squares from the embedding to every measured gene.",
-            lambda seed, parts: _model("linear", "Linear")(),
+            # Fits fewer perturbations than inputs exactly, by the minimum-norm solution.
+            lambda seed, parts: _model("sklearn.linear_model", "LinearRegression")(),
         ),
         ModelSpec(
             "ridge", "Ridge regression",
             "Least squares from the embedding to every measured gene with a penalty chosen by"
             " leave-one-out, as in GenePert.",
-            lambda seed, parts: _model("linear", "Ridge")(),
+            lambda seed, parts: _model("llmpert.models.linear", "Ridge")(),
         ),
         ModelSpec(
             "components", "Linear on components",
             "Linear regression from the embedding to the ten leading components of the responses"
             " (Ahlmann-Eltze et al. 2025).",
-            lambda seed, parts: _model("pc_linear", "PCLinear")(),
+            lambda seed, parts: _model("llmpert.models.linear", "PCLinear")(),
         ),
         ModelSpec(
             "gp-paper", "Gaussian process (paper)",
             "One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
-            lambda seed, parts: _model("gp", "GaussianProcess")(noise="shared"),
+            lambda seed, parts: _model("llmpert.models.gp", "GaussianProcess")(noise="shared"),
             version=3, gives_std=True,
         ),
         ModelSpec(
             GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
-            lambda seed, parts: _model("gp", "GaussianProcess")(parts),
+            lambda seed, parts: _model("llmpert.models.gp", "GaussianProcess")(parts),
             version=4, gives_std=True, uses_cells=True,
         ),
     )

@@ -3,14 +3,14 @@ import pytest
 
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS
 
 
 @pytest.fixture
 def prediction() -> Prediction:
     mean = np.arange(6, dtype=np.float32).reshape(2, 3)
     names = np.array(["A", "B"], dtype=object), np.array(["X", "Y", "Z"], dtype=object)
-    intervals = Intervals(2 * LEVELS)
+    intervals = 2 * LEVELS
     return Prediction(*names, mean, np.broadcast_to(np.float32([[0.5], [1.5]]), (2, 3)), intervals)
 
 

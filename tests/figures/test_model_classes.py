@@ -3,7 +3,7 @@ import pandas as pd
 
 from llmpert.evaluation.metrics import registry
 from llmpert.figures.evaluation import model_classes
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 
 METRIC = registry()["pearson_all"]
 CELLS = {

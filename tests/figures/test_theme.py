@@ -17,7 +17,7 @@ from llmpert.figures.theme import (
     mark_simulated,
     styles,
 )
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 
 
 def figure() -> go.Figure:

@@ -34,7 +34,7 @@ def test_shares_are_the_models_under_the_names_of_perturbations(fitted, gene):
     assert list(found.shares.index) == list(fitted.trained_on)
     assert gene not in found.shares.index
     direct = fitted.model.contributions(fitted.inputs([gene])[0])
-    np.testing.assert_array_equal(found.shares.to_numpy(), direct.shares.T)
+    np.testing.assert_array_equal(found.shares.to_numpy(), direct.T)
     assert found.totals.sum() == pytest.approx(1, abs=1e-9)
     assert found.by_source.sum() == pytest.approx(1, abs=1e-9)
 

@@ -11,10 +11,10 @@ from llmpert.insight.compare import (
     in_deviations,
     most_alike,
 )
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS
 from tests.support import small
 
-INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))  # 2.85 standard deviations at 95 %
+INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))  # 2.85 standard deviations at 95 %
 
 
 def side(label, genes, mean, std=None, measured=None):

@@ -12,11 +12,11 @@ from llmpert.insight.effects import (
     find_measured,
 )
 from llmpert.insight.ranking import correlation, strongest
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS, multiple
 from tests.support import small
 
 SCREEN = small.screen(perturbations=6, genes=4)
-INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
+INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))
 
 
 def prediction(rows: list[str], genes: list[str], seed: int, std: bool = True) -> Prediction:
@@ -44,7 +44,7 @@ def test_measured_and_predicted_meet_by_name():
     np.testing.assert_array_equal(table["measured"], SCREEN.response[:, 2])
     assert table.loc["KD004", "predicted"] == FOLDS[0].mean[1, 1]
     assert table.loc["KD002", "predicted"] == FOLDS[1].mean[1, 0]
-    half = INTERVALS.quantile(0.95) * 0.5
+    half = multiple(INTERVALS, 0.95) * 0.5
     np.testing.assert_allclose(table.loc["KD004", "high95"], FOLDS[0].mean[1, 1] + half, rtol=1e-6)
     np.testing.assert_allclose(table.loc["KD004", "low95"], FOLDS[0].mean[1, 1] - half, rtol=1e-6)
     assert (table["state"] == HELD_OUT).all()

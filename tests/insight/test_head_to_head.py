@@ -31,7 +31,7 @@ from llmpert.insight.head_to_head import (
     sets_won,
     short_labels,
 )
-from llmpert.models import MODELS
+from llmpert.models.registry import MODELS
 from tests.support import small
 
 METRICS = registry()

@@ -9,8 +9,6 @@ from sklearn.exceptions import NotFittedError
 
 from llmpert.evaluation.metrics import evaluate
 from llmpert.models.baselines import NoChange, NonControlMean, RandomPerturbation
-from llmpert.models.linear import Linear
-from llmpert.models.neighbours import Neighbours
 from llmpert.models.registry import MODELS, label
 
 
@@ -74,14 +72,14 @@ def test_mean_of_single_precision_responses_is_taken_in_double():
 @given(problems)
 def test_neighbours_copy_the_nearest_gene(problem):
     Z, Y, genes = problem
-    predicted = Neighbours().fit(Z, Y).predict(genes)
+    predicted = MODELS["knn"].build(0, {}).fit(Z, Y).predict(genes)
     nearest = np.linalg.norm(genes[:, None] - Z[None], axis=-1).argmin(axis=1)
     np.testing.assert_allclose(predicted, Y[nearest])
 
 
 def test_neighbours_average_the_k_nearest():
     Z, Y, genes = data()
-    predicted = Neighbours(n_neighbors=3).fit(Z, Y).predict(genes)
+    predicted = MODELS["knn"].build(0, {}).set_params(n_neighbors=3).fit(Z, Y).predict(genes)
     nearest = np.linalg.norm(genes[:, None] - Z[None], axis=-1).argsort(axis=1)[:, :3]
     np.testing.assert_allclose(predicted, Y[nearest].mean(axis=1))
 
@@ -90,7 +88,7 @@ def test_neighbours_average_the_k_nearest():
 @given(problems)
 def test_linear_is_least_squares_and_of_minimum_norm(problem):
     Z, Y, genes = problem
-    predicted = Linear().fit(Z, Y).predict(genes)
+    predicted = MODELS["linear"].build(0, {}).fit(Z, Y).predict(genes)
     centre = Z.mean(axis=0)
     weights = np.linalg.lstsq(Z - centre, Y - Y.mean(axis=0), rcond=1e-6)[0]
     expected = Y.mean(axis=0) + (genes - centre) @ weights
@@ -99,7 +97,7 @@ def test_linear_is_least_squares_and_of_minimum_norm(problem):
 
 def test_linear_with_fewer_perturbations_than_inputs_fits_them_exactly():
     Z, Y, _ = data(size=5, inputs=12)
-    model = Linear().fit(Z, Y)
+    model = MODELS["linear"].build(0, {}).fit(Z, Y)
     np.testing.assert_allclose(model.predict(Z), Y, atol=1e-10)
     # No part of the weights is unseen by the training genes.
     seen = np.linalg.pinv(Z - Z.mean(axis=0)) @ (Z - Z.mean(axis=0))

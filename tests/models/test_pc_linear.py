@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.models.pc_linear import PCLinear
+from llmpert.models.linear import PCLinear
 
 
 def published(Z, Y, genes, number, penalty):

@@ -3,13 +3,13 @@
 import numpy as np
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.models.intervals import LEVELS, Intervals
+from llmpert.models.intervals import LEVELS
 
 GENES = np.array(["A", "B", "C", "D"], dtype=object)
 MEAN = np.array([[0.1, -2.0, 1.0, 0.0]], dtype=np.float32)
 STD = np.array([[0.5, 0.5, 0.25, 0.5]], dtype=np.float32)
 MEASURED = np.array([0.2, -1.0, 3.0, 0.1])
-INTERVALS = Intervals(np.linspace(0.03, 2.97, len(LEVELS)))
+INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))
 
 
 def prediction(std=STD):

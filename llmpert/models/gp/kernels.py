@@ -1,4 +1,4 @@
-"""The covariance of the responses: one kernel a source, summed, and noise. GPyTorch modules.
+"""The covariance of the responses: one kernel a source, summed, and noise.
 
 In units of the noise variance of a typical perturbation it is
 
@@ -10,7 +10,6 @@ responses gets a ratio near 0 and costs the others nothing.
 """
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,9 +18,8 @@ import torch
 from gpytorch import Module
 from gpytorch.constraints import Positive
 from gpytorch.kernels import RBFKernel, ScaleKernel
-from gpytorch.priors import NormalPrior
 
-from llmpert.models.gp.blocks import blocks, mirrored
+from llmpert.models.gp.solver import blocks, mirrored
 
 # Search limits: ratios; lengthscales in median distances; the odds of sampling noise. Wide enough
 # never to bind on informative data, narrow enough for a Cholesky factor of any C.
@@ -29,11 +27,9 @@ RATIO_LIMITS = (1e-6, 1e6)
 LENGTHSCALE_LIMITS = (1e-2, 1e2)
 ODDS_LIMITS = (1e-3, 1e3)
 
-# Widths of the priors, on logarithms. They are wide on purpose: a lengthscale e² times the median
-# distance, or a ratio of e⁴, costs half a nat beside a likelihood that counts N x D numbers. They
-# decide what the data leave open, such as the lengthscale of a source without signal. A source is
-# taken to say nothing until the responses speak for it (`NOTICEABLE_RATIO` is the prior's centre):
-# with a lengthscale below all distances its kernel would be another name for noise.
+# Widths of the priors, on logarithms: wide, so that they decide only what the data leave open. A
+# source is taken to say nothing until the responses speak for it (`NOTICEABLE_RATIO` is the prior's
+# centre): with a lengthscale below all distances its kernel would be another name for noise.
 RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
 
 NOTICEABLE_RATIO = 1e-2
@@ -50,8 +46,7 @@ class RBF(RBFKernel):
     """GPyTorch's RBF, evaluated on squared distances that are computed once.
 
     Its own evaluation computes them anew for every lengthscale, by a quadratic expansion that loses
-    distances that are small against the largest (one outlying gene is enough), and the matrix is
-    then no covariance any more.
+    distances that are small against the largest: the matrix is then no covariance any more.
     """
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
@@ -71,9 +66,9 @@ class Covariance(Module):
 
     Args:
         medians: Median distance between genes in each source.
-        by_cells: Whether the noise depends on the number of cells. Then that of a perturbation is
-            `1 - share + share * typical cells / cells`: one part that more cells cannot reduce and
-            one that they do. The odds, share / (1 - share), are a hyper-parameter.
+        by_cells: Whether the noise of a perturbation is `1 - share + share * typical cells /
+            cells`: one part that more cells cannot reduce and one that they do. The odds, share /
+            (1 - share), are a hyper-parameter.
         kernel: Class of every source's kernel: a GPyTorch kernel with a lengthscale and the methods
             `at` and `with_slope` of `RBF`.
     """
@@ -88,23 +83,15 @@ class Covariance(Module):
         self.by_cells = by_cells
         self.kernels = torch.nn.ModuleList(
             ScaleKernel(
-                kernel(
-                    lengthscale_constraint=_logarithmic(),
-                    lengthscale_prior=_log_normal(median, LENGTHSCALE_PRIOR),
-                ),
-                outputscale_constraint=_logarithmic(),
-                outputscale_prior=_log_normal(NOTICEABLE_RATIO, RATIO_PRIOR),
+                kernel(lengthscale_constraint=_logarithmic()), outputscale_constraint=_logarithmic()
             )
-            for median in medians
+            for _ in medians
         )
         self._medians = np.array(medians)
         # Free parameters alternate: the ratio and the lengthscale of each source, then the odds.
-        self._ratios = slice(0, 2 * len(self.kernels), 2)
+        self._ratios, self._lengthscales = (slice(k, 2 * len(medians), 2) for k in (0, 1))
         if by_cells:
             self.register_parameter("raw_odds", torch.nn.Parameter(torch.zeros(())))
-            self.register_prior(
-                "odds_prior", _log_normal(1.0, ODDS_PRIOR), lambda module: module.raw_odds.exp()
-            )
         # Derivatives are written out: see `derivatives`.
         self.double().requires_grad_(False)
         self._free = tuple(
@@ -112,13 +99,15 @@ class Covariance(Module):
             for kernel in self.kernels
             for parameter in (kernel.raw_outputscale, kernel.base_kernel.raw_lengthscale)
         ) + ((self.raw_odds,) if by_cells else ())
-        priors = [
-            prior
-            for kernel in self.kernels
-            for prior in (kernel.outputscale_prior, kernel.base_kernel.lengthscale_prior)
-        ] + ([self.odds_prior] if by_cells else [])
-        self._centres = np.array([prior.loc.item() for prior in priors])
-        self._widths = np.array([prior.scale.item() for prior in priors])
+        # Single precision says enough of a prior's centre.
+        self._centres = np.log(self._laid_out(NOTICEABLE_RATIO, self._medians, 1)).astype("f4")
+        self._widths = self._laid_out(RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR)
+
+    def _laid_out(self, ratio: float, lengthscale: np.ndarray | float, odds: float) -> np.ndarray:
+        """Return values in the order of the free parameters, one lengthscale for all or each."""
+        values = np.full(self._ratios.stop + self.by_cells, float(odds))
+        values[self._ratios], values[self._lengthscales] = ratio, lengthscale
+        return values
 
     @property
     def ratios(self) -> np.ndarray:
@@ -137,8 +126,8 @@ class Covariance(Module):
 
     def values(self, ratio: float, lengthscale: float) -> np.ndarray:
         """Return free parameters: one ratio for all sources, lengthscales in median distances."""
-        pairs = [(ratio / len(self._medians), lengthscale * median) for median in self._medians]
-        return np.log([*np.ravel(pairs), *([1.0] if self.by_cells else [])])
+        ratio /= len(self._medians)
+        return np.log(self._laid_out(ratio, lengthscale * self._medians, 1))
 
     def with_noticeable_ratios(self, values: np.ndarray) -> np.ndarray:
         """Return free parameters with every ratio raised to one that a search can see."""
@@ -149,7 +138,7 @@ class Covariance(Module):
     def matters(self, values: np.ndarray) -> np.ndarray:
         """Find the free parameters that matter: no lengthscale of a kernel that is nearly empty."""
         matters = np.ones(len(values), dtype=bool)
-        matters[1 : self._ratios.stop : 2] = values[self._ratios] > np.log(SILENT_RATIO)
+        matters[self._lengthscales] = values[self._ratios] > np.log(SILENT_RATIO)
         return matters
 
     def emptied(self, values: np.ndarray, moved: np.ndarray) -> np.ndarray:
@@ -165,17 +154,13 @@ class Covariance(Module):
     @property
     def longest_step(self) -> np.ndarray:
         """How far a search may go at once in each free parameter: lengthscales bend the most."""
-        return np.array([1.0, 0.5] * len(self.kernels) + ([1.0] if self.by_cells else []))
+        return self._laid_out(1, 0.5, 1)
 
     @property
     def limits(self) -> np.ndarray:
         """Lowest and highest value of each free parameter, P x 2."""
-        pairs = [
-            limits
-            for median in self._medians
-            for limits in (RATIO_LIMITS, tuple(np.array(LENGTHSCALE_LIMITS) * median))
-        ]
-        return np.log([*pairs, *([ODDS_LIMITS] if self.by_cells else [])])
+        both = zip(RATIO_LIMITS, LENGTHSCALE_LIMITS, ODDS_LIMITS, strict=True)
+        return np.log([self._laid_out(r, l * self._medians, odds) for r, l, odds in both]).T
 
     def place(self, values: np.ndarray) -> None:
         """Set the free parameters."""
@@ -225,18 +210,14 @@ class Covariance(Module):
         slope: Callable[[slice], torch.Tensor],
         right: torch.Tensor,
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
-        """Return derivatives with respect to the P free parameters, in one pass over the sources.
+        """Return a function's gradient, P, and dC/dp B (N x m) for each of P free parameters p.
 
         Args:
             squares: Squared distances in each source, N x N.
             relative_sampling_noise: Typical cells / cells, N.
-            slope: The derivative of a function with respect to C, symmetric: `slope(rows)` gives
-                its rows up to the last one's diagonal element, rows x rows.stop; no more of it is
-                needed.
+            slope: The function's derivative with respect to C, symmetric: `slope(rows)` gives its
+                rows up to the last one's diagonal element, rows x rows.stop.
             right: A matrix B, N x m.
-
-        Returns:
-            The function's gradient, P, and dC/dp B (N x m) for every free parameter p.
         """
         gradient = np.zeros(len(self._free))
         products = [torch.zeros_like(right) for _ in self._free]
@@ -244,9 +225,8 @@ class Covariance(Module):
         for rows in blocks(len(relative_sampling_noise)):
             weights = slope(rows)
             if self.by_cells:
-                gradient[-1] += (relative_sampling_noise[rows] - 1) @ weights[
-                    :, rows.start :
-                ].diagonal()
+                diagonal = weights[:, rows.start :].diagonal()
+                gradient[-1] += (relative_sampling_noise[rows] - 1) @ diagonal
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
             for source, (kernel, d) in enumerate(zip(self.kernels, squares, strict=True)):
                 parts = kernel.base_kernel.with_slope(d[rows, : rows.stop])
@@ -262,10 +242,6 @@ class Covariance(Module):
             gradient[-1] *= share * (1 - share)
             products[-1] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
         return gradient, products
-
-
-def _log_normal(centre: float, width: float) -> NormalPrior:
-    return NormalPrior(torch.tensor(math.log(centre)), torch.tensor(width), transform=torch.log)
 
 
 def _logarithmic() -> Positive:

@@ -72,11 +72,13 @@ class Posterior:
     def __init__(
         self, statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray
     ) -> None:
-        self._statistics, self._covariance, self._values = statistics, covariance, values
+        self._statistics, self._covariance, self.values = statistics, covariance, values
         self._numbers = statistics.gram.shape[0] * statistics.outputs
         covariance.place(values)
         self._prior = covariance.log_prior()
-        self._solver = Cholesky(self._matrix())
+        matrix = covariance.signal(statistics.squares)
+        matrix.diagonal().add_(covariance.noise(statistics.relative_sampling_noise))
+        self._solver = Cholesky(matrix)
         misfit = (self._solver.inverse * statistics.gram).sum().item() / self._numbers
         self.variance = max(misfit, SMALLEST_VARIANCE)
         """v."""
@@ -85,24 +87,15 @@ class Posterior:
             + self._numbers * (math.log(2 * math.pi * self.variance) + misfit / self.variance)
         )
         """Log marginal likelihood, in nats (not per number)."""
-
-    def _matrix(self) -> torch.Tensor:
-        matrix = self._covariance.signal(self._statistics.squares)
-        matrix.diagonal().add_(self._covariance.noise(self._statistics.relative_sampling_noise))
-        return matrix
-
-    @property
-    def loss(self) -> float:
+        self.loss = -(self.log_likelihood + self._prior[0]) / self._numbers
         """Negative log density."""
-        return -(self.log_likelihood + self._prior[0]) / self._numbers
 
     def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient and curvature of the loss with respect to the P free parameters.
 
         The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
-        the signal: then the gradient is off by some 1e-7, and the error grows with the ratio,
-        because what C⁻¹ takes away from S grows with it. The value of the loss is float64
-        throughout, so that steps are accepted on exact grounds.
+        the signal: then the gradient is off by some 1e-7, and the error grows with the ratio. The
+        value of the loss is float64 throughout, so that steps are accepted on exact grounds.
 
         The curvature is the average information tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of
         observed and expected information (Gilmour, Thompson & Cullis 1995), with the probes' Gram
@@ -111,7 +104,7 @@ class Posterior:
         Returns:
             Gradient, P, and a positive definite P x P matrix.
         """
-        self._covariance.place(self._values)
+        self._covariance.place(self.values)
         gram, probes = self._statistics.gram, self._statistics.probes
         single = self._covariance.prior_signal() <= LARGEST_SINGLE_RATIO
         exact = self._solver.inverse

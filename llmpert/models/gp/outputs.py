@@ -1,7 +1,5 @@
 """What is signal and what is noise in each output: two answers that share one factorisation."""
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from scipy.linalg import eigh
@@ -18,74 +16,84 @@ LEAST_GAIN = 1.0
 """Nats by which signal must improve a component's likelihood: Akaike's price of its parameter."""
 
 
-class Outputs(Protocol):
+class Outputs:
     """A fitted description of D outputs, in the unit of the centred responses.
 
-    Covariances with the training perturbations come rotated by the spectrum (`cross`, N x M).
+    Each is a sum of components, independent Gaussian processes that share the kernel. Covariances
+    with the training perturbations come rotated by the spectrum (`cross`, N x M).
+
+    Args:
+        rotated: Components of the training responses, rotated, N x k.
+        level: Noise-to-signal ratio of each component, k, or of all, 1.
+        axes: Weights of the components in each output, D x k; None where they are the outputs.
+
+    Attributes:
+        signal: Signal variance of each output for a kernel of 1, D.
+        noise: Noise variance of each output for a typical perturbation, D.
     """
 
     signal: torch.Tensor
-    """Signal variance of each output for a kernel of 1, D."""
     noise: torch.Tensor
-    """Noise variance of each output for a typical perturbation, D."""
+    _signal: torch.Tensor
+
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        rotated: torch.Tensor,
+        level: torch.Tensor,
+        axes: torch.Tensor | None = None,
+    ) -> None:
+        self._spectrum, self._rotated, self._level, self._axes = spectrum, rotated, level, axes
+        self._inverses = spectrum.inverses(level)
+        self._weights = rotated * self._inverses
 
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """Return posterior mean of M other genes, M x D."""
+        return self._joined(cross.T @ self._weights)
 
     def weights(self, directions: torch.Tensor) -> torch.Tensor:
-        """Return what training perturbations weigh in the mean along directions (D x m).
+        """Return what training perturbations weigh in the mean along directions (D x m), N x m.
 
-        N x m: the transpose of another gene's covariances with the training perturbations, times
-        these weights, is its posterior mean times the directions.
+        The transpose of another gene's covariances with the training perturbations, times these
+        weights, is its posterior mean times the directions.
         """
+        along = directions if self._axes is None else self._axes.T @ directions
+        return self._spectrum.weights(self._weights @ along)
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """Return posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
+        explained = cross.square().T @ self._inverses
+        return self._joined((prior - explained).clamp_min(0) * self._signal, squared=True)
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Errors (output minus prediction) of training perturbations, and the signal's variance
-        given the others."""
+        """Return errors (output minus prediction) of training perturbations, and the variance of
+        the signal given the others."""
+        errors, variance = self._spectrum.leave_one_out(self._rotated, self._level)
+        return self._joined(errors[rows]), self._joined(variance[rows] * self._signal, squared=True)
+
+    def _joined(self, components: torch.Tensor, squared: bool = False) -> torch.Tensor:
+        if self._axes is None:
+            return components
+        return components @ (self._axes.square() if squared else self._axes).T
 
 
-class SharedNoise:
+class SharedNoise(Outputs):
     """All outputs have the same signal and noise variance (Märtens et al. 2024)."""
 
     def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
-        self._spectrum, self._level = spectrum, torch.ones(1, dtype=torch.float64)
-        self._inverse = spectrum.inverses(self._level)
-        self._rotated = spectrum.rotate(centred)
-        self._weights = self._rotated * self._inverse
+        super().__init__(spectrum, spectrum.rotate(centred), torch.ones(1, dtype=torch.float64))
         variance = (self._rotated * self._weights).mean()
-        self.signal = self.noise = variance.expand(centred.shape[1])
-
-    def mean(self, cross: torch.Tensor) -> torch.Tensor:
-        """See `Outputs`."""
-        return cross.T @ self._weights
-
-    def weights(self, directions: torch.Tensor) -> torch.Tensor:
-        """See `Outputs`."""
-        return self._spectrum.weights(self._weights @ directions)
-
-    def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
-        """See `Outputs`."""
-        explained = cross.square().T @ self._inverse
-        return (prior - explained).clamp_min(0) * self.signal
-
-    def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `Outputs`."""
-        errors, variance = self._spectrum.leave_one_out(self._rotated, self._level)
-        return errors[rows], variance[rows] * self.signal
+        self.signal = self.noise = self._signal = variance.expand(centred.shape[1])
 
 
-class ComponentNoise:
+class ComponentNoise(Outputs):
     """Every principal component of the responses has a signal and a noise variance of its own.
 
     Signal and noise are both structured across outputs, as in Rakitsch, Lippert, Borgwardt &
     Stegle (2013), with common axes: the principal components of the training responses. A strong
     programme that many genes share is then trusted more than what looks like noise. The two
     variances of a component maximise its own likelihood; a component that is no better for having
-    signal has none, and its variance counts as noise of the genes concerned. So signal and noise
-    differ between genes.
+    signal has none, and its variance counts as noise of the genes concerned.
     """
 
     def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
@@ -96,37 +104,18 @@ class ComponentNoise:
         rotated = spectrum.rotate(scores)
         signal, level = _signal_and_level(spectrum, rotated)
         kept = signal > 0
-        self._spectrum = spectrum
-        self._axes, self._signal, self._level = axes[:, kept], signal[kept], level[kept]
-        self._rotated = rotated[:, kept]
-        self._inverses = spectrum.inverses(self._level)
-        self._weights = self._rotated * self._inverses
-        self._rest = centred - scores[:, kept] @ self._axes.T
-        self._rest_noise = (self._rest.square() / spectrum.noise[:, None]).mean(dim=0)
-        squares = self._axes.square()
+        axes, self._signal = axes[:, kept], signal[kept]
+        super().__init__(spectrum, rotated[:, kept], level[kept], axes)
+        self._rest = centred - scores[:, kept] @ axes.T
+        rest_noise = (self._rest.square() / spectrum.noise[:, None]).mean(dim=0)
+        squares = axes.square()
         self.signal = squares @ self._signal
-        self.noise = squares @ (self._signal * self._level) + self._rest_noise
-
-    def mean(self, cross: torch.Tensor) -> torch.Tensor:
-        """See `Outputs`."""
-        return (cross.T @ self._weights) @ self._axes.T
-
-    def weights(self, directions: torch.Tensor) -> torch.Tensor:
-        """See `Outputs`."""
-        return self._spectrum.weights(self._weights @ (self._axes.T @ directions))
-
-    def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
-        """See `Outputs`."""
-        explained = cross.square().T @ self._inverses
-        return ((prior - explained).clamp_min(0) * self._signal) @ self._axes.square().T
+        self.noise = squares @ (self._signal * self._level) + rest_noise
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `Outputs`."""
-        errors, variance = self._spectrum.leave_one_out(self._rotated, self._level)
-        return (
-            self._rest[rows] + errors[rows] @ self._axes.T,
-            (variance[rows] * self._signal) @ self._axes.square().T,
-        )
+        """As of all outputs; what no component explains is error."""
+        errors, variance = super().leave_one_out(rows)
+        return self._rest[rows] + errors, variance
 
 
 def _principal_axes(centred: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:

@@ -16,13 +16,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from llmpert.models.gp.contributions import Contributions
 from llmpert.models.gp.kernels import RBF, Covariance
 from llmpert.models.gp.likelihood import SufficientStatistics
-from llmpert.models.gp.outputs import ComponentNoise, Outputs, SharedNoise
+from llmpert.models.gp.outputs import ComponentNoise, SharedNoise
 from llmpert.models.gp.search import search
 from llmpert.models.gp.solver import Spectrum
-from llmpert.models.intervals import Intervals
+from llmpert.models.intervals import interval_multiples
 
 LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
@@ -33,10 +32,7 @@ PROBES = 32
 CALIBRATION_ROWS = 256
 """About so many training perturbations, evenly spaced, set the widths of intervals."""
 
-NOISE_MODELS: dict[str, type[SharedNoise] | type[ComponentNoise]] = {
-    "shared": SharedNoise,
-    "components": ComponentNoise,
-}
+NOISE_MODELS = {"shared": SharedNoise, "components": ComponentNoise}
 
 
 class GaussianProcess(RegressorMixin, BaseEstimator):
@@ -67,7 +63,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             all outputs, in nats.
         inflation_: What the model's own standard deviations were multiplied by, so that squared
             standardised leave-one-out errors average 1.
-        intervals_: Widths of prediction intervals, from the same errors.
+        intervals_: Widths of prediction intervals, from the same errors (`interval_multiples`).
     """
 
     kernel_class: type[RBF] = RBF
@@ -91,9 +87,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             cells: Cells behind each response, N positive numbers, where they are known.
 
         Raises:
-            ValueError: Z or Y is not a matrix of finite numbers of moderate size, they or the cells
-                do not fit together, or a number of cells is not positive; or there is no such noise
-                model.
+            ValueError: Numbers that are not finite or too large, matrices or cells that do not fit
+                together, a number of cells that is not positive, or an unknown noise model.
         """
         if self.noise not in NOISE_MODELS:
             raise ValueError(f"expected noise to be one of {[*NOISE_MODELS]}, found {self.noise!r}")
@@ -136,8 +131,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         with torch.no_grad():
             self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)
-            outputs = NOISE_MODELS[self.noise]
-            self._outputs: Outputs = outputs(self._spectrum, centred, gram)
+            self._outputs = NOISE_MODELS[self.noise](self._spectrum, centred, gram)
         names = [*parts, "+".join(parts)] if len(parts) > 1 else [*parts]
         self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
@@ -176,14 +170,18 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             std = (variance + self._outputs.noise).sqrt().numpy()
         return mean, std * (self._scale * self.inflation_)
 
-    def contributions(self, z: np.ndarray) -> Contributions:
-        """Return what training perturbations add to one gene's prediction, through each kernel.
+    def contributions(self, z: np.ndarray) -> np.ndarray:
+        """Return each training perturbation's share in one gene's prediction through each kernel.
 
-        Exact: the prediction is the training mean plus a sum over training perturbations and
-        kernels, and each term is projected onto the sum.
+        The prediction is `mean_ + Δ` with Δ = Σ_s Σ_n k_s(g, n) α_n, where α_n is the row of
+        weights that the fit gives training perturbation n. A share is (k_s(g, n) α_n)·Δ / (Δ·Δ).
+        They sum to 1; a negative one pulls the prediction away from where it ends.
 
         Args:
             z: The gene's input, K.
+
+        Returns:
+            Kernels in the order of `signal_to_noise_` x N; NaN where Δ is 0.
 
         Raises:
             ValueError: As `predict`.
@@ -193,33 +191,21 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             kernel = torch.hstack(self._covariance.parts(squares)).T
             departure = self._outputs.mean(self._spectrum.rotate(kernel.sum(dim=0)[:, None]))
             projected = kernel * self._outputs.weights(departure.T)[:, 0]
-            # Where the prediction is the mean itself there is nothing to share: 0 / 0.
-            shares = projected / departure.square().sum()
-        return Contributions(
-            tuple(self.signal_to_noise_),
-            kernel.numpy(),
-            self._covariance.prior_signal(),
-            shares.numpy(),
-        )
+            return (projected / departure.square().sum()).numpy()
 
     def similarity(self, Z: np.ndarray) -> np.ndarray:
-        """Return how alike the model takes the responses of M genes and training genes to be.
+        """Return the prior correlation of M genes' responses with those of training genes.
 
-        Args:
-            Z: Inputs, M x K.
-
-        Returns:
-            Prior correlation of the responses without noise, M x N, between 0 and 1.
-
-        Raises:
-            ValueError: As `predict`.
+        Without noise; M x N, between 0 and 1. Raises as `predict`.
         """
         squares = self._squares_to(Z)
         with torch.no_grad():
             kernel = self._covariance.between(squares)
             return (kernel / self._covariance.prior_signal()).T.numpy()
 
-    def leave_one_out(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    def leave_one_out(
+        self, rows: slice = slice(None), of_typical: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Predict training perturbations, each from all others, without refitting.
 
         Analytic: hyper-parameters, components and the prior mean stay those of the whole training
@@ -227,18 +213,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
         Args:
             rows: Which training perturbations.
+            of_typical: Give all the noise of a perturbation with a typical number of cells.
 
         Returns:
             Response minus prediction, and the standard deviation that the prediction gives it, both
             rows x D in units of Y.
         """
         check_is_fitted(self)
-        return self._leave_one_out(rows, self._relative_noise[rows, None])
-
-    def _leave_one_out(
-        self, rows: slice, noise: torch.Tensor | float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See `leave_one_out`, for measurements with so much noise relative to a typical one."""
+        noise = 1.0 if of_typical else self._relative_noise[rows, None]
         with torch.no_grad():
             errors, variance = self._outputs.leave_one_out(rows)
             std = (variance + noise * self._outputs.noise).sqrt()
@@ -252,12 +234,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """
         self.inflation_ = 1.0
         rows = slice(None, None, -(-size // CALIBRATION_ROWS))
-        errors, std = self._leave_one_out(rows, 1.0)
+        errors, std = self.leave_one_out(rows, of_typical=True)
         # An output that never varies has no error and no standard deviation.
         varies = std[0] > 0
         standardised = (errors[:, varies] / std[:, varies]) if varies.any() else np.zeros((1, 1))
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
-        self.intervals_ = Intervals.from_errors(standardised / self.inflation_)
+        self.intervals_ = interval_multiples(standardised / self.inflation_)
 
     def _squares_to(self, Z: np.ndarray) -> list[torch.Tensor]:
         """Check new inputs and return their `_squares`."""

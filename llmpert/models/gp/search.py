@@ -1,7 +1,6 @@
 """The search for hyper-parameters: Newton steps, on few perturbations before all."""
 
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,14 +28,6 @@ MOST_DAMPING, LEAST_DAMPING = 1e4, 0.05
 MOST_STEPS = 100
 
 
-class Optimum(NamedTuple):
-    """Where a search ended."""
-
-    values: np.ndarray
-    loss: float
-    log_likelihood: float
-
-
 def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
     """Maximise the posterior density of the hyper-parameters; `covariance` keeps the best.
 
@@ -48,8 +39,10 @@ def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
     """
     stride = 1 << max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
     part = statistics.every(stride)
-    tries = [_climb(part, covariance, start) for start in _starts(part, covariance)]
-    best = min(tries, key=lambda optimum: optimum.loss)
+    starts = [covariance.values(*pair) for pair in product(RATIO_STARTS, LENGTHSCALE_STARTS)]
+    starts.sort(key=lambda values: Posterior(part, covariance, values).loss)
+    tries = [_climb(part, covariance, start) for start in starts[:STARTS]]
+    best = min(tries, key=lambda posterior: posterior.loss)
     while stride > 1:
         stride //= 2
         start = covariance.with_noticeable_ratios(best.values)
@@ -58,18 +51,9 @@ def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
     return best.log_likelihood
 
 
-def _starts(statistics: SufficientStatistics, covariance: Covariance) -> list[np.ndarray]:
-    """Return the best few of all."""
-    starts = [
-        covariance.values(ratio, lengthscale)
-        for ratio, lengthscale in product(RATIO_STARTS, LENGTHSCALE_STARTS)
-    ]
-    return sorted(starts, key=lambda values: Posterior(statistics, covariance, values).loss)[
-        :STARTS
-    ]
-
-
-def _climb(statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray) -> Optimum:
+def _climb(
+    statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray
+) -> Posterior:
     """Take Newton steps with the average information, damped where they fail (Marquardt 1963)."""
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
@@ -81,7 +65,9 @@ def _climb(statistics: SufficientStatistics, covariance: Covariance, values: np.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
         free &= covariance.matters(values)
         while damping < MOST_DAMPING:
-            step = _step(gradient[free], information[np.ix_(free, free)], damping)
+            curvature = information[np.ix_(free, free)]
+            diagonal = np.diag(damping * curvature.diagonal() + LEAST_CURVATURE)
+            step = -np.linalg.solve(curvature + diagonal, gradient[free])
             step = step.clip(-covariance.longest_step[free], covariance.longest_step[free])
             moved = values.copy()
             moved[free] += step
@@ -99,9 +85,4 @@ def _climb(statistics: SufficientStatistics, covariance: Covariance, values: np.
         values, here = moved, there
         if gained < TOLERANCE:
             break
-    return Optimum(values, here.loss, here.log_likelihood)
-
-
-def _step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:
-    curvature = information + np.diag(damping * information.diagonal() + LEAST_CURVATURE)
-    return -np.linalg.solve(curvature, gradient)
+    return here

@@ -14,7 +14,7 @@ import streamlit as st
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.figures.theme import mark_simulated
-from llmpert.models import label
+from llmpert.models.registry import label
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.markdown import verbatim
 

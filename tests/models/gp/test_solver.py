@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import LinAlgError
 
-from llmpert.models.gp.solver import Cholesky, Spectrum
+from llmpert.models.gp.solver import FEW, Cholesky, Spectrum, blocks, mirrored
 
 
 def signal(size: int, seed: int) -> np.ndarray:
@@ -101,3 +101,18 @@ def test_spectrum_takes_a_signal_of_nothing():
     )
     torch.testing.assert_close(errors, y)
     assert variance.tolist() == [[0]] * 4
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, FEW, FEW + 1, 600])
+def test_blocks_cover_every_row_once(size):
+    rows = [row for block in blocks(size) for row in range(size)[block]]
+    assert rows == list(range(size))
+
+
+@pytest.mark.parametrize("size", [1, 2, FEW, FEW + 1, 331])
+def test_what_is_above_the_diagonal_is_replaced(size):
+    matrix = torch.from_numpy(np.random.default_rng(size).normal(size=(size, size)))
+    lower = np.tril(matrix.numpy())
+    found = mirrored(matrix)
+    assert found is matrix
+    np.testing.assert_array_equal(found, lower + np.tril(lower, -1).T)
