@@ -30,8 +30,7 @@ from llmpert.datasets.builtin import TRAIN_SIZE, simulated_dataset
 from llmpert.evaluation.experiment import Experiment
 from llmpert.io.paths import home, shipped
 from llmpert.methods.gears.cells import read_cells
-from llmpert.methods.gears.folds import Training, folds
-from llmpert.methods.gears.run import check_installed, run
+from llmpert.methods.gears.run import Training, check_installed, folds, run
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.simulation import gene_ontology, simulate, single_cells
 

@@ -81,7 +81,7 @@ def gears(
     from llmpert.evaluation.experiment import Experiment
     from llmpert.genes.sets import GeneSets
     from llmpert.io.paths import home
-    from llmpert.methods.gears import folds, run
+    from llmpert.methods.gears import run
     from llmpert.methods.gears.cells import read_cells
     from llmpert.methods.gears.graph import NEIGHBOUR_MEAN, predict_from_neighbours
 
@@ -101,13 +101,15 @@ def gears(
         raise InputError.of_file(
             terms_file, f"terms of perturbations of {line}", "terms of other genes only"
         )
-    parts, left_out = folds.folds(experiment, cells, terms, size, seed)
-    for reason in sorted(set(left_out.values())):
-        who = [gene for gene, why in left_out.items() if why == reason]
-        remark(f"{len(who):,} of {len(screen.perturbations):,} perturbations left out: {reason}.")
+    parts, left_out = run.folds(experiment, cells, terms, size, seed)
+    if left_out:
+        remark(
+            f"{len(left_out):,} of {len(screen.perturbations):,} perturbations left out: no term in"
+            " the ontology."
+        )
     threads = max(1, (os.cpu_count() or 1) // at_once)
-    training = folds.Training(epochs=epochs, threads=threads, seed=seed)
-    seconds, gigabytes = folds.needs(parts, cells, training, at_once)
+    training = run.Training(epochs=epochs, threads=threads, seed=seed)
+    seconds, gigabytes = run.needs(parts, cells, training, at_once)
     remark(
         f"{len(parts)} folds will take about {seconds / 60:,.0f} minutes on these processor cores"
         f" (a GPU is faster) and {gigabytes:.1f} GB of memory."

@@ -1,6 +1,8 @@
 """`gears`: what it says before it trains, and what it cannot use."""
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from unittest.mock import Mock
 
 import anndata
 import numpy as np
@@ -44,7 +46,7 @@ def test_it_says_what_it_needs_and_who_is_left_out(run, cells):
 
 
 def test_without_the_extra_it_says_how_to_get_it(run, cells, monkeypatch):
-    monkeypatch.setattr(gears_run, "installed", lambda: False)
+    monkeypatch.setattr(gears_run, "version", Mock(side_effect=PackageNotFoundError))
     code, out, said = run(*[part for part in COMMAND if part != "--estimate"])
     assert (code, out) == (1, "")
     assert said == (

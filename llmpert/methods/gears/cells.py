@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
@@ -40,11 +41,6 @@ class Cells:
     perturbation: np.ndarray
     genes: np.ndarray
     pool: int = 1
-
-    @property
-    def perturbations(self) -> set[str]:
-        """Those that have cells here."""
-        return set(self.perturbation) - {CONTROL}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -85,18 +81,16 @@ def read_cells(
     control: str | None = None,
     unit: str | None = None,
     seed: int = 0,
-    table: GeneTable | None = None,
 ) -> Cells:
     """Read a random sample of cells from an h5ad file, in blocks.
 
     Files of raw counts are normalised to 10,000 counts a cell and log(1 + x) transformed. Rows can
-    be means over several cells (metacells), if `uns["pool"]` says over how many.
+    be means over several cells (metacells), if `uns["pool"]` says over how many. Names are matched
+    with the screen's by meaning.
 
     Args:
-        screen: Whose perturbations and genes are wanted; names are matched by meaning.
         per_perturbation, controls: Cells of each perturbation, and control cells, at most.
-        column, control: The column of `obs` that names each cell's knocked-down gene, and what it
-            says of control cells. Found out where not given, as for `llmpert.screens.cells.plan`.
+        column, control: As for `llmpert.screens.cells.plan`.
         unit: Of differences between cells, by default `uns["unit"]` of the file, or that of
             log-normalised counts.
 
@@ -105,13 +99,21 @@ def read_cells(
             genes, has values that are no expression, too few control cells or none of a
             perturbation of the screen, or its unit is not the screen's.
     """
-    table = table or GeneTable.shipped()
     with open_cells(path) as cells:
         layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
         unit = unit or stated(cells.uns, "unit") or (UNIT if layout.counts else None)
-        _check_unit(cells.path, unit, screen)
-        label = _labels(cells, layout, screen, table)
-        rows = _sample(label, per_perturbation, controls, seed)
+        if unit != screen.unit:
+            raise InputError.of_file(
+                cells.path,
+                f"the unit of differences between cells (uns['unit'], or --unit) to be that of the"
+                f" screen {screen.line}, {screen.unit!r}",
+                repr(unit) if unit else "none",
+            )
+        label = _labels(cells, layout, screen)
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(label != ""))
+        drawn = pd.Series(label[order])
+        most = np.where(drawn == CONTROL, controls, per_perturbation)
+        rows = np.sort(order[drawn.groupby(drawn).cumcount() < most])
         if (label[rows] == CONTROL).sum() < 2:
             raise InputError.of_file(
                 cells.path, f"control cells in the column {layout.target!r}", "fewer than 2"
@@ -122,7 +124,7 @@ def read_cells(
                 f"cells of perturbations of {screen.line} ({preview(screen.perturbations)})",
                 f"others only ({preview(np.unique(cells.obs[layout.target].astype(str)))})",
             )
-        columns = _columns(cells, screen, table)
+        columns = _columns(cells, screen)
         pool = int(cells.uns.get("pool", 1))
         blocks = [
             log_normalised(cells.read(rows[start : start + cells.block]), layout.counts)[0]
@@ -132,47 +134,23 @@ def read_cells(
     return Cells(sparse.csr_matrix(expression), label[rows], screen.genes, pool)
 
 
-def _labels(cells: CellFile, layout: Layout, screen: Screen, table: GeneTable) -> np.ndarray:
+def _labels(cells: CellFile, layout: Layout, screen: Screen) -> np.ndarray:
     """Return each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
     names = cells.obs[layout.target].astype(str).to_numpy(object)
     given = set(names) - set(layout.controls)
-    spelt = table.spelt_as({target(name) for name in given}, screen.perturbations)
+    wanted = {target(name) for name in given}
+    spelt = GeneTable.shipped().spelt_as(wanted, screen.perturbations)
     of_name = {name: spelt.get(target(name), "") for name in given}
     of_name |= dict.fromkeys(layout.controls, CONTROL)
     return np.array([of_name[name] for name in names], dtype=object)
 
 
-def _check_unit(path: Path, unit: str | None, screen: Screen) -> None:
-    if unit is None:
-        raise InputError.of_file(
-            path, "the unit of differences between cells in uns['unit'] (or --unit)", "none"
-        )
-    if unit != screen.unit:
-        raise InputError.of_file(
-            path, f"differences in the unit of the screen {screen.line}, {screen.unit!r}",
-            repr(unit),
-        )  # fmt: skip
-
-
-def _sample(label: np.ndarray, per_perturbation: int, controls: int, seed: int) -> np.ndarray:
-    """Return rows of a random sample of each label, sorted; cells without label are not drawn."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(np.flatnonzero(label != ""))
-    taken: dict[str, list[int]] = {}
-    for row in order:
-        rows = taken.setdefault(label[row], [])
-        if len(rows) < (controls if label[row] == CONTROL else per_perturbation):
-            rows.append(row)
-    return np.sort([row for rows in taken.values() for row in rows])
-
-
-def _columns(cells: CellFile, screen: Screen, table: GeneTable) -> np.ndarray:
+def _columns(cells: CellFile, screen: Screen) -> np.ndarray:
     """Return the file's column of each of the screen's genes."""
     found: dict[str, int] = {}
-    spellings = [cells.var.index, *(cells.var[c] for c in SYMBOLS if c in cells.var)]
-    for names in spellings:
+    for names in (cells.var.index, *(cells.var[c] for c in SYMBOLS if c in cells.var)):
         position = {str(name): column for column, name in enumerate(names)}
-        for given, name in table.spelt_as(position, screen.genes).items():
+        for given, name in GeneTable.shipped().spelt_as(position, screen.genes).items():
             found.setdefault(name, position[given])
     missing = [gene for gene in screen.genes if gene not in found]
     if missing:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
@@ -20,21 +20,11 @@ THRESHOLD = 0.1
 def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
     """Return shared terms over all terms of two genes, genes x genes; 0 for genes without terms.
 
-    Args:
-        terms: Term -> its genes, as `genes` spells them (see `GeneSets.within`).
+    Terms spell genes as `genes` does (see `GeneSets.within`).
     """
-    position = {gene: row for row, gene in enumerate(genes)}
-    pairs = [
-        (position[gene], column)
-        for column, members in enumerate(terms.members.values())
-        for gene in members
-        if gene in position
-    ]
-    rows, columns = np.array(pairs, dtype=int).reshape(-1, 2).T
-    carries = sparse.csr_array(
-        (np.ones(len(pairs)), (rows, columns)), shape=(len(genes), len(terms.members))
-    )
-    shared = (carries @ carries.T).toarray()
+    members = [found.intersection(genes) for found in terms.members.values()]
+    carried = MultiLabelBinarizer(classes=list(genes), sparse_output=True).fit_transform(members)
+    shared = (carried.T @ carried).toarray().astype(float)
     count = shared.diagonal()
     either = count[:, None] + count[None, :] - shared
     return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
@@ -62,10 +52,7 @@ def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
     """Return the mean response of each gene's nearest training genes, genes x measured genes.
 
     They are chosen as in `edges`, among the training genes; a gene with none gets the mean of all.
-
-    Args:
-        similarity: Genes to predict x training genes.
-        responses: Training genes x measured genes.
+    `similarity` is genes to predict x training genes, `responses` training x measured genes.
     """
     predicted = np.empty((len(similarity), responses.shape[1]), dtype=np.float32)
     for row, to_training in enumerate(similarity):
@@ -79,12 +66,9 @@ def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
 def predict_from_neighbours(
     experiment: Experiment, terms: GeneSets, train_size: int
 ) -> ExternalPredictions:
-    """Predict every perturbation of a screen by `neighbour_mean`, a yardstick for GEARS.
+    """Predict each perturbation of a screen by `neighbour_mean` in the fold that tests it.
 
-    Each by the fold that does not train on it.
-
-    Args:
-        terms: As the screen spells genes.
+    A yardstick for GEARS. Terms spell genes as the screen does.
     """
     screen = experiment.problem.screen
     names = screen.perturbations

@@ -11,8 +11,6 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,8 +40,9 @@ def main(folder: Path) -> None:
     if job["threads"]:
         torch.set_num_threads(job["threads"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with _series_like_old_arrays():
-        model = GEARS(data, device=device)
+    # GEARS 0.1.2 picks rows of a sparse matrix by a Series, of which SciPy 1.15 and newer ask this.
+    pd.Series.nonzero = lambda self: self.to_numpy().nonzero()  # type: ignore[attr-defined]
+    model = GEARS(data, device=device)
     edges = pd.DataFrame(job["graph"], columns=["source", "target", "importance"])
     network = GeneSimNetwork(edges, model.pert_list, node_map=model.node_map_pert)
     model.model_initialize(
@@ -115,19 +114,6 @@ def _predicted(model: Any, genes: list[str]) -> np.ndarray:
     with torch.no_grad():
         parts = [network(batch.to(model.device)) for batch in DataLoader(cells, AT_ONCE)]
     return torch.cat(parts).cpu().numpy().astype(np.float32)
-
-
-@contextmanager
-def _series_like_old_arrays() -> Iterator[None]:
-    """Lend pandas' Series the method that SciPy 1.15 and newer ask of a row index.
-
-    GEARS 0.1.2 picks rows of a sparse matrix by a Series of booleans.
-    """
-    pd.Series.nonzero = lambda self: self.to_numpy().nonzero()  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        del pd.Series.nonzero  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,9 +12,8 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.gears.cells import Cells, read_cells
-from llmpert.methods.gears.folds import VALIDATION, Training, folds, needs
 from llmpert.methods.gears.graph import predict_from_neighbours
-from llmpert.methods.gears.run import WORKER, installed, run
+from llmpert.methods.gears.run import VALIDATION, WORKER, Training, folds, needs, run
 from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
 from llmpert.simulation.ontology import OntologyRecipe
 
@@ -92,7 +92,7 @@ def test_folds_are_those_of_every_other_model(experiment, cells, terms):
     fewer = {name: members - set(without) for name, members in terms.members.items()}
     cut = replace(terms, members={name: members for name, members in fewer.items() if members})
     parts, left_out = folds(experiment, cells, cut, 40, 0)
-    assert list(left_out) == without
+    assert left_out == without
     names = experiment.problem.screen.perturbations
     predicted = [name for part in parts for name in part.predict]
     assert sorted(predicted) == sorted(set(names) - set(without))
@@ -213,7 +213,7 @@ def test_the_neighbour_mean_knows_no_test_response(experiment, terms):
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(not installed(), reason="needs the extra of requirements-gears.txt")
+@pytest.mark.skipif(find_spec("gears") is None, reason="needs the extra of requirements-gears.txt")
 @pytest.mark.timeout(600)
 def test_gears_itself_learns_from_a_tiny_screen(experiment, cells, terms, tmp_path):
     found = trained(experiment, cells, terms, tmp_path, worker=WORKER, at_once=2)
