@@ -16,7 +16,7 @@ from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen, read_screen
-from llmpert.screens.cell_line import line_in_name
+from llmpert.screens.names import line_in_name
 from llmpert.simulation import INVENTED
 
 UNNAMED = "unnamed"

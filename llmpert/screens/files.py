@@ -53,10 +53,7 @@ def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
 
 
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
-    """Read of an AnnData file what is used: X, obs, var, some of uns, and layers of llmpert's own.
-
-    Args:
-        remarks: What to read of `uns` where it is there.
+    """Read of an AnnData file what is used: X, obs, var, of uns `remarks`, and llmpert's layers.
 
     Raises:
         InputError: The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too
@@ -102,9 +99,7 @@ def _matrix(file: h5py.File, name: str) -> Any:
 
 def _names(file: h5py.File, group: str, path: Path) -> list[str]:
     """List what there is in a group that need not be there."""
-    if group not in set(file):
-        return []
-    found = member(file, group, path)
+    found = member(file, group, path) if group in set(file) else None
     return list(found) if isinstance(found, h5py.Group) else []
 
 

@@ -1,11 +1,16 @@
-"""Names of perturbations, controls and measured genes, as files of screens spell them."""
+"""What files of screens call their line, perturbations, controls and measured genes."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from llmpert.errors import InputError
 from llmpert.io.names import preview
+from llmpert.screens.files import stated, suffix
 
 # `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
 _CONTROL = re.compile(
@@ -32,8 +37,7 @@ def measured_genes(
 
     Args:
         var: Index: ids; `column`: symbols. Without a column, the index is what genes go by.
-        expressed: How strongly each gene is expressed: the most expressed one keeps a shared
-            symbol.
+        expressed: A number a gene: the most expressed one keeps a shared symbol.
         notes: Gets a sentence on shared symbols.
     """
     ids = var.index.to_numpy().astype(str)
@@ -51,3 +55,45 @@ def measured_genes(
             f" go by their Ensembl id: {preview(pd.unique(names[shadowed]))}."
         )
     return np.where(shadowed, ids, names)
+
+
+def stated_line(uns: Mapping[str, Any]) -> str:
+    """Return the line that the `uns` of an AnnData file states, "" where it states none."""
+    return stated(uns, "line", "cell_line")
+
+
+def stated_lines(obs: pd.DataFrame) -> tuple[str, list[str]]:
+    """Return the column that states each cell's line, and the lines in it; ("", []) without one."""
+    for column in ("cell_line", "line", "celltype", "cell_type"):
+        if column in obs:
+            labels = (str(label).strip() for label in obs[column].dropna().unique())
+            if lines := [label for label in dict.fromkeys(labels) if label]:
+                return column, lines
+    return "", []
+
+
+def known_line(name: str) -> str:
+    """Return K562 or RPE1 where a file's name holds it, else ""."""
+    found = re.search("K562|RPE1", name, re.IGNORECASE)
+    return found.group().upper() if found else ""
+
+
+def line_in_name(file: str | Path) -> str:
+    """Return the line that a file is named after, "" where nothing stands in its place.
+
+    It is K562 or RPE1 where the name holds it, else what stands before the first underscore:
+    `HepG2_table.csv` gives "HepG2", and `hepg2_table.csv` "HEPG2", as it is all of lower-case
+    letters and digits.
+    """
+    path = Path(file)
+    first = path.name[: len(path.name) - len(suffix(path))].split("_")[0].strip()
+    return known_line(path.name) or (first.upper() if re.fullmatch(r"[a-z0-9]+", first) else first)
+
+
+def find_line(path: Path, stated: str, default: str | None) -> str:
+    """Return the stated line, else the default, else the one that the file is named after."""
+    if line := stated or default or line_in_name(path):
+        return line
+    raise InputError.of_file(
+        path, "a file name that starts with the cell line, or the line given", "neither"
+    )

@@ -24,13 +24,13 @@ def read_screen(
 
     Known are, in this order: files of single cells (`llmpert.screens.cells`), files written by
     `Screen.save`, bulk files of Replogle et al. 2022 (`llmpert.screens.replogle`) and tables of
-    differences to control (`llmpert.screens.tables`). Where the file was downloaded from is in
-    `provenance["download"]` if the note beside it says so (`llmpert.downloads.download_of`).
+    differences to control (`llmpert.screens.tables`). `provenance["download"]` is what the note
+    beside the file says (`llmpert.downloads.download_of`).
 
     Args:
         path: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
-        line, unit: Cell line and unit; where given they count more than what the file says.
-        default_line: Cell line where the file states none, in place of what its name says.
+        line, unit: Where given they count more than what the file says.
+        default_line: Line where the file states none, in place of what its name says.
         upload_limit: Of an uploaded file: cells x genes that it may have if it holds single cells.
             What is finished of them then lies beside the file.
 

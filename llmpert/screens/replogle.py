@@ -35,9 +35,8 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.names import preview
-from llmpert.screens.cell_line import known_line, stated_line
 from llmpert.screens.files import dense, numeric_column
-from llmpert.screens.names import measured_genes
+from llmpert.screens.names import known_line, measured_genes, stated_line
 from llmpert.screens.screen import Screen
 
 POPULATION = re.compile(r"\d+_(?P<symbol>.+)_(?P<site>[^_]+)_(?P<ensembl>[^_]+)")

@@ -25,9 +25,8 @@ from llmpert.io.names import preview
 from llmpert.io.parquet import read_flat
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
-from llmpert.screens.cell_line import find_line, stated_line
 from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
-from llmpert.screens.names import is_control, target
+from llmpert.screens.names import find_line, is_control, stated_line, target
 from llmpert.screens.screen import Screen
 
 UNIT = "Δ expression"
@@ -47,11 +46,16 @@ def read_table(path: Path, line: str | None, default_line: str | None) -> Screen
     if not ending:
         raise InputError.of_file(path, f"one of {', '.join(FORMATS)}", "another kind of file")
     if ending == ".parquet":
-        values, perturbations, genes = _read_parquet(path)
+        frame = _read_parquet(path)
     else:
-        values, perturbations, genes = _read_text(path, "," if ".csv" in ending else "\t")
+        frame = _read_text(path, "," if ".csv" in ending else "\t")
     return _screen(
-        path, find_line(path, line or "", default_line), values, perturbations, genes, {}
+        path,
+        find_line(path, line or "", default_line),
+        _numbers(frame, path),
+        ["" if pd.isna(name) else str(name) for name in frame.index],
+        [str(name) for name in frame.columns],
+        {},
     )
 
 
@@ -91,7 +95,7 @@ def from_anndata(
     )
 
 
-def _read_text(path: Path, separator: str) -> tuple[np.ndarray, list[str], list[str]]:
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
     wanted = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
     with open_text(path, separator, wanted) as handle:
         # The header is read apart because pandas would rename repeated genes without a word.
@@ -111,27 +115,23 @@ def _read_text(path: Path, separator: str) -> tuple[np.ndarray, list[str], list[
             f"{len(header)} values in every row, as in the header",
             f"{frame.shape[1]} values in the first row",
         )
-    genes = header[1:]
-    return _numbers(frame.iloc[:, 1:], genes, path), frame.iloc[:, 0].tolist(), genes
+    return frame.set_index(0).set_axis(header[1:], axis=1)
 
 
-def _read_parquet(path: Path) -> tuple[np.ndarray, list[str], list[str]]:
+def _read_parquet(path: Path) -> pd.DataFrame:
     frame = read_flat(path)
-    if not pd.api.types.is_string_dtype(frame.index.dtype):
-        texts = [i for i, kind in enumerate(frame.dtypes) if pd.api.types.is_string_dtype(kind)]
-        if not texts:
-            raise InputError.of_file(
-                path, "perturbation names in the index or in a column of text", "neither"
-            )
-        names = frame.iloc[:, texts[0]].tolist()
-        frame = frame.iloc[:, [i for i in range(frame.shape[1]) if i != texts[0]]]
-        frame.index = pd.Index(names, dtype=object)
-    genes = [str(name) for name in frame.columns]
-    perturbations = ["" if name is None else str(name) for name in frame.index.tolist()]
-    return _numbers(frame, genes, path), perturbations, genes
+    if pd.api.types.is_string_dtype(frame.index.dtype):
+        return frame
+    for position, kind in enumerate(frame.dtypes):
+        if pd.api.types.is_string_dtype(kind):
+            names = pd.Index(frame.iloc[:, position], dtype=object)
+            return frame.iloc[:, np.arange(len(frame.dtypes)) != position].set_axis(names)
+    raise InputError.of_file(
+        path, "perturbation names in the index or in a column of text", "neither"
+    )
 
 
-def _numbers(frame: pd.DataFrame, genes: list[str], path: Path) -> np.ndarray:
+def _numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
     other = [
         i
         for i, kind in enumerate(frame.dtypes)
@@ -145,7 +145,7 @@ def _numbers(frame: pd.DataFrame, genes: list[str], path: Path) -> np.ndarray:
             path,
             "a number for every gene",
             f"{len(other)} column(s) with something else, such as {str(example)[:40]!r} for"
-            f" {genes[other[0]]}",
+            f" {frame.columns[other[0]]}",
         )
     # What float32 cannot hold becomes infinite and is then reported like any infinite value.
     with np.errstate(over="ignore"):
@@ -161,8 +161,7 @@ def _screen(
     remarks: dict[str, Any],
     unit: str = UNIT,
     cells: np.ndarray | None = None,
-    control_mean: np.ndarray | None = None,
-    control_sd: np.ndarray | None = None,
+    **of_control: Any,
 ) -> Screen:
     """Check what a file holds and make it a screen."""
     notes: list[str] = []
@@ -185,9 +184,8 @@ def _screen(
         perturbations=names,
         genes=genes,
         unit=unit,
-        control_mean=control_mean,
-        control_sd=control_sd,
         cells=cells,
+        **of_control,
         provenance={
             "source": path.name,
             **remarks,

@@ -9,9 +9,8 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.names import preview
-from llmpert.screens.cell_line import find_line, stated_line, stated_lines
 from llmpert.screens.cells.file import CellFile
-from llmpert.screens.names import is_control
+from llmpert.screens.names import find_line, is_control, stated_line, stated_lines
 
 TARGETS = (
     "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",

@@ -8,7 +8,7 @@ import pytest
 
 from llmpert.errors import InputError
 from llmpert.screens import read_screen
-from llmpert.screens.cell_line import find_line, line_in_name, stated_line, stated_lines
+from llmpert.screens.names import find_line, line_in_name, stated_line, stated_lines
 from tests.support import small
 from tests.support.single_cells import single_cells, written
 
