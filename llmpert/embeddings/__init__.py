@@ -4,9 +4,4 @@ from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.reader import read_embedding
 from llmpert.embeddings.stored import load_embedding, save_embedding
 
-__all__ = [
-    "Embedding",
-    "load_embedding",
-    "read_embedding",
-    "save_embedding",
-]
+__all__ = ["Embedding", "load_embedding", "read_embedding", "save_embedding"]

@@ -12,6 +12,11 @@ from llmpert.errors import InputError
 from llmpert.io.names import is_plain, preview
 
 
+def stand_in(whose: str, warning: str) -> dict[str, Any]:
+    """Return the provenance of a file in somebody's format that does not hold their vectors."""
+    return {"source": f"a file in {whose}'s format", "stand_in": True, "notes": [warning]}
+
+
 def assemble(
     path: Path,
     name: str,
@@ -22,12 +27,12 @@ def assemble(
     """Build the embedding of a file's usable rows.
 
     Blanks around names are removed. Left out, with a note in `provenance["notes"]`, are rows
-    without a readable name (`llmpert.io.names`), with missing or infinite numbers, and of zeros
-    only, which is how GenePT writes that there is no text. A gene repeated with the same vector
-    counts once.
+    without a readable name (`llmpert.io.names`), with missing or infinite numbers (or such beyond
+    float32), and of zeros only, which is how GenePT writes that there is no text. A gene repeated
+    with the same vector counts once.
 
     Args:
-        vectors: Rows x dimensions, numbers of any type; numbers beyond float32 count as infinite.
+        vectors: Rows x dimensions, numbers of any type.
         provenance: What is known of the source; the file's name is added, and `simulated` and
             `stand_in` where they are not given.
 
@@ -37,14 +42,12 @@ def assemble(
     names = np.array([str(gene).strip() for gene in genes], dtype=object)
     with np.errstate(over="ignore"):
         vectors = np.asarray(vectors).astype(np.float32, copy=False)
-
-    unnamed = np.array([not is_plain(name) for name in names], dtype=bool)
+    keep = np.array([is_plain(name) for name in names], dtype=bool)
     unknown = ~np.isfinite(vectors).all(axis=1)
     empty = ~vectors.any(axis=1)
     notes = list(provenance.get("notes", ()))
-    if unnamed.any():
-        notes.append(f"{unnamed.sum():,} row(s) without a readable name were left out.")
-    keep = ~unnamed
+    if not keep.all():
+        notes.append(f"{(~keep).sum():,} row(s) without a readable name were left out.")
     for rows, what in (
         (unknown, "with missing or infinite numbers"),
         (empty, "with nothing but zeros"),
@@ -57,32 +60,18 @@ def assemble(
     if not keep.any() or not vectors.shape[1]:
         found = " ".join(notes).rstrip(".") or f"a table of {len(names)} x {vectors.shape[1]}"
         raise InputError.of_file(path, "a vector of numbers for one gene or more", found)
-    return Embedding(
-        name=name,
-        genes=names[keep],
-        vectors=vectors if keep.all() else vectors[keep],
-        provenance={
-            "file": path.name, "simulated": False, "stand_in": False, **provenance, "notes": notes,
-        },
-    )  # fmt: skip
+    known = {"file": path.name, "simulated": False, "stand_in": False, **provenance, "notes": notes}
+    return Embedding(name, names[keep], vectors if keep.all() else vectors[keep], known)
 
 
 def _repeats(path: Path, names: np.ndarray, vectors: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Which usable rows say again what an earlier one said."""
     rows = np.flatnonzero(usable)
-    first = pd.Series(rows, index=names[rows]).groupby(level=0, sort=False).transform("first")
-    again = rows != first.to_numpy()
-    differ = {
-        names[row]: None
-        for row, earlier in zip(rows[again], first.to_numpy()[again], strict=True)
-        if not np.array_equal(vectors[row], vectors[earlier])
-    }
+    first = np.arange(len(names))
+    first[rows] = pd.Series(rows, index=names[rows]).groupby(level=0).transform("first")
+    again = np.flatnonzero(first != np.arange(len(names)))
+    differ = [names[row] for row in again if not np.array_equal(vectors[row], vectors[first[row]])]
     if differ:
-        raise InputError.of_file(
-            path,
-            "one vector a gene",
-            f"several different ones for {preview(list(differ))}",
-        )
-    repeats = np.zeros(len(names), dtype=bool)
-    repeats[rows[again]] = True
-    return repeats
+        found = f"several different ones for {preview(list(dict.fromkeys(differ)))}"
+        raise InputError.of_file(path, "one vector a gene", found)
+    return first != np.arange(len(names))

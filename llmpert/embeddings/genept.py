@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llmpert.embeddings.assemble import assemble
+from llmpert.embeddings.assemble import assemble, stand_in
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
@@ -23,9 +23,8 @@ MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
 def read_genept(path: str | Path, name: str = "text") -> Embedding:
     """Read a pickled dict of gene symbol -> list of numbers or NumPy vector.
 
-    The file is read as data; nothing in it can run (see `plain_pickle`). Genes without text (zeros
-    only in GenePT's files) or with missing numbers are left out and noted. Vectors of another
-    length than GenePT's 1,536 or 3,072 are marked as a stand-in for them.
+    Nothing in the file can run (see `plain_pickle`). Vectors of another length than GenePT's 1,536
+    or 3,072 are marked as a stand-in for them. See `assemble` for the genes that are left out.
 
     Raises:
         InputError: The file is missing, damaged, asks for anything to be run, or holds vectors of
@@ -33,30 +32,16 @@ def read_genept(path: str | Path, name: str = "text") -> Embedding:
     """
     path = require_file(path)
     vectors = read_named_vectors(path)
-    lengths = Counter(len(vector) for vector in vectors.values())
-    usual = lengths.most_common(1)[0][0]
-    if len(lengths) > 1:
-        others = [f"{gene} with {len(v):,}" for gene, v in vectors.items() if len(v) != usual]
-        raise InputError.of_file(
-            path, f"{usual:,} numbers for every gene, as most have", preview(others)
-        )
+    usual = Counter(map(len, vectors.values())).most_common(1)[0][0]
+    others = [f"{gene} with {len(v):,}" for gene, v in vectors.items() if len(v) != usual]
+    if others:
+        expected = f"{usual:,} numbers for every gene, as most have"
+        raise InputError.of_file(path, expected, preview(others))
     genes, matrix = list(vectors), np.stack(list(vectors.values()))
     del vectors  # a large file's numbers are not kept twice while the embedding is built
-    return assemble(path, name, genes, matrix, _provenance(usual))
-
-
-def _provenance(dimensions: int) -> dict[str, object]:
-    if dimensions in MODELS:
-        return {
-            "source": "GenePT (Chen and Zou 2024, doi:10.1101/2023.10.16.562533)",
-            "model": MODELS[dimensions],
-        }
-    return {
-        "source": "a file in GenePT's format",
-        "stand_in": True,
-        "notes": [
-            f"{dimensions:,} numbers a gene: not GenePT's own"
-            + " or".join(f" {model} ({length:,})" for length, model in MODELS.items())
-            + " vectors."
-        ],
-    }
+    if usual in MODELS:
+        source = "GenePT (Chen and Zou 2024, doi:10.1101/2023.10.16.562533)"
+        return assemble(path, name, genes, matrix, {"source": source, "model": MODELS[usual]})
+    own = " or ".join(f"{model} ({length:,})" for length, model in MODELS.items())
+    provenance = stand_in("GenePT", f"{usual:,} numbers a gene: not GenePT's own {own} vectors.")
+    return assemble(path, name, genes, matrix, provenance)

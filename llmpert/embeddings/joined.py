@@ -8,17 +8,11 @@ from llmpert.errors import InputError
 
 
 class JoinedInput:
-    """Principal components of each source side by side, with the columns of each source known.
+    """Principal components of each source side by side: `parts` is source -> slice of columns.
 
-    Every source is reduced and scaled on its own (`PrincipalComponents`), so none outweighs
-    another by its units or its number of dimensions. Models that see one matrix read the whole of
-    it; models with a part of their own for each source read `parts`.
-
-    Args:
-        n_components: Components kept of each source; fewer where a source has fewer.
-
-    Attributes:
-        parts: Source name -> slice of columns.
+    Every source is reduced and scaled on its own, so none outweighs another by its units or its
+    number of dimensions. Models that see one matrix read the whole of it; models with a part of
+    their own for each source read `parts`. `n_components` are kept of each source at most.
     """
 
     def __init__(self, n_components: int = 50) -> None:
@@ -35,19 +29,16 @@ class JoinedInput:
 
         self.components_: dict[str, PrincipalComponents] = {}
         self.parts: dict[str, slice] = {}
-        start = 0
+        stop = 0
         for name, vectors in sources.items():
             try:
-                components = PrincipalComponents(self.n_components).fit(vectors)
+                found = PrincipalComponents(self.n_components).fit(vectors)
             except InputError as error:
                 raise InputError(f"Embedding {name}: {error}") from error
-            stop = start + components.n_components_
-            self.components_[name], self.parts[name] = components, slice(start, stop)
-            start = stop
+            start, stop = stop, stop + found.n_components_
+            self.components_[name], self.parts[name] = found, slice(start, stop)
         return self
 
     def transform(self, sources: Mapping[str, np.ndarray]) -> np.ndarray:
         """Project vectors of the same sources: float64, genes x sum of components."""
-        return np.hstack(
-            [components.transform(sources[name]) for name, components in self.components_.items()]
-        )
+        return np.hstack([pca.transform(sources[name]) for name, pca in self.components_.items()])

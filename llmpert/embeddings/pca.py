@@ -11,17 +11,13 @@ from llmpert.errors import InputError
 class PrincipalComponents(TransformerMixin, BaseEstimator):
     """Principal components of the directions of one source's vectors, divided by one number.
 
-    Every vector is scaled to length 1 first: embeddings are made to be compared by cosine, and
-    lengths tell how much was written about a gene rather than what it does. (GenePT's vectors
-    have length 1 as published.) A vector of zeros stays.
+    Every vector but one of zeros is scaled to length 1 first: embeddings are compared by cosine,
+    and lengths tell how much was written about a gene rather than what it does. The number,
+    `scale_`, makes the mean squared length of the fitted rows 1. The components keep their weights
+    relative to each other, and one lengthscale can serve sources of any unit or dimension.
 
-    The number makes the mean squared length of the fitted rows 1. The components keep their
-    weights relative to each other, and sources of any unit or dimension become comparable: one
-    lengthscale can serve several.
-
-    Fit it on the embeddings of all the genes under study, those of the test set included. This is
-    fair because no response enters: every gene has its embedding before any experiment is done. It
-    makes the evaluation transductive in the inputs and blind to the responses.
+    Fit it on all the genes under study, those of the test set included: this is fair because no
+    response enters. It makes the evaluation transductive in the inputs, blind to the responses.
 
     Args:
         n_components: Components to keep; fewer where the vectors vary in fewer directions.
@@ -31,8 +27,6 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         components_: n_components_ x dimensions, orthonormal rows; the largest entry of each is
             positive.
         explained_variance_ratio_: Share of the total variance in each component.
-        mean_: Mean vector of the fitted rows.
-        scale_: The number that the projections are divided by.
     """
 
     def __init__(self, n_components: int = 50) -> None:

@@ -1,14 +1,10 @@
 """A pickle of names and vectors, read as data: nothing in it can run.
 
-A pickle is a program for a stack machine, and Python's unpickler runs it. This reader takes the
-instructions from the standard library's disassembler (`pickletools`) and carries out only those
-that build text, numbers, lists, dicts and NumPy vectors; any other is refused by name. Nothing is
-imported, looked up or called on the file's behalf: the few NumPy names that a pickled vector
-mentions are taken as "its dtype" and "its bytes".
-
-Reading the file as data also keeps it small. Unpickled, a number in a list costs 32 bytes; here
-whole runs of numbers are copied from the file as float32. And a file of nine bytes that makes the
-unpickler reserve gigabytes does nothing.
+A pickle is a program for a stack machine. This reader takes the instructions from the standard
+library's disassembler (`pickletools`) and carries out only those that build text, numbers, lists,
+dicts and NumPy vectors; any other is refused by name. Nothing is imported, looked up or called on
+the file's behalf: the few NumPy names that a pickled vector mentions are taken as "its dtype" and
+"its bytes". Runs of numbers become float32 at once: unpickled, a number costs 32 bytes.
 """
 
 import mmap
@@ -25,10 +21,8 @@ from llmpert.io.reading import as_input_error
 
 LARGEST = 8 * 2**30
 """Bytes; 140,000 genes with 3,072 numbers each, the most known of, take 4 GiB."""
-
 MOST_STEPS = 10_000_000
 """Instructions, a run of numbers counted once; the largest files known of need 4 million."""
-
 MOST_KEPT = 2_000_000
 """Entries of the memo and of the stacks; a pickler remembers a few a gene and stacks by 1,000."""
 
@@ -68,14 +62,12 @@ def read_named_vectors(path: Path) -> dict[str, np.ndarray]:
     """
     size = path.stat().st_size
     if not 0 < size <= LARGEST:
-        raise InputError.of_file(
-            path, f"a pickle of at most {LARGEST // 2**30} GiB", f"{size:,} bytes"
-        )
+        wanted = f"a pickle of at most {LARGEST // 2**30} GiB"
+        raise InputError.of_file(path, wanted, f"{size:,} bytes")
     with as_input_error(path, "a whole pickle of gene names and vectors"), path.open("rb") as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                value = _Machine(data).run()
-            return _named_vectors(value, size)
+                return _named_vectors(_Machine(data).run(), size)
         except NotPlainError as problem:
             raise InputError(
                 f"{path}: the file {problem}; a GenePT file holds only names and numbers, so"
@@ -103,32 +95,24 @@ def _vector(name: str, value: object) -> np.ndarray:
     with np.errstate(over="ignore"):
         if isinstance(value, _Vector) and value.numbers is not None:
             return value.numbers.astype(np.float32)
-        if isinstance(value, list | tuple):
-            lengths = [
-                len(part) if isinstance(part, np.ndarray) else 1
-                for part in value
-                if isinstance(part, np.ndarray | float | int) and not isinstance(part, bool)
-            ]
-            if lengths and len(lengths) == len(value):
-                numbers, start = np.empty(sum(lengths), dtype=np.float32), 0
-                for part, length in zip(value, lengths, strict=True):
-                    numbers[start : start + length] = part
-                    start += length
-                return numbers
+        listed = isinstance(value, list | tuple) and value
+        if listed and {*map(type, listed)} <= {float, int, np.ndarray}:
+            lengths = [len(part) if isinstance(part, np.ndarray) else 1 for part in listed]
+            numbers, start = np.empty(sum(lengths), dtype=np.float32), 0
+            for part, length in zip(listed, lengths, strict=True):
+                numbers[start : start + length] = part
+                start += length
+            return numbers
     raise NotPlainError(f"holds {_shown(value)} for {_shown(name)} instead of numbers")
 
 
 @dataclass
 class _Function:
-    """One of `NAMES` on the stack."""
-
     name: str
 
 
 @dataclass
 class _Dtype:
-    """A type of numbers or text, as `numpy.dtype` is pickled."""
-
     dtype: np.dtype
 
 
@@ -160,7 +144,7 @@ class _Machine:
     def perform(self, instruction: str, argument: Any) -> None:
         match instruction:
             case "BINFLOAT":
-                self.numbers(argument)
+                self.push(self.numbers(argument))
             case "MEMOIZE" | "BINPUT" | "LONG_BINPUT" | "PUT":
                 self.memo[len(self.memo) if argument is None else argument] = self.top()
             case (
@@ -168,53 +152,46 @@ class _Machine:
                 | "BININT2" | "BININT" | "INT" | "LONG1" | "LONG4" | "LONG" | "FLOAT"
                 | "SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8" | "BYTEARRAY8"
             ):  # fmt: skip
-                self.stack.append(argument)
+                self.push(argument)
             case "BINGET" | "LONG_BINGET" | "GET":
                 if argument not in self.memo:
                     raise ValueError("a reference to what was not there before")
-                self.stack.append(self.memo[argument])
+                self.push(self.memo[argument])
             case "MARK":
                 self.outer.append(self.stack)
                 self.stack = []
-            case "EMPTY_LIST":
-                self.stack.append([])
-            case "APPENDS":
-                self.extend(self.since_mark())
-            case "APPEND":
-                self.extend([self.pop()])
-            case "LIST":
-                items = self.since_mark()
-                self.stack.append([])
-                self.extend(items)
-            case "EMPTY_DICT":
-                self.stack.append({})
-            case "SETITEMS":
-                self.update(self.since_mark())
-            case "SETITEM":
-                value, name = self.pop(), self.pop()
-                self.update([name, value])
-            case "DICT":
-                items = self.since_mark()
-                self.stack.append({})
-                self.update(items)
-            case "EMPTY_TUPLE":
-                self.stack.append(())
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                self.stack.append(tuple([self.pop() for _ in range(int(instruction[-1]))][::-1]))
-            case "TUPLE":
-                items = self.since_mark()
-                self.stack.append(tuple(items))
             case "NONE" | "NEWTRUE" | "NEWFALSE":
-                constants = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-                self.stack.append(constants[instruction])
+                self.push({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[instruction])
+            case "EMPTY_LIST":
+                self.push([])
+            case "EMPTY_DICT":
+                self.push({})
+            case "EMPTY_TUPLE":
+                self.push(())
+            case "LIST":
+                self.push(_extend(self.since_mark(), []))
+            case "APPENDS":
+                _extend(self.since_mark(), self.top())
+            case "APPEND":
+                _extend([self.pop()], self.top())
+            case "DICT":
+                self.push(_update(self.since_mark(), {}))
+            case "SETITEMS":
+                _update(self.since_mark(), self.top())
+            case "SETITEM":
+                _update([self.pop(), self.pop()][::-1], self.top())
+            case "TUPLE":
+                self.push(tuple(self.since_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.push(tuple([self.pop() for _ in range(int(instruction[-1]))][::-1]))
             case "GLOBAL":
-                self.stack.append(_named(*argument.split(" ", 1)))
+                self.push(_named(*argument.split(" ", 1)))
             case "STACK_GLOBAL":
                 name, module = self.pop(), self.pop()
-                self.stack.append(_named(module, name))
+                self.push(_named(module, name))
             case "REDUCE":
                 arguments, function = self.pop(), self.pop()
-                self.stack.append(_call(function, arguments))
+                self.push(_call(function, arguments))
             case "BUILD":
                 state = self.pop()
                 _build(self.top(), state)
@@ -223,6 +200,9 @@ class _Machine:
             case _:
                 asked = "" if argument is None else f" ({_shown(argument)})"
                 raise NotPlainError(f"asks for the instruction {instruction}{asked}")
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
 
     def top(self) -> Any:
         if not self.stack:
@@ -242,38 +222,39 @@ class _Machine:
         items, self.stack = self.stack, self.outer.pop()
         return items
 
-    def numbers(self, first: float) -> None:
-        """Push the run of numbers that starts with this one, and go on behind it."""
+    def numbers(self, first: float) -> float | np.ndarray:
+        """Return the run of numbers that starts with this one, and go on behind it."""
         position = self.data.tell() - NUMBER.itemsize
         ahead = self.data[position : position + RUN * NUMBER.itemsize]
         records = np.frombuffer(ahead, NUMBER, count=len(ahead) // NUMBER.itemsize)
         others = np.flatnonzero(records["instruction"] != b"G")
         count = int(others[0]) if len(others) else len(records)
         if count == 1:
-            self.stack.append(first)
-            return
-        with np.errstate(over="ignore"):
-            self.stack.append(records["value"][:count].astype(np.float32))
+            return first
         self.data.seek(position + count * NUMBER.itemsize)
+        with np.errstate(over="ignore"):
+            return records["value"][:count].astype(np.float32)
 
-    def extend(self, items: list[Any]) -> None:
-        target = self.top()
-        if not isinstance(target, list):
-            raise NotPlainError(f"asks to append to {_shown(target)}")
-        # A list of lists, or of itself, would only take memory.
-        inner = next((i for i in items if isinstance(i, list | dict | tuple | _Vector)), None)
-        if inner is not None:
-            raise NotPlainError(f"holds {_shown(inner)} in a list instead of numbers")
-        target.extend(items)
 
-    def update(self, items: list[Any]) -> None:
-        target = self.top()
-        if not isinstance(target, dict):
-            raise NotPlainError(f"asks to set items of {_shown(target)}")
-        for name, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(name, str):
-                raise NotPlainError(f"holds {_shown(name)} where a gene's name is expected")
-            target[name] = value
+def _extend(items: list[Any], target: Any) -> list[Any]:
+    if not isinstance(target, list):
+        raise NotPlainError(f"asks to append to {_shown(target)}")
+    # A list of lists, or of itself, would only take memory.
+    inner = next((i for i in items if isinstance(i, list | dict | tuple | _Vector)), None)
+    if inner is not None:
+        raise NotPlainError(f"holds {_shown(inner)} in a list instead of numbers")
+    target.extend(items)
+    return target
+
+
+def _update(items: list[Any], target: Any) -> dict[str, Any]:
+    if not isinstance(target, dict):
+        raise NotPlainError(f"asks to set items of {_shown(target)}")
+    for name, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(name, str):
+            raise NotPlainError(f"holds {_shown(name)} where a gene's name is expected")
+        target[name] = value
+    return target
 
 
 def _named(module: object, name: object) -> _Function:
@@ -299,9 +280,7 @@ def _call(function: object, arguments: object) -> object:
         case "scalar", dtype, raw:
             (value,) = _values(raw, dtype)
             return value.item()
-        case "ndarray", *_:
-            raise NotPlainError("asks to call numpy.ndarray")
-    raise ValueError(f"{function.name} of {len(arguments)} values")
+    raise NotPlainError(f"asks to call numpy.{function.name} with {len(arguments)} values")
 
 
 def _build(target: object, state: object) -> None:
@@ -310,8 +289,6 @@ def _build(target: object, state: object) -> None:
             target.dtype = target.dtype.newbyteorder(order)
         case _Vector(), (_, shape, dtype, _, raw):
             target.numbers = _numbers(raw, dtype, shape)
-        case ((_Dtype() | _Vector()), tuple()):
-            raise ValueError("a state that NumPy does not write")
         case _:
             raise NotPlainError(f"asks to change the inside of {_shown(target)}")
 
@@ -333,11 +310,7 @@ def _values(raw: object, dtype: object) -> np.ndarray:
 
 
 def _shown(value: object) -> str:
-    """A value of the file in a message: short, printable, and never asked for its own repr."""
-    if isinstance(value, str):
-        text = value if value.isprintable() else ascii(value)
-    elif isinstance(value, bool | int | float) or value is None:
-        text = str(value)[:60]
-    else:
-        text = f"a {type(value).__name__.strip('_').lower()}"
+    """A value of the file in a message: short, and never asked for its own repr."""
+    plain = value is None or isinstance(value, str | int | float)
+    text = str(value) if plain else f"a {type(value).__name__.strip('_').lower()}"
     return text if len(text) <= 60 else f"{text[:60]}…"

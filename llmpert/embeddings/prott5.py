@@ -6,20 +6,26 @@ distributed by UniProt (uniprot.org/help/embeddings).
 """
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from llmpert.embeddings.assemble import assemble
+from llmpert.embeddings.assemble import assemble, stand_in
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.hdf5 import contents, open_hdf5, values_of
-from llmpert.io.limits import MOST_VALUES
+from llmpert.io.limits import MOST_VALUES, refuse_more
 from llmpert.io.names import preview
 from llmpert.io.reading import as_input_error, require_file
 
 DIMENSIONS = 1024
+UNIPROT: dict[str, Any] = {
+    "source": "UniProt protein embeddings (uniprot.org/help/embeddings)",
+    "model": "ProtT5-XL-UniRef50",
+    "licence": "CC BY 4.0",
+}
 
 
 def read_prott5(
@@ -44,14 +50,21 @@ def read_prott5(
     speaker: dict[str, int] = {}
     unknown: list[str] = []
     others: list[str] = []
-    for row in sorted(range(len(accessions)), key=lambda row: _rank(accessions[row])):
-        symbols = _encoded_by(accessions[row], table)
-        if not symbols:
+
+    def rank(row: int) -> tuple[bool, bool, str]:
+        accession = accessions[row]
+        return len(accession) != 6, not accession.startswith(("O", "P", "Q")), accession
+
+    for row in sorted(range(len(accessions)), key=rank):
+        found = table.resolve(accessions[row])
+        symbols = found.candidates if found.gene is None else (found.gene.symbol,)
+        # The same letters as a symbol or alias say nothing of a protein.
+        if found.how != "uniprot" or not symbols:
             unknown.append(accessions[row])
         elif all(symbol in speaker for symbol in symbols):
             others.append(f"{accessions[row]} ({', '.join(symbols)})")
-        for symbol in symbols:
-            speaker.setdefault(symbol, row)
+        else:
+            speaker |= {symbol: row for symbol in symbols if symbol not in speaker}
     notes = []
     if unknown:
         notes.append(
@@ -65,22 +78,11 @@ def read_prott5(
         )
     if not speaker:
         raise InputError.of_file(path, "UniProt accessions of human genes", " ".join(notes)[:-1])
-    return assemble(
-        path, name, list(speaker), vectors[list(speaker.values())],
-        _provenance(vectors.shape[1], notes),
-    )  # fmt: skip
-
-
-def _encoded_by(accession: str, table: GeneTable) -> tuple[str, ...]:
-    """Symbols of the genes with this accession."""
-    found = table.resolve(accession)
-    if found.how != "uniprot":  # the same letters as a symbol or alias say nothing of a protein
-        return ()
-    return found.candidates if found.gene is None else (found.gene.symbol,)
-
-
-def _rank(accession: str) -> tuple[bool, bool, str]:
-    return len(accession) != 6, accession[:1] not in ("O", "P", "Q"), accession
+    numbers = vectors.shape[1]
+    warning = f"{numbers:,} numbers a protein: not UniProt's ProtT5 ({DIMENSIONS:,}) vectors."
+    provenance = stand_in("UniProt", warning) if numbers != DIMENSIONS else dict(UNIPROT)
+    provenance["notes"] = [*provenance.get("notes", ()), *notes]
+    return assemble(path, name, list(speaker), vectors[list(speaker.values())], provenance)
 
 
 def _read(path: Path) -> tuple[list[str], np.ndarray]:
@@ -90,39 +92,19 @@ def _read(path: Path) -> tuple[list[str], np.ndarray]:
         accessions = list(file)
         if not accessions:
             raise InputError.of_file(path, expected, "nothing in it")
-        vectors: np.ndarray | None = None
         for row, (accession, item) in enumerate(contents(file, path)):
             if not isinstance(item, h5py.Dataset):
                 raise InputError.of_file(path, expected, f"a group under {accession}")
             if item.ndim != 1 or not item.size or item.dtype.kind not in "fiu":
                 found = f"{item.dtype} of shape {item.shape} under {accession}"
                 raise InputError.of_file(path, expected, found)
-            if values_of(item) * len(accessions) > MOST_VALUES:
-                raise InputError.of_file(path, f"at most {MOST_VALUES:,} numbers", "more")
-            if vectors is None:
+            whole = values_of(item) * len(accessions)
+            refuse_more(path, MOST_VALUES, "numbers", whole, counted=False)
+            if not row:
                 vectors = np.empty((len(accessions), item.size), dtype=np.float32)
             elif item.size != vectors.shape[1]:
-                raise InputError.of_file(
-                    path,
-                    f"vectors of one length ({accessions[0]} has {vectors.shape[1]:,} numbers)",
-                    f"{accession} with {item.size:,}",
-                )
+                first = f"{accessions[0]} has {vectors.shape[1]:,} numbers"
+                found = f"{accession} with {item.size:,}"
+                raise InputError.of_file(path, f"vectors of one length ({first})", found)
             item.read_direct(vectors, dest_sel=np.s_[row])
-    assert vectors is not None
     return accessions, vectors
-
-
-def _provenance(dimensions: int, notes: list[str]) -> dict[str, object]:
-    if dimensions == DIMENSIONS:
-        return {
-            "source": "UniProt protein embeddings (uniprot.org/help/embeddings)",
-            "model": "ProtT5-XL-UniRef50",
-            "licence": "CC BY 4.0",
-            "notes": notes,
-        }
-    warning = f"{dimensions:,} numbers a protein: not UniProt's ProtT5 ({DIMENSIONS:,}) vectors."
-    return {
-        "source": "a file in UniProt's format",
-        "stand_in": True,
-        "notes": [warning, *notes],
-    }
