@@ -60,11 +60,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Args:
-        arguments: What follows `python -m llmpert`; those of the process where None.
-    """
+    """Run what follows `python -m llmpert`, by default in this process; return the exit code."""
     wait_briefly()
     if not sys.warnoptions:
         # Notices of libraries to programmers would bury what is said to the user.

@@ -25,11 +25,8 @@ __all__ = [
 class Model:
     """A model of a screen's responses, for every gene with a vector in its embeddings.
 
-    Attributes:
-        name: The kind of model, as `llmpert.models.registry` has it.
-        experiment: The screen and the embeddings, cut to the genes that they share;
-            `experiment.problem.left_out` says which perturbations are missing and why.
-        fitted: The fit to all perturbations.
+    `name` is the kind of model in `llmpert.models.registry`, `fitted` the fit to all perturbations;
+    `experiment.problem.left_out` says which perturbations are missing and why.
     """
 
     name: str
@@ -48,7 +45,7 @@ class Model:
         under whatever name, are held out together, and the model is fitted again without them.
 
         Args:
-            genes: Genes by symbol, alias, Ensembl id or UniProt accession.
+            genes: By symbol, alias, Ensembl id or UniProt accession.
 
         Returns:
             Mean and standard deviation in the screen's unit, genes x measured genes.
@@ -64,11 +61,7 @@ class Model:
         return fitted.predict(names)
 
     def plot(self, prediction: Prediction, count: int = 20) -> "go.Figure":
-        """Draw one gene's strongest predicted responses, beside the measured ones if there are any.
-
-        Args:
-            prediction: What `predict` gives for one gene, or `Prediction.row`.
-            count: How many measured genes to show.
+        """Draw the `count` strongest responses predicted for one gene, beside any measured ones.
 
         Raises:
             InputError: The prediction is of several genes.
@@ -81,12 +74,10 @@ class Model:
                 f"Expected the prediction of one gene, found {len(prediction.perturbations)}:"
                 " take one with prediction.row(gene)."
             )
-        screen = self.problem.screen
+        screen, measured = self.problem.screen, None
         perturbation = self.problem.perturbation(prediction.perturbations[0])
-        measured = None
         if perturbation is not None:
-            only = screen.select(perturbations=[perturbation], genes=list(prediction.genes))
-            measured = only.response[0]
+            measured = screen.select([perturbation], list(prediction.genes)).response[0]
         figure = ranked_genes(prediction, measured, screen.unit, count)
         return mark_simulated(figure) if self.problem.simulated else figure
 

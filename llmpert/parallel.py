@@ -5,39 +5,28 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from llmpert import __version__
 from llmpert.errors import InputError
 
-T = TypeVar("T")
-Item = TypeVar("Item")
-Shared = TypeVar("Shared")
+Result = TypeVar("Result")
 
 CONNECTING = 20
 """Seconds until a scheduler has to answer."""
-ADDRESS = re.compile(r"(\w+://)?[^\s/:]+:\d+|\w+://\[[^\s/]+\]:\d+")
-"""With a host: Dask waits for minutes for an address without."""
 
+Run = Callable[[Callable[[Any, Any], Any], Any, Sequence[Any]], Iterator[tuple[int, Any]]]
+"""Given work, what is shared and items: calls `work(shared, item)` for every item.
 
-class Run(Protocol):
-    """Calls `work(shared, item)` for every item.
-
-    Yields each item's position and result, in the order in which items are finished. Few results
-    are under way at a time, however many items there are.
-    """
-
-    def __call__(
-        self, work: Callable[[Shared, Item], T], shared: Shared, items: Sequence[Item]
-    ) -> Iterator[tuple[int, T]]:
-        """Do the work."""
-        ...
+Yields each item's position and result, in the order in which items are finished. Few results are
+under way at a time, however many items there are.
+"""
 
 
 def run_serially(
-    work: Callable[[Shared, Item], T], shared: Shared, items: Sequence[Item]
-) -> Iterator[tuple[int, T]]:
-    """Do the work in this process, one item after another."""
+    work: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any]
+) -> Iterator[tuple[int, Result]]:
+    """Do the work in this process, one item after another (a `Run`)."""
     for position, item in enumerate(items):
         yield position, work(shared, item)
 
@@ -77,7 +66,8 @@ def _connect(scheduler: str) -> Any:
     from distributed import Client
 
     try:
-        if ADDRESS.fullmatch(scheduler):
+        # Dask waits for minutes for an address without a host.
+        if re.fullmatch(r"(\w+://)?[^\s/:]+:\d+|\w+://\[[^\s/]+\]:\d+", scheduler):
             return Client(scheduler, timeout=CONNECTING)
     except (OSError, ValueError):
         pass
@@ -119,8 +109,8 @@ def _on(client: Any) -> Run:
     from distributed.scheduler import KilledWorker
 
     def run(
-        work: Callable[[Shared, Item], T], shared: Shared, items: Sequence[Item]
-    ) -> Iterator[tuple[int, T]]:
+        work: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any]
+    ) -> Iterator[tuple[int, Result]]:
         # In a list: of a dict, its values would be scattered one by one, under its own keys.
         (everywhere,) = client.scatter([shared], broadcast=True, hash=False)
         waiting = iter(enumerate(items))
