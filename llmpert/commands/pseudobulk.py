@@ -54,7 +54,7 @@ def pseudobulk(
       python -m llmpert pseudobulk K562_essential_raw_singlecell_01.h5ad --out k562.h5ad
       python -m llmpert import --name mine --screen k562.h5ad --embedding text=genept.pickle
     """
-    from llmpert.datasets.parts import Parts
+    from llmpert.datasets.dataset import Parts
     from llmpert.datasets.report import contents
     from llmpert.downloads import format_bytes
     from llmpert.parallel import workers

@@ -1,8 +1,7 @@
 """Data sets: screens, embeddings and what else belongs to them, built in, imported or uploaded."""
 
 from llmpert.datasets.builtin import SIMULATED, simulated_dataset
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.parts import Parts
+from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.datasets.store import DatasetStore
 from llmpert.datasets.summary import Summary
 from llmpert.datasets.uploads import GONE, UploadStore, is_upload

@@ -1,7 +1,9 @@
-"""The data set that comes with llmpert: simulated screens and embeddings."""
+"""The data set that comes with llmpert, simulated, and small files made from it."""
 
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.parts import Parts
+import numpy as np
+import pandas as pd
+
+from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
@@ -38,10 +40,36 @@ def simulated_dataset() -> Dataset:
         experiment = Experiment(Problem.align(screen, sources))
         known = terms.within(screen.perturbations)
         external.append(predict_from_neighbours(experiment, known, TRAIN_SIZE))
-    parts = Parts(
-        list(screens.values()),
-        sources,
-        [GeneSets.of_genes("modules", "simulated", simulation.modules)],
-        external=external,
-    )
+    modules = GeneSets.of_genes("modules", "simulated", simulation.modules)
+    parts = Parts(list(screens.values()), sources, [modules], external=external)
     return Dataset.of_parts(SIMULATED, parts, fingerprint=SIMULATED)
+
+
+def example_files(simulated: Dataset) -> dict[str, bytes]:
+    """Cut the built-in data set to small files that show the formats: file name -> content.
+
+    A screen and an embedding as CSV, gene sets as GMT.
+    """
+    screen = next(iter(simulated.screens.values()))
+    embedding = next(iter(simulated.embeddings.values()))
+    strongest = np.sort(np.argsort(-np.linalg.norm(screen.response, axis=1))[:120])
+    variable = np.sort(np.argsort(-screen.response.var(axis=0))[:60])
+    perturbed = screen.perturbations[strongest]
+    table = pd.DataFrame(
+        screen.response[np.ix_(strongest, variable)].round(3),
+        index=pd.Index(perturbed, name="perturbation"),
+        columns=screen.genes[variable],
+    )
+    genes = list(dict.fromkeys([*perturbed, *embedding.genes]))[:200]
+    vectors = pd.DataFrame(
+        embedding.rows(genes).round(4),
+        index=pd.Index(genes, name="gene"),
+        columns=[f"dimension {number}" for number in range(1, embedding.dimensions + 1)],
+    )
+    sets = simulated.gene_sets.members if simulated.gene_sets else {}
+    lines = ["\t".join([name, "", *sorted(members)]) for name, members in sets.items()]
+    return {
+        "Simulated_screen.csv": table.to_csv().encode(),
+        "Simulated_embedding.csv": vectors.to_csv().encode(),
+        "Simulated_modules.gmt": "".join(f"{line}\n" for line in lines).encode(),
+    }

@@ -1,21 +1,98 @@
-"""A data set: screens and embeddings with what else is known of their genes."""
+"""A data set, the parts that it is made of, and the file that each part is kept in."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
-from llmpert.datasets.parts import Parts
-from llmpert.embeddings import Embedding
+from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from llmpert.genes import GeneTable
 from llmpert.genes.sets import GeneSets, joined
+from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.methods.scores import check, matched
 from llmpert.screens import Screen, common_perturbations
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How parts of one kind are kept: a file each.
+
+    `name` is the field of `Parts` and the folder of the files, `key` tells a part from others of
+    its kind and names its file.
+    """
+
+    name: str
+    ending: str
+    key: Callable[[Any], str]
+    load: Callable[[Path], Any]
+    save: Callable[[Any, Path], None]
+
+    def file_name(self, part: Any) -> str:
+        """Name a part's file.
+
+        Raises:
+            InputError: Its key is none that a file can have.
+        """
+        key = self.key(part)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", key):
+            raise InputError(
+                "Expected a name of a cell line, an embedding or gene sets made of letters, digits,"
+                f" blank, . - and _, found {key!r}."
+            )
+        return key + self.ending
+
+
+def _predictions_key(predictions: ExternalPredictions) -> str:
+    """By line, method and training size, whatever the method is called."""
+    identity = predictions.line, predictions.method, predictions.train_size
+    words = re.sub(r"\W+", "-", "-".join(map(str, identity)), flags=re.ASCII)
+    return f"{words.strip('-_')[-50:].strip('-_')}-{fingerprint(identity)[:8]}"
+
+
+KINDS = (
+    Kind("screens", ".h5ad", attrgetter("line"), Screen.load, Screen.save),
+    Kind("embeddings", ".parquet", attrgetter("name"), load_embedding, save_embedding),
+    Kind("gene_sets", ".gmt", attrgetter("name"), GeneSets.read, GeneSets.save),
+    Kind("published", ".parquet", attrgetter("line"), Published.load, Published.save),
+    Kind("external", ".h5ad", _predictions_key, ExternalPredictions.read, ExternalPredictions.save),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Parts of a data set, such as those that are added; `external` are predictions made elsewhere.
+
+    Its fields are the names of `KINDS`.
+    """
+
+    screens: Sequence[Screen] = ()
+    embeddings: Sequence[Embedding] = ()
+    gene_sets: Sequence[GeneSets] = ()
+    published: Sequence[Published] = ()
+    external: Sequence[ExternalPredictions] = ()
+
+    def with_files(self, files: Mapping[str, Mapping[str, Path]]) -> "Parts":
+        """Read files (kind's name -> key -> file) and add these parts to what they hold.
+
+        A file whose part is replaced is not read: it may be damaged.
+
+        Raises:
+            InputError: A file cannot be read.
+        """
+        merged: dict[str, list[Any]] = {}
+        for kind in KINDS:
+            added = {kind.key(part): part for part in getattr(self, kind.name)}
+            read = [kind.load(p) for key, p in files[kind.name].items() if key not in added]
+            merged[kind.name] = [*read, *added.values()]
+        return Parts(**merged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +103,12 @@ class Dataset:
         name: As chosen on import; "simulated" for the built-in one.
         screens: Cell line -> screen; all have the same perturbations in the same order.
         embeddings: Source -> embedding.
-        gene_sets: Groups of genes to sum results up by, or None.
-        published: Cell line -> published results, on perturbations as their source spells them;
-            lines without any are missing.
+        gene_sets: Groups of genes to sum results up by.
+        published: Cell line -> published results, on perturbations as their source spells them.
         external: Cell line -> predictions made elsewhere, under the screen's names, by method and
-            training size; lines without any are missing.
+            training size.
         unshared: Cell line -> its perturbations that are left out, as another line lacks them.
-        record: How its screens and embeddings were prepared (`llmpert.datasets.presets`), or None
-            where that is not known.
+        record: How screens and embeddings were prepared (`llmpert.datasets.presets`), if known.
         fingerprint: Tells its content from any other's, as far as it was read from a store: caches
             are filed under it.
         gene_table: Says which names mean the same gene; by default the shipped one.
@@ -54,24 +129,21 @@ class Dataset:
 
     @classmethod
     def of_parts(cls, name: str, parts: Parts, **others: Any) -> "Dataset":
-        """Put parts together.
-
-        Args:
-            others: Further attributes.
+        """Put parts together, with `others` as further attributes.
 
         Raises:
             InputError: The screens have no perturbation in common, two collections have a gene set
                 of the same name, or predictions do not fit a screen
                 (`llmpert.methods.scores.matched`).
         """
-        ordered = sorted(parts.screens, key=lambda screen: screen.line)
+        ordered = sorted(parts.screens, key=attrgetter("line"))
         screens, unshared = common_perturbations(ordered) if ordered else ([], {})
         lines = {screen.line: screen for screen in screens}
         # "text" leads: the source that predicts best by itself is shown first.
         sources = sorted(parts.embeddings, key=lambda e: (e.name != "text", e.name))
-        collections = sorted(parts.gene_sets, key=lambda collection: collection.name)
+        collections = sorted(parts.gene_sets, key=attrgetter("name"))
         external: dict[str, tuple[ExternalPredictions, ...]] = {}
-        for one in sorted(parts.external, key=lambda p: (p.line, p.method, p.train_size)):
+        for one in sorted(parts.external, key=attrgetter("line", "method", "train_size")):
             screen = _screen_of(one.line, "predictions", one.source, lines)
             external[one.line] = (*external.get(one.line, ()), matched(one, screen))
         return cls(
@@ -117,9 +189,9 @@ class Dataset:
 
     def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:
         """Return these predictions as the data set has them, found by method and training size."""
-        identity = predictions.method, predictions.train_size
+        identity = attrgetter("method", "train_size")
         of_line = self.external[predictions.line]
-        return next(one for one in of_line if (one.method, one.train_size) == identity)
+        return next(one for one in of_line if identity(one) == identity(predictions))
 
     def check(self, added: Parts, external: Sequence[ExternalPredictions], missing: bool) -> None:
         """Refuse added parts that do not fit.
@@ -135,32 +207,27 @@ class Dataset:
                 no screen's line or share no perturbation with it, or predictions cannot be scored
                 (`llmpert.methods.scores.check`).
         """
-        if self.screens and self.embeddings and (added.screens or added.embeddings):
+        anew = added.screens or added.embeddings
+        if self.screens and self.embeddings and anew:
             self.problem(next(iter(self.screens)))
         for results in added.published:
             screen = _screen_of(results.line, "results", results.source, self.screens)
             if not results.within(screen.perturbations).perturbations:
-                expected = f"results of some perturbations of {screen.line}"
-                raise InputError.of_file(
-                    results.source,
-                    f"{expected} ({preview(screen.perturbations)})",
-                    f"only others ({preview(results.perturbations)})",
-                )
+                known, found = preview(screen.perturbations), preview(results.perturbations)
+                expected = f"results of some perturbations of {screen.line} ({known})"
+                raise InputError.of_file(results.source, expected, f"only others ({found})")
         for one in external:
             new = one in added.external
             # A screen and embeddings decide what is tested and scored: what was there has to fit.
-            if new or added.screens or added.embeddings:
-                self._check_scored(one, missing or not new)
-
-    def _check_scored(self, predictions: ExternalPredictions, missing: bool) -> None:
-        if not self.embeddings:
-            raise InputError.of_file(
-                predictions.source,
-                "a data set with an embedding, which decides on the perturbations tested",
-                f"{self.name} without",
-            )
-        experiment = Experiment(self.problem(predictions.line))
-        check(self.matching(predictions), experiment, missing)
+            if not new and not anew:
+                continue
+            if not self.embeddings:
+                raise InputError.of_file(
+                    one.source,
+                    "a data set with an embedding, which decides on the perturbations tested",
+                    f"{self.name} without",
+                )
+            check(self.matching(one), Experiment(self.problem(one.line)), missing or not new)
 
 
 def _screen_of(line: str, what: str, source: str, screens: Mapping[str, Screen]) -> Screen:

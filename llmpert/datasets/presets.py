@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from llmpert import __version__, downloads
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.parts import Parts
+from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.datasets.report import report
 from llmpert.datasets.store import DatasetStore
 from llmpert.downloads import BytesProgress, Notify, PublicFile, download_of

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.parts import Parts
+from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.downloads import download_fields
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError

@@ -19,8 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from llmpert.datasets.builtin import SIMULATED, simulated_dataset
-from llmpert.datasets.dataset import Dataset
-from llmpert.datasets.parts import KINDS, Parts
+from llmpert.datasets.dataset import KINDS, Dataset, Parts
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
@@ -29,20 +28,14 @@ from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import parse_object
 
 FILE = "dataset.json"
-FORMAT, FORMAT_VERSION = "llmpert-dataset", 1
+FORMAT_VERSION = 1
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Index:
-    """Which files make up a data set.
-
-    Attributes:
-        folder: Of the data set.
-        files: Kind's name -> part's key -> its file.
-        record: `Dataset.record`.
-    """
+    """Which files make up a data set: kind's name -> part's key -> its file."""
 
     folder: Path
     files: Mapping[str, Mapping[str, Path]]
@@ -62,8 +55,8 @@ class Index:
             content = parse_object(path.read_bytes())
             check_version(path, "data set", content["version"], FORMAT_VERSION)
             parts, record = content["parts"], content["record"]
-        if not _well_formed(parts, record):
-            raise InputError.of_file(path, "an index of a data set written by llmpert", "another")
+            if not _well_formed(parts, record):
+                raise ValueError("parts or record of another form")
         files = {
             kind.name: {key: folder / file for key, file in parts.get(kind.name, {}).items()}
             for kind in KINDS
@@ -82,18 +75,15 @@ class Index:
             for kind, files in self.files.items()
         }
         content = {
-            "format": FORMAT, "version": FORMAT_VERSION, "parts": parts, "record": self.record,
+            "format": "llmpert-dataset", "version": FORMAT_VERSION, "parts": parts,
+            "record": self.record,
         }  # fmt: skip
         with atomic_path(self.folder / FILE) as temporary:
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
 
 
 class DatasetStore:
-    """The data sets for everybody: imported ones in a folder, and the built-in one.
-
-    Args:
-        root: The folder; by default `datasets` in the data folder.
-    """
+    """The data sets for everybody: imported ones in the folder `root`, and the built-in one."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = home() / "datasets" if root is None else root
@@ -194,12 +184,8 @@ class DatasetStore:
         Args:
             record: Given the data set, says how all its screens and embeddings were prepared. An
                 earlier record is dropped where there are new ones and nothing is known.
-            allow_missing: Whether added predictions may leave out some of the perturbations that
-                models are tested on.
+            allow_missing: Whether added predictions may leave out perturbations that are tested.
             new: Whether there may be no data set of this name yet.
-
-        Returns:
-            The data set with these parts.
 
         Raises:
             InputError: A name cannot be used, a file cannot be read, or the parts do not fit
@@ -211,15 +197,13 @@ class DatasetStore:
             if new and before.paths:
                 raise InputError(f"There is a data set {name} already: choose another name.")
             together = parts.with_files(before.files)
-            outdated = parts.screens or parts.embeddings
-            old = None if outdated else before.record
+            old = None if parts.screens or parts.embeddings else before.record
             data = Dataset.of_parts(name, together, record=old)
             data.check(parts, together.external, allow_missing)
             if record is not None:
                 data = replace(data, record=record(data))
-            named = [
-                (kind, part, kind.file_name(part)) for kind in KINDS for part in parts.of(kind)
-            ]
+            added = [(kind, part) for kind in KINDS for part in getattr(parts, kind.name)]
+            named = [(kind, part, kind.file_name(part)) for kind, part in added]
             batch = folder / secrets.token_hex(4)
             files = {kind: dict(files) for kind, files in before.files.items()}
             _sweep(folder, before)
@@ -249,7 +233,6 @@ class DatasetStore:
             shutil.rmtree(path, ignore_errors=True)
 
     def _lock(self, name: str) -> Path:
-        """Return the lock that is held to change a data set; it outlives the data set."""
         return self.root / f".{name}.lock"
 
     def _missing(self, name: str) -> str:

@@ -1,6 +1,6 @@
 """What a data set holds, read from the heads of its files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ import anndata
 import pyarrow.parquet as pq
 
 from llmpert.datasets.builtin import SIMULATED
-from llmpert.datasets.parts import EMBEDDINGS, EXTERNAL, GENE_SETS, PUBLISHED, SCREENS
 from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.embeddings.stored import FORMAT_VERSION as EMBEDDING_VERSION
 from llmpert.embeddings.stored import vector_length
@@ -26,15 +25,7 @@ from llmpert.simulation.generate import EMBEDDING_STEPS, SCREEN_STEPS, provenanc
 
 @dataclass(frozen=True)
 class PartSummary:
-    """A screen or an embedding.
-
-    Attributes:
-        name: Cell line, or what the embedding is called.
-        rows, columns: Perturbations and measured genes of a screen, genes and dimensions of an
-            embedding.
-        provenance: As in `Screen` and `Embedding`.
-        unit: Of a screen.
-    """
+    """A screen (perturbations x measured genes), or an embedding (genes x dimensions)."""
 
     name: str
     rows: int
@@ -48,10 +39,10 @@ class Summary:
     """What a data set holds.
 
     Attributes:
-        others: Names of further parts: gene sets, published results and predictions made elsewhere.
+        others: Keys of gene sets, published results and predictions made elsewhere.
         changed: When it was last added to; None for the built-in data set.
         size: Bytes on disk.
-        record: How it was prepared, as `Dataset.record`.
+        record: `Dataset.record`.
         problems: Why it cannot be used, a sentence each.
     """
 
@@ -74,15 +65,7 @@ class Summary:
         """
         if name == SIMULATED:
             return _simulated()
-        folder, problems = store.folder(name), []
-
-        def readable(paths: Mapping[str, Path], read: Callable[[Path], PartSummary]) -> Any:
-            for path in paths.values():
-                try:
-                    yield read(path)
-                except InputError as problem:
-                    problems.append(str(problem))
-
+        folder = store.folder(name)
         size, changed = size_of(folder), None
         with suppress(OSError):  # it has just been removed
             changed = datetime.fromtimestamp((folder / FILE).stat().st_mtime, UTC)
@@ -90,29 +73,30 @@ class Summary:
             index = store.index(name)
         except InputError as problem:
             return cls(changed=changed, size=size, problems=(str(problem),))
-        screens = tuple(readable(index.files[SCREENS.name], _screen))
-        embeddings = tuple(readable(index.files[EMBEDDINGS.name], _embedding))
-        for kind, what in ((SCREENS, "screen"), (EMBEDDINGS, "embedding")):
-            if not index.files[kind.name]:
-                problems.append(f"It has no {what} yet; import one.")
-        further = (GENE_SETS, PUBLISHED, EXTERNAL)
-        others = tuple(key for kind in further for key in index.files[kind.name])
-        return cls(screens, embeddings, others, changed, size, index.record, tuple(problems))
+        found: dict[str, list[PartSummary]] = {"screens": [], "embeddings": []}
+        problems = []
+        for kind, read in (("screens", _screen), ("embeddings", _embedding)):
+            for path in index.files[kind].values():
+                try:
+                    found[kind].append(read(path))
+                except InputError as problem:
+                    problems.append(str(problem))
+            if not index.files[kind]:
+                problems.append(f"It has no {kind[:-1]} yet; import one.")
+        others = [key for kind in index.files if kind not in found for key in index.files[kind]]
+        parts = tuple(found["screens"]), tuple(found["embeddings"]), tuple(others)
+        return cls(*parts, changed, size, index.record, tuple(problems))
 
 
 def _simulated() -> Summary:
-    def about(name: str, steps: Sequence[str]) -> dict[str, Any]:
-        return provenance(0, BUILT_IN, name, steps)
-
     rows, columns = BUILT_IN.perturbations, BUILT_IN.measured
-    screens = [
-        PartSummary(line.name, rows, columns, about(line.name, SCREEN_STEPS), UNIT)
-        for line in BUILT_IN.lines
-    ]
-    embeddings = [
-        PartSummary(of.name, BUILT_IN.genes, of.dimensions, about(of.name, EMBEDDING_STEPS))
-        for of in BUILT_IN.sources
-    ]
+    screens, embeddings = [], []
+    for line in BUILT_IN.lines:
+        about = provenance(0, BUILT_IN, line.name, SCREEN_STEPS)
+        screens.append(PartSummary(line.name, rows, columns, about, UNIT))
+    for source in BUILT_IN.sources:
+        about = provenance(0, BUILT_IN, source.name, EMBEDDING_STEPS)
+        embeddings.append(PartSummary(source.name, BUILT_IN.genes, source.dimensions, about))
     return Summary(tuple(screens), tuple(embeddings), ("modules",))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from llmpert.datasets.parts import Parts
+from llmpert.datasets.dataset import Parts
 from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.errors import InputError
 from llmpert.io.paths import home

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmpert.datasets import reading
-from llmpert.datasets.examples import example_files
+from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import coverage
 from llmpert.errors import InputError
 from llmpert.io.paths import home

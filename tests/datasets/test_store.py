@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from llmpert.datasets import DatasetStore, Parts
-from llmpert.datasets.parts import KINDS
+from llmpert.datasets.dataset import KINDS
 from llmpert.datasets.store import Index
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError

@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Parts, Summary, report, store_of
-from llmpert.datasets.examples import example_files
+from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import Coverage
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
