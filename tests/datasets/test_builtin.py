@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from llmpert.datasets import simulated_dataset
-from llmpert.datasets.builtin import TRAIN_SIZE
+from llmpert.datasets import builtin
+from llmpert.simulation import Recipe, simulate
 from tests.support import small
 from tests.support.external_predictions import predictions
 
@@ -16,15 +16,17 @@ def test_the_simulated_modules_are_its_gene_sets(simulated):
     assert "module 01" in modules
 
 
-def test_simulated_data_come_with_predictions_that_were_made_on_them(
-    simulated, tmp_path, monkeypatch
-):
-    line, screen = next(iter(simulated.screens.items()))
-    monkeypatch.setattr("llmpert.datasets.builtin.shipped", lambda: tmp_path)
+def test_simulated_data_come_with_predictions_that_were_made_on_them(tmp_path, monkeypatch):
+    recipe = Recipe(genes=300, perturbations=120, measured=80, modules=6, controls=100)
+    simulation = simulate(3, recipe)
+    line, screen = next(iter(simulation.screens.items()))
+    monkeypatch.setattr(builtin, "simulate", lambda: simulation)
+    monkeypatch.setattr(builtin, "TRAIN_SIZE", 90)
+    monkeypatch.setattr(builtin, "shipped", lambda: tmp_path)
     of_now = {"screen": screen.fingerprint}
     shipped = {
         "gears": predictions(screen, about=of_now),
-        "gears_100": predictions(screen, about=of_now, train_size=100),
+        "gears_40": predictions(screen, about=of_now, train_size=40),
         "older": predictions(screen, "Older", about={"screen": "0123456789abcdef"}),
         "unknown": predictions(screen, "Unknown"),
         "elsewhere": predictions(small.screen("HeLa"), "Elsewhere", about=of_now),
@@ -32,9 +34,9 @@ def test_simulated_data_come_with_predictions_that_were_made_on_them(
     for name, one in shipped.items():
         one.save(tmp_path / f"simulated_external_{name}.h5ad")
     shipped["gears"].save(tmp_path / "another.h5ad")
-    data = simulated_dataset()
+    data = builtin.simulated_dataset()
     found = {one: [(p.method, p.train_size) for p in data.external[one]] for one in data.external}
-    computed = ("GO-neighbour mean", TRAIN_SIZE)
-    assert found.pop(line) == [("GEARS", 100), ("GEARS", shipped["gears"].train_size), computed]
+    computed = ("GO-neighbour mean", 90)
+    assert found.pop(line) == [("GEARS", 40), ("GEARS", shipped["gears"].train_size), computed]
     assert list(found.values()) == [[computed]]
     np.testing.assert_array_equal(data.external[line][1].delta, shipped["gears"].delta)

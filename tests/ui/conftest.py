@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2.manifest_scanner import scan_component_manifests
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +18,22 @@ def page_failures() -> list[logging.LogRecord]:
     yield failures
     logger.removeHandler(handler)
     assert not [record.exc_text or str(record.exc_info) for record in failures]
+
+
+@pytest.fixture(scope="session")
+def installed_components() -> list:
+    return scan_component_manifests()
+
+
+@pytest.fixture(autouse=True)
+def once_for_all_pages(
+    installed_components: list, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Do once what takes long: AppTest looks through all packages, a cold cache simulates."""
+    where = "streamlit.components.v2.manifest_scanner.scan_component_manifests"
+    monkeypatch.setattr(where, lambda: installed_components)
+    simulated = "llmpert.datasets.store.simulated_dataset"
+    monkeypatch.setattr(simulated, lambda: request.getfixturevalue("simulated"))
 
 
 @pytest.fixture(scope="session")

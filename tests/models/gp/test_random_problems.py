@@ -145,8 +145,7 @@ def dense(
 
 
 @settings(
-    deadline=None,
-    max_examples=200,
+    max_examples=2 * settings().max_examples,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
