@@ -1,7 +1,5 @@
 """Differential expression of each perturbation against control: Welch's t-test, for all genes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import stats
 
@@ -9,32 +7,21 @@ ROWS = 256
 """Perturbations tested at once: bounds the memory for degrees of freedom and p values."""
 
 
-@dataclass(frozen=True, eq=False)
 class GroupStatistics:
-    """Means and variances of groups of cells.
+    """Means and variances (n - 1) of groups of two cells or more, each groups x genes.
 
-    Attributes:
-        cells: One a group.
-        mean, variance: Groups x genes; the variance with n - 1.
+    They are made of sums and sums of squares, which are overwritten.
     """
 
-    cells: np.ndarray
-    mean: np.ndarray
-    variance: np.ndarray
-
-    @classmethod
-    def of(cls, cells: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> "GroupStatistics":
-        """Compute them from sums and sums of squares, which are overwritten.
-
-        Every group has two cells or more.
-        """
+    def __init__(self, cells: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> None:
+        self.cells = cells
         count = cells[:, None].astype(np.float64)
-        mean = np.divide(sums, count, out=sums)
+        self.mean = np.divide(sums, count, out=sums)
         variance = squares
         # Scaled so that nothing but rounding can make it negative.
-        variance -= count * np.square(mean)
+        variance -= count * np.square(self.mean)
         variance /= count - 1
-        return cls(cells, mean, np.maximum(variance, 0.0, out=variance))
+        self.variance = np.maximum(variance, 0.0, out=variance)
 
 
 def against_control(
@@ -50,8 +37,7 @@ def against_control(
     false discovery rate is Benjamini and Hochberg's, over the genes of a perturbation.
 
     Args:
-        perturbed: A group a perturbation.
-        control: A group a batch.
+        perturbed, control: A group a perturbation, and a group a batch.
         share: Perturbations x batches: the share of the perturbation's cells in each batch; rows
             sum to 1.
 

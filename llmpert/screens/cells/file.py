@@ -1,7 +1,7 @@
 """A file of single cells on disk: names in memory, expression a block of cells at a time."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.hdf5 import refuse_large_blocks, refuse_large_tables, refuse_outside
+from llmpert.io.hdf5 import refuse_large_blocks, refuse_large_tables
 from llmpert.io.reading import as_input_error, require_file
 from llmpert.io.sparse import check_sparse
 from llmpert.screens.files import open_anndata, read_frame
@@ -24,10 +24,16 @@ Block = Any
 """Some cells x all genes, float32: a NumPy array, or a SciPy CSR matrix where the file has one."""
 
 
-class Expression:
-    """The matrix of an open file, of which some cells are read at a time; `shape`: cells, genes."""
+class CellFile:
+    """An open file of cells x genes, of which some cells are read at a time; see `open_cells`.
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    Attributes:
+        path: Of the file.
+        shape: Cells, genes.
+        obs, var, uns: Its tables, if these were asked for.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, tables: bool) -> None:
         self.path = path
         self._matrix: Any = file["X"]
         if isinstance(self._matrix, h5py.Group):
@@ -41,6 +47,17 @@ class Expression:
         self.shape: tuple[int, int] = tuple(self._matrix.shape)
         if np.dtype(self._matrix.dtype).kind not in "fiu":
             raise InputError.of_file(path, "a matrix X of numbers", str(self._matrix.dtype))
+        if not tables:
+            return
+        self.obs, self.var = read_frame(file, "obs", path), read_frame(file, "var", path)
+        self.uns: Any = read_elem(file["uns"]) if "uns" in file else {}
+        if not isinstance(self.uns, dict):
+            raise InputError.of_file(path, "a dict as uns", f"a {type(self.uns).__name__}")
+        if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
+            raise InputError.of_file(
+                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
+                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
+            )  # fmt: skip
 
     @property
     def block(self) -> int:
@@ -69,38 +86,9 @@ class Expression:
         return found
 
 
-class CellFile(Expression):
-    """An open file of cells x genes with its tables `obs`, `var` and `uns`; see `open_cells`."""
-
-    def __init__(self, path: Path, file: h5py.File) -> None:
-        super().__init__(path, file)
-        self.obs = read_frame(file, "obs", path)
-        self.var = read_frame(file, "var", path)
-        uns = read_elem(file["uns"]) if "uns" in file else {}
-        if not isinstance(uns, dict):
-            raise InputError.of_file(path, "a dict as uns", f"a {type(uns).__name__}")
-        self.uns: dict[str, Any] = uns
-        if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
-            raise InputError.of_file(
-                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
-                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
-            )  # fmt: skip
-
-
 @contextmanager
-def open_expression(path: Path) -> Iterator[Expression]:
-    """Open the matrix of a file that `open_cells` has seen, without names: cheap, however large."""
-    with ExitStack() as stack:
-        with as_input_error(path, WANTED):
-            file = stack.enter_context(h5py.File(path))
-            refuse_outside(file, path, ["X"])
-            expression = Expression(path, file)
-        yield expression
-
-
-@contextmanager
-def open_cells(path: str | Path) -> Iterator[CellFile]:
-    """Open a file of single cells.
+def open_cells(path: str | Path, tables: bool = True) -> Iterator[CellFile]:
+    """Open a file of single cells; without its tables that is cheap, however large the file.
 
     Raises:
         InputError: The file is missing, is not HDF5, holds no X, obs and var that fit together, or
@@ -110,6 +98,7 @@ def open_cells(path: str | Path) -> Iterator[CellFile]:
     with open_anndata(path, WANTED) as file:
         with as_input_error(path, WANTED):
             refuse_large_blocks(file, path, "X")
-            refuse_large_tables(file, path, sorted({"obs", "var", "uns"}.intersection(file)))
-            cells = CellFile(path, file)
+            if tables:
+                refuse_large_tables(file, path, sorted({"obs", "var", "uns"}.intersection(file)))
+            cells = CellFile(path, file, tables)
         yield cells

@@ -1,7 +1,7 @@
-"""Which column says what in a file of single cells."""
+"""Which column says what in a file of single cells, and who is who in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile
-from llmpert.screens.names import find_line, is_control, stated_line, stated_lines
+from llmpert.screens.names import find_line, is_control, stated_line, stated_lines, target
 
 TARGETS = (
     "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
@@ -27,6 +27,8 @@ SAMPLE = 500
 """Cells looked at to distinguish counts from log-normalised values, in each of three places."""
 LARGEST_LOG = 20.0
 """The logarithm of any count is smaller."""
+FEWEST_CONTROLS = 2
+"""Control cells that a batch needs: with one there is no variance."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,26 @@ def layout_of(
     default_line: str | None = None,
 ) -> Layout:
     """Find out how a file is laid out; what is given is checked and not guessed (see `plan`)."""
-    target, controls = _target(cells, target, control)
+    columns = _columns(cells) if target is None else [_existing(cells, target)]
+    found = _find_target(cells, columns, control)
+    if found is None:
+        named = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
+        where = f"the column {target!r} of obs" if target else "a column of obs"
+        shown = "; ".join(f"{c}: {preview(_labels(cells.obs[c]), 3)}" for c in columns[:5])
+        raise InputError.of_file(
+            cells.path,
+            f"{where} that names each cell's knocked-down gene, and control cells as {named}",
+            f"none such ({shown or 'no column of text'}); say which column and what controls are"
+            " called there (--target, --control)",
+        )
+    if batch is None:
+        several = (c for c in BATCHES if c in cells.obs and cells.obs[c].nunique() > 1)
+        batch = next(several, NO_BATCH)
     return Layout(
         line=line or _line(cells, default_line),
-        target=target,
-        controls=controls,
-        batch=_batch(cells, batch),
+        target=found[0],
+        controls=found[1],
+        batch=None if batch == NO_BATCH else _existing(cells, batch),
         symbols=next((column for column in SYMBOLS if column in cells.var), None),
         counts=_counts(cells) if counts is None else counts,
     )
@@ -93,30 +109,10 @@ def _find_target(
     return None
 
 
-def _target(
-    cells: CellFile, target: str | None, control: str | None
-) -> tuple[str, tuple[str, ...]]:
-    columns = _columns(cells) if target is None else [_existing(cells, target)]
-    if found := _find_target(cells, columns, control):
-        return found
-    named = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
-    where = f"the column {target!r} of obs" if target else "a column of obs"
-    shown = "; ".join(
-        f"{column}: {preview(_labels(cells.obs[column]), 3)}" for column in columns[:5]
-    )
-    raise InputError.of_file(
-        cells.path,
-        f"{where} that names each cell's knocked-down gene, and control cells as {named}",
-        f"none such ({shown or 'no column of text'}); say which column and what controls are called"
-        " there (--target, --control)",
-    )  # fmt: skip
-
-
 def _columns(cells: CellFile) -> list[str]:
     """Columns of text, those first whose names say that they hold targets."""
     texts = [str(c) for c in cells.obs.columns if not pd.api.types.is_numeric_dtype(cells.obs[c])]
-    first = [column for column in TARGETS if column in texts]
-    return [*first, *(column for column in texts if column not in first)]
+    return sorted(texts, key=lambda c: TARGETS.index(c) if c in TARGETS else len(TARGETS))
 
 
 def _labels(column: pd.Series) -> list[str]:
@@ -130,13 +126,6 @@ def _existing(cells: CellFile, column: str) -> str:
             f"the columns {preview(list(cells.obs.columns), 20) or '(none)'}",
         )  # fmt: skip
     return column
-
-
-def _batch(cells: CellFile, batch: str | None) -> str | None:
-    if batch is not None:
-        return None if batch == NO_BATCH else _existing(cells, batch)
-    several = (c for c in BATCHES if c in cells.obs and cells.obs[c].nunique() > 1)
-    return next(several, None)
 
 
 def _line(cells: CellFile, default: str | None) -> str:
@@ -167,3 +156,121 @@ def _counts(cells: CellFile) -> bool:
                 )  # fmt: skip
             return False
     return True
+
+
+@dataclass(frozen=True, eq=False)
+class CellGroups:
+    """The cells of each perturbation, and the control cells of each batch.
+
+    Attributes:
+        perturbations, batches: Names, sorted.
+        group: int32, one a cell: the perturbation's number, or the number of perturbations plus the
+            batch's for control cells, or -1 for cells left out.
+        batch: One a cell: the batch's number.
+        notes: Sentences on what was left out.
+    """
+
+    perturbations: np.ndarray
+    batches: np.ndarray
+    group: np.ndarray
+    batch: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.perturbations) + len(self.batches)
+
+    def without(self, cells: np.ndarray) -> "CellGroups":
+        """Leave out some cells, which turned out to be empty."""
+        if not len(cells):
+            return self
+        group = self.group.copy()
+        group[cells] = -1
+        note = f"{len(cells):,} cell(s) without any count were left out."
+        return replace(self, group=group, notes=[*self.notes, note])
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Count cells of each perturbation in each batch, and control cells of each batch."""
+        first, size, used = len(self.perturbations), len(self.batches), self.group >= 0
+        pair = self.group[used].astype(np.int64) * size + self.batch[used]
+        table = np.bincount(pair, minlength=len(self) * size).reshape(-1, size)
+        return table[:first], table[first:].diagonal()
+
+
+def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:
+    """Group the cells of a file.
+
+    Left out, with a note: cells without a target, with several, of a batch without enough control
+    cells, and of a perturbation with fewer than `fewest` cells.
+
+    Raises:
+        InputError: No control cells or no perturbation is left.
+    """
+    notes: list[str] = []
+    names, number, control = _targets(cells, layout, notes)
+    batches, batch = np.array(["all"], dtype=object), np.zeros(len(number), dtype=np.int64)
+    if layout.batch:
+        batches, batch = _numbered(cells.obs[layout.batch])
+    controls = np.bincount(batch[control], minlength=len(batches))
+    usable = controls >= FEWEST_CONTROLS
+    if not usable.any():
+        raise InputError.of_file(
+            cells.path, f"{FEWEST_CONTROLS} or more control cells in a batch",
+            f"{int(control.sum()):,} in {len(batches):,} batch(es)",
+        )  # fmt: skip
+    if not usable.all():
+        lost = int(((number >= 0) & ~usable[batch]).sum())
+        notes.append(
+            f"{int((~usable).sum()):,} batch(es) with fewer than {FEWEST_CONTROLS} control cells"
+            f" were left out, and with them {lost:,} cell(s): {preview(batches[~usable])}."
+        )
+    number = np.where(usable[batch], number, -1)
+    count = np.bincount(number[number >= 0], minlength=len(names))
+    enough = count >= fewest
+    few = names[~enough & (count > 0)]
+    if len(few):
+        notes.append(
+            f"{len(few):,} perturbation(s) with fewer than {fewest} cells were left out:"
+            f" {preview(few)}."
+        )
+    if not enough.any():
+        raise InputError.of_file(
+            cells.path, f"perturbations with {fewest} cells or more", "none with so many"
+        )
+    # The last entry stands for -1.
+    place = np.append(np.where(enough, np.cumsum(enough) - 1, -1), -1)
+    group = np.where(control & usable[batch], enough.sum() + batch, place[number])
+    return CellGroups(names[enough], batches, group.astype(np.int32), batch, notes)
+
+
+def _targets(
+    cells: CellFile, layout: Layout, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Names of targets, each cell's number among them (-1: none), and whether it is a control."""
+    labels, label = _numbered(cells.obs[layout.target])
+    target_of = np.array([target(name) for name in labels], dtype=object)
+    several = np.array(["+" in name for name in target_of], dtype=bool)[label]
+    if "nperts" in cells.obs:  # where scPerturb counts them
+        several |= pd.to_numeric(cells.obs["nperts"], errors="coerce").to_numpy() > 1
+    control = np.isin(labels, layout.controls)[label]
+    nothing = (target_of == "")[label]
+    names, number = np.unique(target_of.astype(str), return_inverse=True)
+    number = number[label]
+    for rows, what in (
+        (several & ~control, "with several genes knocked down at once"),
+        (nothing & ~control, "without a knocked-down gene"),
+    ):
+        if rows.any():
+            who = [name for name in names[np.unique(number[rows])] if name]
+            examples = f": {preview(who)}" if who else ""
+            notes.append(f"{int(rows.sum()):,} cell(s) {what} were left out{examples}.")
+    number[several | nothing | control] = -1
+    return names, number, control
+
+
+def _numbered(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's labels as text ("" for missing ones), and each row's number among them."""
+    number, labels = pd.factorize(column, use_na_sentinel=False)
+    text = ["" if pd.isna(label) else str(label).strip() for label in labels]
+    # Labels that differ by blanks only are one.
+    names, same = np.unique(np.array(text, dtype=str), return_inverse=True)
+    return names.astype(object), same[number]

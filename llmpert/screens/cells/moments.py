@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from llmpert.io.atomic import atomic_path
-from llmpert.screens.cells.file import BLOCK_BYTES, Block, Expression, open_expression
+from llmpert.screens.cells.file import BLOCK_BYTES, Block, CellFile, open_cells
 
 DEPTH = 10_000
 """Counts that every cell is scaled to: the field's usual number, and no number taken from the data,
@@ -29,8 +29,7 @@ class Job:
     """What every chunk of a file has in common.
 
     Attributes:
-        path: The file.
-        counts: Whether its values are counts, to be log-normalised.
+        counts: Whether the file's values are counts, to be log-normalised.
         group: int32, one a cell: its group, or -1 for cells that are not used.
         groups: How many groups there are.
         centre: float32, one a gene: expression is summed as the difference to it. Near the mean, it
@@ -84,9 +83,7 @@ class Moments:
     def save(self, path: Path) -> None:
         """Write to a file, which is there completely or not at all."""
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file, groups=self.groups, sums=self.sums, squares=self.squares, empty=self.empty
-            )
+            np.savez(file, **vars(self))
 
 
 def add_up(paths: Sequence[Path], job: Job) -> Moments:
@@ -106,8 +103,7 @@ def add_up(paths: Sequence[Path], job: Job) -> Moments:
 def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
     """Scale each cell to `DEPTH` counts and take log(1 + x), in place, where the block has counts.
 
-    Returns:
-        The same block, and each cell's sum before (float64), which is 0 for empty cells.
+    Returns the same block, and each cell's sum before (float64), which is 0 for empty cells.
     """
     totals = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
     if not counts:
@@ -123,7 +119,7 @@ def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
     return block, totals
 
 
-def centre_of(cells: Expression, counts: bool) -> np.ndarray:
+def centre_of(cells: CellFile, counts: bool) -> np.ndarray:
     """Average the expression of the file's first cells: a float32 a gene, the centre for `Job`."""
     block, _ = log_normalised(cells.read(slice(0, cells.block)), counts)
     mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
@@ -139,7 +135,7 @@ def moments(job: Job, chunk: tuple[int, int]) -> Moments:
     sums = np.zeros((len(groups), job.genes))
     squares = np.zeros_like(sums)
     empty = [np.empty(0, dtype=np.int64)]
-    with open_expression(job.path) as cells:
+    with open_cells(job.path, tables=False) as cells:
         for first in range(start, stop, cells.block):
             last = min(first + cells.block, stop)
             if (job.group[first:last] < 0).all():

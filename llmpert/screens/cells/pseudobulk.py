@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +16,15 @@ from llmpert.io.paths import home
 from llmpert.io.reading import naming
 from llmpert.parallel import Run, run_serially
 from llmpert.screens.cells.differential import GroupStatistics, against_control
-from llmpert.screens.cells.file import BLOCK_BYTES, CellFile, open_cells
-from llmpert.screens.cells.groups import FEWEST_CONTROLS, CellGroups, cell_groups
-from llmpert.screens.cells.layout import Layout, holds_cells, layout_of
+from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
+from llmpert.screens.cells.layout import (
+    FEWEST_CONTROLS,
+    CellGroups,
+    Layout,
+    cell_groups,
+    holds_cells,
+    layout_of,
+)  # fmt: skip
 from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
 from llmpert.screens.files import stated
 from llmpert.screens.names import measured_genes
@@ -40,21 +45,13 @@ BLOCKS = 4
 MEMORY = 4e9
 """Bytes that are to be enough unless more is asked for: what any laptop can spare."""
 
-Progress = Callable[[int, int], None]
-"""Called with the cells that were read, and with how many there are."""
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What is known of a file before the work of reading it whole.
 
-    Attributes:
-        layout: Which column says what.
-        groups: The cells of each perturbation and of control.
-        job: What is to be summed.
-        var: The file's table of measured genes.
-        unit, source, simulated: As the file says; by default that of log-normalised expression, its
-            name, and False.
+    `var` is its table of measured genes. `unit`, `source` and `simulated` are as it says; by
+    default that of log-normalised expression, its name, and False.
     """
 
     layout: Layout
@@ -107,40 +104,33 @@ def plan(
     """
     with open_cells(path) as cells:
         layout = layout_of(cells, line, target, control, batch, counts, default_line)
-        return _plan(cells, layout, max(2, fewest))
+        groups = cell_groups(cells, layout, max(2, fewest))
+        centre = centre_of(cells, layout.counts)
+        return Plan(
+            layout,
+            groups,
+            Job(cells.path.absolute(), layout.counts, groups.group, len(groups), centre),
+            cells.var,
+            unit=stated(cells.uns, "unit") or UNIT,
+            source=stated(cells.uns, "source") or cells.path.name,
+            simulated=bool(cells.uns.get("simulated", False)),
+        )
 
 
 def plan_if_cells(path: Path, line: str | None, default_line: str | None) -> Plan | None:
     """`plan` a file whose rows are single cells; return None for any other."""
-    with ExitStack() as stack:
-        try:
-            cells = stack.enter_context(open_cells(path))
-        except InputError:  # the readers of other files say what is wrong
-            return None
-        if not holds_cells(cells):
-            return None
-        layout = layout_of(cells, line, None, None, None, None, default_line)
-        return _plan(cells, layout, FEWEST)
-
-
-def _plan(cells: CellFile, layout: Layout, fewest: int) -> Plan:
-    groups = cell_groups(cells, layout, fewest)
-    centre = centre_of(cells, layout.counts)
-    return Plan(
-        layout,
-        groups,
-        Job(cells.path.absolute(), layout.counts, groups.group, len(groups), centre),
-        cells.var,
-        unit=stated(cells.uns, "unit") or UNIT,
-        source=stated(cells.uns, "source") or cells.path.name,
-        simulated=bool(cells.uns.get("simulated", False)),
-    )
+    try:
+        with open_cells(path) as cells:
+            found = holds_cells(cells)
+    except InputError:  # the readers of other files say what is wrong
+        return None
+    return plan(path, line, default_line=default_line) if found else None
 
 
 def pseudobulk(
     plan: Plan,
     run: Run = run_serially,
-    progress: Progress = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     work: Path | None = None,
 ) -> Screen:
     """Average the cells of each perturbation to its response, and test it against control.
@@ -152,13 +142,13 @@ def pseudobulk(
 
     Args:
         run: Where chunks are summed.
+        progress: Called with the cells that were read, and with how many there are.
         work: Folder for finished chunks, by default in llmpert's data folder. They are removed at
             the end.
 
     Returns:
-        The screen. `control_sd` is the standard deviation of control cells (within batches),
-        `cells` the number of cells. `layers` has `variance` (of the perturbation's cells), `t` and
-        `q` (see `differential.against_control`).
+        The screen, with the layers `variance`, `t` and `q` (see `differential.against_control`);
+        `control_sd` is the standard deviation of control cells within batches.
 
     Raises:
         InputError: The file is damaged, holds values that are no expression, or too many empty
@@ -172,7 +162,7 @@ def pseudobulk(
     return screen
 
 
-def _summed(job: Job, run: Run, progress: Progress, work: Path) -> Moments:
+def _summed(job: Job, run: Run, progress: Callable[[int, int], None], work: Path) -> Moments:
     """Sum the whole file; chunks that were summed before are taken from `work`."""
     file = job.path.stat()
     key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
@@ -205,14 +195,27 @@ def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
             "expected two control cells with counts in every batch and two cells with counts of"
             " every perturbation, found too many empty cells; filter the file first."
         )
-    control = GroupStatistics.of(
-        controls[used], total.sums[first:][used], total.squares[first:][used]
-    )
-    perturbed = GroupStatistics.of(cells, total.sums[:first], total.squares[:first])
+    control = GroupStatistics(controls[used], total.sums[first:][used], total.squares[first:][used])
+    perturbed = GroupStatistics(cells, total.sums[:first], total.squares[:first])
     delta, t, q = against_control(perturbed, control, table[:, used] / cells[:, None])
     freedom = control.cells - 1
     mean = plan.job.centre + control.cells @ control.mean / control.cells.sum()
     notes = list(groups.notes)
+    compared = "the control cells"
+    if plan.layout.batch:
+        size, column = len(groups.batches), plan.layout.batch
+        compared += f" of its own batches ({size:,} in the column {column!r})"
+    steps = [
+        f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
+        if plan.layout.counts
+        else "Taken as log-normalised expression.",
+        f"Averaged {cells.sum():,} cells to {first:,} targets named in the column"
+        f" {plan.layout.target!r}.",
+        f"Subtracted the mean of {compared} from each: {controls.sum():,} cells,"
+        f" {preview([repr(label) for label in plan.layout.controls])}.",
+        "Tested every gene against control by Welch's t-test; q is the false discovery rate"
+        " (Benjamini–Hochberg) over a perturbation's genes.",
+    ]
     return Screen(
         line=plan.layout.line,
         response=delta,
@@ -226,25 +229,8 @@ def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
         provenance={
             "source": plan.source,
             "file": plan.job.path.name,
-            "steps": _steps(plan.layout, groups, cells.sum(), controls.sum()),
+            "steps": steps,
             "notes": notes,
             "simulated": plan.simulated,
         },
     )
-
-
-def _steps(layout: Layout, groups: CellGroups, cells: int, controls: int) -> list[str]:
-    compared = "the control cells"
-    if layout.batch:
-        compared += f" of its own batches ({len(groups.batches):,} in the column {layout.batch!r})"
-    return [
-        f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
-        if layout.counts
-        else "Taken as log-normalised expression.",
-        f"Averaged {cells:,} cells to {len(groups.perturbations):,} targets named in the"
-        f" column {layout.target!r}.",
-        f"Subtracted the mean of {compared} from each: {controls:,} cells,"
-        f" {preview([repr(label) for label in layout.controls])}.",
-        "Tested every gene against control by Welch's t-test; q is the false discovery rate"
-        " (Benjamini–Hochberg) over a perturbation's genes.",
-    ]
