@@ -45,7 +45,7 @@ models = [model for model in offered if model in picked] or at_first
 lines = list(data.screens)
 summary, about = cache.summary(data, lines, [model for model in models if model in MODELS], None)
 metrics = [cache.METRICS[name] for name in chosen or cache.METRICS]
-chart = cache.drawn(
+chart = cache.once(
     lambda: learning_curves(summary, lines, metrics, models),
     data,
     tuple(metric.name for metric in metrics),

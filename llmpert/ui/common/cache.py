@@ -5,21 +5,15 @@ What is kept is given out itself and not as a copy: nobody may change it.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Parts, Summary, report, store_of
-from llmpert.datasets.builtin import example_files
-from llmpert.datasets.report import Coverage
+from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Summary, store_of
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
@@ -30,8 +24,7 @@ from llmpert.evaluation.results import COLUMNS, Results, summarise
 from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
-from llmpert.insight import compare, head_to_head, maps, similarity
-from llmpert.insight.reliability import ReliabilityReference
+from llmpert.insight import head_to_head, maps, similarity
 from llmpert.io.paths import shipped
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import ROWS
@@ -60,14 +53,14 @@ def cached(
     a data set counts by its content. The entry that was used longest ago makes room for a new one.
     """
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        return st.cache_resource(
-            max_entries=max_entries,
-            show_spinner=spinner,
-            hash_funcs={Dataset: lambda data: data.fingerprint},
-        )(function)
-
-    return decorate
+    return st.cache_resource(
+        max_entries=max_entries,
+        show_spinner=spinner,
+        hash_funcs={
+            Dataset: lambda data: data.fingerprint,
+            "llmpert.ui.common.selection.Selection": lambda of: tuple(vars(of).values()),
+        },
+    )
 
 
 # Data sets
@@ -83,20 +76,18 @@ def _load(name: str, fingerprint: str) -> Dataset:
     try:
         return store_of(name).load(name)
     except InputError as problem:
-        _unloadable()[fingerprint] = str(problem)
+        _UNLOADABLE[fingerprint] = str(problem)
         raise
 
 
-@cached(1)
-def _unloadable() -> dict[str, str]:
-    """Return what was wrong with data sets whose damage only loading showed, by fingerprint."""
-    return {}
+_UNLOADABLE: dict[str, str] = {}
+"""What was wrong with data sets whose damage only loading showed, by fingerprint."""
 
 
 def holdings(name: str) -> Summary:
     """Return what a data set holds, and why it cannot be used."""
     fingerprint = store_of(name).fingerprint(name)
-    found, problem = _holdings(name, fingerprint), _unloadable().get(fingerprint)
+    found, problem = _holdings(name, fingerprint), _UNLOADABLE.get(fingerprint)
     return replace(found, problems=(problem,)) if problem and not found.problems else found
 
 
@@ -124,7 +115,7 @@ def first_choice() -> str:
     return usable(DatasetStore().names())[0]
 
 
-class _Latest:
+class Latest:
     """Values by key: those used last, at most `ENTRIES`, of at most `BYTES` together.
 
     For what Streamlit's cache cannot do: bound bytes, and forget the progress that was shown as a
@@ -137,7 +128,7 @@ class _Latest:
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], R]) -> R:
-        """Return a value, made now where it is not held; who wants the same waits for it."""
+        """Return a value itself, made now where it is not held; who wants the same waits for it."""
         with self._lock:
             turn = self._turns.setdefault(key, Lock())
         with turn:
@@ -161,45 +152,16 @@ def _bytes(value: Any) -> int:
     return sum(array.nbytes for array in arrays)
 
 
-@cached(1)
-def _files() -> _Latest:
-    return _Latest()
+@cached(2)
+def latest(of: Literal["files", "summaries"]) -> Latest:
+    """Return what was read of visitors' files, or summarised results."""
+    return Latest()
 
 
-@cached(1)
-def _summaries() -> _Latest:
-    return _Latest()
-
-
-def read_once(key: Hashable, read: Callable[[], R]) -> R:
-    """Return what a file holds, read once for all visitors; no copy of it.
-
-    Args:
-        key: Tells its content, and how it is read, from all others.
-    """
-    return _files().get(key, read)
-
-
-@cached(256)
-def digest(identity: str, _content: memoryview) -> str:
-    """Return what tells the content of an upload from all others."""
-    return sha256(_content).hexdigest()
-
-
-@cached(16)
-def coverage(key: Hashable, _parts: Parts) -> list[Coverage]:
-    """Return how many perturbations of screens find a vector in embeddings.
-
-    Args:
-        key: Tells the parts from all others.
-    """
-    return report.coverage(_parts.screens, _parts.embeddings)
-
-
-@cached(1)
-def examples() -> dict[str, bytes]:
-    """Return small files to try and to see the formats: name -> content."""
-    return example_files(load(SIMULATED))
+@cached(128)
+def once(_make: Callable[[], R], *key: Hashable) -> R:
+    """Return what a function makes; the key tells it from all else that is made."""
+    return _make()
 
 
 @cached(16, "Looking up gene sets …")
@@ -217,31 +179,22 @@ def gene_sets(data: Dataset, line: str, of: Literal["perturbations", "genes"]) -
 
 def experiment(data: Dataset, line: str, embedding: str) -> Experiment:
     """Return the experiment of one line and embedding; it lives as long as its data set does."""
-    known, lock = _experiments()
-    with lock:
-        of_data = known.setdefault(data, {})
-        if (line, embedding) not in of_data:
+    with _LOCK:
+        known = _EXPERIMENTS.setdefault(data, {})
+        if (line, embedding) not in known:
             pack = shipped() / "simulated_results.parquet" if data.name == SIMULATED else None
+            folder = store_of(data.name).computed(data.name) / "results"
+            # All of a data set share one, which reads the pack once.
+            store = next((e.store for e in known.values()), ResultsStore(folder, pack))
             problem = data.problem(line, embedding)
-            store = _store(store_of(data.name).computed(data.name) / "results", pack)
-            of_data[line, embedding] = Experiment(problem, store=store, turn=_turn())
-        return of_data[line, embedding]
+            known[line, embedding] = Experiment(problem, store=store, turn=_TURN)
+        return known[line, embedding]
 
 
-@cached(1)
-def _experiments() -> tuple[WeakKeyDictionary[Dataset, dict[tuple[str, str], Experiment]], Lock]:
-    return WeakKeyDictionary(), Lock()
-
-
-@cached(1)
-def _turn() -> AbstractContextManager[bool]:
-    """Return what is held by the one fit that runs: those of other visitors wait for the cores."""
-    return Lock()
-
-
-@cached(DATA_SETS)
-def _store(folder: Path, pack: Path | None) -> ResultsStore:
-    return ResultsStore(folder, pack)
+_EXPERIMENTS: WeakKeyDictionary[Dataset, dict[tuple[str, str], Experiment]] = WeakKeyDictionary()
+_LOCK = Lock()
+_TURN = Lock()
+"""Held by the one fit that runs: those of other visitors wait for the cores."""
 
 
 def scoring_experiment(data: Dataset, line: str) -> Experiment:
@@ -258,39 +211,10 @@ def training_sizes(data: Dataset) -> list[int]:
     return learning_curve_sizes(first.largest_training_size)
 
 
-# One of the simulated screens takes about 100 MB.
-@cached(8)
-def fold_model(
-    data: Dataset, line: str, embedding: str, model: str, size: int, fold: int
-) -> FittedModel:
-    """Return a model that does not train on one fold; fitting takes seconds."""
-    return experiment(data, line, embedding).fit_fold(model, size, fold)
-
-
 @cached(8, "Fitting to all perturbations …")
 def full_model(data: Dataset, line: str, embedding: str, model: str) -> FittedModel:
     """Return a model fitted to every perturbation of a line, for genes outside the screen."""
     return experiment(data, line, embedding).fit_all(model)
-
-
-@cached(8, "Looking at held-out knockdowns …")
-def reliability(
-    data: Dataset, line: str, embedding: str, model: str, size: int, fold: int
-) -> ReliabilityReference:
-    """Return what the knockdowns of a fold teach about trusting a model that did not see them."""
-    of = experiment(data, line, embedding)
-    tested = of.problem.screen.perturbations[of.tested(fold)]
-    fitted = fold_model(data, line, embedding, model, size, fold)
-    return ReliabilityReference.of(fitted, list(tested))
-
-
-@cached(4, "Predicting every knockdown from the others …")
-def held_out(
-    data: Dataset, line: str, embedding: str, model: str, size: int
-) -> Sequence[Prediction]:
-    """Return a model's predictions of all perturbations, by folds that do not train on them."""
-    of = experiment(data, line, embedding)
-    return [of.fold_prediction(model, size, fold) for fold in range(of.settings.folds)]
 
 
 # All genes of a real embedding take hundreds of megabytes: only the latest is kept.
@@ -330,14 +254,6 @@ def published_results(data: Dataset, line: str) -> pd.DataFrame:
     return data.published[line].within(data.screens[line].perturbations).results()
 
 
-def published_means(data: Dataset, line: str) -> pd.DataFrame | None:
-    """Return published results averaged over a line's perturbations: model, metric, value."""
-    rows = published_results(data, line)
-    if rows.empty:
-        return None
-    return rows.groupby(["model", "metric"], as_index=False, sort=False).agg({"value": "mean"})
-
-
 def summary(
     data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -350,29 +266,26 @@ def summary(
         size: The training size; None for those of the pages, and whatever else methods that were
             run elsewhere were trained on.
     """
-    key = (data.fingerprint, tuple(lines), tuple(models), size)
-    return _summaries().get(key, lambda: _summary(data, lines, models, size))
 
+    def make() -> tuple[pd.DataFrame, dict[str, Any]]:
+        experiments = [
+            experiment(data, line, source) for line in lines for source in data.embedding_choices
+        ]
+        # At the largest size every repeat would be the same training set, give or take one.
+        largest = min(e.largest_training_size for e in experiments)
+        asked = training_sizes(data) if size is None else [size]
+        below = [size for size in asked if size < largest]
+        fits = grid(experiments, models, below, REPEATS) if models and below else []
+        if models and len(below) < len(asked):
+            fits += grid(experiments, models, [largest], 1)
+        results = run_fits(fits)
+        elsewhere = [external_results(data, line) for line in lines]
+        if size is not None:
+            elsewhere = [rows[rows["train_size"] == size] for rows in elsewhere]
+        parts = [summarise(rows) for rows in (results.table, *elsewhere) if len(rows)]
+        return pd.concat(parts, ignore_index=True), results.about
 
-def _summary(
-    data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    experiments = [
-        experiment(data, line, embedding) for line in lines for embedding in data.embedding_choices
-    ]
-    # At the largest size every repeat would be the same training set, give or take one.
-    largest = min(e.largest_training_size for e in experiments)
-    asked = training_sizes(data) if size is None else [size]
-    below = [size for size in asked if size < largest]
-    fits = grid(experiments, models, below, REPEATS) if models and below else []
-    if models and len(below) < len(asked):
-        fits += grid(experiments, models, [largest], 1)
-    results = run_fits(fits)
-    elsewhere = [external_results(data, line) for line in lines]
-    if size is not None:
-        elsewhere = [rows[rows["train_size"] == size] for rows in elsewhere]
-    parts = [summarise(rows) for rows in (results.table, *elsewhere) if len(rows)]
-    return pd.concat(parts, ignore_index=True), results.about
+    return latest("summaries").get((data.fingerprint, tuple(lines), tuple(models), size), make)
 
 
 def run_fits(fits: Sequence[Fit]) -> Results:
@@ -389,29 +302,7 @@ def run_fits(fits: Sequence[Fit]) -> Results:
     return results
 
 
-@cached(64)
-def drawn(_draw: Callable[[], go.Figure], data: Dataset, *depends_on: Hashable) -> go.Figure:
-    """Return a figure that takes long to draw.
-
-    Args:
-        depends_on: All that the figure depends on besides the data set.
-    """
-    return _draw()
-
-
 # What pages compare
-
-
-@cached(64)
-def most_alike(data: Dataset, line: str, embedding: str, perturbation: str) -> str:
-    """Return the perturbation whose response is most like that of another one."""
-    return compare.most_alike(experiment(data, line, embedding).problem.screen, perturbation)
-
-
-@cached(16)
-def effect_sizes(data: Dataset, line: str) -> pd.Series:
-    """Return the effect size of every perturbation of a line."""
-    return head_to_head.effect_size(data.screens[line])
 
 
 @cached(64, "Testing gene sets …")

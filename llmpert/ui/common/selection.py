@@ -1,7 +1,7 @@
 """What a page is about: controls of the side bar, whose values live in the address."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -10,10 +10,12 @@ import streamlit as st
 from llmpert.datasets import GONE, Dataset, DatasetStore, UploadStore, is_upload
 from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment, FittedModel
+from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import embedding_label
 from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
+from llmpert.ui.common.cache import cached
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.streamlit_internals import follow_link, through_app
 
@@ -71,7 +73,12 @@ class Selection:
         fold = self.fold_of(gene)
         if fold is None:
             return cache.full_model(self.data, self.line, self.embedding, self.model)
-        return cache.fold_model(self.data, self.line, self.embedding, self.model, self.size, fold)
+        return self._fold_model(fold)
+
+    # One of the simulated screens takes about 100 MB, and seconds to fit.
+    @cached(8)
+    def _fold_model(self, fold: int) -> FittedModel:
+        return self.experiment.fit_fold(self.model, self.size, fold)
 
     def reliability(self, gene: str) -> ReliabilityReference:
         """Return what held-out perturbations teach about trusting a gene's prediction.
@@ -79,10 +86,28 @@ class Selection:
         A gene outside the screen is judged by the first fold at the largest training size: the
         model that is trained on everything has no perturbation left to be judged by.
         """
-        fold, size = self.fold_of(gene), self.size
+        fold = self.fold_of(gene)
         if fold is None:
-            fold, size = 0, self.experiment.largest_training_size
-        return cache.reliability(self.data, self.line, self.embedding, self.model, size, fold)
+            return replace(self, size=self.experiment.largest_training_size)._reliability(0)
+        return self._reliability(fold)
+
+    @cached(8, "Looking at held-out knockdowns …")
+    def _reliability(self, fold: int) -> ReliabilityReference:
+        held_out = self.experiment.problem.screen.perturbations[self.experiment.tested(fold)]
+        return ReliabilityReference.of(self._fold_model(fold), list(held_out))
+
+    @cached(4, "Predicting every knockdown from the others …")
+    def held_out(self) -> Sequence[Prediction]:
+        """Return predictions of all perturbations, each by a fold that does not train on it.
+
+        A method that was run elsewhere may have left some out.
+        """
+        one = cache.external(self.data, self.line, self.size).get(self.model)
+        if one is not None:
+            return [Prediction(one.perturbations, one.genes, one.delta, None)]
+        of = self.experiment
+        folds = range(of.settings.folds)
+        return [of.fold_prediction(self.model, self.size, fold) for fold in folds]
 
 
 def select(embedding: bool = True, model: bool = False) -> Selection:
@@ -111,17 +136,12 @@ def select(embedding: bool = True, model: bool = False) -> Selection:
             "How many knockdowns the models learn from. The others are unseen.",
         )
         selection = Selection(data, line, source, size)
-        if not model:
-            return selection
-        chosen = choose(
-            "Model",
-            "model",
-            selection.models,
-            "What predicts: a model of this program, or a method that was run elsewhere.",
-            first=GAUSSIAN_PROCESS,
-            shown=label,
-        )
-    return Selection(data, line, source, size, chosen)
+        if model:
+            about = "What predicts: a model of this program, or a method that was run elsewhere."
+            every = selection.models
+            chosen = choose("Model", "model", every, about, first=GAUSSIAN_PROCESS, shown=label)
+            selection = replace(selection, model=chosen)
+    return selection
 
 
 def choose_dataset() -> Dataset:
@@ -176,20 +196,14 @@ def open_dataset(name: str) -> None:
 def open_gene(selection: Selection, gene: str) -> None:
     """Go to the page of a gene, with the data, line, size and embedding selected."""
     data = selection.data
-    chosen = {
-        "data": data.name,
-        "line": selection.line,
-        "size": selection.size,
-        "embedding": selection.embedding,
-    }
-    first = {
-        "data": cache.first_choice(),
-        "line": next(iter(data.screens)),
-        "size": cache.training_sizes(data)[-1],
-        "embedding": data.embedding_choices[0],
+    shown = {
+        "data": (data.name, cache.first_choice()),
+        "line": (selection.line, next(iter(data.screens))),
+        "size": (selection.size, cache.training_sizes(data)[-1]),
+        "embedding": (selection.embedding, data.embedding_choices[0]),
     }
     # Controls take their first value out of the address, each in a step of the browser's history.
-    view = {name: value for name, value in chosen.items() if value != first[name]}
+    view = {name: value for name, (value, first) in shown.items() if value != first}
     follow_link(f"gene?{urlencode(view | {'gene': gene})}", f"Open {gene}")
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from llmpert.evaluation.results import embedding_label
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
-from llmpert.insight.compare import Side, compare, in_deviations
+from llmpert.insight.compare import Side, compare, in_deviations, most_alike
 from llmpert.insight.ranking import strong_perturbation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache
@@ -82,7 +82,8 @@ def choose_subjects(selection: Selection, differs: str) -> tuple[Subject, Subjec
         gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
     with right:
         if differs == GENES:
-            like = cache.most_alike(data, selection.line, selection.embedding, strong)
+            key = (data, selection.line, selection.embedding, strong)
+            like = cache.once(lambda: most_alike(problem.screen, strong), *key)
             other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
             return Subject(selection, gene), Subject(selection, other_gene)
         if differs == LINES:

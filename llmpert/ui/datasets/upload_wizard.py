@@ -8,7 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from llmpert import downloads
-from llmpert.datasets import DatasetStore, Parts, UploadStore, reading
+from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, reading
+from llmpert.datasets.builtin import example_files
+from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -104,7 +106,8 @@ def _examples() -> None:
     with st.expander("Small example files to try, and to see the formats"):
         st.markdown("Made from the simulated screen; genes are invented.")
         with st.container(horizontal=True):
-            for name, content in cache.examples().items():
+            examples = cache.once(lambda: example_files(cache.load(SIMULATED)), "examples")
+            for name, content in examples.items():
                 st.download_button(name, content, name, on_click="ignore", key=f"example-{name}")
 
 
@@ -230,7 +233,9 @@ def _show_coverage(chosen: Chosen) -> None:
     """Say how screens and embeddings meet, and offer to use them."""
     parts = chosen.read()
     try:
-        found = cache.coverage(chosen.key, parts)
+        found = cache.once(
+            lambda: coverage(parts.screens, parts.embeddings), "coverage", chosen.key
+        )
     except InputError as problem:
         st.error(verbatim(str(problem)), icon=":material/error:")
         return

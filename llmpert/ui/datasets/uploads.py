@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -62,7 +63,9 @@ class ChosenFile:
         """Tells what is read of it from what is read of others; its name counts, as it is read."""
         if isinstance(self.at, Path):
             return self.identity, self.name
-        return cache.digest(self.identity, self.at.getbuffer()), self.name
+        content = self.at.getbuffer()
+        digest = cache.once(lambda: sha256(content).hexdigest(), "content", self.identity)
+        return digest, self.name
 
     @contextmanager
     def opened(self, endings: Sequence[str]) -> Iterator[File]:
@@ -140,4 +143,4 @@ def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -
             reading.check_upload(part, file.name)
         return part
 
-    return cache.read_once((endings, *file.content), read_and_check)
+    return cache.latest("files").get((endings, *file.content), read_and_check)

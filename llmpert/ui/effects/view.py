@@ -1,12 +1,10 @@
 """Which knockdowns change one measured gene: what the page asks for, and what it shows."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import streamlit as st
 
 from llmpert.errors import InputError
-from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.prediction import ranked_knockdowns
 from llmpert.insight.effects import effects_on, find_measured
 from llmpert.insight.ranking import changing_gene, correlation, strongest
@@ -42,18 +40,6 @@ def choose_measured_gene(screen: Screen) -> str:
         st.stop()
 
 
-def held_out(selection: Selection) -> Sequence[Prediction]:
-    """Return predictions of all perturbations, each by a fold that does not train on it.
-
-    A method that was run elsewhere may have left some out.
-    """
-    data, line, size, model = selection.data, selection.line, selection.size, selection.model
-    elsewhere = cache.external(data, line, size).get(model)
-    if elsewhere is not None:
-        return [Prediction(elsewhere.perturbations, elsewhere.genes, elsewhere.delta, None)]
-    return cache.held_out(data, line, selection.embedding, model, size)
-
-
 def show_effects(selection: Selection, gene: str) -> None:
     """Show the knockdowns with the strongest effects on a gene, measured and predicted."""
     data, line, embedding = selection.data, selection.line, selection.embedding
@@ -83,7 +69,7 @@ def show_effects(selection: Selection, gene: str) -> None:
     also_unseen = wanted and model in MODELS
     unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
     screen = selection.experiment.problem.screen
-    table = effects_on(gene, screen, held_out(selection), unseen)
+    table = effects_on(gene, screen, selection.held_out(), unseen)
     ranked_by: Literal["measured", "predicted"] = (
         "predicted" if chosen == "predicted" else "measured"
     )

@@ -19,6 +19,7 @@ from llmpert.insight.head_to_head import (
     Method,
     Tally,
     default_pair,
+    effect_size,
     largest_effects,
     methods,
     methods_of,
@@ -146,7 +147,8 @@ def show_methods(
     """
     data, line, size = selection.data, selection.line, selection.size
     values, about = results(selection, ours, rival, others)
-    both = pairs(values, ours, rival, metric, cache.effect_sizes(data, line))
+    sizes = cache.once(lambda: effect_size(data.screens[line]), data, line, "effect size")
+    both = pairs(values, ours, rival, metric, sizes)
     table = largest_effects(both, percent / 100)
     tally, names = Tally.of(table), short_labels(ours, rival)
     everything = len(table) == len(both)
