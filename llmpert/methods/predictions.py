@@ -32,16 +32,13 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.results import PUBLISHED
 from llmpert.io.atomic import atomic_path
-from llmpert.io.names import check_names, preview
-from llmpert.io.reading import check_version, naming, require_file
+from llmpert.io.names import check_names, preview, shown
+from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.models.registry import MODELS
-from llmpert.screens.files import dense, open_h5ad
+from llmpert.screens.files import dense, open_h5ad, stated
 
 FORMAT_VERSION = 1
-EXPECTED = "an AnnData file of predictions (perturbations x genes of Δ)"
-
-
 REMARKS = ("version", "method", "line", "unit", "trained_on", "about")
 
 
@@ -50,11 +47,9 @@ class ExternalPredictions:
     """One method's predictions of one cell line, each row by a model that did not train on it.
 
     Attributes:
-        method: What it is called, such as "GEARS"; none of the registry's names or labels.
-        line, unit: Cell line, and what one unit of `delta` is.
+        method: None of the registry's names or labels.
         perturbations, genes: Names of rows and columns, each unique.
-        delta: float32, perturbations x genes, read-only: the predicted response; NaN where there is
-            none.
+        delta: float32, perturbations x genes, read-only; NaN where there is no prediction.
         fold: For each row, the name of the model that made it.
         trained_on: Fold -> perturbations that its model was trained on, none of which it predicts.
         about: JSON values: versions, command, seconds …
@@ -95,11 +90,7 @@ class ExternalPredictions:
 
     @classmethod
     def read(cls, path: str | Path, line: str | None = None) -> "ExternalPredictions":
-        """Read a file of the module's layout.
-
-        Args:
-            line: The cell line that the predictions must be of. Where not given: what the file
-                says.
+        """Read a file of the module's layout, of this cell line or else of the one that it names.
 
         Raises:
             InputError: The file is missing or damaged, lacks a part, is of another line, holds
@@ -107,27 +98,28 @@ class ExternalPredictions:
         """
         path = require_file(path)
         data = open_h5ad(path, REMARKS)
-        with naming(path):
-            check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
-            said = _text(data, "line", path) if line is None or "line" in data.uns else line
-            if line is not None and said != line:
-                raise InputError.of_file(path, f"predictions of {line}", f"predictions of {said}")
-            if "fold" not in data.obs or data.obs["fold"].isna().any():
-                raise InputError.of_file(
-                    path, "the fold of every row in the column 'fold' of obs", "rows without one"
-                )
-            return cls(
-                method=_text(data, "method", path),
-                line=said,
-                unit=_text(data, "unit", path),
-                perturbations=data.obs_names.to_numpy(),
-                genes=data.var_names.to_numpy(),
-                delta=dense(data.X, path),
-                fold=data.obs["fold"].to_numpy(),
-                trained_on=_trained_on(data, path),
-                about=_about(data, path),
-                source=str(path),
+        check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
+        said = stated(data.uns, "line") if line is None or "line" in data.uns else line
+        if line is not None and said != line:
+            raise InputError.of_file(path, f"predictions of {line}", f"predictions of {said}")
+        if "fold" not in data.obs or data.obs["fold"].isna().any():
+            raise InputError.of_file(
+                path, "the fold of every row in the column 'fold' of obs", "rows without one"
             )
+        with as_input_error(path, "a JSON object as text under 'about' in uns"):
+            about = parse_object(data.uns.get("about", "{}"))
+        return cls(
+            method=stated(data.uns, "method"),
+            line=said,
+            unit=stated(data.uns, "unit"),
+            perturbations=data.obs_names.to_numpy(),
+            genes=data.var_names.to_numpy(),
+            delta=dense(data.X, path),
+            fold=data.obs["fold"].to_numpy(),
+            trained_on=_trained_on(data, path),
+            about=check_remarks(path, about),
+            source=str(path),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write in the module's layout; an existing file is replaced only by a complete one."""
@@ -155,7 +147,7 @@ class ExternalPredictions:
     def _check(self) -> None:
         for name in ("method", "line", "unit"):
             if not str(getattr(self, name)).strip():
-                raise self._refuse(f"text that names the {name}", "none")
+                raise self._refuse(f"text that names the {name} (in a file: uns[{name!r}])", "none")
         check_names(self.source, "method, line and unit", [self.method, self.line, self.unit])
         taken = {*MODELS, *(spec.label for spec in MODELS.values())}
         if self.method in taken or self.method.endswith(PUBLISHED):
@@ -178,10 +170,7 @@ class ExternalPredictions:
             if bad.any():
                 which = f"{bad.sum()} perturbation(s): {preview(self.perturbations[bad])}"
                 raise self._refuse(expected, f"{found} {which}")
-        self._check_folds()
-
-    def _check_folds(self) -> None:
-        if len(self.fold) != len(self.perturbations):
+        if len(self.fold) != rows:
             raise self._refuse("a fold for every perturbation", f"{len(self.fold)} folds")
         unknown = sorted(set(self.fold) - set(self.trained_on))
         if unknown:
@@ -216,38 +205,14 @@ def _strings(names: Any) -> np.ndarray:
     return found
 
 
-def _text(data: anndata.AnnData, key: str, path: Path) -> str:
-    value = data.uns.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise InputError.of_file(path, f"text under {key!r} in uns", _kind(value))
-    return str(value)
-
-
 def _trained_on(data: anndata.AnnData, path: Path) -> dict[str, np.ndarray]:
     expected = "arrays of perturbation names by fold under 'trained_on' in uns"
     stored = data.uns.get("trained_on")
     if not isinstance(stored, Mapping) or not stored:
-        raise InputError.of_file(path, expected, _kind(stored))
+        raise InputError.of_file(path, expected, shown(stored))
     for fold, names in stored.items():
         # Numbers could be positions of rows: as names they would match nothing and hide an overlap.
         odd = next((name for name in np.ravel(names) if not isinstance(name, str)), None)
         if odd is not None:
             raise InputError.of_file(path, expected, f"{odd!r} in fold {fold}")
     return {str(fold): np.ravel(names) for fold, names in stored.items()}
-
-
-def _about(data: anndata.AnnData, path: Path) -> dict[str, Any]:
-    value = data.uns.get("about", "{}")
-    try:
-        about = parse_object(value if isinstance(value, str) else "")
-    except ValueError as problem:
-        expected = "a JSON object as text under 'about' in uns"
-        raise InputError.of_file(path, expected, _kind(value)) from problem
-    return check_remarks(path, about)
-
-
-def _kind(value: Any) -> str:
-    """Return what was found, for a message."""
-    if value is None:
-        return "nothing"
-    return repr(value)[:60] if isinstance(value, str) else f"a {type(value).__name__}"

@@ -20,6 +20,7 @@ from llmpert.io.parquet import read_flat, refuse_oversized
 from llmpert.io.reading import as_input_error, check_version, naming, require_file
 from llmpert.io.remarks import parse_object
 from llmpert.io.text import open_text
+from llmpert.screens.files import numeric_column
 
 TIDY = ("perturbation", "method", "metric", "value")
 SCOUTER = ("condition", "1-PCC", "Method")
@@ -28,19 +29,15 @@ SCOUTER = ("condition", "1-PCC", "Method")
 ROWS = ("model", "embedding", "perturbation", "metric", "value")
 """Columns of `Published.results`, all of them among those of the table of results."""
 
-CONDITION = r"(?:[^+]+_)?(?P<gene>[^_+]+)\+ctrl(?:_1\+1)?"
+CONDITION = r"^(?:[^+]+_)?(?P<gene>[^_+]+)\+ctrl(?:_1\+1)?$"
 """A knockdown of one gene as GEARS names it: GENE+ctrl, or with cells and dose CELLS_GENE+ctrl_1+1.
-
-Scouter's files use both, the second one for biolord.
-"""
+Scouter's files use both, the second one for biolord."""
 
 MISSING = ("", "na", "nan", "none", "null")
 ROUNDING = 1e-6
 """A correlation this far outside [-1, 1] is one of float32 and brought back."""
 
 FORMAT_VERSION = 1
-"""Of what `Published.save` writes."""
-
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -48,12 +45,9 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 class Published:
     """Published results of one cell line.
 
-    Attributes:
-        line: Cell line.
-        source: The file they were read from, for captions.
-        table: Columns `TIDY`, one row a perturbation, method and metric of
-            `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not
-            defined.
+    `table` has the columns `TIDY`, one row a perturbation, method and metric of
+    `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not defined.
+    `source` is the file they were read from, for captions.
     """
 
     line: str
@@ -66,12 +60,9 @@ class Published:
 
         Tidy: perturbation, method, metric (a name of the registry, such as "pearson_top20") and
         value. Scouter's: condition (`CONDITION`), "1-PCC" (one minus the Pearson correlation over
-        the top 20 DE genes relative to control, read as pearson_top20) and Method; its "NormMSE" is
-        none of the registry's metrics and is not read. Other columns are ignored.
-
-        Several values of a perturbation, method and metric, such as those of Scouter's five splits,
-        are averaged; a missing one is left out of the average. Not all of Scouter's methods were
-        tested on the same splits.
+        the top 20 DE genes relative to control, read as pearson_top20) and Method. Other columns
+        are ignored. Several values of a perturbation, method and metric, such as those of Scouter's
+        five splits, are averaged without missing ones.
 
         Raises:
             InputError: The file is missing or no table, lacks a column, names no perturbation or
@@ -81,11 +72,8 @@ class Published:
         path = require_file(path)
         ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
         if ending is None:
-            raise InputError.of_file(
-                path,
-                f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})",
-                "another kind of file",
-            )
+            kinds = f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})"
+            raise InputError.of_file(path, kinds, "another kind of file")
         expected = f"a table of results ({ending})"
         if ending == ".parquet":
             frame = read_flat(path, expected)
@@ -162,21 +150,13 @@ def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         raise InputError.of_file(path, "every column once", "one that is repeated")
     if set(SCOUTER) <= set(frame.columns) and not set(TIDY) <= set(frame.columns):
         condition = frame["condition"].astype(str).str.strip()
-        gene = condition.str.extract(f"^{CONDITION}$")["gene"]
+        gene = condition.str.extract(CONDITION)["gene"]
         if gene.isna().any():
-            raise InputError.of_file(
-                path, "knockdowns of one gene (GENE+ctrl) in the column condition",
-                repr(condition[gene.isna()].iloc[0]),
-            )  # fmt: skip
+            expected = "knockdowns of one gene (GENE+ctrl) in the column condition"
+            raise InputError.of_file(path, expected, repr(condition[gene.isna()].iloc[0]))
         pearson = 1 - _numbers(path, frame, "1-PCC")
-        frame = pd.DataFrame(
-            {
-                "perturbation": gene,
-                "method": frame["Method"],
-                "metric": "pearson_top20",
-                "value": pearson,
-            }
-        )
+        frame = pd.DataFrame({"perturbation": gene, "method": frame["Method"], "value": pearson})
+        frame["metric"] = "pearson_top20"
     missing = [column for column in TIDY if column not in frame]
     if missing:
         raise InputError.of_file(
@@ -184,34 +164,26 @@ def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             f"the columns {', '.join(TIDY)}, or {', '.join(SCOUTER)} as Scouter publishes them",
             f"none named {', '.join(missing)}",
         )
-    names = {column: _names(path, frame, column) for column in TIDY[:3]}
-    for column, given in names.items():
-        check_names(path, column, given.unique())
-    return pd.DataFrame({**names, "value": _numbers(path, frame, "value")})
-
-
-def _names(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
-    names = frame[column].astype(object).where(frame[column].notna(), "").map(str).str.strip()
-    if (names == "").any():
-        raise InputError.of_file(path, f"a {column.lower()} in every row", "a row without")
-    return names
+    tidy = pd.DataFrame({"value": _numbers(path, frame, "value")})
+    for at, column in enumerate(TIDY[:3]):
+        names = frame[column].astype(object).where(frame[column].notna(), "").map(str).str.strip()
+        if (names == "").any():
+            raise InputError.of_file(path, f"a {column} in every row", "a row without")
+        check_names(path, column, names.unique())
+        tidy.insert(at, column, names)
+    return tidy
 
 
 def _numbers(path: Path, frame: pd.DataFrame, column: str) -> pd.Series:
     """Return a column as float64, NaN where a value is missing."""
-    values = frame[column]
-    if not pd.api.types.is_numeric_dtype(values):
-        text = values.astype(object).where(values.notna(), "").map(str).str.strip()
-        given = ~text.str.lower().isin(MISSING)
-        values = pd.to_numeric(text.where(given), errors="coerce")
-        if (given & values.isna()).any():
-            odd = text[given & values.isna()].iloc[0]
-            raise InputError.of_file(path, f"numbers in the column {column}", repr(odd))
-    numbers = pd.Series(values.to_numpy(np.float64, na_value=np.nan), index=values.index)
+    values = frame[column].astype(object)
+    missing = values.isna() | values.astype(str).str.strip().str.lower().isin(MISSING)
+    given = pd.DataFrame({column: values.mask(missing)})
+    numbers = pd.Series(numeric_column(given, column, path), index=frame.index)
     if np.isinf(numbers).any():
-        raise InputError.of_file(path, f"finite numbers in the column {column}", "infinite ones")
+        raise InputError.of_file(path, f"finite numbers in the column {column!r}", "infinite ones")
     if numbers.isna().all():
-        raise InputError.of_file(path, f"numbers in the column {column}", "none")
+        raise InputError.of_file(path, f"numbers in the column {column!r}", "none")
     return numbers
 
 

@@ -23,91 +23,72 @@ def matched(
     """Return the predictions under a screen's names and in its order, without other genes.
 
     Names meet where they are spelt alike, else where they mean the same gene in `table` (by default
-    the one that comes with llmpert).
+    llmpert's own).
 
     Raises:
         InputError: Line or unit are not the screen's, no perturbation or gene is, two rows or
             columns mean one of the screen's, or a fold predicts a gene that it was trained on under
             whatever name.
     """
-    table = table or GeneTable.shipped()
+    table, source = table or GeneTable.shipped(), predictions.source
     for part, mine, its in (
         ("of", predictions.line, screen.line),
         ("in the unit of the screen,", predictions.unit, screen.unit),
     ):
         if mine != its:
-            raise InputError.of_file(predictions.source, f"predictions {part} {its}", mine)
-    _check_overlap(predictions, table)
-    spelt = table.spelt_as(_all_names(predictions), screen.perturbations)
-    rows = _positions(predictions, "perturbation", screen.perturbations, spelt)
-    spelt_genes = table.spelt_as(predictions.genes, screen.genes)
-    columns = _positions(predictions, "gene", screen.genes, spelt_genes)
-    for fold, names in predictions.trained_on.items():
-        # Misspelt names would match nothing and could hide an overlap.
-        if not any(name in spelt for name in names):
-            raise InputError.of_file(
-                predictions.source,
-                f"perturbations of {screen.line} among those that fold {fold} was trained on"
-                f" ({preview(screen.perturbations)})",
-                f"only others ({preview(names)})",
-            )
-    return replace(
-        predictions,
-        perturbations=_renamed(predictions.perturbations[rows], spelt),
-        genes=_renamed(predictions.genes[columns], spelt_genes),
-        delta=predictions.delta[np.ix_(rows, columns)],
-        fold=predictions.fold[rows],
-        trained_on={fold: _renamed(names, spelt) for fold, names in predictions.trained_on.items()},
-    )
-
-
-def _all_names(predictions: ExternalPredictions) -> set[str]:
-    """Return all perturbations that it predicts or was trained on."""
-    return set().union(predictions.perturbations, *predictions.trained_on.values())
-
-
-def _renamed(names: np.ndarray, spelt: dict[str, str]) -> np.ndarray:
-    return np.array([spelt.get(name, name) for name in names], dtype=object)
-
-
-def _check_overlap(predictions: ExternalPredictions, table: GeneTable) -> None:
-    """Raise if a fold predicts a gene that it was trained on under another name."""
-    every = _all_names(predictions)
+            raise InputError.of_file(source, f"predictions {part} {its}", mine)
+    every: set[str] = set().union(predictions.perturbations, *predictions.trained_on.values())
     gene = {name: name for name in every} | table.symbols(every)
+    spelt = table.spelt_as(every, screen.perturbations)
     for fold, names in predictions.trained_on.items():
         known = {gene[name] for name in names}
         predicted = predictions.perturbations[predictions.fold == fold]
         both = [str(name) for name in predicted if gene[name] in known]
         if both:
             raise predictions.overlap(fold, both)
+        # Misspelt names would match nothing and could hide an overlap.
+        if not any(name in spelt for name in names):
+            raise InputError.of_file(
+                source,
+                f"perturbations of {screen.line} among those that fold {fold} was trained on"
+                f" ({preview(screen.perturbations)})",
+                f"only others ({preview(names)})",
+            )
+    rows = _positions(
+        source, "perturbation", predictions.perturbations, screen.perturbations, spelt
+    )
+    spelt_genes = table.spelt_as(predictions.genes, screen.genes)
+    columns = _positions(source, "gene", predictions.genes, screen.genes, spelt_genes)
+    return replace(
+        predictions,
+        perturbations=rows.index.to_numpy(),
+        genes=columns.index.to_numpy(),
+        delta=predictions.delta[rows.to_numpy()][:, columns.to_numpy()],
+        fold=predictions.fold[rows.to_numpy()],
+        trained_on={
+            fold: np.array([spelt.get(name, name) for name in names])
+            for fold, names in predictions.trained_on.items()
+        },
+    )
 
 
 def _positions(
-    predictions: ExternalPredictions, kind: str, wanted: np.ndarray, spelt: dict[str, str]
-) -> np.ndarray:
-    """Return where the screen's names are among the predictions', in the screen's order."""
-    names = predictions.perturbations if kind == "perturbation" else predictions.genes
-    found: dict[str, list[int]] = {}
-    for at, name in enumerate(names):
-        if name in spelt:
-            found.setdefault(spelt[name], []).append(at)
-    if not found:
+    source: str, kind: str, names: np.ndarray, wanted: np.ndarray, spelt: dict[str, str]
+) -> pd.Series:
+    """Return where the screen's names are among the predictions', by name in the screen's order."""
+    meant = pd.Series([spelt.get(name) for name in names], dtype=object).dropna()
+    if meant.empty:
         raise InputError.of_file(
-            predictions.source,
-            f"a {kind} of the screen ({preview(wanted)})",
-            f"only others ({preview(names)})",
+            source, f"a {kind} of the screen ({preview(wanted)})", f"only others ({preview(names)})"
         )
-    positions = []
-    for name in wanted:
-        places = found.get(name, [])
-        # The screen's own spelling wins over other names of the same gene.
-        exact = [at for at in places if names[at] == name] or places
-        if len(exact) > 1:
-            raise InputError.of_file(
-                predictions.source, f"one {kind} that means {name}", preview(names[exact])
-            )
-        positions += exact
-    return np.array(positions)
+    # The screen's own spelling wins over other names of the same gene.
+    exact = meant[meant == names[meant.index]]
+    meant = pd.concat([exact, meant[~meant.isin(exact)]])
+    for name in meant[meant.duplicated()]:
+        same = names[meant.index[meant == name]]
+        raise InputError.of_file(source, f"one {kind} that means {name}", preview(same))
+    found = pd.Series(meant.index, meant)
+    return found[[name for name in wanted if name in found]]
 
 
 def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
@@ -157,12 +138,10 @@ def scores(
 ) -> pd.DataFrame:
     """Score matched predictions on the genes and by the metrics of every other model.
 
-    Args:
-        train_size: What to give as training size; by default `predictions.train_size`.
-
     Returns:
         The columns `llmpert.evaluation.results.COLUMNS`: the model is the method, `fold` the
-        experiment's that tests the perturbation, `repeat` 0. What is not predicted has no rows.
+        experiment's that tests the perturbation, `repeat` 0, the training size the given one or
+        that of the predictions. What is not predicted has no rows.
 
     Raises:
         InputError: A gene on which a fold is scored is not predicted.
