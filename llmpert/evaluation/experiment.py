@@ -16,7 +16,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
-from llmpert.evaluation.splits import Split, cross_validation, largest_training_size, split
+from llmpert.evaluation.splits import Split, largest_training_size, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
@@ -32,12 +32,9 @@ log = logging.getLogger(__name__)
 class Settings:
     """What defines an evaluation besides its data and models.
 
-    Attributes:
-        folds, seed: Of the cross-validation.
-        n_hvgs: How many of the measured genes with the largest variance over the fold's training
-            perturbations are predicted and scored.
-        top: How many top DE genes the "top" metrics look at.
-        components: Principal components kept of each embedding.
+    Predicted and scored are the `n_hvgs` measured genes with the largest variance over the fold's
+    training perturbations. The "top" metrics look at `top` top DE genes. `components` principal
+    components are kept of each embedding.
     """
 
     folds: int = 5
@@ -51,16 +48,15 @@ class Settings:
             raise InputError(f"Expected at least 2 measured genes to predict, found {self.n_hvgs}.")
 
     def record(self) -> dict[str, int]:
-        """Return the values under the names that records of results and data sets give them."""
+        """Return the values under their names in records of results and data sets."""
         return {"features" if k == "n_hvgs" else k: v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A model fitted to perturbations of a problem, ready for any gene with embeddings.
+    """A model fitted to the perturbations `trained_on`, ready for any gene with embeddings.
 
-    `trained_on` names the perturbations it was fitted to; `gene_idx` are the screen's genes that it
-    predicts.
+    `gene_idx` are the screen's genes that it predicts.
     """
 
     problem: Problem
@@ -74,17 +70,12 @@ class FittedModel:
         """Predict the responses to knocking down these genes, in the screen or not.
 
         Raises:
-            InputError: No gene, or one that is unknown, ambiguous, or has no vector in one of the
-                embeddings.
+            InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
         """
         return self.predict_inputs(self.inputs(genes), np.array(list(genes), dtype=object))
 
     def inputs(self, genes: Sequence[str]) -> np.ndarray:
-        """Return the model's inputs for these genes, genes x components.
-
-        Raises:
-            InputError: As `predict`.
-        """
+        """Return the model's inputs for these genes, genes x components; raise as `predict`."""
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
         found = [self.problem.find(gene) for gene in genes]
@@ -92,15 +83,13 @@ class FittedModel:
         return self.joined.transform(vectors)
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
-        """Predict for inputs that are there already, a row a name."""
+        """Predict for inputs, a row a name."""
         genes = self.problem.screen.genes[self.gene_idx]
         if not self.spec.gives_std:
-            mean = self.model.predict(inputs)
-            return Prediction(names, genes, mean.astype(np.float32), None)
-        mean, std = self.model.predict(inputs, return_std=True)
-        return Prediction(
-            names, genes, mean.astype(np.float32), std.astype(np.float32), self.model.intervals_
-        )
+            return Prediction(names, genes, self.model.predict(inputs).astype(np.float32), None)
+        both = self.model.predict(inputs, return_std=True)
+        mean, std = (part.astype(np.float32) for part in both)
+        return Prediction(names, genes, mean, std, self.model.intervals_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +100,17 @@ class Experiment:
     on the fold's training part, models are fitted on (a sample of) it, and the components of the
     embeddings know no responses.
 
-    Attributes:
-        turn: Entered for every fit. Fits use all cores: where several may be wanted at once, a lock
-            here lets one run after the other, which is faster for each.
+    `turn` is entered for every fit. Fits use all cores: where several may be wanted at once, a lock
+    here lets one run after the other, which is faster for each.
     """
 
     problem: Problem
     settings: Settings = Settings()
     store: ResultsStore = field(default_factory=ResultsStore)
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    _scored_by_fold: dict[int, tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @cached_property
     def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
@@ -161,22 +152,14 @@ class Experiment:
         return self.store.has_scores(self.key(model, self.split(train_size, fold, repeat)))
 
     def scores(self, model: str, train_size: int, fold: int, repeat: int = 0) -> pd.DataFrame:
-        """Score one fit on its fold's test perturbations; make it where it is not kept.
-
-        Returns:
-            The column perturbation, then one a metric; a row a test perturbation.
-        """
+        """Return `score` of one fit's predictions; make it where it is not kept."""
         part = self.split(train_size, fold, repeat)
         return self.store.scores_or(
             self.key(model, part), lambda: self.score(self._fit_and_predict(model, part), fold)
         )
 
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
-        """Score a prediction, by whatever model, on the genes that its fold is scored on.
-
-        Args:
-            prediction: Of all or some test perturbations of the fold, at the scored genes and any
-                others.
+        """Score a prediction, by whatever model, of some or all test perturbations of a fold.
 
         Returns:
             The column perturbation, then one a metric; a row a predicted perturbation.
@@ -198,9 +181,7 @@ class Experiment:
                     f"Expected {expected}, found {preview(names[at < 0])} not among them."
                 )
         measured = screen.response[np.ix_(test[rows], gene_idx)]
-        values = evaluate(
-            prediction.mean[:, genes], measured, self.settings.top, top_de_idx=top_de_idx[rows]
-        )
+        values = evaluate(prediction.mean[:, genes], measured, top_de_idx[rows], self.settings.top)
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
     def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
@@ -215,21 +196,18 @@ class Experiment:
         Raises:
             InputError: The perturbation is not among the problem's.
         """
-        names = self.problem.screen.perturbations
-        row = np.flatnonzero(names == perturbation)
-        if not len(row):
+        if perturbation not in self._names:
             reason = self.problem.left_out.get(perturbation, "it is not in the screen")
             raise InputError(f"{perturbation} has no held-out prediction: {reason}.")
-        tests = cross_validation(names.tolist(), self.settings.folds, self.settings.seed)
-        return next(fold for fold, test in enumerate(tests) if row[0] in test)
+        row, folds = self._names.index(perturbation), range(self.settings.folds)
+        return next(fold for fold in folds if row in self.tested(fold))
 
     def fold_prediction(
         self, model: str, train_size: int, fold: int, fitted: FittedModel | None = None
     ) -> Prediction:
         """Predict all test perturbations of a fold; fit where that is not kept.
 
-        Args:
-            fitted: What `fit_fold` gives for the same fold, where it is at hand: saves a fit.
+        `fitted` is what `fit_fold` gives for the same fold, where it is at hand: it saves a fit.
         """
         part = self.split(train_size, fold)
         return self.store.prediction_or(
@@ -237,13 +215,10 @@ class Experiment:
         )
 
     def fit_all(self, model: str, held_out: Sequence[str] = ()) -> FittedModel:
-        """Fit to all perturbations but those held out, to predict those or genes outside.
+        """Fit to all perturbations but those of genes held out, to predict those or genes outside.
 
-        Predicted genes are chosen by the perturbations trained on.
-
-        Args:
-            held_out: Genes whose knockdowns must not be trained on, by any of their names, in the
-                screen or not.
+        Genes may be held out by any of their names, in the screen or not. Predicted genes are
+        chosen by the perturbations trained on.
         """
         screen = self.problem.screen
         excluded = self.problem.perturbations_of(held_out)
@@ -254,33 +229,25 @@ class Experiment:
             )
         return self._fit(MODELS[model], self.settings.seed, rows, self.variable_genes(rows))
 
-    def fit_fold(self, model: str, train_size: int, fold: int) -> FittedModel:
+    def fit_fold(self, model: str, train_size: int, fold: int, repeat: int = 0) -> FittedModel:
         """Fit the model behind `fold_prediction`; it is not kept."""
-        return self._fit_part(model, self.split(train_size, fold))
+        gene_idx, _ = self.scored_genes(fold)
+        state = np.random.SeedSequence([self.settings.seed, fold, repeat, train_size])
+        seed, rows = int(state.generate_state(1)[0]), self.split(train_size, fold, repeat).train
+        return self._fit(MODELS[model], seed, rows, gene_idx, fold)
 
     def _fit_and_predict(
         self, model: str, part: Split, fitted: FittedModel | None = None
     ) -> Prediction:
-        fitted = fitted or self._fit_part(model, part)
-        inputs, _ = self._inputs
-        return fitted.predict_inputs(
-            inputs[part.test], self.problem.screen.perturbations[part.test]
-        )
-
-    def _fit_part(self, model: str, part: Split) -> FittedModel:
-        gene_idx, _ = self.scored_genes(part.fold)
-        seed = np.random.SeedSequence(
-            [self.settings.seed, part.fold, part.repeat, len(part.train)]
-        ).generate_state(1)[0]
-        return self._fit(MODELS[model], int(seed), part.train, gene_idx, part.fold)
+        fitted = fitted or self.fit_fold(model, len(part.train), part.fold, part.repeat)
+        names = self.problem.screen.perturbations[part.test]
+        return fitted.predict_inputs(self._inputs[0][part.test], names)
 
     def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the genes that a fold's models predict, and the top DE genes of what it tests.
 
-        The same for all training sizes. Found once: it takes longer than to score a fit.
-
-        Returns:
-            Indices of genes of the screen; and positions among these, test perturbations x top.
+        Indices of genes of the screen; and positions among these, test perturbations x top. The
+        same for all training sizes. Found once: it takes longer than to score a fit.
         """
         if fold not in self._scored_by_fold:
             screen, part = self.problem.screen, self.split(2, fold)
@@ -288,10 +255,6 @@ class Experiment:
             top_de_idx = strongest_responses(screen, part.test, gene_idx, self.settings.top)
             self._scored_by_fold[fold] = gene_idx, top_de_idx
         return self._scored_by_fold[fold]
-
-    @cached_property
-    def _scored_by_fold(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        return {}
 
     def tested(self, fold: int) -> np.ndarray:
         """Return the rows of the screen that a fold tests, at any training size, ascending."""

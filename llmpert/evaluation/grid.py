@@ -45,11 +45,6 @@ class Fit:
         )
 
     @property
-    def is_done(self) -> bool:
-        """Whether its scores are kept."""
-        return self.experiment.is_done(self.model, self.train_size, self.fold, self.repeat)
-
-    @property
     def key(self) -> str:
         """The name under which its scores are kept."""
         part = self.experiment.split(self.train_size, self.fold, self.repeat)
@@ -59,11 +54,10 @@ class Fit:
 def training_sizes(
     experiment: Experiment, requested: Sequence[int]
 ) -> tuple[list[int], dict[int, int]]:
-    """Cut training sizes to what every fold can offer.
+    """Cut training sizes to what every fold can offer; the largest one where none is requested.
 
     Returns:
-        The sizes, ascending, each once; and those asked for that were too large -> what stands in
-        for them. With none requested, the largest size.
+        The sizes, ascending; and those that were too large -> what stands in for them.
 
     Raises:
         InputError: A size is below 2, or the folds offer no more.
@@ -145,10 +139,7 @@ def run(
 ) -> Results:
     """Make the fits that are not kept yet and gather the scores of all.
 
-    Each finished fit is kept at once: a run that is stopped goes on where it was.
-
-    Args:
-        somewhere: Where fits are made.
+    Fits are made `somewhere`, and each is kept at once: a run that is stopped goes on where it was.
     """
     scores = [fit.experiment.store.scores(fit.key) for fit in fits]
     missing = [place for place, kept in enumerate(scores) if kept is None]
@@ -162,7 +153,7 @@ def run(
     for count, (position, found) in enumerate(somewhere(_scores, experiments, items), 1):
         fit = fits[missing[position]]
         # A worker on another machine may have a folder of its own.
-        if somewhere is not run_serially and not fit.is_done:
+        if somewhere is not run_serially and not fit.experiment.store.has_scores(fit.key):
             fit.experiment.store.put_scores(fit.key, found)
         scores[missing[position]] = found
         progress(done + count, len(fits), labels[count])
@@ -211,7 +202,7 @@ def _repeat(values: Sequence[str], counts: Sequence[int]) -> pd.Categorical:
 
 def about(fits: Sequence[Fit]) -> dict[str, Any]:
     """Describe what results of these fits are about: data, whether simulated, settings."""
-    problems = list({id(p): p for p in (fit.experiment.problem for fit in fits)}.values())
+    problems = list(dict.fromkeys(fit.experiment.problem for fit in fits))
     screens = {p.screen.line: p.screen for p in problems}
     embeddings = {e.name: e for p in problems for e in p.embeddings}
     return {
@@ -240,6 +231,5 @@ def about(fits: Sequence[Fit]) -> dict[str, Any]:
 
 
 def _download(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """Return which file it was read from, where that is known."""
     download = download_fields(provenance)
     return {f"download_{name}": download[name] for name in ("url", "md5") if download}

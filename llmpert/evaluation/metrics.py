@@ -18,8 +18,7 @@ class Metric:
     """One way to compare predicted with measured responses.
 
     Attributes:
-        name: In results: "pearson_top20", "pearson_all", "mae_top20", "mae_all".
-        label: On axes and in tables.
+        name: In results, such as "pearson_top20".
         best: Whether larger ("max") or smaller ("min") is better.
         definition, edge_cases: In words, for tooltips and the README.
         compute: (predicted, measured), each perturbations x genes -> one value a perturbation, NaN
@@ -97,75 +96,41 @@ def registry(top: int = TOP) -> dict[str, Metric]:
 
 
 def top_genes(
-    measured: np.ndarray,
-    top: int,
-    spread: np.ndarray | None = None,
-    t: np.ndarray | None = None,
+    measured: np.ndarray, top: int, spread: np.ndarray | None = None, t: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the indices of the strongest measured responses of each perturbation.
+    """Return the strongest measured responses: perturbations x min(top, genes), strongest first.
 
     Strength is |t|, of the perturbation's cells against control, where that is known. Otherwise it
-    is |Δ|, divided by the gene's spread in control where that is known: the order of a z-test
-    against control, whose other factor (cells) is the same for all genes of a perturbation.
-    Ties keep the genes' order. The measurement of a test perturbation is used to choose where its
-    prediction is scored, never to make the prediction.
+    is |Δ|, divided by the gene's standard deviation in control (`spread`) where that is known: the
+    order of a z-test against control, whose other factor (cells) is the same for all genes of a
+    perturbation. Genes without spread come last; ties keep the genes' order.
 
     Args:
-        measured: Responses, perturbations x genes.
-        top: How many; at most the number of genes is returned.
-        spread: Standard deviation in control, one a gene. Genes without spread are never chosen
-            before others.
-        t: Test statistics, perturbations x genes.
-
-    Returns:
-        int, perturbations x min(top, genes), strongest first.
+        measured, t: Perturbations x genes.
     """
     strength = np.abs(np.asarray(measured if t is None else t, dtype=np.float64))
     if t is None and spread is not None:
         spread = np.asarray(spread, dtype=np.float64)
-        strength = np.divide(
-            strength,
-            spread,
-            out=np.full_like(strength, -1),
-            where=np.isfinite(spread) & (spread > 0),
-        )
+        known = np.isfinite(spread) & (spread > 0)
+        strength = np.divide(strength, spread, out=np.full_like(strength, -1), where=known)
     return np.argsort(-strength, axis=1, kind="stable")[:, :top]
 
 
 def strongest_responses(
     screen: Screen, rows: np.ndarray, gene_idx: np.ndarray, top: int
 ) -> np.ndarray:
-    """Return `top_genes` of some perturbations of a screen among some genes, by all it knows.
-
-    Returns:
-        Positions among `gene_idx`, rows x min(top, genes).
-    """
+    """Return `top_genes` of some perturbations of a screen, positions among `gene_idx`."""
     block = np.ix_(rows, gene_idx)
-    t = screen.layers.get("t")
-    return top_genes(
-        screen.response[block],
-        top,
-        None if screen.control_sd is None else screen.control_sd[gene_idx],
-        None if t is None else t[block],
-    )
+    spread = None if screen.control_sd is None else screen.control_sd[gene_idx]
+    t = screen.layers["t"][block] if "t" in screen.layers else None
+    return top_genes(screen.response[block], top, spread, t)
 
 
 def evaluate(
-    predicted: np.ndarray,
-    measured: np.ndarray,
-    top: int = TOP,
-    top_de_idx: np.ndarray | None = None,
+    predicted: np.ndarray, measured: np.ndarray, top_de_idx: np.ndarray, top: int = TOP
 ) -> dict[str, np.ndarray]:
-    """Return all metrics for all perturbations: name -> one value a perturbation.
-
-    `top_de_idx` are the `top_genes`; by default those by |Δ| alone.
-    """
-    if top_de_idx is None:
-        top_de_idx = top_genes(measured, top)
-    strongest = (
-        np.take_along_axis(predicted, top_de_idx, axis=1),
-        np.take_along_axis(measured, top_de_idx, axis=1),
-    )
+    """Return all metrics, given the `top_genes`: name -> one value a perturbation."""
+    strongest = [np.take_along_axis(x, top_de_idx, axis=1) for x in (predicted, measured)]
     return {
         name: metric.compute(*(strongest if metric.top else (predicted, measured)))
         for name, metric in registry(top).items()

@@ -33,7 +33,7 @@ class Prediction:
     def half_width(self, level: float) -> np.ndarray | None:
         """Return half the width of the interval that holds a new measurement with this probability.
 
-        Perturbations x genes, or None where the model gives no standard deviation.
+        None where the model gives no standard deviation.
         """
         if self.std is None or self.intervals is None:
             return None
@@ -45,19 +45,16 @@ class Prediction:
         Raises:
             InputError: It is not among those predicted.
         """
-        found = np.flatnonzero(self.perturbations == perturbation)
-        if not len(found):
+        at = self.perturbations == perturbation
+        if not at.any():
             raise InputError(f"There is no prediction for {perturbation}.")
-        std = None if self.std is None else self.std[found]
-        return Prediction(
-            self.perturbations[found], self.genes, self.mean[found], std, self.intervals
-        )
+        std = None if self.std is None else self.std[at]
+        return Prediction(self.perturbations[at], self.genes, self.mean[at], std, self.intervals)
 
     def table(self) -> pd.DataFrame:
-        """Return columns perturbation, gene, mean, sd, low95, high95.
+        """Return columns perturbation, gene, mean, and of a new measurement sd, low95, high95.
 
-        The last three, standard deviation and 95 % interval of a new measurement, are missing where
-        the model gives none.
+        Those three are missing where the model gives none.
         """
         rows, columns = self.mean.shape
         unknown = np.full(self.mean.shape, np.nan, dtype=np.float32)

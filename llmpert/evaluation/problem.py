@@ -17,9 +17,8 @@ from llmpert.screens.screen import Screen
 class GeneIndex:
     """Finds a gene's row in an embedding by any of the gene's names.
 
-    A name that the embedding has is taken as it is; any other meets the embedding's names at the
-    gene that both mean. So a screen's "SEPT9" finds the vector of "SEPTIN9", while invented symbols
-    of a simulation match by themselves.
+    A name that the embedding has is taken as it is, so that invented symbols match by themselves;
+    any other meets the embedding's names at the gene that both mean, as "SEPT9" and "SEPTIN9".
     """
 
     def __init__(self, embedding: Embedding, table: GeneTable) -> None:
@@ -35,15 +34,12 @@ class GeneIndex:
     def find(self, name: str) -> int | str:
         """Return the gene's row, or a sentence that says why it has none."""
         row = self._rows.get(name)
-        if row is not None:
-            return row
-        resolution = self.table.resolve(name)
-        if resolution.gene is None:
-            return resolution.explain()
-        row = self._rows_by_gene.get(resolution.gene.symbol)
-        if row is not None:
-            return row
-        return f"{name} has no {self._embedding.name} embedding"
+        if row is None:
+            resolution = self.table.resolve(name)
+            if resolution.gene is None:
+                return resolution.explain()
+            row = self._rows_by_gene.get(resolution.gene.symbol)
+        return f"{name} has no {self._embedding.name} embedding" if row is None else row
 
 
 def _rows_of(name: str, indices: Sequence[GeneIndex]) -> tuple[int, ...] | str:
@@ -59,12 +55,10 @@ def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
     Its spelling, its gene, and its row in each embedding, which can have rows under an old and a
     new name of one gene.
     """
-    identities: set[object] = {name}
     gene = indices[0].table.resolve(name).gene
-    if gene is not None:
-        identities.add(gene.symbol)
     rows = enumerate(index.find(name) for index in indices)
-    return identities | {(column, row) for column, row in rows if isinstance(row, int)}
+    found = {(column, row) for column, row in rows if isinstance(row, int)}
+    return {name, *found} | ({gene.symbol} if gene else set())
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +66,8 @@ class Problem:
     """What a model learns from: one input row and one response row a perturbation.
 
     Attributes:
-        screen: The screen cut to the perturbations that have a vector in every embedding.
-        embeddings: The whole embeddings, so that genes outside the screen can be predicted.
+        screen: Cut to the perturbations that have a vector in every embedding.
+        embeddings: Whole, so that genes outside the screen can be predicted.
         rows: int, perturbations x embeddings: the row of each perturbation in each embedding.
         left_out: Perturbation of the original screen -> why it is not here.
     """
@@ -158,8 +152,6 @@ class Problem:
     def only(self, *names: str) -> "Problem":
         """Return the same perturbations with some of the sources, in their order.
 
-        Models on one source and on several are then compared on the same genes.
-
         Raises:
             InputError: No source, or one that is not here.
         """
@@ -178,13 +170,10 @@ class Problem:
         )
 
     def inputs(self, n_components: int = 50) -> tuple[np.ndarray, JoinedInput]:
-        """Return model inputs of all perturbations, and the projection that makes them.
+        """Return model inputs, float64, perturbations x components, and the projection behind them.
 
         The components are fitted to the embeddings of all perturbations, test ones included; no
         response takes part (see `PrincipalComponents`).
-
-        Returns:
-            float64, perturbations x components; and the fitted `JoinedInput`.
         """
         joined = JoinedInput(n_components).fit(self.vectors)
         return joined.transform(self.vectors), joined
@@ -217,18 +206,14 @@ class Problem:
         return next(iter(self.perturbations_of([gene])), None)
 
     def perturbations_of(self, genes: Iterable[str]) -> list[str]:
-        """Return the perturbations that knock down any of these genes, however they are spelt.
-
-        Without them a training set knows nothing of the genes' responses.
-        """
+        """Return the perturbations that knock down any of these genes, however they are spelt."""
         wanted = set().union(*(_identities(gene, self._indices) for gene in genes))
         return [name for name, known in self._known_as.items() if known & wanted]
 
     @cached_property
     def _known_as(self) -> dict[str, set[object]]:
-        return {
-            str(name): _identities(str(name), self._indices) for name in self.screen.perturbations
-        }
+        names = map(str, self.screen.perturbations)
+        return {name: _identities(name, self._indices) for name in names}
 
     def unseen(self) -> list[str]:
         """Return genes with a vector in every embedding that no perturbation knocks down."""

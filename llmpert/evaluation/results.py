@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.reading import as_input_error, require_file
+from llmpert.models.registry import label
 
 COLUMNS = (
     "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
@@ -36,8 +37,8 @@ class Results:
     Attributes:
         table: Columns `COLUMNS`; `value` is missing where a metric is not defined.
         about: JSON values: `simulated` (bool), `lines` (line -> source, unit, fingerprint,
-            perturbations), `embeddings` (source -> source, stand_in, fingerprint), `settings`; of a
-            line or source that was downloaded also `download_url` and `download_md5`.
+            perturbations), `embeddings` (source -> source, stand_in, fingerprint), each with
+            `download_url` and `download_md5` if downloaded, and `settings`.
     """
 
     table: pd.DataFrame
@@ -79,6 +80,12 @@ class Results:
         return cls(table, about)
 
 
+def method_label(model: str, embedding: str) -> str:
+    """Return "Gaussian process, text + sequence", or the model alone where it uses no embedding."""
+    on = "" if embedding == NO_EMBEDDING else f", {embedding_label(embedding)}"
+    return label(model) + on
+
+
 def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> None:
     """Write a Parquet table with metadata of its own beside pandas'."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
@@ -91,8 +98,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
     The value of a fold is the mean over its test perturbations and over its repeats; `mean` is the
     mean over folds and `se` their standard deviation (n - 1) divided by √folds. Repeats of a fold
-    share their test set and, at large sizes, most of their training set, so they are averaged
-    first: counted as independent they would make the error look smaller than it is.
+    share most of their data, so they are averaged first: counted as independent they would make the
+    error look smaller than it is.
 
     Returns:
         Columns line, embedding, model, train_size, metric, mean, se, ci95 (1.96 se), folds,

@@ -14,15 +14,10 @@ PAPER_SIZES = (100, 200, 400, 800, 1400)
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One training and test set.
+    """One training and test set, as sorted rows.
 
-    Attributes:
-        fold, repeat: Which fold is tested, and which random downsampling of its training part this
-            is.
-        train: Rows trained on, sorted.
-        train_pool: The fold's whole training part, before downsampling, sorted. Genes are chosen on
-            it, so that all sizes of a curve are scored on the same genes; it never overlaps `test`.
-        test: Rows predicted, sorted.
+    `train_pool` is the fold's whole training part, of which `train` is a random sample, one a
+    `repeat`. Genes are chosen on it, so that all sizes of a curve are scored on the same genes.
     """
 
     fold: int
@@ -69,25 +64,21 @@ def largest_training_size(perturbations: int, folds: int) -> int:
 
 
 def nearest_size(size: int, sizes: Sequence[int]) -> int:
-    """Return which training size another one counts as: the nearest within a tenth, or itself.
-
-    What is measured with 1,419 training perturbations says nothing else than with 1,400.
-    """
+    """Return which training size another one counts as: the nearest within a tenth, or itself."""
     near = [other for other in sizes if abs(size - other) <= other / 10]
     return min(near, key=lambda other: abs(size - other), default=size)
 
 
 def learning_curve_sizes(largest: int) -> list[int]:
-    """Return the paper's training sizes as far as the data go, and the largest one after these.
-
-    A largest size that counts as the one before it would add a point but no information.
-    """
+    """Return the paper's sizes as far as the data go, then the largest unless it counts as one."""
     sizes = [size for size in PAPER_SIZES if size <= largest]
     return sizes if nearest_size(largest, sizes) in sizes else [*sizes, largest]
 
 
+# A grid asks for the same split once a model and embedding.
+@lru_cache(maxsize=1024)
 def split(
-    names: Sequence[str], folds: int, seed: int, fold: int, repeat: int, train_size: int
+    names: tuple[str, ...], folds: int, seed: int, fold: int, repeat: int, train_size: int
 ) -> Split:
     """Return one fold with its training part downsampled to `train_size`.
 
@@ -97,14 +88,6 @@ def split(
         InputError: `train_size` is below 2 or above what the fold offers, there is no such fold, or
             the perturbations cannot be split into folds.
     """
-    return _split(tuple(names), folds, seed, fold, repeat, train_size)
-
-
-# A grid asks for the same split once a model and embedding.
-@lru_cache(maxsize=1024)
-def _split(
-    names: tuple[str, ...], folds: int, seed: int, fold: int, repeat: int, train_size: int
-) -> Split:
     tests = cross_validation(names, folds, seed)
     if not 0 <= fold < folds or repeat < 0:
         raise InputError(

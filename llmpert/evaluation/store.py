@@ -30,8 +30,7 @@ NAMES = ("key", "perturbation")
 """Columns of a pack that are no metric."""
 
 LARGEST = 5_000_000_000
-"""Bytes a folder of results may take: as much as all uploads together. It holds about 1,000
-predictions of a fold as large as the paper's (284 x 2,000), or the scores of 300,000 fits."""
+"""Bytes a folder of results may take: 1,000 predictions of a fold as large as the paper's."""
 TOUCHED = 3600
 """Seconds after which reading a file notes again that it was used."""
 ABANDONED = 86_400
@@ -41,8 +40,7 @@ DAMAGE = (
     OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError,
     SyntaxError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile, pa.ArrowException,
 )  # fmt: skip
-"""What pyarrow, pandas, NumPy and zipfile raise on damaged files; a digest that differs is a
-ValueError."""
+"""What pyarrow, pandas, NumPy and zipfile raise on damaged files; we, of another digest."""
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +48,9 @@ log = logging.getLogger(__name__)
 class ResultsStore:
     """Scores and predictions of finished fits, one file a fit.
 
-    Every file is named by the fit's key (a fingerprint of data, model, split and code version) and
-    put in place atomically. Threads and processes can share a folder: who asks for a fit that
-    another one is making waits for it, and a killed process loses the fit in hand. A file that is
-    damaged, or has no digest of its content, counts as missing; its fit is made again.
+    Files are put in place atomically. Threads and processes can share a folder: who asks for a fit
+    that another one is making waits for it, and a killed process loses the fit in hand. A file that
+    is damaged, or has no digest of its content, counts as missing; its fit is made again.
 
     Args:
         folder: Where files go; by default `results` in the data folder.
@@ -122,11 +119,10 @@ class ResultsStore:
 
     @contextmanager
     def _lock(self, key: str) -> Iterator[None]:
-        """Hold the lock of a fit.
+        """Hold the lock of a fit. Its file is removed before it is released.
 
-        Its file is removed before the lock is released (filelock 4 copes where another one is just
-        opening it). One that waited holds a file without a name then, and the next one a new file:
-        both find what was put meanwhile.
+        One that waited holds a file without a name then, and the next one a new file: both find
+        what was put meanwhile.
         """
         path = self._path(key, ".lock").with_stem(f".{key}")
         with file_lock(path):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
+from llmpert.evaluation.results import NO_EMBEDDING, method_label
 from llmpert.io.paths import shipped
-from llmpert.models.registry import MODELS, label
+from llmpert.models.registry import MODELS
 
 PUBLISHED_SOURCE = "Märtens et al. 2024, Table 1 (K562, 1,400 training perturbations)"
 
@@ -25,20 +25,18 @@ def table1(
     metrics: Sequence[Metric],
     imported: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Computed "mean ± standard error" and published values, a row a model and embedding.
+    """Return computed "mean ± standard error" and published values, a row a model and embedding.
 
     A method run elsewhere has a row by its name; where the paper has a value of that name, as of
     GEARS, it stands in the same row.
 
     Args:
         summary: From `llmpert.evaluation.results.summarise`.
-        line, train_size: Which results to show.
         imported: Further published values of the line: columns model (such as "GEARS (published)"),
             metric and value.
 
     Returns:
-        Index: model and embedding in words. Columns: (metric label, "computed" | "published"); "–"
-        where there is no value.
+        Columns (metric label, "computed" | "published"); "–" where there is no value.
     """
     cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
     computed = {
@@ -58,7 +56,7 @@ def table1(
             for metric in metrics
             for kind, values in (("computed", computed), ("published", reported))
         },
-        index=pd.Index([_label(*row) for row in rows], name="Model"),
+        index=pd.Index([method_label(*row) for row in rows], name="Model"),
     )
 
 
@@ -67,14 +65,6 @@ def _place(model: str) -> tuple[int, int]:
     if model not in MODELS:
         return 1, 0
     return 2 * MODELS[model].uses_embedding, list(MODELS).index(model)
-
-
-def _label(model: str, embedding: str) -> str:
-    return (
-        label(model)
-        if embedding == NO_EMBEDDING
-        else f"{label(model)}, {embedding_label(embedding)}"
-    )
 
 
 def _mean_and_error(mean: float, error: float) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
-from llmpert.models.registry import MODELS, label
+from llmpert.evaluation.results import NO_EMBEDDING, method_label
+from llmpert.models.registry import MODELS
 
 # Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
 # colour vision, and by lightness where there is no colour. Each source also has its own marker.
@@ -92,8 +92,7 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
             look = list(MODEL_LOOKS[model])
         else:
             look = [*source_look(embeddings.index(embedding)), MODEL_LOOKS[model][2]]
-        on = "" if embedding == NO_EMBEDDING else f", {embedding_label(embedding)}"
-        looks[model, embedding] = Style(label(model) + on, *look)
+        looks[model, embedding] = Style(method_label(model, embedding), *look)
     return looks
 
 

@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control, rankdata, wilcoxon
 
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric, registry
-from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, embedding_label
+from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, method_label
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens.screen import Screen
 
@@ -57,9 +57,7 @@ class Method:
     @property
     def label(self) -> str:
         """For people: "Gaussian process, text + sequence"."""
-        if self.embedding == NO_EMBEDDING:
-            return self.model_label
-        return f"{self.model_label}, {embedding_label(self.embedding)}"
+        return method_label(self.model, self.embedding)
 
     @property
     def slug(self) -> str:

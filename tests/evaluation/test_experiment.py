@@ -139,7 +139,7 @@ def test_scores_compare_predictions_with_measurements(known, store):
     screen = one.problem.screen
     measured = screen.select(prediction.perturbations, prediction.genes)
     strongest = top_genes(measured.response, 5, measured.control_sd)
-    expected = evaluate(prediction.mean, measured.response, 5, strongest)
+    expected = evaluate(prediction.mean, measured.response, strongest, 5)
     assert list(scores.columns) == ["perturbation", *expected]
     assert scores["perturbation"].tolist() == prediction.perturbations.tolist()
     for name, values in expected.items():

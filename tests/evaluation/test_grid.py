@@ -106,7 +106,9 @@ def test_a_stopped_run_goes_on_where_it_was(store, tmp_path, monkeypatch, stop):
     with pytest.raises(Stopped):
         run(fits, stopping)
     assert len(made) == stop
-    assert [fit.is_done for fit in fits] == [True] * stop + [False] * (len(fits) - stop)
+    assert [fit.experiment.store.has_scores(fit.key) for fit in fits] == [True] * stop + [False] * (
+        len(fits) - stop
+    )
 
     resumed = run(grid(experiments(ResultsStore(store.folder)), FAST, [5]))
     assert len(made) == len(fits)
@@ -123,7 +125,7 @@ def test_fits_made_by_other_processes_are_the_same_and_kept_here(store, tmp_path
     fits = grid(experiments(store), FAST, [5])
     with workers(2) as somewhere:
         spread = run(fits, somewhere=somewhere)
-    assert all(fit.is_done for fit in fits)
+    assert all(fit.experiment.store.has_scores(fit.key) for fit in fits)
     here = run(grid(experiments(ResultsStore(tmp_path / "other")), FAST, [5]))
     pd.testing.assert_frame_equal(spread.table, here.table, rtol=1e-6)
 

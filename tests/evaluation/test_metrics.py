@@ -191,7 +191,7 @@ def test_evaluate_scores_each_perturbation_on_its_own_genes(seed, genes, known):
     rng = np.random.default_rng(seed)
     predicted, measured = rng.normal(size=(2, 4, genes))
     spread = rng.uniform(0.5, 2, size=genes) if known else None
-    values = evaluate(predicted, measured, 5, top_genes(measured, 5, spread))
+    values = evaluate(predicted, measured, top_genes(measured, 5, spread), 5)
     assert list(values) == list(registry(5))
     for row in range(4):
         strength = np.abs(measured[row]) / (1 if spread is None else spread)
@@ -209,7 +209,7 @@ def test_evaluate_scores_each_perturbation_on_its_own_genes(seed, genes, known):
 
 def test_undefined_correlations_leave_errors_defined():
     measured = np.vstack([np.zeros(30), np.arange(30.0)])
-    values = evaluate(np.ones((2, 30)), measured)
+    values = evaluate(np.ones((2, 30)), measured, top_genes(measured, 20))
     assert np.isnan(values["pearson_all"]).all()
     assert np.isnan(values["pearson_top20"]).all()
     np.testing.assert_allclose(values["mae_all"], [1, np.mean(np.abs(np.arange(30) - 1))])

@@ -45,7 +45,7 @@ def test_training_never_meets_test(case, data):
     fold = data.draw(st.integers(0, folds - 1))
     repeat = data.draw(st.integers(0, 5))
     size = data.draw(st.integers(2, largest_training_size(len(names), folds)))
-    part = split(names, folds, seed, fold, repeat, size)
+    part = split(tuple(names), folds, seed, fold, repeat, size)
     everything = set(range(len(names)))
     assert set(part.train_pool) | set(part.test) == everything
     assert len(part.train_pool) + len(part.test) == len(names)
@@ -61,7 +61,10 @@ def test_training_never_meets_test(case, data):
 def test_smaller_training_sets_are_part_of_larger_ones(case, repeat):
     names, folds, seed = case
     largest = largest_training_size(len(names), folds)
-    sets = [set(split(names, folds, seed, 1, repeat, size).train) for size in range(2, largest + 1)]
+    sets = [
+        set(split(tuple(names), folds, seed, 1, repeat, size).train)
+        for size in range(2, largest + 1)
+    ]
     assert all(small < large for small, large in pairwise(sets))
 
 
@@ -71,8 +74,8 @@ def test_the_order_of_rows_does_not_matter(case, random):
     shuffled = names.copy()
     random.shuffle(shuffled)
     for fold in range(folds):
-        one = split(names, folds, seed, fold, 0, 2)
-        other = split(shuffled, folds, seed, fold, 0, 2)
+        one = split(tuple(names), folds, seed, fold, 0, 2)
+        other = split(tuple(shuffled), folds, seed, fold, 0, 2)
         for rows in ("train", "train_pool", "test"):
             assert of(names, getattr(one, rows)) == of(shuffled, getattr(other, rows))
 
@@ -81,7 +84,7 @@ def test_seeds_folds_and_repeats_draw_differently():
     names = [f"G{i}" for i in range(60)]
 
     def train(seed: int = 0, fold: int = 0, repeat: int = 0) -> set[str]:
-        return of(names, split(names, 5, seed, fold, repeat, 20).train)
+        return of(names, split(tuple(names), 5, seed, fold, repeat, 20).train)
 
     drawn = [train(), train(seed=1), train(repeat=1), train(repeat=2), train(fold=1)]
     assert len({frozenset(s) for s in drawn}) == len(drawn)
@@ -90,14 +93,14 @@ def test_seeds_folds_and_repeats_draw_differently():
     assert tests != [tuple(t) for t in cross_validation(names, 5, 1)]
     # Repeats share the test set.
     np.testing.assert_array_equal(
-        split(names, 5, 0, 2, 0, 20).test, split(names, 5, 0, 2, 7, 20).test
+        split(tuple(names), 5, 0, 2, 0, 20).test, split(tuple(names), 5, 0, 2, 7, 20).test
     )
 
 
 def test_all_of_the_pool_is_drawn_sometimes():
     names = [f"G{i}" for i in range(20)]
-    drawn = [split(names, 5, 0, 0, repeat, 4).train for repeat in range(60)]
-    assert set(np.concatenate(drawn)) == set(split(names, 5, 0, 0, 0, 4).train_pool)
+    drawn = [split(tuple(names), 5, 0, 0, repeat, 4).train for repeat in range(60)]
+    assert set(np.concatenate(drawn)) == set(split(tuple(names), 5, 0, 0, 0, 4).train_pool)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_the_smallest_cross_validations_work():
     for count, folds in ((3, 3), (4, 2)):
         names = [f"G{i}" for i in range(count)]
         for fold in range(folds):
-            assert len(split(names, folds, 0, fold, 0, 2).train) == 2
+            assert len(split(tuple(names), folds, 0, fold, 0, 2).train) == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_the_smallest_cross_validations_work():
 def test_splits_that_cannot_be_are_refused(change, message):
     asked = {"folds": 5, "seed": 0, "fold": 0, "repeat": 0, "train_size": 4, **change}
     with pytest.raises(InputError, match=message):
-        split([f"G{i}" for i in range(10)], **asked)
+        split(tuple(f"G{i}" for i in range(10)), **asked)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_processes_that_ask_for_the_same_fits_make_each_once(tmp_path):
 def test_a_fit_that_fails_can_be_made_by_the_next_one(tmp_path, monkeypatch):
     experiment = asked(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(Experiment, "_fit_part", lambda *_: 1 / 0)
+        patched.setattr(Experiment, "fit_fold", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             experiment.scores("linear", 20, 0)
     assert not experiment.is_done("linear", 20, 0)

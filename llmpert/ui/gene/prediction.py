@@ -119,7 +119,7 @@ def _scored(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
     columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
     measured = screen.response[row[0], columns]
     top_genes = strongest_responses(screen, row, columns, TOP)
-    scores = evaluate(prediction.mean, measured[None], top_de_idx=top_genes)
+    scores = evaluate(prediction.mean, measured[None], top_genes)
     return GenePrediction(
         prediction,
         trained_on,
