@@ -14,7 +14,6 @@ another case although it is also, exactly so, an alias of RNMT. The first kind t
 decides. Where it knows several genes by that name the answer is "ambiguous", never a guess.
 """
 
-import json
 import re
 import sys
 from bisect import bisect_left
@@ -23,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -146,18 +144,12 @@ class GeneTable:
         frame: A row a gene, the columns of `COLUMNS` as text; several Ensembl ids, accessions or
             aliases are separated by `|`. Every symbol occurs once.
         source: What error messages call this table.
-        provenance: Source, version, dates and licence; JSON values only.
 
     Raises:
         InputError: There is no gene, a symbol is empty or repeated, or an Entrez id is no number.
     """
 
-    def __init__(
-        self,
-        frame: pd.DataFrame,
-        source: str = "gene table",
-        provenance: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, frame: pd.DataFrame, source: str = "gene table") -> None:
         # Plain lists: the table is read in a tenth of a second, a Gene is made when asked for.
         columns = {c: [cell.strip() for cell in frame[c].tolist()] for c in COLUMNS}
         symbols, uniprot = columns["symbol"], columns["uniprot"]
@@ -168,7 +160,6 @@ class GeneTable:
         self._columns = {c: [cells[row] for row in order] for c, cells in columns.items()}
         self._given = np.argsort(order)
         self._indexes: dict[str, _Index] = {}
-        self.provenance = dict(provenance or {})
         repeated = sorted(symbol for symbol, count in Counter(symbols).items() if count > 1)
         odd = [x for x in columns["entrez"] if x and not (x.isascii() and x.isdecimal())]
         for refused, expected, found in (
@@ -184,9 +175,7 @@ class GeneTable:
     @lru_cache(maxsize=1)
     def shipped(cls) -> "GeneTable":
         """Read the one in `data/`: NCBI Gene of September 2022 (see `data/build_gene_table.py`)."""
-        path = shipped() / "genes.tsv.gz"
-        provenance = json.loads((shipped() / "genes.provenance.json").read_text("utf-8"))
-        return cls(_read_frame(path), str(path), provenance)
+        return cls.read(shipped() / "genes.tsv.gz")
 
     @classmethod
     def read(cls, path: str | Path) -> "GeneTable":
@@ -198,7 +187,7 @@ class GeneTable:
             InputError: The file is missing, unreadable or of another format, lacks a column, or
                 holds what the constructor refuses.
         """
-        return cls(_read_frame(Path(path)), str(path), {"source": str(path)})
+        return cls(_read_frame(Path(path)), str(path))
 
     def __len__(self) -> int:
         return len(self._columns["symbol"])
@@ -318,12 +307,11 @@ def _read_frame(path: Path) -> pd.DataFrame:
         if suffix == "parquet":
             frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
         else:
-            separator = "," if suffix == "csv" else "\t"
-            frame = pd.read_csv(path, sep=separator, dtype=str, na_filter=False)
-    missing = [column for column in COLUMNS if column not in frame]
-    if missing:
-        expected = f"the columns {', '.join(COLUMNS)}"
-        raise InputError.of_file(path, expected, f"none called {' or '.join(missing)}")
+            sep = "," if suffix == "csv" else "\t"
+            frame = pd.read_csv(path, sep=sep, dtype=str, na_filter=False)
+    if missing := [column for column in COLUMNS if column not in frame]:
+        found = f"none called {' or '.join(missing)}"
+        raise InputError.of_file(path, f"the columns {', '.join(COLUMNS)}", found)
     frame = frame[list(COLUMNS)]
     for column in COLUMNS if suffix == "parquet" else ():
         if frame[column].map(pd.api.types.is_list_like).any():

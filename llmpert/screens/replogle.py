@@ -144,19 +144,16 @@ class Populations:
         parts = [POPULATION.fullmatch(name) for name in self.names]
         malformed = [name for name, part in zip(self.names, parts, strict=True) if part is None]
         if malformed:
-            raise InputError.of_file(
-                path,
-                "rows named like 10005_ZBTB4_P1_ENSG00000174282",
-                f"{len(malformed)} named otherwise: {preview(malformed)}",
-            )
-        found = pd.DataFrame([part.groupdict() for part in parts if part])
-        several = found.groupby("symbol")["ensembl"].nunique() > 1
+            found = f"{len(malformed)} named otherwise: {preview(malformed)}"
+            raise InputError.of_file(path, "rows named like 10005_ZBTB4_P1_ENSG00000174282", found)
+        named = pd.DataFrame([part.groupdict() for part in parts if part])
+        several = named.groupby("symbol")["ensembl"].nunique() > 1
         if several.any():
             self.notes.append(
                 f"{int(several.sum())} target symbol(s) stand for several Ensembl ids and are"
                 f" averaged under the symbol: {preview(several.index[several].to_numpy())}."
             )
-        return found["symbol"].to_numpy()
+        return named["symbol"].to_numpy()
 
     def _controls_in_use(self, obs: pd.DataFrame, path: Path) -> np.ndarray:
         total = int(self.control.sum())

@@ -65,15 +65,14 @@ def from_anndata(
     """Read an AnnData file already opened, as `read_table` reads others."""
 
     def column(frame: pd.DataFrame, *names: str) -> np.ndarray | None:
-        name = next((name for name in names if name in frame), None)
-        if name is None:
-            return None
-        values = numeric_column(frame, name, path)
-        if not np.isfinite(values).all():
-            raise InputError.of_file(
-                path, f"finite numbers in the column {name!r}", "missing or infinite ones"
-            )
-        return values
+        for name in names:
+            if name in frame:
+                values = numeric_column(frame, name, path)
+                if np.isfinite(values).all():
+                    return values
+                expected = f"finite numbers in the column {name!r}"
+                raise InputError.of_file(path, expected, "missing or infinite ones")
+        return None
 
     described = stated(data.uns, "response")
     remarks = {
@@ -110,11 +109,8 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
         except pd.errors.EmptyDataError:
             raise InputError.of_file(path, "a row for each perturbation", "a header only") from None
     if frame.shape[1] != len(header):
-        raise InputError.of_file(
-            path,
-            f"{len(header)} values in every row, as in the header",
-            f"{frame.shape[1]} values in the first row",
-        )
+        expected = f"{len(header)} values in every row, as in the header"
+        raise InputError.of_file(path, expected, f"{frame.shape[1]} in the first row")
     return frame.set_index(0).set_axis(header[1:], axis=1)
 
 
@@ -126,26 +122,22 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         if pd.api.types.is_string_dtype(kind):
             names = pd.Index(frame.iloc[:, position], dtype=object)
             return frame.iloc[:, np.arange(len(frame.dtypes)) != position].set_axis(names)
-    raise InputError.of_file(
-        path, "perturbation names in the index or in a column of text", "neither"
-    )
+    expected = "perturbation names in the index or in a column of text"
+    raise InputError.of_file(path, expected, "neither")
 
 
 def _numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
     other = [
-        i
-        for i, kind in enumerate(frame.dtypes)
-        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
+        not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
+        for kind in frame.dtypes
     ]
-    if other:
-        column = frame.iloc[:, other[0]]
+    if any(other):
+        column = frame.iloc[:, other.index(True)]
         unread = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
         example = column[unread].iloc[0] if unread.any() else column.iloc[0]
+        found = f"something else, such as {str(example)[:40]!r} for {column.name}"
         raise InputError.of_file(
-            path,
-            "a number for every gene",
-            f"{len(other)} column(s) with something else, such as {str(example)[:40]!r} for"
-            f" {frame.columns[other[0]]}",
+            path, "a number for every gene", f"{sum(other)} column(s) with {found}"
         )
     # What float32 cannot hold becomes infinite and is then reported like any infinite value.
     with np.errstate(over="ignore"):
@@ -168,10 +160,7 @@ def _screen(
     names = np.array([target(name) for name in perturbations], dtype=object)
     control = np.array([is_control(name) for name in names], dtype=bool)
     if control.any():
-        notes.append(
-            f"{int(control.sum())} control row(s) were left out:"
-            f" {preview(names[control].tolist())}."
-        )
+        notes.append(f"{control.sum()} control row(s) were left out: {preview(names[control])}.")
         names, values = names[~control], values[~control]
         cells = None if cells is None else cells[~control]
     genes = np.array([name.strip() for name in measured], dtype=object)
@@ -197,11 +186,9 @@ def _screen(
     )
     if values.min() >= 0:
         if values.max() >= COUNTS_PEAK and all((row == np.rint(row)).all() for row in values):
-            raise InputError.of_file(
-                path,
-                "differences to control",
-                f"whole numbers from {values.min():.0f} to {values.max():.0f}, none negative,"
-                " which look like raw counts",
+            found = (
+                f"whole numbers from {values.min():.0f} to {values.max():.0f}, perhaps raw counts"
             )
+            raise InputError.of_file(path, "differences to control", found)
         notes.append("No value is negative: these responses know no down-regulation.")
     return screen

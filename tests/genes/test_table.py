@@ -1,6 +1,7 @@
 """Names resolved to genes: the order of kinds, ambiguity, reading tables, and the search box."""
 
 import gzip
+import json
 import pickle
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from llmpert.errors import InputError
 from llmpert.genes import COLUMNS, Gene, GeneTable
+from llmpert.io.paths import shipped
 
 ROWS = [
     # entrez, symbol, name, ensembl, uniprot, aliases
@@ -274,8 +276,9 @@ def shipped_genes() -> list[Gene]:
 def test_shipped_table_is_cached_and_says_where_it_is_from() -> None:
     table = GeneTable.shipped()
     assert table is GeneTable.shipped()
-    assert table.provenance["licence"] == "Artistic-2.0"
-    assert table.provenance["genes"] == len(table) > 40_000
+    provenance = json.loads((shipped() / "genes.provenance.json").read_text("utf-8"))
+    assert provenance["licence"] == "Artistic-2.0"
+    assert provenance["genes"] == len(table) > 40_000
 
 
 def test_every_shipped_symbol_resolves_to_itself() -> None:

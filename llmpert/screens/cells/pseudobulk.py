@@ -17,14 +17,7 @@ from llmpert.io.reading import naming
 from llmpert.parallel import Run, run_serially
 from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
-from llmpert.screens.cells.layout import (
-    FEWEST_CONTROLS,
-    CellGroups,
-    Layout,
-    cell_groups,
-    holds_cells,
-    layout_of,
-)  # fmt: skip
+from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, holds_cells, layout_of
 from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
 from llmpert.screens.files import stated
 from llmpert.screens.names import measured_genes
@@ -39,11 +32,6 @@ FEWEST = 10
 
 STARTING = 250 * 2**20
 """Bytes that a process takes before it reads anything: Python and its libraries."""
-BLOCKS = 4
-"""Blocks of cells in memory at a time: as stored, as expression, their squares, and their sums."""
-
-MEMORY = 4e9
-"""Bytes that are to be enough unless more is asked for: what any laptop can spare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +52,15 @@ class Plan:
 
     def memory(self, processes: int = 1) -> int:
         """Estimate the bytes that `pseudobulk` takes at most, all processes together."""
-        sums, reading = self.job.bytes_of_sums, STARTING + BLOCKS * BLOCK_BYTES
+        # Blocks of cells at a time: as stored, as expression, their squares, and their sums.
+        sums, reading = self.job.bytes_of_sums, STARTING + 4 * BLOCK_BYTES
         if processes == 1:
             return reading + 3 * sums
         # Others hold the sums of the chunk in hand, and those of the one before twice until these
         # are fetched: as they are and on their way.
         return STARTING + 3 * sums + processes * (reading + 3 * sums)
 
-    def processes(self, most: int, memory: float = MEMORY) -> int:
+    def processes(self, most: int, memory: float = 4e9) -> int:
         """Return how many processes, up to `most`, `memory` bytes are enough for; at least one."""
         fitting = [count for count in range(1, most + 1) if self.memory(count) <= memory]
         return max(fitting, default=1)
@@ -154,16 +143,7 @@ def pseudobulk(
         InputError: The file is damaged, holds values that are no expression, or too many empty
             cells.
     """
-    total = _summed(plan.job, run, progress, work or home() / "singlecell")
-    with naming(plan.job.path):
-        screen = _screen(plan, plan.groups.without(total.empty), total)
-    if download := download_of(plan.job.path):
-        screen.provenance["download"] = download
-    return screen
-
-
-def _summed(job: Job, run: Run, progress: Callable[[int, int], None], work: Path) -> Moments:
-    """Sum the whole file; chunks that were summed before are taken from `work`."""
+    job, work = plan.job, work or home() / "singlecell"
     file = job.path.stat()
     key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
     of_file = work / fingerprint(str(job.path))
@@ -182,14 +162,18 @@ def _summed(job: Job, run: Run, progress: Callable[[int, int], None], work: Path
         progress(done, cells)
     total = add_up(list(chunks.values()), job)
     shutil.rmtree(of_file, ignore_errors=True)
-    return total
+    with naming(job.path):
+        screen = _screen(plan, plan.groups.without(total.empty), total)
+    if download := download_of(job.path):
+        screen.provenance["download"] = download
+    return screen
 
 
 def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
     first = len(groups.perturbations)
     table, controls = groups.counts()
     cells = table.sum(axis=1)
-    used = controls >= FEWEST_CONTROLS
+    used = controls >= 2
     if table[:, ~used].any() or (cells < 2).any():
         raise InputError(
             "expected two control cells with counts in every batch and two cells with counts of"
