@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 
 from llmpert.datasets.builtin import SIMULATED
 from llmpert.datasets.store import FILE, DatasetStore, size_of
-from llmpert.embeddings.stored import FORMAT_VERSION as EMBEDDING_VERSION
-from llmpert.embeddings.stored import vector_length
+from llmpert.embeddings.stored import EXPECTED, read_head
 from llmpert.errors import InputError
 from llmpert.io.hdf5 import open_hdf5
 from llmpert.io.reading import as_input_error, check_version
@@ -110,11 +109,7 @@ def _screen(path: Path) -> PartSummary:
 
 
 def _embedding(path: Path) -> PartSummary:
-    with as_input_error(path, "an embedding written by llmpert"):
+    with as_input_error(path, EXPECTED):
         parquet = pq.ParquetFile(path)
-        schema = parquet.schema_arrow
-        head = parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
-        check_version(path, "embedding", head["version"], EMBEDDING_VERSION)
-        columns = vector_length(schema)
-        provenance = check_remarks(path, head["provenance"])
-        return PartSummary(str(head["name"]), parquet.metadata.num_rows, columns, provenance)
+        name, columns, provenance = read_head(path, parquet.schema_arrow)
+        return PartSummary(name, parquet.metadata.num_rows, columns, provenance)

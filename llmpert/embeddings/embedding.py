@@ -18,7 +18,7 @@ class Embedding:
     """What one source knows about genes: a vector a gene.
 
     Attributes:
-        name: What kernels, figures and explanations call this source: "text", "sequence", …
+        name: What figures and explanations call this source: "text", "sequence", …
         genes: Names as the source spells them (symbols), each unique.
         vectors: float32, genes x dimensions, finite, read-only.
         provenance: Source, model, version, licence, notes on what was left out, `simulated` and
@@ -32,22 +32,17 @@ class Embedding:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        vectors = frozen(self.vectors)
+        source, vectors = f"Embedding {self.name}", frozen(self.vectors)
         genes = np.array([str(g) for g in self.genes], dtype=object)
         if vectors.ndim != 2 or vectors.shape[0] != len(genes) or not vectors.size:
-            raise InputError(
-                f"Embedding {self.name}: expected one vector for each of {len(genes)} genes,"
-                f" found an array of shape {vectors.shape}."
-            )
-        source = f"Embedding {self.name}"
+            expected = f"one vector for each of {len(genes)} genes"
+            raise InputError.of_file(source, expected, f"an array of shape {vectors.shape}")
         check_names(source, "embedding", [self.name])
         check_names(source, "gene", genes, unique=True)
-        if not np.isfinite(vectors).all():
-            bad = genes[~np.isfinite(vectors).all(axis=1)]
-            raise InputError(
-                f"Embedding {self.name}: expected finite numbers, found missing or infinite values"
-                f" for {len(bad)} gene(s), such as {bad[0]}."
-            )
+        bad = genes[~np.isfinite(vectors).all(axis=1)]
+        if len(bad):
+            found = f"missing or infinite values for {len(bad)} gene(s), such as {bad[0]}"
+            raise InputError.of_file(source, "finite numbers", found)
         genes.setflags(write=False)
         object.__setattr__(self, "vectors", vectors)
         object.__setattr__(self, "genes", genes)
@@ -66,9 +61,8 @@ class Embedding:
     def fingerprint(self) -> str:
         """16 hex digits that name this content (not its display name)."""
         identity = self.provenance.get("identity")
-        if identity is not None:
-            return fingerprint(identity)
-        return fingerprint(self.genes, self.vectors)
+        content = (self.genes, self.vectors) if identity is None else (identity,)
+        return fingerprint(*content)
 
     def rows(self, genes: Sequence[str]) -> np.ndarray:
         """Vectors of these genes, len(genes) x dimensions.

@@ -9,7 +9,6 @@ from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.genept import read_genept
 from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
-from llmpert.embeddings.tables import read_embedding_table
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.reading import naming, require_file
@@ -30,8 +29,7 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
     | `.parquet` written by llmpert | `load_embedding` |
     | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |
 
-    Where the file was downloaded from is in `provenance["download"]` if the note beside it says so
-    (see `llmpert.downloads.download_of`).
+    `provenance["download"]` is what `llmpert.downloads.download_of` knows of the file, if anything.
 
     Args:
         name: What the source is to be called; a file written by llmpert is renamed to it.
@@ -42,23 +40,22 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
             promises.
     """
     path = require_file(path)
+    # Members of GenePT's archive can end in a stray dot.
+    file = path.name.lower().rstrip(".")
     with naming(path):
-        embedding = _read(path, name, genes)
+        if file.endswith(PICKLES):
+            embedding = read_genept(path, name)
+        elif file.endswith(HDF5):
+            embedding = read_prott5(path, name, genes)
+        elif file.endswith(".parquet") and is_stored(path):
+            stored = load_embedding(path)
+            known = without_identity(stored.provenance)
+            embedding = replace(stored, name=name, provenance=known)
+        elif file.endswith(tables.FORMATS):
+            embedding = tables.read_embedding_table(path, name)
+        else:
+            expected = f"a file of embeddings ({', '.join(FORMATS)})"
+            raise InputError.of_file(path, expected, "another kind")
     if download := download_of(path):
         embedding.provenance["download"] = download
     return embedding
-
-
-def _read(path: Path, name: str, genes: GeneTable | None) -> Embedding:
-    # Members of GenePT's archive can end in a stray dot.
-    file = path.name.lower().rstrip(".")
-    if file.endswith(PICKLES):
-        return read_genept(path, name)
-    if file.endswith(HDF5):
-        return read_prott5(path, name, genes)
-    if file.endswith(".parquet") and is_stored(path):
-        stored = load_embedding(path)
-        return replace(stored, name=name, provenance=without_identity(stored.provenance))
-    if file.endswith(tables.FORMATS):
-        return read_embedding_table(path, name)
-    raise InputError.of_file(path, f"a file of embeddings ({', '.join(FORMATS)})", "another kind")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 
 FORMAT = "llmpert-embedding"
 FORMAT_VERSION = 1
+EXPECTED = "an embedding written by llmpert"
 
 
 def save_embedding(embedding: Embedding, path: str | Path) -> None:
@@ -22,12 +24,8 @@ def save_embedding(embedding: Embedding, path: str | Path) -> None:
     vectors = pa.FixedSizeListArray.from_arrays(
         pa.array(embedding.vectors.ravel()), embedding.dimensions
     )
-    head = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "name": embedding.name,
-        "provenance": embedding.provenance,
-    }
+    mark = {"format": FORMAT, "version": FORMAT_VERSION}
+    head = {**mark, "name": embedding.name, "provenance": embedding.provenance}
     table = pa.table(
         {"gene": pa.array(embedding.genes, pa.string()), "vector": vectors},
         metadata={"llmpert": json.dumps(head)},
@@ -39,10 +37,9 @@ def save_embedding(embedding: Embedding, path: str | Path) -> None:
 def is_stored(path: Path) -> bool:
     """Whether `save_embedding` wrote this file, in any version of the format."""
     try:
-        head = _head(pq.read_schema(path))
-    except (pa.ArrowException, OSError, ValueError):
+        return _mark(pq.read_schema(path)).get("format") == FORMAT
+    except (pa.ArrowException, OSError):
         return False
-    return head.get("format") == FORMAT
 
 
 def load_embedding(path: str | Path) -> Embedding:
@@ -52,38 +49,36 @@ def load_embedding(path: str | Path) -> Embedding:
         InputError: The file is missing, damaged, not written by llmpert or of another version.
     """
     path = require_file(path)
-    expected = "an embedding written by llmpert"
-    with as_input_error(path, expected):
-        head = _head(pq.read_schema(path))
-        if head.get("format") != FORMAT:
-            raise InputError.of_file(path, expected, "no mark of it")
-        check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
+    with as_input_error(path, EXPECTED):
+        name, dimensions, provenance = read_head(path, pq.read_schema(path))
         refuse_oversized(path, _is_vector)
         table = pq.read_table(path, columns=["gene", "vector"])
-        columns = vector_length(table.schema)
         numbers = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        matrix = numbers.reshape(len(table), columns)
         genes = table["gene"].to_numpy()
-        return Embedding(str(head["name"]), genes, matrix, check_remarks(path, head["provenance"]))
+        return Embedding(name, genes, numbers.reshape(len(table), dimensions), provenance)
 
 
-def vector_length(schema: pa.Schema) -> int:
-    """Return the numbers of each gene's vector in a file of this schema.
+def read_head(path: Path, schema: pa.Schema) -> tuple[str, int, dict[str, Any]]:
+    """Return the name, the numbers of each gene's vector, and the provenance in a file's schema.
 
     Raises:
-        ValueError: It has no vectors of one length.
+        ValueError: Another program or version wrote it, or a part of it cannot be used.
     """
+    head = _mark(schema)
+    if head.get("format") != FORMAT:
+        raise InputError.of_file(path, EXPECTED, "no mark of it")
+    check_version(path, "embedding", head.get("version"), FORMAT_VERSION)
     kind = schema.field("vector").type
     if not _is_vector(kind):
         raise ValueError(f"vectors of type {str(kind)[:40]}")
-    return kind.list_size
+    return str(head["name"]), kind.list_size, check_remarks(path, head["provenance"])
 
 
 def _is_vector(kind: pa.DataType) -> bool:
     return pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)
 
 
-def _head(schema: pa.Schema) -> JsonObject:
+def _mark(schema: pa.Schema) -> JsonObject:
     """What llmpert wrote about the file; empty where it did not write it."""
     try:
         return parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))

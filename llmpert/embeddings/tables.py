@@ -11,7 +11,7 @@ from llmpert.errors import InputError
 from llmpert.io.limits import MOST_DIMENSIONS
 from llmpert.io.npz import read_arrays
 from llmpert.io.parquet import read_flat
-from llmpert.io.reading import require_file
+from llmpert.io.reading import ending_of, require_file
 from llmpert.io.text import open_text
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
@@ -33,17 +33,17 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
             numbers.
     """
     path = require_file(path)
-    ending = next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
-    if ending is None:
+    ending = ending_of(path, FORMATS)
+    if not ending:
         raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
     expected = f"a table of gene vectors ({ending})"
     if ending == ".npz":
-        genes, vectors = _of_archive(path)
+        rows = _of_archive(path)
     elif ending == ".parquet":
-        genes, vectors = _of_frame(path, read_flat(path, expected))
+        rows = _of_frame(path, read_flat(path, expected))
     else:
-        genes, vectors = _of_frame(path, _read_text(path, SEPARATORS[ending], expected))
-    return assemble(path, name, genes, vectors, {"source": f"table {path.name}"})
+        rows = _of_frame(path, _read_text(path, SEPARATORS[ending], expected))
+    return assemble(path, name, *rows, {"source": f"table {path.name}"})
 
 
 def _read_text(path: Path, separator: str, expected: str) -> pd.DataFrame:
@@ -54,13 +54,9 @@ def _read_text(path: Path, separator: str, expected: str) -> pd.DataFrame:
     missing = {str(column): MISSING for column in head.columns if column != gene}
     with open_text(path, separator, expected, columns=MOST_DIMENSIONS) as text:
         return pd.read_csv(
-            text,
-            sep=separator,
-            dtype={} if gene is None else {gene: str},
-            na_values=missing,
-            keep_default_na=False,
-            low_memory=False,
-        )
+            text, sep=separator, dtype={} if gene is None else {gene: str}, na_values=missing,
+            keep_default_na=False, low_memory=False,
+        )  # fmt: skip
 
 
 def _is_text(values: "pd.Series | pd.Index") -> bool:
@@ -96,28 +92,22 @@ def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
     arrays = read_arrays(path)
-    matrix = next((arrays[key] for key in ("vectors", "embeddings") if key in arrays), None)
+    matrix = arrays.get("vectors", arrays.get("embeddings"))
     if "genes" in arrays and matrix is not None:
         genes = arrays["genes"]
         if genes.ndim != 1 or genes.dtype.kind != "U":
             raise InputError.of_file(path, "a list of names as genes", f"{genes.dtype} values")
     else:
-        genes, matrix = np.array(list(arrays), dtype=object), _stacked(path, arrays)
+        expected = "genes and vectors, or one vector of the same length for every gene"
+        if not arrays:
+            raise InputError.of_file(path, expected, "nothing")
+        genes, rows = np.array(list(arrays), dtype=object), list(arrays.values())
+        for gene, row in arrays.items():
+            if row.ndim != 1 or row.shape != rows[0].shape:
+                raise InputError.of_file(path, expected, f"{row.shape} under {gene}")
+        matrix = np.stack(rows)
     if matrix.dtype.kind not in "fiu" or matrix.shape[:-1] != genes.shape:
-        raise InputError.of_file(
-            path,
-            f"one vector of numbers for each of {len(genes):,} genes",
-            f"{matrix.dtype} values of shape {matrix.shape}",
-        )
+        expected = f"one vector of numbers for each of {len(genes):,} genes"
+        found = f"{matrix.dtype} values of shape {matrix.shape}"
+        raise InputError.of_file(path, expected, found)
     return genes, matrix
-
-
-def _stacked(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    expected = "the arrays genes and vectors, or one vector of the same length for every gene"
-    if not arrays:
-        raise InputError.of_file(path, expected, "nothing")
-    first = next(iter(arrays.values()))
-    for gene, vector in arrays.items():
-        if vector.shape != first.shape or vector.ndim != 1:
-            raise InputError.of_file(path, expected, f"{vector.shape} under {gene}")
-    return np.stack(list(arrays.values()))

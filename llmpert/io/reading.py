@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
@@ -34,6 +34,11 @@ def require_file(path: str | Path) -> Path:
     if not path.is_file():
         raise InputError.of_file(path, "a file", "a folder" if path.is_dir() else "no such file")
     return path
+
+
+def ending_of(path: Path, endings: Iterable[str]) -> str:
+    """Return which of these (in lower case) the file's name ends in; "" for any other ending."""
+    return next((ending for ending in endings if path.name.lower().endswith(ending)), "")
 
 
 @contextmanager

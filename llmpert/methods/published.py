@@ -17,7 +17,7 @@ from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
 from llmpert.io.names import check_names
 from llmpert.io.parquet import read_flat, refuse_oversized
-from llmpert.io.reading import as_input_error, check_version, naming, require_file
+from llmpert.io.reading import as_input_error, check_version, ending_of, naming, require_file
 from llmpert.io.remarks import parse_object
 from llmpert.io.text import open_text
 from llmpert.screens.files import numeric_column
@@ -70,8 +70,8 @@ class Published:
                 all, a correlation outside [-1, 1] or a negative error.
         """
         path = require_file(path)
-        ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
-        if ending is None:
+        ending = ending_of(path, ENDINGS)
+        if not ending:
             kinds = f"predictions (.h5ad) or a table of results ({', '.join(ENDINGS)})"
             raise InputError.of_file(path, kinds, "another kind of file")
         expected = f"a table of results ({ending})"
