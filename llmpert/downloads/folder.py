@@ -6,7 +6,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from llmpert.downloads.archive import unpack
 from llmpert.downloads.http import get_text
 from llmpert.downloads.metalink import parse_metalink
 from llmpert.downloads.provenance import read_note, write_note
@@ -15,6 +14,7 @@ from llmpert.downloads.transfer import Expected, Partial, md5_of, transfer
 from llmpert.errors import InputError
 from llmpert.io.atomic import file_lock
 from llmpert.io.paths import home
+from llmpert.io.zips import unpack
 
 BytesProgress = Callable[[str, int, int | None], None]
 """Called with a file's name, its bytes that have arrived, and the whole (None if unknown)."""

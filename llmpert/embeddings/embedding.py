@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmpert.errors import InputError
-from llmpert.io.arrays import frozen
-from llmpert.io.hashing import fingerprint
+from llmpert.io.hashing import fingerprint, frozen
 from llmpert.io.names import check_names, positions
 
 

@@ -9,10 +9,10 @@ from llmpert.embeddings.assemble import assemble
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.limits import MOST_DIMENSIONS
-from llmpert.io.npz import read_arrays
 from llmpert.io.parquet import read_flat
 from llmpert.io.reading import ending_of, require_file
 from llmpert.io.text import open_text
+from llmpert.io.zips import read_arrays
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 FORMATS = (".parquet", ".npz", *SEPARATORS)

@@ -1,4 +1,4 @@
-"""Fingerprints of content."""
+"""Content that stays as it is: read-only arrays, and fingerprints."""
 
 import hashlib
 
@@ -19,3 +19,11 @@ def fingerprint(*parts: object) -> str:
             digest.update(repr(part).encode())
         digest.update(b"\x1f")
     return digest.hexdigest()[:16]
+
+
+def frozen(values: np.ndarray) -> np.ndarray:
+    """Return values as float32, in C order and read-only: the same array where it is so already."""
+    same = isinstance(values, np.ndarray) and not values.flags.writeable
+    found = np.array(values, dtype=np.float32, order="C", copy=None if same else True)
+    found.setflags(write=False)
+    return found

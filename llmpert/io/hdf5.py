@@ -1,13 +1,14 @@
 """HDF5 files from outside: nothing in them may lead out, go round or declare too much.
 
 HDF5 can take a dataset's content from any other file of the computer: by an external link, by
-external storage (which reads raw bytes of files of any kind) and by a virtual dataset. It can also
-declare sizes that are not stored. `contents` refuses all that leads out, with every other part that
-is not plain data in this very file; the functions that follow it call it and bound sizes as well.
-Only what describes the data is read for it, so it takes no longer for large files.
+external storage (raw bytes of files of any kind) and by a virtual dataset. It can also declare
+sizes that are not stored. `contents` refuses all that is not plain data in this very file; the
+functions that follow it bound sizes as well. Only what describes the data is read for it.
 """
 
 import math
+import mmap
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +16,17 @@ from typing import TypeAlias
 
 import h5py
 import numpy as np
+from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.heaps import refuse_endless
-from llmpert.io.limits import (
-    LARGEST_LIST,
-    LARGEST_UPLOAD,
-    MOST_COLUMNS,
-    MOST_ROWS,
-    MOST_VALUES,
-    refuse_more,
-)
+from llmpert.io import limits
+from llmpert.io.limits import refuse_more
+from llmpert.io.names import shown
 
 Item: TypeAlias = h5py.Dataset | h5py.Group
 
 TEXT_BLOCK = 512 * 2**20
-"""Bytes of text looked at together."""
 DEEPEST = 16
-"""Groups within groups."""
 LARGEST_REST = 2**30
 """Bytes of names, columns and remarks beside a matrix: 16 million entries of `ENTRY`."""
 ENTRY = 64
@@ -40,19 +34,25 @@ ENTRY = 64
 
 LINKS = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "an external link"}
 
+# Of a heap: signature, version and three empty bytes; the size follows, then the objects.
+HEAP = b"GCOL\x01\0\0\0"
+HEADER = struct.Struct("<8xQ")
+OBJECT = struct.Struct("<HHIQ")
+SMALLEST_HEAP = 4096
+
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file to read it, if the library can.
 
     Raises:
-        InputError: The library would not come to an end (`llmpert.io.heaps`).
+        InputError: The library would not come to an end.
         OSError: It is no HDF5 file.
     """
     with h5py.File(path) as file:
         if file.id.get_create_plist().get_sizes() != (8, 8):
             raise InputError.of_file(path, "an HDF5 file", "one with addresses of another length")
-        refuse_endless(path)
+        _refuse_endless(path)
         yield file
 
 
@@ -67,8 +67,7 @@ def contents(
     Raises:
         InputError: A part is missing, or there is a link other than a plain one in it, external
             storage, a virtual dataset, values that are neither numbers nor text, a name that points
-            elsewhere, a part that is reached twice (it may contain itself) or groups more than
-            `DEEPEST` deep.
+            elsewhere, a part that is reached twice, or groups more than `DEEPEST` deep.
     """
     seen: set[int] = set()
     categories: list[tuple[str, int]] = []
@@ -77,7 +76,7 @@ def contents(
         item = member(parent, name, path)
         address = _address(item)
         if address in seen:
-            raise _refused(path, f"a part that is reached twice under {_shown(name)}")
+            raise _refused(path, "a part that is reached twice", name)
         if depth > DEEPEST:
             raise _refused(path, f"groups more than {DEEPEST} deep")
         seen.add(address)
@@ -89,7 +88,7 @@ def contents(
             if "categories" in item.attrs:
                 target = item.attrs["categories"]
                 if not isinstance(target, h5py.Reference) or not target:
-                    raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
+                    raise _refused(path, "categories that lie elsewhere", name)
                 categories.append((name, _address(item.parent[target])))
         yield name, item
         if isinstance(item, h5py.Group):
@@ -104,7 +103,7 @@ def contents(
         yield from walk(parent, last, 0)
     for name, address in categories:
         if address not in seen:
-            raise _refused(path, f"categories that lie elsewhere under {_shown(name)}")
+            raise _refused(path, "categories that lie elsewhere", name)
 
 
 def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None = None) -> None:
@@ -126,14 +125,13 @@ def refuse_oversized(
     Raises:
         InputError: A matrix has more than `MOST_VALUES` values, or others than numbers.
     """
-    values = 0
     for _, item in contents(file, path, matrices):
         if isinstance(item, h5py.Group):
-            values = max(values, math.prod(shape_of(item, path)))
+            values = math.prod(shape_of(item, path))
         else:
             _check_numbers(item, path)
-            values = max(values, values_of(item))
-    refuse_more(path, MOST_VALUES, "values in a matrix", values)
+            values = values_of(item)
+        refuse_more(path, limits.MOST_VALUES, "values in a matrix", values)
     refuse_large_tables(file, path, rest)
 
 
@@ -150,14 +148,14 @@ def refuse_large_tables(file: h5py.Group, path: Path, parts: Collection[str]) ->
             continue
         # AnnData writes None so, and says it.
         if item.shape is None and str(item.attrs.get("encoding-type")) != "null":
-            raise _refused(path, f"a dataset without a shape under {_shown(name)}")
+            raise _refused(path, "a dataset without a shape", name)
         entries, text = values_of(item), item.dtype.kind in "OSV"
-        refuse_more(path, MOST_ROWS, f"entries under {_shown(name)}", entries)
+        refuse_more(path, limits.MOST_ROWS, f"entries under {shown(name)}", entries)
         total += entries * max(item.dtype.itemsize, ENTRY if text else 8)
         refuse_more(path, LARGEST_REST, "bytes beside the matrix", total, counted=False)
-        if item.dtype.kind == "O":
-            texts += _text_size(item, LARGEST_LIST - texts)
-        refuse_more(path, LARGEST_LIST, "bytes of text", texts, counted=False)
+        for size in _text_sizes(item):
+            texts += size
+            refuse_more(path, limits.LARGEST_LIST, "bytes of text", texts, counted=False)
 
 
 def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
@@ -174,24 +172,46 @@ def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
         else:
             _check_numbers(item, path)
             columns = item.shape[1] if item.ndim == 2 else 0
-            refuse_more(path, MOST_VALUES, "values in a chunk", math.prod(item.chunks or (0,)))
-        refuse_more(path, MOST_COLUMNS, "columns", columns)
+            chunk = math.prod(item.chunks or (0,))
+            refuse_more(path, limits.MOST_VALUES, "values in a chunk", chunk)
+        refuse_more(path, limits.MOST_COLUMNS, "columns", columns)
+
+
+def check_sparse(matrix: "sparse.csr_matrix | sparse.csc_matrix") -> None:
+    """Raise unless every index is within a matrix that was read: SciPy trusts them.
+
+    SciPy's own full check subtracts pointers in 32 bits, where one that is far below 0 passes for
+    one above the last.
+
+    Raises:
+        InputError: That is so, or the parts do not fit each other.
+    """
+    major, minor = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
+    fits = (
+        matrix.indices.dtype.kind == matrix.indptr.dtype.kind == "i"
+        and len(matrix.indptr) == major + 1
+        and len(matrix.indices) == len(matrix.data)
+        and _longest(matrix.indptr, len(matrix.data)) is not None
+        and (not len(matrix.data) or (matrix.indices.min() >= 0 and matrix.indices.max() < minor))
+    )
+    if not fits:
+        raise InputError("expected a sparse matrix with indices inside it, found others.")
 
 
 def member(parent: h5py.Group, name: str, path: Path) -> Item:
     """Return a member of a group, to which a plain link leads."""
     if not isinstance(name, str):  # h5py gives bytes where they are no UTF-8
-        raise _refused(path, f"the name {_shown(name)}")
+        raise _refused(path, f"the name {shown(name)}")
     key = name.encode("utf-8", "surrogateescape")
     # Looked at before it is followed: a link into another file would open that file.
     if not isinstance(parent, h5py.Group) or not key or not parent.id.links.exists(key):
-        raise _refused(path, f"nothing under {_shown(name)}")
+        raise _refused(path, "nothing", name)
     kind = parent.id.links.get_info(key).type
     if kind != h5py.h5l.TYPE_HARD:
-        raise _refused(path, f"{LINKS.get(kind, 'an unknown link')} under {_shown(name)}")
+        raise _refused(path, LINKS.get(kind, "an unknown link"), name)
     item = parent[name]
     if not isinstance(item, Item):
-        raise _refused(path, f"a {type(item).__name__.lower()} under {_shown(name)}")
+        raise _refused(path, f"a {type(item).__name__.lower()}", name)
     return item
 
 
@@ -213,9 +233,39 @@ def shape_of(matrix: Item, path: Path) -> tuple[int, ...]:
             stored = matrix.attrs.get_id(key)
             if stored.shape == (2,) and stored.dtype.kind in "iu":
                 shape = tuple(int(length) for length in matrix.attrs[key])
-                if all(0 <= length <= MOST_ROWS for length in shape):
+                if all(0 <= length <= limits.MOST_ROWS for length in shape):
                     return shape
     raise _refused(path, "a sparse matrix without a shape that can be")
+
+
+def _refuse_endless(path: Path) -> None:
+    """Raise if a heap, which holds texts, has an object from which no other follows.
+
+    The library (2.0.0) steps from object to object by their sizes. Free space of size 0 makes it
+    stay where it is, forever, and with it every other reader of HDF5 in the process.
+    """
+    if not 0 < path.stat().st_size <= limits.LARGEST_UPLOAD:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(HEAP)
+        while 0 <= start <= len(data) - HEADER.size:
+            (size,) = HEADER.unpack_from(data, start)
+            if SMALLEST_HEAP <= size <= len(data) - start and not _ends(data, start, start + size):
+                raise InputError.of_file(path, "an HDF5 file", "one with a damaged heap of texts")
+            start = data.find(HEAP, start + len(HEAP))
+
+
+def _ends(data: mmap.mmap, start: int, end: int) -> bool:
+    """Whether the objects of a heap lead to its end."""
+    position = start + HEADER.size
+    while position + OBJECT.size <= end:
+        number, _, _, size = OBJECT.unpack_from(data, position)
+        # Of free space (number 0) the size includes the header; others are padded to 8 bytes.
+        step = OBJECT.size + (size + 7) // 8 * 8 if number else size
+        if step < OBJECT.size or step > end - position:
+            return False
+        position += step
+    return True
 
 
 def _address(item: h5py.HLObject) -> int:
@@ -224,15 +274,12 @@ def _address(item: h5py.HLObject) -> int:
 
 def _check_dataset(item: h5py.Dataset, name: str, path: Path) -> None:
     created = item.id.get_create_plist()
-    found = ""
     if created.get_external_count():
-        found = "content of other files (external storage)"
-    elif created.get_layout() == h5py.h5d.VIRTUAL:
-        found = "content of other files (a virtual dataset)"
-    elif not _is_plain(item.dtype):
-        found = f"values of type {item.dtype}"
-    if found:
-        raise _refused(path, f"{found} under {_shown(name)}")
+        raise _refused(path, "content of other files (external storage)", name)
+    if created.get_layout() == h5py.h5d.VIRTUAL:
+        raise _refused(path, "content of other files (a virtual dataset)", name)
+    if not _is_plain(item.dtype):
+        raise _refused(path, f"values of type {item.dtype}", name)
 
 
 def _is_plain(dtype: np.dtype) -> bool:
@@ -241,19 +288,17 @@ def _is_plain(dtype: np.dtype) -> bool:
         return all(_is_plain(dtype[name]) for name in dtype.names)
     if dtype.subdtype:
         return _is_plain(dtype.subdtype[0])
-    if dtype.kind == "O":
-        return h5py.check_string_dtype(dtype) is not None
-    return dtype.kind in "biufcS"
+    return dtype.kind in "biufcS" or h5py.check_string_dtype(dtype) is not None
 
 
 def _check_columns(group: h5py.Group, name: str, path: Path) -> None:
     """Names of columns are looked up as paths, which could start anywhere in the file."""
     for key in ("column-order", "_index"):
         if key in group.attrs:
-            if math.prod(group.attrs.get_id(key).shape or ()) > MOST_COLUMNS:
-                raise _refused(path, f"more than {MOST_COLUMNS:,} columns under {_shown(name)}")
+            found = math.prod(group.attrs.get_id(key).shape or ())
+            refuse_more(path, limits.MOST_COLUMNS, f"columns under {shown(name)}", found)
             if any(str(column).startswith("/") for column in np.ravel(group.attrs[key])):
-                raise _refused(path, f"a column that lies elsewhere under {_shown(name)}")
+                raise _refused(path, "a column that lies elsewhere", name)
 
 
 def _check_numbers(item: Item, path: Path) -> None:
@@ -267,37 +312,37 @@ def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
     pointers, indices, data = (member(group, part, path) for part in ("indptr", "indices", "data"))
     for item in (pointers, indices, data):
         _check_numbers(item, path)
-    if values_of(pointers) <= MOST_ROWS + 1:
-        # In 64 bits, where no difference overflows.
-        steps = np.diff(pointers[()].astype(np.int64), prepend=0)
-        stored = steps.sum() == indices.size == data.size
-        if stored and steps.min() >= 0 and steps.max() <= most and not steps[0]:
+    if values_of(pointers) <= limits.MOST_ROWS + 1 and indices.size == data.size:
+        longest = _longest(pointers[()], data.size)
+        if longest is not None and longest <= most:
             return
     raise _refused(path, "a sparse matrix whose pointers are in disorder")
 
 
-def _text_size(item: h5py.Dataset, limit: int) -> int:
-    """Bytes of a dataset's texts, or more than `limit`; many entries can share one long text.
+def _longest(pointers: np.ndarray, stored: int) -> int | None:
+    """Most numbers in a row of a sparse matrix; None unless pointers go up from 0 to `stored`."""
+    pointers = pointers.astype(np.int64)
+    ends = pointers.size and pointers[0] == 0 and pointers[-1] == stored
+    # Compared, because differences can overflow.
+    ordered = ends and (pointers[1:] >= pointers[:-1]).all()
+    return int(np.diff(pointers).max(initial=0)) if ordered else None
 
-    0 for files that no visitor brought: reading texts a few at a time takes minutes there.
+
+def _text_sizes(item: h5py.Dataset) -> Iterator[int]:
+    """Bytes of a dataset's texts, some at a time; many entries can share one long text.
+
+    None of files that no visitor brought: reading texts a few at a time takes minutes there.
     """
     size = item.file.id.get_filesize()
-    if size > LARGEST_UPLOAD:
-        return 0
+    if item.dtype.kind != "O" or size > limits.LARGEST_UPLOAD:
+        return
     values = item if item.ndim else [item[()]]
     # Each text lies in the file, so that no block is larger than this, or than one text.
     block = max(1, min(65_536, TEXT_BLOCK // max(1, size)))
-    total = 0
     for start in range(0, len(values), block):
-        total += sum(len(text) for text in np.ravel(values[start : start + block]))
-        if total > limit:
-            break
-    return total
+        yield sum(len(text) for text in np.ravel(values[start : start + block]))
 
 
-def _refused(path: Path, found: str) -> InputError:
+def _refused(path: Path, found: str, name: str | None = None) -> InputError:
+    found += "" if name is None else f" under {shown(name)}"
     return InputError.of_file(path, "numbers and text that lie in the file itself", found)
-
-
-def _shown(name: str | bytes) -> str:
-    return repr(name[:60])

@@ -13,9 +13,8 @@ from anndata.io import read_elem
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.hdf5 import member, open_hdf5, refuse_oversized, shape_of
+from llmpert.io.hdf5 import check_sparse, member, open_hdf5, refuse_oversized, shape_of
 from llmpert.io.reading import as_input_error, require_file
-from llmpert.io.sparse import check_sparse
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 

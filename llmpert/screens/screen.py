@@ -13,9 +13,8 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable, by_symbol
-from llmpert.io.arrays import frozen
 from llmpert.io.atomic import atomic_path
-from llmpert.io.hashing import fingerprint
+from llmpert.io.hashing import fingerprint, frozen
 from llmpert.io.names import check_names, positions, preview
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object

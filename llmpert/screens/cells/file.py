@@ -11,9 +11,8 @@ from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.hdf5 import refuse_large_blocks, refuse_large_tables
+from llmpert.io.hdf5 import check_sparse, refuse_large_blocks, refuse_large_tables
 from llmpert.io.reading import as_input_error, require_file
-from llmpert.io.sparse import check_sparse
 from llmpert.screens.files import open_anndata, read_frame
 
 WANTED = "single cells in AnnData's format (.h5ad)"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.downloads.archive import unpack
 from llmpert.errors import InputError
+from llmpert.io.zips import unpack
 from tests.support.faulty_server import zipped
 
 MEMBER = "vectors.pickle"
