@@ -63,9 +63,8 @@ class GeneSets:
             if not name:
                 raise InputError.of_file(path, "a name for every set", f"none on line {number}")
             if name in members:
-                raise InputError.of_file(
-                    path, "every set once", f"{name} a second time on line {number}"
-                )
+                found = f"{name} a second time on line {number}"
+                raise InputError.of_file(path, "every set once", found)
             if genes:
                 members[name] = genes
         if not members:

@@ -26,9 +26,6 @@ REMARKS = (
 MOST_PERTURBATIONS = 40_000
 """Two populations of cells for each human gene; files with more rows hold single cells."""
 
-LAYERS = ("variance", "t", "q")
-"""What is known of single cells beside the response, in screens that llmpert wrote."""
-
 
 def suffix(path: Path) -> str:
     """Return which of `FORMATS` the file's name ends in, lower case; "" for any other ending."""
@@ -63,15 +60,14 @@ def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.A
     with open_anndata(path, wanted) as file, as_input_error(path, wanted):
         rows = shape_of(member(file, "X", path), path)[:1]
         if rows > (MOST_PERTURBATIONS,):
-            raise InputError.of_file(
-                path, f"a row a perturbation, at most {MOST_PERTURBATIONS:,}",
-                f"{rows[0]:,} rows, perhaps single cells: `python -m llmpert pseudobulk` makes a"
-                " screen of them",
-            )  # fmt: skip
+            do = "`python -m llmpert pseudobulk` makes a screen of them"
+            expected = f"a row a perturbation, at most {MOST_PERTURBATIONS:,}"
+            found = f"{rows[0]:,} rows, perhaps single cells: {do}"
+            raise InputError.of_file(path, expected, found)
         remark_paths = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
-        # Those of other programs may be anything.
+        # What llmpert knows of single cells; layers of other programs may be anything.
         names = _names(file, "layers", path) if "uns/llmpert" in remark_paths else []
-        layers = [f"layers/{key}" for key in names if key in LAYERS]
+        layers = [f"layers/{key}" for key in names if key in ("variance", "t", "q")]
         refuse_oversized(file, path, ["X", *layers], ["obs", "var", *remark_paths])
         return anndata.AnnData(
             X=_matrix(file, "X"),
@@ -130,7 +126,6 @@ def numeric_column(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     values = pd.to_numeric(frame[column].astype(object), errors="coerce").to_numpy(np.float64)
     unread = np.isnan(values) & frame[column].notna().to_numpy()
     if unread.any():
-        raise InputError.of_file(
-            path, f"numbers in the column {column!r}", repr(frame[column].to_numpy()[unread][0])
-        )
+        found = repr(frame[column].to_numpy()[unread][0])
+        raise InputError.of_file(path, f"numbers in the column {column!r}", found)
     return values

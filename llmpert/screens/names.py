@@ -1,7 +1,7 @@
 """What files of screens call their line, perturbations, controls and measured genes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,12 @@ _CONTROL = re.compile(
     r"[Cc]trl(\+ctrl)?|(?i:controls?|ntc|unperturbed|neg(ative)?[-_ ]?(control|ctrl)|"
     r"non[-_ ]?targeting([-_ ].*)?)"
 )
+
+
+def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
+    """Add the sentence "COUNT WHAT: A, B …." on some names to notes, if there are any names."""
+    if len(names):
+        notes.append(f"{len(names):,} {what}: {preview(names)}.")
 
 
 def is_control(name: str) -> bool:
@@ -46,14 +52,10 @@ def measured_genes(
     given = var[column].astype(object)
     symbols = given.where(given.notna(), "").astype(str).str.strip().to_numpy()
     names = np.where(symbols == "", ids, symbols)
-    order = np.argsort(-expressed, kind="stable")
-    shadowed = np.zeros(len(names), dtype=bool)
-    shadowed[order] = pd.Series(names[order]).duplicated().to_numpy()
-    if shadowed.any():
-        notes.append(
-            f"{int(shadowed.sum())} measured gene(s) share a symbol with a more expressed one and"
-            f" go by their Ensembl id: {preview(pd.unique(names[shadowed]))}."
-        )
+    strongest_first = pd.Series(names).iloc[np.argsort(-expressed, kind="stable")]
+    shadowed = strongest_first.duplicated().sort_index().to_numpy()
+    what = "measured gene(s) share a symbol with a more expressed one and go by their Ensembl id"
+    note(notes, names[shadowed], what)
     return np.where(shadowed, ids, names)
 
 
@@ -94,6 +96,5 @@ def find_line(path: Path, stated: str, default: str | None) -> str:
     """Return the stated line, else the default, else the one that the file is named after."""
     if line := stated or default or line_in_name(path):
         return line
-    raise InputError.of_file(
-        path, "a file name that starts with the cell line, or the line given", "neither"
-    )
+    expected = "a file name that starts with the cell line, or the line given"
+    raise InputError.of_file(path, expected, "neither")

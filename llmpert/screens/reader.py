@@ -41,9 +41,8 @@ def read_screen(
     is_h5ad = suffix(path) == ".h5ad"
     if is_h5ad and (plan := cells.plan_if_cells(path, line, default_line)):
         if upload_limit is not None and plan.job.size > upload_limit:
-            raise InputError.of_file(
-                path, f"at most {upload_limit:,} cells x genes in an upload", f"{plan.job.size:,}"
-            )
+            expected = f"at most {upload_limit:,} cells x genes in an upload"
+            raise InputError.of_file(path, expected, f"{plan.job.size:,}")
         screen = cells.pseudobulk(plan, work=None if upload_limit is None else path.parent)
     else:
         with naming(path):

@@ -36,7 +36,7 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.io.names import preview
 from llmpert.screens.files import dense, numeric_column
-from llmpert.screens.names import known_line, measured_genes, stated_line
+from llmpert.screens.names import known_line, measured_genes, note, stated_line
 from llmpert.screens.screen import Screen
 
 POPULATION = re.compile(r"\d+_(?P<symbol>.+)_(?P<site>[^_]+)_(?P<ensembl>[^_]+)")
@@ -64,9 +64,8 @@ def from_anndata(
     """
     line = line or stated_line(data.uns) or default_line or known_line(path.name)
     if not line:
-        raise InputError.of_file(
-            path, "K562 or RPE1 in the file name, or the cell line given", "neither"
-        )
+        expected = "K562 or RPE1 in the file name, or the cell line given"
+        raise InputError.of_file(path, expected, "neither")
     populations = Populations(data, path)
     raw = _is_raw(populations.values, path)
     if raw:
@@ -101,11 +100,8 @@ def _is_raw(values: np.ndarray, path: Path) -> bool:
     raw = not (values < 0).any()
     named = set(re.findall(r"(?<![a-z])(raw|normali[sz]ed)(?![a-z])", path.name.lower()))
     if len(named) == 1 and (named == {"raw"}) != raw:
-        raise InputError.of_file(
-            path,
-            f"{named.pop()} values, as the file name says",
-            f"{'no' if raw else 'a'} negative value; rename the file if its name is wrong",
-        )
+        found = f"{'no' if raw else 'a'} negative value; rename the file if its name is wrong"
+        raise InputError.of_file(path, f"{named.pop()} values, as the file name says", found)
     return raw
 
 
@@ -129,11 +125,8 @@ class Populations:
         used = ~self.control | self._controls_in_use(data.obs, path)
         self.cells = self._counts(data.obs, used, path)
         uncounted = used & ~(self.cells > 0)
-        if uncounted.any():
-            self.notes.append(
-                f"{int(uncounted.sum())} population(s) without a cell count were left out:"
-                f" {preview(self.names[uncounted])}."
-            )
+        what = "population(s) without a cell count were left out"
+        note(self.notes, self.names[uncounted], what)
         self.genes = measured_genes(data.var, numeric_column(data.var, "mean", path), self.notes)
         self.values = dense(data.X, path)
         data.X = None
@@ -148,11 +141,8 @@ class Populations:
             raise InputError.of_file(path, "rows named like 10005_ZBTB4_P1_ENSG00000174282", found)
         named = pd.DataFrame([part.groupdict() for part in parts if part])
         several = named.groupby("symbol")["ensembl"].nunique() > 1
-        if several.any():
-            self.notes.append(
-                f"{int(several.sum())} target symbol(s) stand for several Ensembl ids and are"
-                f" averaged under the symbol: {preview(several.index[several].to_numpy())}."
-            )
+        what = "target symbol(s) stand for several Ensembl ids and are averaged under the symbol"
+        note(self.notes, several.index[several], what)
         return named["symbol"].to_numpy()
 
     def _controls_in_use(self, obs: pd.DataFrame, path: Path) -> np.ndarray:
@@ -237,14 +227,8 @@ class Populations:
         genes &= (~unknown[others]).any(axis=0)
         if not genes.any():
             raise InputError("expected genes with finite values, found none.")
-        for used, names, what in (
-            (genes, self.genes, "gene(s)"), (rows, self.names, "population(s)"),
-        ):  # fmt: skip
-            if not used.all():
-                self.notes.append(
-                    f"{int((~used).sum()):,} {what} with too few finite values were left out:"
-                    f" {preview(names[~used])}."
-                )
+        for lost, what in ((self.genes[~genes], "gene(s)"), (self.names[~rows], "population(s)")):
+            note(self.notes, lost, f"{what} with too few finite values were left out")
         self._keep(rows, genes)
 
     def subtract_control(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -277,14 +261,11 @@ class Populations:
         self.steps.append(
             f"Averaged {len(rows):,} populations to {len(targets):,} targets, weighted by cells."
         )
-        if len(gap_row):
-            gap = np.searchsorted(rows, gap_row)
-            lost = sparse.coo_array((cells[gap], (target[gap], gap_gene)), shape=mean.shape)
-            self._close_gaps(mean, lost, total)
-        return targets, mean, total
-
-    def _close_gaps(self, mean: np.ndarray, lost: sparse.coo_array, total: np.ndarray) -> None:
-        """Correct averages into which unknown values went as 0; `lost` holds their cells."""
+        if not len(gap_row):
+            return targets, mean, total
+        # Correct averages into which unknown values went as 0; `lost` holds their cells.
+        gap = np.searchsorted(rows, gap_row)
+        lost = sparse.coo_array((cells[gap], (target[gap], gap_gene)), shape=mean.shape)
         lost.sum_duplicates()
         target, gene = lost.coords
         # Counts of cells are whole numbers, so nothing known leaves exactly 0.
@@ -300,6 +281,7 @@ class Populations:
             f"Of the averages with an unknown value, {int(partly.sum()):,} come from the target's"
             f" other populations and {len(target):,} are the gene's mean response over all targets."
         )
+        return targets, mean, total
 
 
 def _most(names: np.ndarray, counts: np.ndarray) -> str:

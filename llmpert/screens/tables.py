@@ -21,12 +21,11 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.names import preview
 from llmpert.io.parquet import read_flat
 from llmpert.io.remarks import check_remarks
 from llmpert.io.text import open_text
 from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
-from llmpert.screens.names import find_line, is_control, stated_line, target
+from llmpert.screens.names import find_line, is_control, note, stated_line, target
 from llmpert.screens.screen import Screen
 
 UNIT = "Δ expression"
@@ -160,7 +159,7 @@ def _screen(
     names = np.array([target(name) for name in perturbations], dtype=object)
     control = np.array([is_control(name) for name in names], dtype=bool)
     if control.any():
-        notes.append(f"{control.sum()} control row(s) were left out: {preview(names[control])}.")
+        note(notes, names[control], "control row(s) were left out")
         names, values = names[~control], values[~control]
         cells = None if cells is None else cells[~control]
     genes = np.array([name.strip() for name in measured], dtype=object)

@@ -38,11 +38,9 @@ class CellFile:
         if isinstance(self._matrix, h5py.Group):
             self._matrix = sparse_dataset(self._matrix)
             if self._matrix.format != "csr":
-                raise InputError.of_file(
-                    path, "X stored cell by cell (dense, or sparse as CSR)",
-                    "it stored gene by gene (CSC); in Python, `data.X = data.X.tocsr()` and"
-                    " `data.write_h5ad(…)` turn it",
-                )  # fmt: skip
+                do = "in Python, `data.X = data.X.tocsr()` and `data.write_h5ad(…)` turn it"
+                expected = "X stored cell by cell (dense, or sparse as CSR)"
+                raise InputError.of_file(path, expected, f"it stored gene by gene (CSC); {do}")
         self.shape: tuple[int, int] = tuple(self._matrix.shape)
         if np.dtype(self._matrix.dtype).kind not in "fiu":
             raise InputError.of_file(path, "a matrix X of numbers", str(self._matrix.dtype))
@@ -53,10 +51,9 @@ class CellFile:
         if not isinstance(self.uns, dict):
             raise InputError.of_file(path, "a dict as uns", f"a {type(self.uns).__name__}")
         if self.shape != (len(self.obs), len(self.var)) or not all(self.shape):
-            raise InputError.of_file(
-                path, f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have",
-                f"X of {' x '.join(f'{n:,}' for n in self.shape)}",
-            )  # fmt: skip
+            expected = f"{len(self.obs):,} cells x {len(self.var):,} genes, as obs and var have"
+            found = f"X of {' x '.join(f'{n:,}' for n in self.shape)}"
+            raise InputError.of_file(path, expected, found)
 
     @property
     def block(self) -> int:
@@ -79,9 +76,8 @@ class CellFile:
                 found = values = np.asarray(found, dtype=np.float32)
         # One pass for both: anything that is not finite makes the sum so.
         if values.size and not (values.min() >= 0 and np.isfinite(values.sum(dtype=np.float64))):
-            raise InputError.of_file(
-                self.path, "expression (finite values of 0 or more)", "negative or missing ones"
-            )
+            expected = "expression (finite values of 0 or more)"
+            raise InputError.of_file(self.path, expected, "negative or missing ones")
         return found
 
 

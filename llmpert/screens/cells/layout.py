@@ -1,7 +1,7 @@
 """Which column says what in a file of single cells, and who is who in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from scipy import sparse
 from llmpert.errors import InputError
 from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile
-from llmpert.screens.names import find_line, is_control, stated_line, stated_lines, target
+from llmpert.screens.names import find_line, is_control, note, stated_line, stated_lines, target
 
 TARGETS = (
     "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
@@ -25,7 +25,7 @@ NO_BATCH = "none"
 
 SAMPLE = 500
 """Cells looked at to distinguish counts from log-normalised values, in each of three places."""
-LARGEST_LOG = 20.0
+LARGEST_LOG = 20
 """The logarithm of any count is smaller."""
 FEWEST_CONTROLS = 2
 """Control cells that a batch needs: with one there is no variance."""
@@ -64,24 +64,22 @@ def layout_of(
 ) -> Layout:
     """Find out how a file is laid out; what is given is checked and not guessed (see `plan`)."""
     columns = _columns(cells) if target is None else [_existing(cells, target)]
-    found = _find_target(cells, columns, control)
-    if found is None:
+    targets = _find_target(cells, columns, control)
+    if targets is None:
         named = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
         where = f"the column {target!r} of obs" if target else "a column of obs"
         shown = "; ".join(f"{c}: {preview(_labels(cells.obs[c]), 3)}" for c in columns[:5])
-        raise InputError.of_file(
-            cells.path,
-            f"{where} that names each cell's knocked-down gene, and control cells as {named}",
-            f"none such ({shown or 'no column of text'}); say which column and what controls are"
-            " called there (--target, --control)",
-        )
+        expected = f"{where} that names each cell's knocked-down gene, and control cells as {named}"
+        do = "say which column and what controls are called there (--target, --control)"
+        found = f"none such ({shown or 'no column of text'}); {do}"
+        raise InputError.of_file(cells.path, expected, found)
     if batch is None:
         several = (c for c in BATCHES if c in cells.obs and cells.obs[c].nunique() > 1)
         batch = next(several, NO_BATCH)
     return Layout(
         line=line or _line(cells, default_line),
-        target=found[0],
-        controls=found[1],
+        target=targets[0],
+        controls=targets[1],
         batch=None if batch == NO_BATCH else _existing(cells, batch),
         symbols=next((column for column in SYMBOLS if column in cells.var), None),
         counts=_counts(cells) if counts is None else counts,
@@ -121,10 +119,8 @@ def _labels(column: pd.Series) -> list[str]:
 
 def _existing(cells: CellFile, column: str) -> str:
     if column not in cells.obs:
-        raise InputError.of_file(
-            cells.path, f"a column {column!r} of obs",
-            f"the columns {preview(list(cells.obs.columns), 20) or '(none)'}",
-        )  # fmt: skip
+        found = f"the columns {preview(list(cells.obs.columns), 20) or '(none)'}"
+        raise InputError.of_file(cells.path, f"a column {column!r} of obs", found)
     return column
 
 
@@ -132,11 +128,9 @@ def _line(cells: CellFile, default: str | None) -> str:
     column, lines = stated_lines(cells.obs)
     line = stated_line(cells.uns) or (lines[0] if len(lines) == 1 else "")
     if lines and not (line or default):
-        raise InputError.of_file(
-            cells.path, "cells of one line, or files that hold one each",
-            f"{len(lines)} in the column {column!r} ({preview(lines)}); keep one, or say which line"
-            " it is to be called (--line)",
-        )  # fmt: skip
+        found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
+        do = "keep one, or say which line it is to be called (--line)"
+        raise InputError.of_file(cells.path, "cells of one line", f"{found}; {do}")
     return find_line(cells.path, line, default)
 
 
@@ -149,11 +143,9 @@ def _counts(cells: CellFile) -> bool:
         if values.size and (values != np.rint(values)).any():
             largest = float(values.max())
             if largest > LARGEST_LOG:
-                raise InputError.of_file(
-                    cells.path, "counts (whole numbers) or log-normalised values (up to"
-                    f" {LARGEST_LOG:.0f})",
-                    f"broken numbers up to {largest:,.1f}; say which they are (--values)",
-                )  # fmt: skip
+                found = f"broken numbers up to {largest:,.1f}; say which they are (--values)"
+                expected = f"counts (whole numbers) or log-normalised values (up to {LARGEST_LOG})"
+                raise InputError.of_file(cells.path, expected, found)
             return False
     return True
 
@@ -179,21 +171,18 @@ class CellGroups:
     def __len__(self) -> int:
         return len(self.perturbations) + len(self.batches)
 
-    def without(self, cells: np.ndarray) -> "CellGroups":
-        """Leave out some cells, which turned out to be empty."""
-        if not len(cells):
-            return self
-        group = self.group.copy()
-        group[cells] = -1
-        note = f"{len(cells):,} cell(s) without any count were left out."
-        return replace(self, group=group, notes=[*self.notes, note])
+    def counts(self, empty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Count cells of each perturbation in each batch, and control cells of each batch.
 
-    def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Count cells of each perturbation in each batch, and control cells of each batch."""
-        first, size, used = len(self.perturbations), len(self.batches), self.group >= 0
+        Args:
+            empty: Positions of cells that do not count.
+        """
+        used = self.group >= 0
+        used[empty] = False
+        size = len(self.batches)
         pair = self.group[used].astype(np.int64) * size + self.batch[used]
         table = np.bincount(pair, minlength=len(self) * size).reshape(-1, size)
-        return table[:first], table[first:].diagonal()
+        return table[: len(self.perturbations)], table[len(self.perturbations) :].diagonal()
 
 
 def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:
@@ -213,29 +202,20 @@ def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:
     controls = np.bincount(batch[control], minlength=len(batches))
     usable = controls >= FEWEST_CONTROLS
     if not usable.any():
-        raise InputError.of_file(
-            cells.path, f"{FEWEST_CONTROLS} or more control cells in a batch",
-            f"{int(control.sum()):,} in {len(batches):,} batch(es)",
-        )  # fmt: skip
-    if not usable.all():
-        lost = int(((number >= 0) & ~usable[batch]).sum())
-        notes.append(
-            f"{int((~usable).sum()):,} batch(es) with fewer than {FEWEST_CONTROLS} control cells"
-            f" were left out, and with them {lost:,} cell(s): {preview(batches[~usable])}."
-        )
+        found = f"{control.sum():,} in {len(batches):,} batch(es)"
+        expected = f"{FEWEST_CONTROLS} or more control cells in a batch"
+        raise InputError.of_file(cells.path, expected, found)
+    lost = int(((number >= 0) & ~usable[batch]).sum())
+    what = f"batch(es) with fewer than {FEWEST_CONTROLS} control cells were left out"
+    note(notes, batches[~usable], f"{what}, and with them {lost:,} cell(s)")
     number = np.where(usable[batch], number, -1)
     count = np.bincount(number[number >= 0], minlength=len(names))
     enough = count >= fewest
     few = names[~enough & (count > 0)]
-    if len(few):
-        notes.append(
-            f"{len(few):,} perturbation(s) with fewer than {fewest} cells were left out:"
-            f" {preview(few)}."
-        )
+    note(notes, few, f"perturbation(s) with fewer than {fewest} cells were left out")
     if not enough.any():
-        raise InputError.of_file(
-            cells.path, f"perturbations with {fewest} cells or more", "none with so many"
-        )
+        expected = f"perturbations with {fewest} cells or more"
+        raise InputError.of_file(cells.path, expected, "none with so many")
     # The last entry stands for -1.
     place = np.append(np.where(enough, np.cumsum(enough) - 1, -1), -1)
     group = np.where(control & usable[batch], enough.sum() + batch, place[number])

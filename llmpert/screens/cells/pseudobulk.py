@@ -163,15 +163,16 @@ def pseudobulk(
     total = add_up(list(chunks.values()), job)
     shutil.rmtree(of_file, ignore_errors=True)
     with naming(job.path):
-        screen = _screen(plan, plan.groups.without(total.empty), total)
+        screen = _screen(plan, total)
     if download := download_of(job.path):
         screen.provenance["download"] = download
     return screen
 
 
-def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
+def _screen(plan: Plan, total: Moments) -> Screen:
+    groups = plan.groups
     first = len(groups.perturbations)
-    table, controls = groups.counts()
+    table, controls = groups.counts(total.empty)
     cells = table.sum(axis=1)
     used = controls >= 2
     if table[:, ~used].any() or (cells < 2).any():
@@ -185,6 +186,8 @@ def _screen(plan: Plan, groups: CellGroups, total: Moments) -> Screen:
     freedom = control.cells - 1
     mean = plan.job.centre + control.cells @ control.mean / control.cells.sum()
     notes = list(groups.notes)
+    if len(total.empty):
+        notes.append(f"{len(total.empty):,} cell(s) without any count were left out.")
     compared = "the control cells"
     if plan.layout.batch:
         size, column = len(groups.batches), plan.layout.batch
