@@ -15,8 +15,6 @@ from llmpert.models.registry import MODELS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from llmpert.evaluation.experiment import Experiment
-
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
 @click.option(
@@ -100,7 +98,7 @@ def evaluate(
 
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment, Settings
-    from llmpert.evaluation.grid import grid
+    from llmpert.evaluation.grid import grid, training_sizes
     from llmpert.evaluation.grid import run as run_fits
     from llmpert.evaluation.results import summarise
     from llmpert.genes import GeneTable
@@ -117,7 +115,18 @@ def evaluate(
         options.aligned_problem(data, line)
         choices = data.embedding_choices if each else data.embedding_choices[-1:]
         experiments += [Experiment(data.problem(line, choice), settings) for choice in choices]
-        _tell_adjustments(experiments[-1], sizes)
+        measured = len(data.screens[line].genes)
+        for option, wanted in (("--features", features), ("--top", top)):
+            if wanted > measured:
+                remark(
+                    f"{line}: {option} {wanted:,} is more than the {measured:,} genes measured;"
+                    " all are used."
+                )
+        for wanted, largest in training_sizes(experiments[-1], sizes)[1].items():
+            remark(
+                f"{line}: --train-size {wanted:,} is more than the {largest:,} that {folds} folds"
+                f" offer; {largest:,} is used."
+            )
     fits = grid(experiments, models, sizes, repeats)
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
         results = run_fits(fits, progress, run)
@@ -132,23 +141,6 @@ def evaluate(
     if results.simulated:
         click.echo(SIMULATED)
     remark(f"Wrote {len(results.table):,} rows to {out}.")
-
-
-def _tell_adjustments(experiment: "Experiment", sizes: Sequence[int]) -> None:
-    from llmpert.evaluation.grid import training_sizes
-
-    screen, settings = experiment.problem.screen, experiment.settings
-    for option, wanted in (("--features", settings.n_hvgs), ("--top", settings.top)):
-        if wanted > len(screen.genes):
-            remark(
-                f"{screen.line}: {option} {wanted:,} is more than the {len(screen.genes):,} genes"
-                " measured; all are used."
-            )
-    for wanted, largest in training_sizes(experiment, sizes)[1].items():
-        remark(
-            f"{screen.line}: --train-size {wanted:,} is more than the {largest:,} that"
-            f" {settings.folds} folds offer; {largest:,} is used."
-        )
 
 
 def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:

@@ -29,20 +29,13 @@ from llmpert.io.paths import home, shipped
 from llmpert.parallel import Run, run_serially
 from llmpert.screens import Screen, cells, read_screen
 
-LIBRARIES = ("numpy", "scipy", "anndata", "scikit-learn")
-"""Whose versions are recorded."""
-
 
 @dataclass(frozen=True)
 class Preset:
-    """A published setting.
+    """A published setting, with its citation.
 
-    Attributes:
-        name: What it is asked for by.
-        what: What it is, for biologists.
-        citation: Who published the setting.
-        ways: Ways to make it, the default first -> keys of sources: screens and embeddings.
-        perturbations: How many all screens have in common as published; 0 where that is not known.
+    `ways` are the ways to make it, the default first -> keys of sources: screens and embeddings.
+    `perturbations` is how many all screens have in common as published; 0 where that is not known.
     """
 
     name: str
@@ -71,12 +64,11 @@ def choose(name: str, way: str | None = None) -> tuple[Preset, str]:
     known = presets()
     if name not in known:
         raise InputError(f"Expected a recipe among {', '.join(known)}, found {name!r}.")
-    preset = known[name]
-    way = way or next(iter(preset.ways))
-    if way not in preset.ways:
-        ways = ", ".join(preset.ways)
-        raise InputError(f"Expected a way to make {name} among {ways}, found {way!r}.")
-    return preset, way
+    ways = known[name].ways
+    way = way or next(iter(ways))
+    if way not in ways:
+        raise InputError(f"Expected a way to make {name} among {', '.join(ways)}, found {way!r}.")
+    return known[name], way
 
 
 def bundles() -> dict[str, tuple[Preset, str]]:
@@ -98,19 +90,11 @@ def prepare(
     notify: Notify,
     run: Run = run_serially,
 ) -> None:
-    """Make a data set of downloaded files, with a record of how (`Dataset.record`).
+    """Make a data set of files downloaded to a folder, with a record of how (`Dataset.record`).
 
     It is added whole or not at all; one that was made by the same preset is replaced. Of screens
-    made from single cells, finished ones survive a break.
-
-    Args:
-        way: One of `preset.ways`.
-        name: Of the data set.
-        folder: Where the files are (`llmpert.downloads.download`).
-        progress: Called with a file's name, the bytes of it that were worked through, and the
-            whole.
-        notify: Called with sentences about what is done.
-        run: Where single cells are worked on.
+    made from single cells (by `run`), finished ones survive a break. `progress` is told how many of
+    a file's bytes were worked through.
 
     Raises:
         InputError: A file is not there as it was downloaded, or cannot be used, or there is another
@@ -125,12 +109,45 @@ def prepare(
     for file in files:
         notify(f"{file.path.name}: reading it.")
         read.append(_read(file, progress, run))
-    notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
+    parts = Parts(
+        [part for part in read if isinstance(part, Screen)],
+        [part for part in read if isinstance(part, Embedding)],
+    )
 
     def record(data: Dataset) -> dict[str, Any]:
-        return _record(preset, way, read, data, time.monotonic() - started)
+        said = report(data, parts)
+        if preset.perturbations:
+            found = len(next(iter(data.screens.values())).perturbations)
+            published = f"as published: {preset.perturbations:,}"
+            said.append(f"{found:,} perturbations in common; {published}")
+        return {
+            "recipe": preset.name,
+            "way": way,
+            "what": preset.what,
+            "citation": preset.citation,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - started, 1),
+            "versions": {
+                "llmpert": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("numpy", "scipy", "anndata", "scikit-learn")},
+            },
+            "settings": Settings().record(),
+            "parts": [
+                {
+                    "name": part.line if isinstance(part, Screen) else part.name,
+                    "file": part.provenance.get("file", ""),
+                    "fingerprint": part.fingerprint,
+                    "steps": list(part.provenance.get("steps", [])),
+                    "download": part.provenance.get("download", {}),
+                }
+                for part in read
+            ],
+            "understood": said,
+        }
 
-    DatasetStore().add(name, _parts(read), record)
+    notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
+    DatasetStore().add(name, parts, record)
     for file in files:
         file.finished.unlink(missing_ok=True)
 
@@ -182,64 +199,19 @@ def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> boo
 
 
 def _read(file: _File, progress: BytesProgress, run: Run) -> Screen | Embedding:
-    path, size = file.path, file.path.stat().st_size
+    path, size, source = file.path, file.path.stat().st_size, file.source
 
     def worked_through(done: int, total: int) -> None:
         progress(path.name, size * done // total, size)
 
-    if file.source.kind == "single cells":
+    if source.kind == "single cells":
         with suppress(InputError):  # it is not there, or not as it was written
             return Screen.load(file.finished)
-        screen = cells.pseudobulk(cells.plan(path, file.source.line), run, worked_through)
+        screen = cells.pseudobulk(cells.plan(path, source.line), run, worked_through)
         screen.save(file.finished)
         return screen
     worked_through(0, 1)
-    part: Screen | Embedding
-    if file.source.embedding:
-        part = read_embedding(path, file.source.embedding)
-    else:
-        part = read_screen(path, file.source.line)
+    embedding = source.embedding
+    part = read_embedding(path, embedding) if embedding else read_screen(path, source.line)
     worked_through(1, 1)
     return part
-
-
-def _parts(read: Sequence[Screen | Embedding]) -> Parts:
-    return Parts(
-        [part for part in read if isinstance(part, Screen)],
-        [part for part in read if isinstance(part, Embedding)],
-    )
-
-
-def _record(
-    preset: Preset, way: str, read: Sequence[Screen | Embedding], data: Dataset, seconds: float
-) -> dict[str, Any]:
-    """Describe how a data set came about, as JSON values."""
-    said = report(data, _parts(read))
-    if preset.perturbations:
-        found = len(next(iter(data.screens.values())).perturbations)
-        said.append(f"{found:,} perturbations in common; as published: {preset.perturbations:,}")
-    return {
-        "recipe": preset.name,
-        "way": way,
-        "what": preset.what,
-        "citation": preset.citation,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "versions": {
-            "llmpert": __version__,
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-        },
-        "settings": Settings().record(),
-        "parts": [
-            {
-                "name": part.line if isinstance(part, Screen) else part.name,
-                "file": part.provenance.get("file", ""),
-                "fingerprint": part.fingerprint,
-                "steps": list(part.provenance.get("steps", [])),
-                "download": part.provenance.get("download", {}),
-            }
-            for part in read
-        ],
-        "understood": said,
-    }

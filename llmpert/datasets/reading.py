@@ -1,4 +1,4 @@
-"""Files of users: read under the names that their owners know them by, within limits."""
+"""Files of users, read within limits; what is said of a file has its owner's name for it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +21,9 @@ from llmpert.simulation import INVENTED
 
 UNNAMED = "unnamed"
 """The cell line of a screen that nothing says the line of."""
-PERTURBATIONS = 5_000
-"""Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
-VALUES = 50_000_000
-"""Most numbers of an uploaded screen or embedding: 200 MB in memory."""
-CELLS_X_GENES = 1_000_000_000
-"""Most numbers of an uploaded file of single cells, some seconds of work, however well packed."""
+# Most of an uploaded screen, of a screen or an embedding, and of a file of single cells: fits of
+# larger ones would hold up other visitors, take over 200 MB of memory, or some seconds to read.
+PERTURBATIONS, VALUES, CELLS_X_GENES = 5_000, 50_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -57,12 +54,7 @@ def screen_in(file: File, upload_limit: int | None = None) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
-
-    Args:
-        upload_limit: Of an upload: cells x genes that a file of single cells may have.
-
-    Raises:
-        InputError: As `read_screen`; it speaks of the file by its owner's name.
+    `upload_limit` is how many cells x genes an uploaded file of single cells may have.
     """
     with _called(file):
         default = line_in_name(file.name) or UNNAMED
@@ -74,22 +66,22 @@ def screen_in(file: File, upload_limit: int | None = None) -> Screen:
 
 
 def embedding_in(file: File) -> Embedding:
-    """Read an embedding (`read_embedding`), called after its format or its file.
+    """Read an embedding (`read_embedding`): GenePT's is text, UniProt's is sequence.
 
-    Raises:
-        InputError: As `read_embedding`; it speaks of the file by its owner's name.
+    Others are called like their file.
     """
+    name, lower = _plain(file.name), file.name.lower()
+    if lower.rstrip(".").endswith(PICKLES):
+        name = "text"
+    elif lower.endswith(HDF5):
+        name = "sequence"
     with _called(file):
-        embedding = read_embedding(file.path, _source(file.name))
+        embedding = read_embedding(file.path, name)
     return replace(embedding, provenance=_renamed(embedding.provenance, file))
 
 
 def gene_sets_in(file: File) -> GeneSets:
-    """Read gene sets (`GeneSets.read`), called like their file.
-
-    Raises:
-        InputError: As `GeneSets.read`; it speaks of the file by its owner's name.
-    """
+    """Read gene sets (`GeneSets.read`), called like their file."""
     with _called(file):
         return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
 
@@ -102,24 +94,23 @@ def check_upload(part: Screen | Embedding, name: str) -> None:
     """
     values = part.response if isinstance(part, Screen) else part.vectors
     rows, columns = values.shape
-    larger = "Larger files are added on the server, by whoever runs it"
     if isinstance(part, Screen) and rows > PERTURBATIONS:
-        raise InputError(
-            f"{name}: expected at most {PERTURBATIONS:,} perturbations in an upload, found"
-            f" {rows:,}. {larger}."
-        )
-    if values.size > VALUES:
-        raise InputError(
-            f"{name}: expected at most {VALUES:,} numbers in an upload, found {rows:,} x"
-            f" {columns:,}. {larger}."
-        )
+        most, found = f"{PERTURBATIONS:,} perturbations", f"{rows:,}"
+    elif values.size > VALUES:
+        most, found = f"{VALUES:,} numbers", f"{rows:,} x {columns:,}"
+    else:
+        return
+    raise InputError(
+        f"{name}: expected at most {most} in an upload, found {found}. Larger files are added on"
+        " the server, by whoever runs it."
+    )
 
 
 def histogram(screen: Screen, bins: int = 80) -> pd.DataFrame:
     """Count how often responses of which size occur: columns from, to, share.
 
-    Of a large screen, of every n-th of its numbers, so that a million are counted. The outermost
-    thousandth lies beyond the first and last bin.
+    Of a large screen every n-th number is counted, about a million; the outermost thousandth lies
+    beyond the first and last bin.
     """
     values = screen.response.ravel()
     values = values[:: max(1, values.size // 1_000_000)]
@@ -140,18 +131,10 @@ def _called(file: File) -> Iterator[None]:
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
-    """Return a provenance that names the file as its owner does."""
     return {
         key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
         for key, value in provenance.items()
     }
-
-
-def _source(name: str) -> str:
-    """Call an embedding after its file: GenePT's is text, UniProt's is sequence."""
-    if name.lower().rstrip(".").endswith(PICKLES):
-        return "text"
-    return "sequence" if name.lower().endswith(HDF5) else _plain(name)
 
 
 def _plain(name: str) -> str:

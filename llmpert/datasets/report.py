@@ -17,20 +17,15 @@ from llmpert.methods.published import Published
 from llmpert.methods.scores import not_predicted
 from llmpert.screens import Screen, common_perturbations
 
-EXAMPLES = 5
 FEWEST = Settings().folds
 """Fewest perturbations that pages work on: cross-validation takes one a fold."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many perturbations of all screens find a vector.
+    """How many perturbations find a vector in an embedding, or in each of several joined by "+".
 
-    Attributes:
-        embedding: Name of the embedding; of several, joined by "+".
-        found, total: Perturbations with a vector, and all.
-        left_out: Perturbation -> why it has none.
-        refusal: Why the two cannot be used together, or "".
+    `left_out` says of each other one why not, `refusal` why the two cannot be used together.
     """
 
     embedding: str
@@ -41,12 +36,7 @@ class Coverage:
 
 
 def report(data: Dataset, added: Parts) -> list[str]:
-    """Report on added parts, a line each; what belongs to the line before is indented.
-
-    Args:
-        data: The data set with these parts in it (`DatasetStore.add`).
-        added: The parts as they were read.
-    """
+    """Report on parts that `data` has now, as they were read; lines of details are indented."""
     return [
         *contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
         *_published(data, added.published), *_external(data, added.external),
@@ -67,9 +57,8 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
         if len(set(names)) < len(names):
             raise InputError(f"Expected {expected}, found {', '.join(names)}.")
     screen = common_perturbations(screens)[0][0]
-    found = [_covered(screen, [embedding]) for embedding in embeddings]
-    if len(embeddings) > 1:
-        found.append(_covered(screen, embeddings))
+    groups = [*([one] for one in embeddings), *[embeddings] * (len(embeddings) > 1)]
+    found = [_covered(screen, group) for group in groups]
     if not found[-1].refusal and found[-1].found < FEWEST:
         refusal = (
             f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
@@ -93,15 +82,15 @@ def left_out(reasons: Mapping[str, str]) -> list[str]:
     """Report how many perturbations are left out, with examples; nothing if all are in."""
     if not reasons:
         return []
-    shown = [f"  {reason}" for reason in list(reasons.values())[:EXAMPLES]]
-    rest = len(reasons) - len(shown)
-    more = [f"  … and {rest:,} more"] if rest else []
+    shown = [f"  {reason}" for reason in list(reasons.values())[:5]]
+    more = [f"  … and {len(reasons) - 5:,} more"] * (len(reasons) > 5)
     return [f"{len(reasons):,} left out:", *shown, *more]
 
 
 def preparation(record: Mapping[str, Any]) -> list[str]:
     """Report the record of a data set (`llmpert.datasets.presets`), a line each."""
     settings = ", ".join(f"{name} {value:,}" for name, value in record["settings"].items())
+    versions = ", ".join(f"{name} {found}" for name, found in record["versions"].items())
     lines = [
         f"Made by the recipe {record['recipe']} ({record['way']}) on {record['date'][:10]} in"
         f" {record['seconds']:,} s. {record['what']}.",
@@ -111,40 +100,32 @@ def preparation(record: Mapping[str, Any]) -> list[str]:
     for part in record["parts"]:
         lines += [f"{part['name']} of {part['file']}:"] * bool(part["steps"])
         lines += [f"  {step}" for step in part["steps"]]
-    versions = ", ".join(f"{name} {found}" for name, found in record["versions"].items())
-    return [
-        *lines,
-        f"Made with {versions}.",
-        f"Evaluated, unless asked otherwise, with {settings}.",
-    ]
+    lines.append(f"Made with {versions}.")
+    return [*lines, f"Evaluated, unless asked otherwise, with {settings}."]
 
 
 def contents(added: Parts) -> Iterable[str]:
     """Say what the files hold, where they are from, and what was repaired or left out."""
-    for screen in added.screens:
-        rows, columns = screen.response.shape
-        yield f"{screen.line}: {rows:,} perturbations x {columns:,} genes, unit {screen.unit}"
-        yield from _notes(screen)
-    for embedding in added.embeddings:
-        rows, columns = embedding.vectors.shape
-        yield f"{embedding.name}: {rows:,} genes x {columns:,} dimensions"
-        yield from _notes(embedding)
-
-
-def _notes(part: Screen | Embedding) -> Iterable[str]:
-    if part.simulated:
-        yield "  Simulated."
-    if download := download_fields(part.provenance):
-        yield (
-            f"  {download['how'].capitalize()} on {download['date'][:10]}: {download['url']}"
-            f" (MD5 {download['md5']}, {download['licence']}). Cite: {download['citation']}."
-        )
-    for note in part.provenance.get("notes", []):
-        yield f"  {note}"
+    parts: list[Screen | Embedding] = [*added.screens, *added.embeddings]
+    for part in parts:
+        if isinstance(part, Screen):
+            rows, columns = part.response.shape
+            yield f"{part.line}: {rows:,} perturbations x {columns:,} genes, unit {part.unit}"
+        else:
+            rows, columns = part.vectors.shape
+            yield f"{part.name}: {rows:,} genes x {columns:,} dimensions"
+        if part.simulated:
+            yield "  Simulated."
+        if download := download_fields(part.provenance):
+            yield (
+                f"  {download['how'].capitalize()} on {download['date'][:10]}: {download['url']}"
+                f" (MD5 {download['md5']}, {download['licence']}). Cite: {download['citation']}."
+            )
+        for note in part.provenance.get("notes", []):
+            yield f"  {note}"
 
 
 def _coverage(data: Dataset) -> Iterable[str]:
-    """Say how many of the perturbations find a vector in each embedding, and in all."""
     if not data.screens or not data.embeddings:
         missing = "embedding" if data.screens else "screen"
         yield f"The data set has no {missing} yet; the pages show it when it has one."
@@ -162,7 +143,6 @@ def _coverage(data: Dataset) -> Iterable[str]:
 
 
 def _gene_sets(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
-    """Say how many sets each collection has, and how many of them know genes of the screens."""
     for collection in collections:
         line = f"{collection.name}: {len(collection.members):,} gene sets"
         if data.screens:
@@ -174,7 +154,6 @@ def _gene_sets(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
 
 
 def _published(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
-    """Say what published results hold, and which of their perturbations the screen lacks."""
     for results in published:
         table, screen = results.table, data.screens[results.line]
         spelt = results.spelt_among(screen.perturbations)
@@ -189,22 +168,18 @@ def _published(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
 
 
 def _external(data: Dataset, external: Iterable[ExternalPredictions]) -> Iterable[str]:
-    """Say what predictions hold, by which models, and what they leave out of the screen."""
     for given in external:
         found = data.matching(given)
         screen = data.problem(found.line).screen
-        missing = not_predicted(found, screen)
+        missing, tested = not_predicted(found, screen), len(screen.perturbations)
         yield (
-            f"{found.line}: predictions of {found.method} for"
-            f" {len(screen.perturbations) - len(missing):,} of the {len(screen.perturbations):,}"
-            f" perturbations that models are tested on, by {len(found.trained_on):,} models, each"
-            f" trained on {found.train_size:,} or more others"
+            f"{found.line}: predictions of {found.method} for {tested - len(missing):,} of the"
+            f" {tested:,} perturbations that models are tested on, by {len(found.trained_on):,}"
+            f" models, each trained on {found.train_size:,} or more others"
         )
         if missing:
             yield f"  {len(missing):,} not predicted: {preview(missing)}"
-        others = len(given.perturbations) - len(found.perturbations)
-        if others:
+        if others := len(given.perturbations) - len(found.perturbations):
             yield f"  {others:,} more perturbations are not in the screen"
-        unread = len(given.genes) - len(found.genes)
-        if unread:
+        if unread := len(given.genes) - len(found.genes):
             yield f"  {unread:,} more genes are not in the screen"

@@ -51,11 +51,7 @@ class UploadStore(DatasetStore):
         return (folder / FILE).is_file() and _idle(folder) <= DAYS * 86_400
 
     def folder(self, name: str) -> Path:
-        """Return where an upload lies.
-
-        Raises:
-            InputError: The name is not that of an upload.
-        """
+        """Return where an upload lies; raise an InputError for a name that is none of an upload."""
         if not is_upload(name):
             raise InputError(f"Expected the name of an upload, found {name!r}.")
         return self.root / name
@@ -65,14 +61,7 @@ class UploadStore(DatasetStore):
         return self.folder(name)
 
     def create(self, words: str, parts: Parts) -> str:
-        """Keep a visitor's data set; it is there as a whole or not at all.
-
-        Args:
-            words: How its name begins, for the one who uses it; characters that no name has are
-                replaced.
-
-        Returns:
-            Its name.
+        """Keep a visitor's data set whole or not at all; return its name, which begins like words.
 
         Raises:
             InputError: A part's name cannot be used, the parts do not fit together, or there is no
@@ -107,8 +96,7 @@ class UploadStore(DatasetStore):
     def sweep(self) -> int:
         """Remove what has expired, what killed uploads left, and what there is no space for.
 
-        Returns:
-            Bytes of what is left: more than `TOTAL` where all of it is being used.
+        What is left, in bytes, is more than `TOTAL` where all of it is being used.
         """
         # A name is a secret, and locks of one upload each were once named after it.
         for path in self.root.glob(".*.*.lock"):
@@ -133,8 +121,7 @@ class UploadStore(DatasetStore):
             shutil.rmtree(path, ignore_errors=True)
 
     def _lock(self, name: str) -> Path:
-        """Return one lock for all: a file named after an upload would tell its name."""
-        return self.root / ".lock"
+        return self.root / ".lock"  # a file named after an upload would tell its name
 
     def _missing(self, name: str) -> str:
         return GONE
@@ -148,7 +135,6 @@ def new_name(words: str) -> str:
 
 def _idle(folder: Path) -> float:
     """Return the seconds since a folder was last used; a folder that has just gone is in use."""
-    try:
+    with suppress(FileNotFoundError):
         return time.time() - folder.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    return 0.0
