@@ -14,8 +14,8 @@ from llmpert import __version__
 from llmpert.commands.output import aligned, echo
 from llmpert.errors import InputError
 
-Finding = tuple[str, str, str]
-"""What was looked at, what was found, and a sentence on what is wrong with it or ""."""
+Findings = Iterator[tuple[str, str]]
+"""What was looked at, and what was found, or a sentence on what is wrong after "PROBLEM: "."""
 
 
 @click.command(short_help="Check the installation, the folders and the data sets.")
@@ -36,27 +36,27 @@ def doctor(context: click.Context) -> None:
     problems = 0
     for title, look in looks.items():
         click.echo(f"{title}:")
-        rows: list[Finding] = []
+        rows: list[tuple[str, str]] = []
         try:
             rows.extend(look())
         except ImportError as error:
-            rows.append(("not checked", "", f"{error}."))
-        problems += sum(1 for *_, problem in rows if problem)
-        echo(aligned([(f"  {name}", what or f"PROBLEM: {why}") for name, what, why in rows]))
+            rows.append(("not checked", f"PROBLEM: {error}."))
+        problems += sum(found.startswith("PROBLEM: ") for _, found in rows)
+        echo(aligned([(f"  {name}", found) for name, found in rows]))
     click.echo(f"{problems or 'No'} problem{'' if problems == 1 else 's'} found.")
     context.exit(1 if problems else 0)
 
 
-def _program() -> Iterator[Finding]:
-    yield "llmpert", __version__, ""
-    yield "Python", f"{platform.python_version()} ({sys.executable})", ""
-    yield "system", platform.platform(), ""
+def _program() -> Findings:
+    yield "llmpert", __version__
+    yield "Python", f"{platform.python_version()} ({sys.executable})"
+    yield "system", platform.platform()
     import torch
 
-    yield "threads", f"{torch.get_num_threads()} for torch, of {os.cpu_count()} cores", ""
+    yield "threads", f"{torch.get_num_threads()} for torch, of {os.cpu_count()} cores"
 
 
-def _libraries() -> Iterator[Finding]:
+def _libraries() -> Findings:
     """Every library of requirements.txt, held against the versions that it allows."""
     from packaging.requirements import Requirement
 
@@ -68,35 +68,30 @@ def _libraries() -> Iterator[Finding]:
         asked, version = Requirement(line), ""
         with suppress(metadata.PackageNotFoundError):
             version = metadata.version(asked.name)
-        if version and asked.specifier.contains(version, prereleases=True):
-            yield asked.name, version, ""
-        else:
+        if not version or not asked.specifier.contains(version, prereleases=True):
             found = f"{version} is" if version else "not"
-            yield asked.name, "", f"{found} installed; {asked} is needed."
+            version = f"PROBLEM: {found} installed; {asked} is needed."
+        yield asked.name, version
 
 
-def _folders() -> Iterator[Finding]:
+def _folders() -> Findings:
     from llmpert.downloads import format_bytes
     from llmpert.io.paths import app_folder, free_space, home, shipped
 
+    own = "from LLMPERT_HOME" if os.environ.get("LLMPERT_HOME") else "the default"
+    yield "kept data", f"{home()} ({own})"
     try:
-        free, problem = format_bytes(free_space()), ""
+        yield "free space", format_bytes(free_space())
     except InputError as error:
-        free, problem = "", str(error)
-    yield "kept data", f"{home()} ({_origin('LLMPERT_HOME', 'the default')})", ""
-    yield "free space", free, problem
-    yield "app", str(app_folder()), ""
-    sources = Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
-    missing = "" if sources.is_file() else f"{sources}: no such file."
-    origin = _origin("LLMPERT_SOURCES", "shipped")
-    yield "public files", "" if missing else f"{sources} ({origin})", missing
+        yield "free space", f"PROBLEM: {error}"
+    yield "app", str(app_folder())
+    given = os.environ.get("LLMPERT_SOURCES")
+    sources = Path(given or shipped() / "sources.toml")
+    found = f"{sources} ({'from LLMPERT_SOURCES' if given else 'shipped'})"
+    yield "public files", found if sources.is_file() else f"PROBLEM: {sources}: no such file."
 
 
-def _origin(variable: str, otherwise: str) -> str:
-    return f"from {variable}" if os.environ.get(variable) else otherwise
-
-
-def _data_sets() -> Iterator[Finding]:
+def _data_sets() -> Findings:
     from llmpert.datasets import DatasetStore
 
     store = DatasetStore()
@@ -104,8 +99,9 @@ def _data_sets() -> Iterator[Finding]:
         try:
             store.load(name)
         except InputError as problem:
-            yield name, "", str(problem)
+            yield name, f"PROBLEM: {problem}"
         except Exception as error:  # its message may quote the data
-            yield name, "", f"llmpert made a mistake ({type(error).__name__}); please report it."
+            mistake = f"llmpert made a mistake ({type(error).__name__}); please report it."
+            yield name, f"PROBLEM: {mistake}"
         else:
-            yield name, "can be used", ""
+            yield name, "can be used"

@@ -5,23 +5,13 @@ from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.datasets.store import DatasetStore
 from llmpert.datasets.summary import Summary
 from llmpert.datasets.uploads import GONE, UploadStore, is_upload
-from llmpert.evaluation.store import ResultsStore
 
 __all__ = [
     "GONE", "SIMULATED", "Dataset", "DatasetStore", "Parts", "Summary", "UploadStore", "is_upload",
-    "simulated_dataset", "store_of", "sweep",
+    "simulated_dataset", "store_of",
 ]  # fmt: skip
 
 
 def store_of(name: str) -> DatasetStore:
     """Return the store in the data folder that a data set of this name lies in."""
     return UploadStore() if is_upload(name) else DatasetStore()
-
-
-def sweep() -> None:
-    """Remove uploads that have expired, and finished fits beyond their space.
-
-    To be called every hour while others use the data folder.
-    """
-    UploadStore().sweep()
-    ResultsStore().sweep()

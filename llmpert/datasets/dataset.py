@@ -36,11 +36,7 @@ class Kind:
     save: Callable[[Any, Path], None]
 
     def file_name(self, part: Any) -> str:
-        """Name a part's file.
-
-        Raises:
-            InputError: Its key is none that a file can have.
-        """
+        """Name a part's file; raise an InputError if its key is none that a file can have."""
         key = self.key(part)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", key):
             raise InputError(
@@ -82,10 +78,8 @@ class Parts:
     def with_files(self, files: Mapping[str, Mapping[str, Path]]) -> "Parts":
         """Read files (kind's name -> key -> file) and add these parts to what they hold.
 
-        A file whose part is replaced is not read: it may be damaged.
-
-        Raises:
-            InputError: A file cannot be read.
+        A file whose part is replaced is not read: it may be damaged. Damage of another one raises
+        an InputError.
         """
         merged: dict[str, list[Any]] = {}
         for kind in KINDS:
@@ -100,10 +94,8 @@ class Dataset:
     """Screens cut to their common perturbations, with the embeddings to predict them from.
 
     Attributes:
-        name: As chosen on import; "simulated" for the built-in one.
         screens: Cell line -> screen; all have the same perturbations in the same order.
         embeddings: Source -> embedding.
-        gene_sets: Groups of genes to sum results up by.
         published: Cell line -> published results, on perturbations as their source spells them.
         external: Cell line -> predictions made elsewhere, under the screen's names, by method and
             training size.
@@ -194,13 +186,9 @@ class Dataset:
         return next(one for one in of_line if identity(one) == identity(predictions))
 
     def check(self, added: Parts, external: Sequence[ExternalPredictions], missing: bool) -> None:
-        """Refuse added parts that do not fit.
+        """Refuse added parts that do not fit; `external` are all its predictions as they were read.
 
-        Args:
-            added: Those of its parts that are new.
-            external: All its predictions, as they were read.
-            missing: Whether added predictions may leave out perturbations that models are tested
-                on.
+        `missing` is whether added ones may leave out perturbations that models are tested on.
 
         Raises:
             InputError: Screens and embeddings share fewer than two genes, published results are of

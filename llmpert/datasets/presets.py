@@ -56,11 +56,7 @@ def presets() -> Mapping[str, Preset]:
 
 
 def choose(name: str, way: str | None = None) -> tuple[Preset, str]:
-    """Choose a preset and one of its ways by name, or its default way.
-
-    Raises:
-        InputError: There is none of this name.
-    """
+    """Choose a preset and one of its ways, or its default way; raise an InputError if unknown."""
     known = presets()
     if name not in known:
         raise InputError(f"Expected a recipe among {', '.join(known)}, found {name!r}.")

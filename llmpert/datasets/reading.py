@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,12 @@ from llmpert.simulation import INVENTED
 
 UNNAMED = "unnamed"
 """The cell line of a screen that nothing says the line of."""
-# Most of an uploaded screen, of a screen or an embedding, and of a file of single cells: fits of
-# larger ones would hold up other visitors, take over 200 MB of memory, or some seconds to read.
-PERTURBATIONS, VALUES, CELLS_X_GENES = 5_000, 50_000_000, 1_000_000_000
+PERTURBATIONS = 5_000
+"""Most perturbations of an uploaded screen: fits of larger ones would hold up other visitors."""
+VALUES = 50_000_000
+"""Most numbers of an uploaded screen or embedding: 200 MB in memory."""
+CELLS_X_GENES = 1_000_000_000
+"""Most numbers of an uploaded file of single cells, some seconds of work, however well packed."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,10 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
     fitting = [ending for ending in endings if name.lower().endswith(ending)]
     if not fitting:
         raise InputError(f"{name}: expected a file that ends in {', '.join(endings)}.")
-    with UploadStore().scratch() as folder:
-        path = folder / f"upload{max(fitting, key=len)}"
+    root = UploadStore().root
+    root.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=root, ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / f"upload{max(fitting, key=len)}"
         path.write_bytes(content)
         yield File(path, name)
 

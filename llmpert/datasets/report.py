@@ -1,7 +1,7 @@
 """The import report: what files hold, what matches, what does not and why, in sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from llmpert.datasets.dataset import Dataset, Parts
@@ -57,25 +57,23 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
         if len(set(names)) < len(names):
             raise InputError(f"Expected {expected}, found {', '.join(names)}.")
     screen = common_perturbations(screens)[0][0]
+    found, total = [], len(screen.perturbations)
     groups = [*([one] for one in embeddings), *[embeddings] * (len(embeddings) > 1)]
-    found = [_covered(screen, group) for group in groups]
-    if not found[-1].refusal and found[-1].found < FEWEST:
-        refusal = (
-            f"Expected at least {FEWEST} knockdowns with every vector, so that models can be tested"
-            f" on each in turn, found {found[-1].found}."
-        )
-        found[-1] = replace(found[-1], refusal=refusal)
+    for group in groups:
+        name = "+".join(embedding.name for embedding in group)
+        try:
+            problem = Problem.align(screen, group)
+        except InputError as refusal:
+            found.append(Coverage(name, 0, total, {}, str(refusal)))
+            continue
+        count, refused = len(problem.screen.perturbations), ""
+        if group is groups[-1] and count < FEWEST:
+            refused = (
+                f"Expected at least {FEWEST} knockdowns with every vector, so that models can be"
+                f" tested on each in turn, found {count}."
+            )
+        found.append(Coverage(name, count, total, problem.left_out, refused))
     return found
-
-
-def _covered(screen: Screen, embeddings: Sequence[Embedding]) -> Coverage:
-    name = "+".join(embedding.name for embedding in embeddings)
-    total = len(screen.perturbations)
-    try:
-        problem = Problem.align(screen, embeddings)
-    except InputError as refusal:
-        return Coverage(name, 0, total, {}, str(refusal))
-    return Coverage(name, len(problem.screen.perturbations), total, problem.left_out)
 
 
 def left_out(reasons: Mapping[str, str]) -> list[str]:

@@ -83,10 +83,13 @@ class Index:
 
 
 class DatasetStore:
-    """The data sets for everybody: imported ones in the folder `root`, and the built-in one."""
+    """The data sets for everybody: imported ones in a folder, and the built-in one."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = home() / "datasets" if root is None else root
+    _place = "datasets"
+    _lock = ".{name}.lock"
+
+    def __init__(self) -> None:
+        self.root = home() / self._place
 
     def names(self) -> list[str]:
         """List all data sets, usable or not: imported ones first, then the built-in one."""
@@ -98,12 +101,7 @@ class DatasetStore:
         return name in self.names()
 
     def folder(self, name: str) -> Path:
-        """Return where an imported data set lies, or would.
-
-        Raises:
-            InputError: The name is not made of letters, digits, "-" and "_" only, or is taken by
-                the built-in one.
-        """
+        """Return where an imported data set lies, or would; raise an InputError for other names."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
             raise InputError(
                 "Expected a data set name of letters, digits, - and _ other than"
@@ -116,11 +114,7 @@ class DatasetStore:
         return self.root.parent
 
     def index(self, name: str) -> Index:
-        """Read which files make up an imported data set.
-
-        Raises:
-            InputError: The name cannot be used, or the index is damaged.
-        """
+        """Read which files make up an imported data set; its name or index may be an InputError."""
         return Index.read(self.folder(name))
 
     def fingerprint(self, name: str) -> str:
@@ -192,7 +186,7 @@ class DatasetStore:
                 together (`Dataset.of_parts`, `Dataset.check`); nothing is written then.
         """
         folder = self.folder(name)
-        with file_lock(self._lock(name)):
+        with file_lock(self.root / self._lock.format(name=name)):
             before = Index.read(folder)
             if new and before.paths:
                 raise InputError(f"There is a data set {name} already: choose another name.")
@@ -224,16 +218,13 @@ class DatasetStore:
         if name == SIMULATED:
             raise InputError(f"The data set {name} comes with llmpert and cannot be removed.")
         folder = self.folder(name)
-        with file_lock(self._lock(name)):
+        with file_lock(self.root / self._lock.format(name=name)):
             if not folder.is_dir():
                 raise InputError(f"Expected the name of an imported data set, found {name!r}.")
             folder.rename(self.root / f".{name}.{secrets.token_hex(4)}.removed")
         # Killed from here on, what is left is removed the next time.
         for path in self.root.glob(f".{name}.*.removed"):
             shutil.rmtree(path, ignore_errors=True)
-
-    def _lock(self, name: str) -> Path:
-        return self.root / f".{name}.lock"
 
     def _missing(self, name: str) -> str:
         return f"Expected a data set among {', '.join(self.names())}, found {name!r}."

@@ -55,9 +55,7 @@ class Summary:
 
     @classmethod
     def read(cls, store: DatasetStore, name: str) -> "Summary":
-        """Summarise a data set without reading its numbers.
-
-        Damage that a head does not show is found by `DatasetStore.load` only.
+        """Summarise a data set by the heads of its files, which do not show all damage.
 
         Raises:
             InputError: The name cannot be used.

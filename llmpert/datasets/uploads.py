@@ -9,14 +9,12 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from llmpert.datasets.dataset import Parts
 from llmpert.datasets.store import FILE, DatasetStore, size_of
 from llmpert.errors import InputError
-from llmpert.io.paths import home
 
 DAYS = 7
 """An upload that nobody used for so long is removed."""
@@ -36,10 +34,10 @@ def is_upload(name: str) -> bool:
 
 
 class UploadStore(DatasetStore):
-    """Uploads in a folder; by default `visitors` in the data folder."""
+    """Uploads in a folder, with one lock for all: one named after an upload would tell its name."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        super().__init__(home() / "visitors" if root is None else root)
+    _place = "visitors"
+    _lock = ".lock"
 
     def names(self) -> list[str]:
         """List none: an upload is found by its name alone."""
@@ -64,8 +62,7 @@ class UploadStore(DatasetStore):
         """Keep a visitor's data set whole or not at all; return its name, which begins like words.
 
         Raises:
-            InputError: A part's name cannot be used, the parts do not fit together, or there is no
-                space.
+            InputError: A part cannot be kept (`DatasetStore.add`), or there is no space.
         """
         name = new_name(words)
         self.add(name, parts)
@@ -82,16 +79,6 @@ class UploadStore(DatasetStore):
         with suppress(OSError):
             if self.exists(name):
                 os.utime(self.folder(name))
-
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """Make a folder for files on their way, and remove it afterwards."""
-        folder = self.root / f".{secrets.token_hex(8)}"
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> int:
         """Remove what has expired, what killed uploads left, and what there is no space for.
@@ -119,9 +106,6 @@ class UploadStore(DatasetStore):
                 self.remove(path.name)
         else:
             shutil.rmtree(path, ignore_errors=True)
-
-    def _lock(self, name: str) -> Path:
-        return self.root / ".lock"  # a file named after an upload would tell its name
 
     def _missing(self, name: str) -> str:
         return GONE

@@ -48,11 +48,13 @@ def _prepare() -> None:
 
 def _sweep(stopped: Event) -> None:
     """Keep the promise that uploads go after their time, whether or not anybody comes."""
-    from llmpert.datasets import sweep
+    from llmpert.datasets import UploadStore
+    from llmpert.evaluation.store import ResultsStore
 
     while True:
         try:
-            sweep()
+            UploadStore().sweep()
+            ResultsStore().sweep()
         except Exception:
             log.exception("not swept")
         if stopped.wait(HOUR):
