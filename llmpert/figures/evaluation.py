@@ -27,9 +27,6 @@ from llmpert.figures.theme import (
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
 from llmpert.models.registry import MODELS, label
 
-WIDTH = 0.8
-"""Of the markers of one embedding, as a share of its place on the axis."""
-
 LOOKS = {OURS: (SOURCE_COLORS[0], "circle"), RIVAL: (SOURCE_COLORS[1], "diamond"), TIE: (GREY, "x")}
 
 
@@ -121,8 +118,8 @@ def model_classes(
         values = panel.set_index(["model", "embedding"])
         for at, model in enumerate(models):
             found = values.reindex([(model, e) for e in embeddings])
-            # Side by side within each embedding's place on the axis.
-            offset = (at - (len(models) - 1) / 2) * WIDTH / len(models)
+            # Side by side within four fifths of each embedding's place on the axis.
+            offset = (at - (len(models) - 1) / 2) * 0.8 / len(models)
             points(
                 figure, [i + offset for i in range(len(embeddings))], found["mean"], label(model),
                 marker(*MODEL_LOOKS[model][:2]),

@@ -30,14 +30,8 @@ from llmpert.insight.attribution import Attribution
 from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
 from llmpert.models.intervals import INTERVAL
 
-NAMED = 8
-"""At most so many genes of a volcano are named in the figure."""
-
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 """Hatching of each source's bars, for those who do not tell the colours."""
-
-CLIP = 98
-"""Percentile of |Δ| at which the colour scale ends: one extreme gene would pale all others."""
 
 
 def ranked_genes(
@@ -215,11 +209,11 @@ def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> g
 
 
 def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the genes to name: highest first, without those whose name would cover another one."""
+    """Return at most 8 genes to name: the highest whose names do not cover a higher one's."""
     named: list[int] = []
     width, height = 0.3 * np.ptp(x), 0.05 * y.max()
     for gene in np.argsort(-y, kind="stable"):
-        if len(named) == NAMED or not y[gene] > 0:
+        if len(named) == 8 or not y[gene] > 0:
             break
         if all(abs(x[gene] - x[n]) > width or abs(y[gene] - y[n]) > height for n in named):
             named.append(int(gene))
@@ -271,7 +265,8 @@ def neighbourhood_heatmap(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure
     Blue is lowered, orange is raised, and the middle of the scale is 0.
     """
     values, labels = rows.to_numpy(dtype=float), list(rows.index)
-    limit = float(np.percentile(np.abs(values), CLIP)) or 1.0
+    # One extreme gene would pale all others.
+    limit = float(np.percentile(np.abs(values), 98)) or 1.0
     heatmap = go.Heatmap(
         z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING, zmid=0, zmin=-limit,
         zmax=limit, xgap=1, ygap=1, colorbar={"thickness": 12},

@@ -38,10 +38,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of a report: paragraphs of plain text, figures with text alternatives, a table.
-
-    The table's index is shown where it has a name.
-    """
+    """Paragraphs of plain text, figures, and a table whose index is shown where it has a name."""
 
     title: str
     text: Sequence[str] = ()
@@ -57,8 +54,7 @@ def report(
     Args:
         facts: What stands below the heading, a line each.
         caption: Data, model, fingerprint and date, for the foot.
-        simulated: Whether to mark it as simulated: below the heading, in each figure and at the
-            foot.
+        simulated: Whether to mark it so: below the heading, in each figure and at the foot.
     """
     mark = '<p class="mark">SIMULATED DATA</p>' if simulated else ""
     number = 0
@@ -68,9 +64,18 @@ def report(
         body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
         for chart, alt, *_ in section.figures:
             number += 1
-            body.append(_figure(mark_simulated(chart) if simulated else chart, alt, number))
+            drawn = go.Figure(mark_simulated(chart) if simulated else chart)
+            # Plotly's JSON has <, > and / escaped, so that no name can end the script.
+            code = drawn.update_layout(template="plotly_white").to_html(
+                CONFIG, full_html=False, include_plotlyjs=False, div_id=f"figure-{number}"
+            )
+            body.append(f'<figure aria-label="{escape(alt)}">{code}</figure>')
         if section.table is not None:
-            body.append(_table(section.table))
+            cells = section.table.to_html(
+                index=section.table.index.name is not None, index_names=False, escape=True,
+                border=0, na_rep="–", float_format=lambda value: f"{value:.3g}",
+            )  # fmt: skip
+            body.append(f'<div class="scroll">{cells}</div>')
         body.append("</section>")
     heading = "".join(f"<p>{escape(fact)}</p>" for fact in facts)
     script = f"<script>{get_plotlyjs()}</script>" if number else ""
@@ -81,20 +86,3 @@ def report(
         f"<h1>{escape(title)}</h1>{mark}{heading}{''.join(body)}"
         f"<footer>{mark}<p>{escape(caption)}</p></footer></body></html>"
     )
-
-
-def _figure(figure: go.Figure, alt: str, number: int) -> str:
-    plain = go.Figure(figure).update_layout(template="plotly_white")
-    # Plotly's JSON has <, > and / escaped, so that no name can end the script.
-    drawn = plain.to_html(
-        CONFIG, full_html=False, include_plotlyjs=False, div_id=f"figure-{number}"
-    )
-    return f'<figure aria-label="{escape(alt)}">{drawn}</figure>'
-
-
-def _table(table: pd.DataFrame) -> str:
-    words = table.to_html(
-        index=table.index.name is not None, index_names=False, escape=True, border=0, na_rep="–",
-        float_format=lambda value: f"{value:.3g}",
-    )  # fmt: skip
-    return f'<div class="scroll">{words}</div>'

@@ -1,7 +1,6 @@
 """A whole screen: how large responses are, a map of perturbations, how alike they respond."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,100 +53,85 @@ def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class MapFigure:
-    """Every perturbation at its place, in a colour that is still to be chosen.
+def perturbation_map(
+    table: pd.DataFrame,
+    axes: tuple[str, str],
+    title: str,
+    gene: str,
+    selected: Sequence[str],
+    label: str = "",
+    groups: Sequence[str] | None = None,
+) -> go.Figure:
+    """Draw every perturbation at its place, coloured by its value or by its group.
 
-    Attributes:
-        points: Columns gene, x, y, note (for the hover), and value or group.
-        axes: Titles of the axes.
-        gene: The gene to point out; it need not be on the map.
-        selected: Perturbations that stand out, the others being faint; none of them means all
-            alike.
+    The scale of values ends at the 2nd and 98th percentile, so that a few extreme ones do not take
+    all colours; perturbations without one are grey crosses, those in none of `groups` grey.
+
+    Args:
+        table: Columns gene, x, y, note (for the hover), and group, or without `groups` value.
+        gene: To point out; it need not be on the map.
+        selected: Perturbations that stand out, the others being faint; without any all are alike.
+        label: What the value is, with its unit.
+        groups: In the order in which they are given colours and shapes.
     """
-
-    points: pd.DataFrame
-    axes: tuple[str, str]
-    title: str
-    gene: str
-    selected: Sequence[str]
-
-    def by_value(self, label: str) -> go.Figure:
-        """Colour by the points' value; those without one are grey crosses.
-
-        The scale ends at the 2nd and 98th percentile, so that a few extreme values do not take all
-        colours. `label` says what the number is, with its unit.
-        """
-        figure = go.Figure()
-        missing = self.points["value"].isna().to_numpy()
-        if missing.any():
-            name = f"No value ({missing.sum():,})"
-            figure.add_trace(self._trace(missing, name, marker(REST, "x-thin-open", 6)))
-        if not missing.all():
-            known = self.points["value"][~missing]
-            low, high = np.percentile(known, (2, 98))
+    looks: list[tuple[np.ndarray, dict[str, Any]]] = []
+    if groups is None:
+        rest = table["value"].isna().to_numpy()
+        grey, words = marker(REST, "x-thin-open", 6), "No value"
+        legend: dict[str, Any] = {"y": 1, "yanchor": "bottom"}
+        if not rest.all():
+            low, high = np.percentile(table["value"][~rest], (2, 98))
             look = {
                 # From dark blue to yellow: read alike with any colour vision, and by lightness.
-                "color": known, "colorscale": "Cividis", "cmin": low, "cmax": high, "size": 7,
+                "color": table["value"][~rest], "colorscale": "Cividis", "cmin": low, "cmax": high,
                 # Below the map: on a narrow screen it would take half the width beside it.
                 "colorbar": {
                     "title": {"text": label, "side": "top"}, "orientation": "h", "thickness": 14,
                     "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top",
                 },
-                "line": OUTLINE,
+                "line": OUTLINE, "size": 7,
             }  # fmt: skip
-            trace = self._trace(~missing, "Perturbations", look)
-            figure.add_trace(trace.update(showlegend=bool(missing.any())))
-        return self._finished(figure, {"y": 1, "yanchor": "bottom"})
-
-    def by_group(self, groups: Sequence[str]) -> go.Figure:
-        """Colour and shape by the points' group, in the order of `groups`; others are grey."""
-        figure = go.Figure()
-        rest = ~self.points["group"].isin(list(groups)).to_numpy()
-        if rest.any():
-            look = marker(REST, "circle", 4, opacity=0.6)
-            figure.add_trace(self._trace(rest, f"Others ({rest.sum():,})", look))
+            known = {"name": "Perturbations", "marker": look, "showlegend": bool(rest.any())}
+            looks = [(~rest, known)]
+    else:
+        rest = ~table["group"].isin(list(groups)).to_numpy()
+        grey, words = marker(REST, "circle", 4, opacity=0.6), "Others"
+        legend = {"y": -0.14, "yanchor": "top"}
         for at, group in enumerate(groups):
-            members = (self.points["group"] == group).to_numpy()
+            members = (table["group"] == group).to_numpy()
             look = marker(*source_look(at), line=OUTLINE)
-            figure.add_trace(self._trace(members, f"{group} ({members.sum():,})", look))
-        return self._finished(figure, {"y": -0.14, "yanchor": "top"})
-
-    def _trace(self, chosen: np.ndarray, name: str, look: dict[str, Any]) -> Any:
-        drawn = self.points[chosen]
-        trace = go.Scatter if len(self.points) <= MOST_VECTOR_MARKS else go.Scattergl
-        return trace(
-            x=drawn["x"], y=drawn["y"], mode="markers", name=name, marker=look,
-            customdata=drawn["gene"], text=drawn["note"],
+            looks.append((members, {"name": f"{group} ({members.sum():,})", "marker": look}))
+    if rest.any():
+        looks.insert(0, (rest, {"name": f"{words} ({rest.sum():,})", "marker": grey}))
+    figure = go.Figure()
+    trace = go.Scatter if len(table) <= MOST_VECTOR_MARKS else go.Scattergl
+    for chosen, look in looks:
+        part = table[chosen]
+        positions = np.flatnonzero(part["gene"].isin(list(selected))) if selected else None
+        figure.add_trace(trace(
+            x=part["x"], y=part["y"], mode="markers", customdata=part["gene"], text=part["note"],
             hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>",
-            unselected={"marker": {"opacity": 0.2}},
+            selectedpoints=positions, unselected={"marker": {"opacity": 0.2}}, **look,
+        ))  # fmt: skip
+    found = table[table["gene"] == gene]
+    if len(found):
+        figure.add_scatter(
+            x=found["x"], y=found["y"], mode="markers", name=gene, hoverinfo="skip",
+            customdata=found["gene"], marker=marker(MARK, "circle-open", 20, line={"width": 3}),
         )  # fmt: skip
-
-    def _finished(self, figure: go.Figure, legend: dict[str, Any]) -> go.Figure:
-        if self.selected:
-            for trace in figure.data:
-                is_selected = np.isin(trace.customdata, list(self.selected))
-                trace.selectedpoints = np.flatnonzero(is_selected)
-        found = self.points[self.points["gene"] == self.gene]
-        if len(found):
-            figure.add_scatter(
-                x=found["x"], y=found["y"], mode="markers", name=self.gene, hoverinfo="skip",
-                customdata=found["gene"],
-                marker=marker(MARK, "circle-open", 20, line={"width": 3}),
-            )  # fmt: skip
-            figure.add_annotation(
-                x=found["x"].iloc[0], y=found["y"].iloc[0], text=f"<b>{self.gene}</b>", ax=0,
-                ay=-34, arrowcolor=MARK, standoff=10, bgcolor="#ffffff", bordercolor=MARK,
-                borderpad=3, font={"color": MARK},
-            )  # fmt: skip
-        return finish(
-            figure,
-            self.title,
-            height=640,
-            xaxis={"title": {"text": self.axes[0]}, "zeroline": False},
-            yaxis={"title": {"text": self.axes[1]}, "zeroline": False},
-            legend={"orientation": "h", "x": 0, "itemsizing": "constant", **legend},
-        )
+        figure.add_annotation(
+            x=found["x"].iloc[0], y=found["y"].iloc[0], text=f"<b>{gene}</b>", ax=0,
+            ay=-34, arrowcolor=MARK, standoff=10, bgcolor="#ffffff", bordercolor=MARK,
+            borderpad=3, font={"color": MARK},
+        )  # fmt: skip
+    return finish(
+        figure,
+        title,
+        height=640,
+        xaxis={"title": {"text": axes[0]}, "zeroline": False},
+        yaxis={"title": {"text": axes[1]}, "zeroline": False},
+        legend={"orientation": "h", "x": 0, "itemsizing": "constant", **legend},
+    )
 
 
 def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.screen import MOST_VECTOR_MARKS, MapFigure
+from llmpert.figures.screen import MOST_VECTOR_MARKS, perturbation_map
 
 AXES = ("PC 1 (12.0% of variance)", "PC 2 (3.0% of variance)")
 
@@ -15,7 +15,7 @@ def points(count=5, **columns):
 
 def test_values_are_colours_and_missing_ones_have_another_shape():
     table = points(value=[0.1, 0.2, np.nan, 0.4, 0.5])
-    figure = MapFigure(table, AXES, "A map", "KD3", []).by_value("Effect size (Δ)")
+    figure = perturbation_map(table, AXES, "A map", "KD3", [], "Effect size (Δ)")
     missing, known, chosen = figure.data
     assert list(missing.customdata) == ["KD2"]
     assert missing.name == "No value (1)"
@@ -29,7 +29,7 @@ def test_values_are_colours_and_missing_ones_have_another_shape():
 
 def test_groups_have_colour_and_shape_and_the_rest_is_grey():
     table = points(group=["m1", "m2", "", "m1", "other"])
-    figure = MapFigure(table, AXES, "A map", "", []).by_group(["m2", "m1"])
+    figure = perturbation_map(table, AXES, "A map", "", [], groups=["m2", "m1"])
     rest, m2, m1 = figure.data
     assert list(rest.customdata) == ["KD2", "KD4"]
     assert [m2.name, m1.name] == ["m2 (1)", "m1 (2)"]
@@ -39,20 +39,20 @@ def test_groups_have_colour_and_shape_and_the_rest_is_grey():
 
 
 def test_a_gene_that_is_not_on_the_map_is_not_pointed_out():
-    figure = MapFigure(points(value=0.1), AXES, "A map", "OTHER", []).by_value("Cells")
+    figure = perturbation_map(points(value=0.1), AXES, "A map", "OTHER", [], "Cells")
     assert [trace.name for trace in figure.data] == ["Perturbations"]
 
 
 @pytest.mark.parametrize("extra", [0, 1])
 def test_very_many_points_are_drawn_as_a_picture(extra):
     table = points(MOST_VECTOR_MARKS + extra, value=1.0)
-    figure = MapFigure(table, AXES, "A map", "", []).by_value("Cells")
+    figure = perturbation_map(table, AXES, "A map", "", [], "Cells")
     assert figure.data[0].type == ("scattergl" if extra else "scatter")
 
 
 def test_what_is_selected_stands_out():
     table = points(group=["m1", "m2", "", "m1", "other"])
-    figure = MapFigure(table, AXES, "A map", "KD0", ["KD3", "KD4"]).by_group(["m1"])
+    figure = perturbation_map(table, AXES, "A map", "KD0", ["KD3", "KD4"], groups=["m1"])
     rest, m1, chosen = figure.data
     assert [list(rest.customdata)[i] for i in rest.selectedpoints] == ["KD4"]
     assert [list(m1.customdata)[i] for i in m1.selectedpoints] == ["KD3"]

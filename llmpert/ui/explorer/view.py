@@ -10,7 +10,7 @@ import streamlit as st
 
 from llmpert.evaluation.grid import grid
 from llmpert.evaluation.problem import Problem
-from llmpert.figures.screen import MapFigure, closeness_by_source, neighbour_agreement
+from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.head_to_head import effect_size
@@ -240,11 +240,10 @@ def show_map(view: Explorer) -> list[str]:
         note += "<br>" + table["gene sets"].replace("", "in no gene set")
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
-    drawing = MapFigure(points, placed.axes, view.title, gene, names)
+    label, groups = "", None
     if colour == BY_SET and view.sets is not None:
         groups = choose_sets(view.sets, len(points), len(SOURCE_COLORS))
         points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
-        chart = drawing.by_group(groups)
     else:
         measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
         column, label = {
@@ -254,9 +253,9 @@ def show_map(view: Explorer) -> list[str]:
             BY_SIMILARITY: (similar, f"{measure} to {gene}"),
         }[colour]
         points["value"] = table[column] if column in table else float("nan")
-        chart = drawing.by_value(label)
         if colour == BY_SIMILARITY and similarity is None:
             st.info(f"{gene} is **not measured**: it has no response to be similar to.")
+    chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups)
     if not view.measured:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
     strength = ", so that strength plays no part" if view.of == RESPONSES else ""
