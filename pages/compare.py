@@ -1,10 +1,8 @@
 """Two predictions side by side: genes, lines, models or embeddings."""
 
-import streamlit as st
-
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
-from llmpert.ui.compare import view as page
+from llmpert.ui.compare import show_comparison
 
 selection = select(model=True)
 show.heading(
@@ -13,9 +11,4 @@ show.heading(
     " the measurement that is drawn beside them.",
     selection.data,
 )
-differs = page.what_differs(selection)
-one, other = page.choose_subjects(selection, differs)
-if one == other:
-    show.info("Both sides are the same: choose two different ones.")
-    st.stop()
-page.show_comparison(one, other, differs)
+show_comparison(selection)

@@ -2,7 +2,7 @@
 
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
-from llmpert.ui.effects import view as page
+from llmpert.ui.effects import show_effects
 
 selection = select(model=True)
 show.heading(
@@ -11,5 +11,4 @@ show.heading(
     " models that did not see the knockdown.",
     selection.data,
 )
-gene = page.choose_measured_gene(selection.experiment.problem.screen)
-page.show_effects(selection, gene)
+show_effects(selection)

@@ -21,6 +21,7 @@ from llmpert.ui.common.markdown import verbatim
 log = logging.getLogger(__name__)
 
 SelectionMode = Literal["points", "box", "lasso"]
+number = st.column_config.NumberColumn
 
 
 @contextmanager
@@ -154,7 +155,7 @@ def footer(
 
 def numbers(**formats: str) -> dict[str, Any]:
     """Return how a table shows these columns: name -> format of its numbers."""
-    return {name: st.column_config.NumberColumn(format=form) for name, form in formats.items()}
+    return {name: number(format=form) for name, form in formats.items()}
 
 
 def left_out(summary: pd.DataFrame) -> None:

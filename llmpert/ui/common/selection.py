@@ -233,3 +233,22 @@ def choose(
     )
     # A value that came with the address may not be on offer for this data set.
     return chosen if chosen in options else first
+
+
+def one_of(words: str, key: str, options: Sequence[T], help: str | None = None) -> T:
+    """Return one of a few words, kept in the address; a button each, the first at first."""
+    chosen = st.segmented_control(
+        words,
+        options,
+        default=options[0],
+        key=key,
+        bind="query-params",
+        format_func=str.capitalize,
+        help=help,
+    )
+    return options[0] if chosen is None or chosen not in options else chosen
+
+
+def how_many(words: str, key: str, counts: Sequence[int] = (10, 20, 30, 50)) -> int:
+    """Return how many are to be shown, kept in the address; the second of the counts at first."""
+    return st.select_slider(words, counts, value=counts[1], key=key, bind="query-params")

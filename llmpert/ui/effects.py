@@ -1,7 +1,5 @@
 """Which knockdowns change one measured gene: what the page asks for, and what it shows."""
 
-from typing import Literal
-
 import streamlit as st
 
 from llmpert.errors import InputError
@@ -15,48 +13,21 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
 from llmpert.ui.common.markdown import verbatim
-from llmpert.ui.common.selection import Selection
-
-COUNTS = (10, 20, 30, 50)
+from llmpert.ui.common.selection import Selection, how_many, one_of
 
 
-def choose_measured_gene(screen: Screen) -> str:
-    """Return the gene in a search box; where none is found the page says why, and stops."""
-    typed = st.text_input(
-        "Measured gene",
-        value=changing_gene(screen),
-        key="target",
-        bind="query-params",
-        placeholder="Symbol, alias or Ensembl id",
-        help="One of the genes whose expression was measured. Knockdowns are searched for those"
-        " that raise or lower it.",
-    ).strip()
-    try:
-        return find_measured(screen, typed)
-    except InputError as error:
-        st.warning(verbatim(str(error)), icon=":material/search:")
-        near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
-        did_you_mean(dict.fromkeys(near), "target")
-        st.stop()
-
-
-def show_effects(selection: Selection, gene: str) -> None:
-    """Show the knockdowns with the strongest effects on a gene, measured and predicted."""
+def show_effects(selection: Selection) -> None:
+    """Let a gene be chosen; show the knockdowns that change it most, measured and predicted."""
     data, line, embedding = selection.data, selection.line, selection.embedding
     size, model = selection.size, selection.model
+    screen = selection.experiment.problem.screen
+    gene = _choose_measured_gene(screen)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
-    chosen = first.segmented_control(
-        "Ranked by",
-        ["measured", "predicted"],
-        default="measured",
-        key="ranked",
-        bind="query-params",
-        format_func=str.capitalize,
-        help="The absolute effect that ranks the knockdowns.",
-    )
-    count = second.select_slider(
-        "Knockdowns shown", COUNTS, value=20, key="knockdowns", bind="query-params"
-    )
+    about = "The absolute effect that ranks the knockdowns."
+    with first:
+        ranked_by = one_of("Ranked by", "ranked", ["measured", "predicted"], about)
+    with second:
+        count = how_many("Knockdowns shown", "knockdowns")
     wanted = third.toggle(
         "Also genes that nobody knocked down here",
         key="unseen",
@@ -68,11 +39,7 @@ def show_effects(selection: Selection, gene: str) -> None:
     )
     also_unseen = wanted and model in MODELS
     unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
-    screen = selection.experiment.problem.screen
     table = effects_on(gene, screen, selection.held_out(), unseen)
-    ranked_by: Literal["measured", "predicted"] = (
-        "predicted" if chosen == "predicted" else "measured"
-    )
     show.name_tab(f"What changes {gene} in {line}?")
     if also_unseen and ranked_by == "measured":
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
@@ -102,3 +69,23 @@ def show_effects(selection: Selection, gene: str) -> None:
     )
     # Not every model gives intervals.
     st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)
+
+
+def _choose_measured_gene(screen: Screen) -> str:
+    """Return the gene in a search box; where none is found the page says why, and stops."""
+    typed = st.text_input(
+        "Measured gene",
+        value=changing_gene(screen),
+        key="target",
+        bind="query-params",
+        placeholder="Symbol, alias or Ensembl id",
+        help="One of the genes whose expression was measured. Knockdowns are searched for those"
+        " that raise or lower it.",
+    ).strip()
+    try:
+        return find_measured(screen, typed)
+    except InputError as error:
+        st.warning(verbatim(str(error)), icon=":material/search:")
+        near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
+        did_you_mean(dict.fromkeys(near), "target")
+        st.stop()

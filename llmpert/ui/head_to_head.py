@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from llmpert.evaluation.grid import grid
-from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.evaluation import head_to_head
 from llmpert.insight.head_to_head import (
@@ -18,6 +16,7 @@ from llmpert.insight.head_to_head import (
     TIE,
     Method,
     Tally,
+    common_metrics,
     default_pair,
     effect_size,
     largest_effects,
@@ -27,6 +26,7 @@ from llmpert.insight.head_to_head import (
     short_labels,
 )
 from llmpert.methods.published import ROWS
+from llmpert.models.registry import MODELS
 from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
@@ -34,49 +34,35 @@ from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.selection import Selection, choose, open_gene
 
 
-def choose_methods(selection: Selection, results: pd.DataFrame) -> tuple[Method, Method]:
-    """Return the two methods to compare.
+def show_methods(selection: Selection) -> None:
+    """Let two methods be chosen, and show who wins which perturbations and gene sets.
 
-    Args:
-        results: From `results_elsewhere`: its methods are on offer too.
+    A dot of the figure opens its gene. Fits that were never made are made now, under a progress
+    bar, and kept.
+
+    Raises:
+        InputError: The methods have no perturbation in common.
     """
-    data = selection.data
-    offered = methods(data.embedding_choices) + methods_of(results)
-    first, second = default_pair(offered)
+    data, line, size = selection.data, selection.line, selection.size
+    # Predictions that were made elsewhere with this training size, scored here, and published ones.
+    scored = cache.external_results(data, line)
+    scored = scored.loc[scored["train_size"] == size, list(ROWS)]
+    parts = [part for part in (scored, cache.published_results(data, line)) if len(part)]
+    others = pd.concat(parts, ignore_index=True) if parts else scored
+    ours, rival = _choose_methods(selection, others)
+    known, shared = cache.METRICS, common_metrics(ours, rival, others)
+    if not shared:
+        show.info(f"No metric is known of both {ours.label} and {rival.label}.")
+        st.stop()
     left, right = st.columns(2)
     with left:
-        ours = _choose_method("Method", "ours", offered, first)
-    with right:
-        rival = _choose_method("Against", "rival", offered, second)
-    missing = elsewhere.other_sizes(data, selection.line, selection.size)
-    if missing:
-        st.caption(missing)
-    return ours, rival
-
-
-def _choose_method(words: str, key: str, offered: list[Method], default: Method) -> Method:
-    """Return one of the methods; the address names it by its label."""
-    by_label = {method.label: method for method in offered}
-    about = (
-        "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
-        " its imported predictions; or by its published results: *(published)*."
-    )
-    return by_label[choose(words, key, list(by_label), about, first=default.label)]
-
-
-def choose_metric(names: list[str]) -> Metric:
-    """Return one of these metrics; says so if they are not all there are."""
-    known = cache.METRICS
-    about = "\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names)
-    chosen = choose("Metric", "metric", names, about, shown=lambda name: known[name].label)
-    if len(names) < len(known):
-        st.caption("Only metrics that both methods have are offered.")
-    return known[chosen]
-
-
-def choose_percent() -> int:
-    """Return how many of the perturbations to show."""
-    return st.slider(
+        about = "\n\n".join(f"**{known[key].label}**: {known[key].definition}" for key in shared)
+        metric = known[
+            choose("Metric", "metric", shared, about, shown=lambda key: known[key].label)
+        ]
+        if len(shared) < len(known):
+            st.caption("Only metrics that both methods have are offered.")
+    percent = right.slider(
         "Strongest perturbations, %",
         10,
         100,
@@ -87,66 +73,13 @@ def choose_percent() -> int:
         help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
         " by effect size: the root mean square of the measured response over all genes.",
     )
-
-
-def results_elsewhere(selection: Selection) -> pd.DataFrame:
-    """Return results of methods that were run elsewhere, on the perturbations of a line's screen.
-
-    Predictions that were made with this training size, scored here; and published values. The
-    columns are `ROWS`.
-    """
-    data, line = selection.data, selection.line
-    predicted = cache.external_results(data, line)
-    rows = predicted.loc[predicted["train_size"] == selection.size, list(ROWS)]
-    parts = [part for part in (rows, cache.published_results(data, line)) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else rows
-
-
-def results(
-    selection: Selection, ours: Method, rival: Method, others: pd.DataFrame
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return tidy results of two methods over all folds, and what those computed here are about.
-
-    Fits that were never made are made now, under a progress bar, and kept.
-
-    Args:
-        others: From `results_elsewhere`.
-    """
-    data, fits = selection.data, []
+    fits = []
     for method in (ours, rival):
-        if not (method.published or method.external):
-            experiment = cache.experiment(data, selection.line, _source(selection, method))
-            fits += grid([experiment], [method.model], [selection.size])
+        if method.model in MODELS:
+            of = cache.experiment(data, line, _source(selection, method))
+            fits += grid([of], [method.model], [size])
     found = cache.run_fits(fits)
-    parts = [part for part in (found.table, others) if len(part)]
-    return pd.concat(parts, ignore_index=True), found.about
-
-
-def _source(selection: Selection, method: Method) -> str:
-    """Return the embedding to use for a method; where it needs none, all joined."""
-    without = method.embedding == NO_EMBEDDING
-    return selection.data.embedding_choices[-1] if without else method.embedding
-
-
-def show_methods(
-    selection: Selection,
-    ours: Method,
-    rival: Method,
-    metric: Metric,
-    percent: int,
-    others: pd.DataFrame,
-) -> None:
-    """Show a dot a perturbation, who wins how many, and which gene sets; a dot opens its gene.
-
-    Args:
-        percent: How many of the perturbations are shown, by effect size.
-        others: From `results_elsewhere`.
-
-    Raises:
-        InputError: The methods have no perturbation in common.
-    """
-    data, line, size = selection.data, selection.line, selection.size
-    values, about = results(selection, ours, rival, others)
+    values = pd.concat([found.table, *parts] if fits else parts, ignore_index=True)
     sizes = cache.once(lambda: effect_size(data.screens[line]), data, line, "effect size")
     both = pairs(values, ours, rival, metric, sizes)
     table = largest_effects(both, percent / 100)
@@ -156,7 +89,7 @@ def show_methods(
     if not (ours.published and rival.published):
         compared += f", {size:,} training perturbations"
     scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
-    source = origin(selection, ours, rival)
+    source = _origin(selection, ours, rival)
     name = f"{ours.slug}-{rival.slug}-{metric.name}-{line}-{size}-{percent}"
     if source:
         st.info(
@@ -167,20 +100,21 @@ def show_methods(
     named = table.drop(columns="winner").set_axis(
         ["perturbation", "effect size", *names, "difference"], axis=1
     )
-    named["winner"] = table["winner"].replace({OURS: names[0], RIVAL: names[1]})
-    counts = in_words(tally, *names)
+    sides = {OURS: names[0], RIVAL: names[1]}
+    counts = _in_words(tally, *names)
     figure_place, table_place = st.columns([4, 3])
     with figure_place:
-        note = not_like_with_like(ours, rival)
+        unlike = ours.published != rival.published
+        note = "Not like with like: other preprocessing and training" if unlike else ""
         chosen = show.figure(
             head_to_head(table, *names, metric, selection.unit, note),
             name=f"head-to-head-{name}",
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
             f" for each of {tally.compared:,} held-out perturbations in {line}: {counts}",
-            numbers=named,
+            numbers=named.assign(winner=table["winner"].replace(sides)),
             note=f"{compared}; {scope}. {source}".strip(),
             data=data,
-            about=about,
+            about=found.about,
             select=["points"],
         )
         if chosen:
@@ -195,7 +129,7 @@ def show_methods(
         number = partial(st.column_config.NumberColumn, width="small")
         effect = f"Root mean square of the measured response, in {selection.unit}."
         st.dataframe(
-            named.drop(columns="winner")[["perturbation", *names, "difference", "effect size"]],
+            named[["perturbation", *names, "difference", "effect size"]],
             hide_index=True,
             height=480,
             column_config={
@@ -207,37 +141,17 @@ def show_methods(
             },
         )
         st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
+
     st.header("Which functions win where?")
-    by_set = _sets_won(selection, table, metric, tally, names)
-    if by_set is not None and data.gene_sets is not None:
-        show.footer(
-            f"head-to-head-sets-{name}",
-            by_set,
-            f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
-            f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
-            f" Benjamini–Hochberg. {source}".strip(),
-            data,
-            about,
-        )
-
-
-def _sets_won(
-    selection: Selection,
-    table: pd.DataFrame,
-    metric: Metric,
-    tally: Tally,
-    names: tuple[str, str],
-) -> pd.DataFrame | None:
-    """Show which gene sets each method wins, and return them; None where none can be tested."""
-    if selection.data.gene_sets is None:
+    if data.gene_sets is None:
         show.info("No gene sets are loaded for these data.")
-        return None
-    won = cache.sets_won(selection.data, selection.line, table, metric.name)
+        return
+    won = cache.sets_won(data, line, table, metric.name)
     if won.empty:
         show.info(
             f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test."
         )
-        return None
+        return
     clear = won.loc[won["fdr"] <= FDR, "winner"]
     st.markdown(
         f"Of **{len(won):,}** gene sets with at least {SMALLEST_SET} of these perturbations,"
@@ -252,20 +166,49 @@ def _sets_won(
             "median difference", "winner", "p", "false discovery rate",
         ],
         axis=1,
-    ).replace({"winner": {OURS: names[0], RIVAL: names[1], TIE: "neither"}})  # fmt: skip
+    ).replace({"winner": {**sides, TIE: "neither"}})  # fmt: skip
     formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
     st.dataframe(by_set, hide_index=True, height=320, column_config=show.numbers(**formats))
-    return by_set
+    show.footer(
+        f"head-to-head-sets-{name}",
+        by_set,
+        f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
+        f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
+        f" Benjamini–Hochberg. {source}".strip(),
+        data,
+        found.about,
+    )
 
 
-def not_like_with_like(ours: Method, rival: Method) -> str:
-    """Return a note for figures that set a published method beside one computed here; else ""."""
-    if ours.published == rival.published:
-        return ""
-    return "Not like with like: other preprocessing and training"
+def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[Method]:
+    """Return the two methods to compare, by the labels that name them in the address."""
+    offered = methods(selection.data.embedding_choices) + methods_of(others)
+    by_label = {method.label: method for method in offered}
+    about = (
+        "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
+        " its imported predictions; or by its published results: *(published)*."
+    )
+    chosen = []
+    controls = (("Method", "ours"), ("Against", "rival"))
+    for place, first, control in zip(st.columns(2), default_pair(offered), controls, strict=True):
+        with place:
+            chosen.append(by_label[choose(*control, list(by_label), about, first=first.label)])
+    missing = elsewhere.other_sizes(selection.data, selection.line, selection.size)
+    if missing:
+        st.caption(missing)
+    if chosen[0] == chosen[1]:
+        show.info("Both sides are the same method: choose two different ones.")
+        st.stop()
+    return chosen
 
 
-def origin(selection: Selection, ours: Method, rival: Method) -> str:
+def _source(selection: Selection, method: Method) -> str:
+    """Return the embedding to use for a method; where it needs none, all joined."""
+    without = method.embedding == NO_EMBEDDING
+    return selection.data.embedding_choices[-1] if without else method.embedding
+
+
+def _origin(selection: Selection, ours: Method, rival: Method) -> str:
     """Return where what was not computed here is from and what it compares with; or ""."""
     data, line = selection.data, selection.line
     words = elsewhere.origin(data, [line], selection.size, {ours.model, rival.model})
@@ -288,7 +231,7 @@ def origin(selection: Selection, ours: Method, rival: Method) -> str:
     )
 
 
-def in_words(tally: Tally, ours: str, rival: str) -> str:
+def _in_words(tally: Tally, ours: str, rival: str) -> str:
     """Return the counts behind the share in the figure's title."""
     words = f"**{ours}** wins {tally.ours:,}, **{rival}** wins {tally.rival:,}"
     words += f", {tally.ties:,} {'is a tie' if tally.ties == 1 else 'are ties'}"
