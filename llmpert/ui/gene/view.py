@@ -1,75 +1,194 @@
-"""How the gene page shows its sections."""
+"""The gene page. Each of its sections is built once, for the screen and the report alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
+from llmpert.evaluation.results import embedding_label
+from llmpert.figures.prediction import (
+    attribution_bars,
+    neighbourhood_heatmap,
+    predicted_against_measured,
+    ranked_genes,
+    volcano,
+)
 from llmpert.figures.report import Figure, Section, report
-from llmpert.insight.attribution import attribute
-from llmpert.insight.ranking import Direction
+from llmpert.insight.attribution import attribute, neighbourhood
+from llmpert.insight.enrichment import enrichment
+from llmpert.insight.ranking import (
+    Direction,
+    strong_perturbation,
+    strongest,
+    strongest_genes,
+)
+from llmpert.insight.reliability import (
+    BANDS,
+    ENOUGH,
+    NEAREST,
+    NEIGHBOURS,
+    ReliabilityReference,
+    Verdict,
+)
+from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
-from llmpert.ui.common.gene_search import offer
-from llmpert.ui.gene import sections
-from llmpert.ui.gene.prediction import format_score, scores_in_words
-from llmpert.ui.gene.sections import GeneView
+from llmpert.ui.common.gene_search import choose_gene, offer, show_identity
+from llmpert.ui.common.selection import Selection, how_many, one_of
+from llmpert.ui.gene.prediction import (
+    GenePrediction,
+    format_score,
+    predict,
+    predicted_elsewhere,
+    scores_in_words,
+)
 
-GENES_SHOWN = (10, 20, 30, 50)
+KNOCKDOWNS, HEATMAP_GENES = 12, 30
 OFFERED = 6
 TOP_GENES = (25, 50, 100, 200)
 DIRECTIONS: tuple[Direction, ...] = ("both", "raised", "lowered")
 
 
-def summary(view: GeneView) -> None:
-    """Show what the prediction is and how close it came to the measurement."""
-    data, line, size = view.data, view.selection.line, view.selection.size
-    st.markdown(" · ".join(view.facts()))
-    scores = view.shown.scores
-    if scores:
-        for column, (name, value) in zip(st.columns(len(scores)), scores.items(), strict=True):
+@dataclass(frozen=True)
+class GeneView:
+    """A gene with the prediction that the page is about.
+
+    `others` are those of methods that were run elsewhere: name -> prediction, or None.
+    """
+
+    selection: Selection
+    gene: str
+    shown: GenePrediction
+    others: Mapping[str, GenePrediction | None]
+
+    @property
+    def where(self) -> str:
+        """Gene and line, for names of files."""
+        return f"{self.gene}-{self.selection.line}"
+
+    @property
+    def note(self) -> str:
+        """The model, for captions."""
+        return (
+            f"Gaussian process ({embedding_label(self.selection.embedding)};"
+            f" {self.shown.trained_on:,} training perturbations)."
+        )
+
+    def draw(self, figure: Figure) -> None:
+        """Show a figure of a section."""
+        show.figure(**figure._asdict(), data=self.selection.data)
+
+
+def show_gene(selection: Selection) -> None:
+    """Let a gene be chosen; show its prediction, and offer all that is shown as a report."""
+    data, line, size = selection.data, selection.line, selection.size
+    problem = selection.experiment.problem
+    gene = choose_gene(problem, strong_perturbation(problem.screen), data=data)
+    show_identity(problem, gene)
+    shown = predict(selection, gene)
+    view = GeneView(selection, gene, shown, predicted_elsewhere(selection, gene))
+    show.name_tab(f"{gene} in {line}")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    title = f"{gene} knockdown in {line}"
+    left.subheader(title)
+    facts = [f"{selection.method}, {shown.trained_on:,} training perturbations", shown.state]
+    if shown.cells is not None:
+        facts.append(f"{shown.cells:,.0f} cells")
+    st.markdown(" · ".join(facts))
+    if shown.scores:
+        columns = st.columns(len(shown.scores))
+        for column, (name, value) in zip(columns, shown.scores.items(), strict=True):
             metric = cache.METRICS[name]
             about = f"{metric.definition} {metric.edge_cases}"
             column.metric(metric.label, format_score(value), help=about)
+            facts.append(f"{metric.label}: {format_score(value)}")
     if view.others:
-        name = view.selection.method
-        st.table(scores_in_words("Method", {name: view.shown, **view.others}))
+        st.table(scores_in_words("Method", {selection.method: shown, **view.others}))
     for words in (origin(data, [line], size, view.others), other_sizes(data, line, size)):
-        if words and view.shown.measured is not None:
+        if words and shown.measured is not None:
             st.caption(words)
+    facts += [f"not predicted by {name}" for name, one in view.others.items() if not one]
+    parts = [_response(view), _trust(view), _foundation(view), _all_genes(view)]
 
+    def build() -> bytes:
+        caption = f"{view.note} {show.caption(data)}"
+        words = [" · ".join(facts).replace("**", "")]
+        return report(title, words, parts, caption, data.simulated).encode()
 
-def response(view: GeneView) -> Section:
-    """Show ranked genes, and prediction against measurement."""
-    count = st.columns([1, 2])[0].select_slider(
-        "Genes shown", GENES_SHOWN, value=20, key="shown", bind="query-params"
+    # Megabytes of HTML are only written once somebody asks for them.
+    right.download_button(
+        "Report (HTML)",
+        build,
+        file_name=f"llmpert-{title.replace(' ', '-')}{'-simulated' * data.simulated}.html",
+        mime="text/html",
+        on_click="ignore",
+        icon=":material/article:",
+        key="report",
+        help="Everything on this page in one file that opens without a network, figures included.",
     )
-    section = sections.response(view, count)
-    ranked, *scatter = section.figures
-    if not scatter:
-        _draw(view, ranked)
+
+
+def _response(view: GeneView) -> Section:
+    """Show the genes that are predicted to change most, and prediction against measurement."""
+    gene, line, unit, shown = view.gene, view.selection.line, view.selection.unit, view.shown
+    with st.columns([1, 2])[0]:
+        count = how_many("Genes shown", "shown")
+    table = shown.prediction.table()
+    if shown.measured is not None:
+        table["measured"] = shown.measured
+    if shown.q is not None:
+        table["false discovery rate, measured"] = shown.q
+    # All models of a fold are scored on the same genes, in one order.
+    elsewhere = {name: one.prediction.mean[0] for name, one in view.others.items() if one}
+    for method, values in elsewhere.items():
+        table[f"predicted by {method}"] = values
+    ranked = Figure(
+        ranked_genes(shown.prediction, shown.measured, unit, count, elsewhere),
+        f"The {count} genes with the strongest predicted response to knocking down {gene} in"
+        f" {line}, with 95 % intervals and measurements"
+        + "".join(f", and what {method} predicts" for method in elsewhere)
+        + ".",
+        f"{view.where}-genes",
+        table,
+        "Intervals are for a new measurement, noise included; their widths come from how far off"
+        f" training knockdowns were when predicted from the others. {view.note}",
+    )
+    title, best = "Predicted response", strongest(table, "mean", count)
+    if shown.measured is None or shown.top is None:
+        view.draw(ranked)
         show.info(
-            f"There is no measurement of {view.gene} to compare with. *Should I believe it?* below"
+            f"There is no measurement of {gene} to compare with. *Should I believe it?* below"
             " says how good predictions like this one are."
         )
-        return section
+        return Section(title, figures=[ranked], table=best)
+    score = shown.scores["pearson_all"]
+    scatter = Figure(
+        predicted_against_measured(shown.prediction, shown.measured, shown.top, unit, score),
+        f"Scatter of predicted against measured response of every gene to knocking down {gene} in"
+        f" {line}.",
+        f"{view.where}-scatter",
+        table,
+        view.note,
+    )
     left, right = st.columns([3, 2])
     with left:
-        _draw(view, ranked)
+        view.draw(ranked)
     with right:
-        if view.shown.differing():
-            st.markdown(view.shown.differing())
-        _draw(view, scatter[0])
-    return section
+        if shown.differing():
+            st.markdown(shown.differing())
+        view.draw(scatter)
+    return Section(title, figures=[ranked, scatter], table=best)
 
 
-def trust(view: GeneView) -> Section:
+def _trust(view: GeneView) -> Section:
     """Show whether to believe the prediction, and the knockdowns most like it."""
     reference = view.selection.reliability(view.gene)
     verdict = reference.judge(view.gene)
-    section = sections.trust(verdict)
+    sentence = verdict.sentence()
+    section = Section("Should I believe it?", [sentence.replace("**", "")], table=verdict.words())
     st.header(section.title, divider="gray")
-    st.markdown(verdict.sentence())
+    st.markdown(sentence)
     left, right = st.columns([3, 2])
     with left:
         st.table(section.table)
@@ -82,13 +201,13 @@ def trust(view: GeneView) -> Section:
             height=38 + 35 * min(len(near), 6),
             column_config={
                 "perturbation": st.column_config.TextColumn("Knockdown"),
-                "similarity": st.column_config.NumberColumn(
+                "similarity": show.number(
                     "Similarity",
                     format="%.2f",
                     help="Correlation that the model expects between the two responses before"
                     " seeing any: 1 is the same gene, 0 is unrelated.",
                 ),
-                "accuracy": st.column_config.NumberColumn(
+                "accuracy": show.number(
                     "Accuracy (r)",
                     format="%.2f",
                     help="Pearson correlation over all genes between its measured response and the"
@@ -101,96 +220,149 @@ def trust(view: GeneView) -> Section:
             f" all training knockdowns: {reference.left_out.mean():.2f}."
         )
     with st.expander("How this is judged"):
-        st.markdown(sections.how_judged(reference, verdict))
+        st.markdown(_how_judged(reference, verdict))
     return section
 
 
-def foundation(view: GeneView) -> Section:
+def _foundation(view: GeneView) -> Section:
     """Show which training knockdowns the prediction rests on."""
-    fitted = view.selection.model_behind(view.gene)
-    attribution = attribute(fitted, view.gene)
-    section = sections.foundation(view, fitted, attribution)
-    st.header(section.title, divider="gray")
-    if not section.figures:
-        show.info(section.text[0])
-        return section
+    title, gene = "What it rests on", view.gene
+    fitted = view.selection.model_behind(gene)
+    attribution = attribute(fitted, gene)
+    st.header(title, divider="gray")
+    if not attribution.defined:
+        words = (
+            f"The prediction for {gene} is the mean of all training knockdowns: nothing that was"
+            " learnt applies to it."
+        )
+        show.info(words)
+        return Section(title, [words])
+    sources = "; ".join(
+        f"{embedding_label(str(source))} {100 * share:.0f} %"
+        for source, share in attribution.by_source.items()
+    )
+    words = (
+        "The prediction is the mean of all training knockdowns plus a weighted sum of their"
+        f" responses. Shares are exact and sum to 100 %. By source: {sources}."
+    )
     st.markdown(
-        section.text[0],
+        words,
         help="The share of a knockdown: how far its own term moves the prediction from the mean"
         " towards where it ends. Negative shares pull away. The source over all embeddings"
         " together counts genes that are near in every one of them.",
     )
     offer(attribution.strongest(OFFERED), "Open one of them:")
-    for column, figure in zip(st.columns([2, 3]), section.figures, strict=True):
+    rows = neighbourhood(
+        fitted, attribution, view.shown.prediction, view.shown.measured, KNOCKDOWNS, HEATMAP_GENES
+    )
+    bars = Figure(
+        attribution_bars(attribution, KNOCKDOWNS),
+        f"Bars: share of each training knockdown in the prediction for {gene}, by source.",
+        f"{view.where}-rests-on",
+        attribution.table(),
+        view.note,
+    )
+    heatmap = Figure(
+        neighbourhood_heatmap(rows, gene, view.selection.unit),
+        f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
+        f" the {KNOCKDOWNS} training knockdowns that contribute most.",
+        f"{view.where}-neighbourhood",
+        rows.rename_axis("row").reset_index(),
+        f"The {len(rows.columns)} strongest predicted genes; in brackets the share in the"
+        f" prediction. {view.note}",
+    )
+    for column, figure in zip(st.columns([2, 3]), (bars, heatmap), strict=True):
         with column:
-            _draw(view, figure)
-    return section
+            view.draw(figure)
+    return Section(title, [words], [bars, heatmap], attribution.table().head(KNOCKDOWNS).round(3))
 
 
-def all_genes(view: GeneView) -> Section:
+def _all_genes(view: GeneView) -> Section:
     """Show a volcano of all genes, and which gene sets the strongest are in."""
-    sets = cache.gene_sets(view.data, view.selection.line, "genes")
-    header = st.container()
+    data, line, prediction = view.selection.data, view.selection.line, view.shown.prediction
+    sets = cache.gene_sets(data, line, "genes")
+    title = "All genes, and what the strongest share"
+    st.header(title, divider="gray")
     left, right = st.columns(2)
-    count, direction = TOP_GENES[1], DIRECTIONS[0]
+    chart = Figure(
+        volcano(prediction, view.shown.measured, view.selection.unit),
+        f"Volcano of every gene's predicted response to knocking down {view.gene} in {line}.",
+        f"{view.where}-volcano",
+        prediction.table().assign(z=lambda table: table["mean"] / table["sd"]),
+        "z is the predicted response divided by its standard deviation, that of a new measurement."
+        f" {view.note}",
+    )
+    with left:
+        view.draw(chart)
     with right:
         st.markdown(
             "**Gene sets among the strongest predicted genes**",
             help="One-sided hypergeometric test against all predicted genes; q is the false"
             " discovery rate over all sets tested (Benjamini & Hochberg).",
         )
-        if sets is not None:
-            first, second = st.columns(2)
-            count = first.select_slider(
-                "Genes", TOP_GENES, value=count, key="top", bind="query-params"
-            )
-            direction = (
-                second.segmented_control(
-                    "Direction",
-                    DIRECTIONS,
-                    default=direction,
-                    format_func=str.capitalize,
-                    key="direction",
-                    bind="query-params",
-                )
-                or direction
-            )
-    section, tested = sections.all_genes(view, sets, count, direction)
-    header.header(section.title, divider="gray")
-    with left:
-        _draw(view, section.figures[0])
-    with right:
         if sets is None:
-            show.info(section.text[0])
-            return section
-        st.markdown(section.text[0])
+            words = (
+                "This data set has no gene sets. Import some: `python -m llmpert import --name"
+                f" {data.name} --gene-sets sets.gmt`."
+            )
+            show.info(words)
+            return Section(title, [words], [chart])
+        first, second = st.columns(2)
+        with first:
+            count = how_many("Genes", "top", TOP_GENES)
+        with second:
+            direction = one_of("Direction", "direction", DIRECTIONS)
+        chosen = strongest_genes(prediction, count, direction)
+        tested = enrichment(chosen, prediction.genes, sets)
+        words = (
+            f"{(tested['q'] < FDR).sum()} of {len(tested):,} gene sets of {sets.name} stand out"
+            f" (q < {FDR}) among the {len(chosen):,} genes with the strongest predicted response"
+            f"{'' if direction == 'both' else f' that are {direction}'}."
+        )
+        st.markdown(words)
         formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")
-        st.dataframe(section.table, hide_index=True, column_config=formats)
+        st.dataframe(tested.head(20), hide_index=True, column_config=formats)
         note = f"{sets.source}. {view.note}"
-        show.footer(f"{view.where}-enrichment", tested, note, view.data)
-    return section
+        show.footer(f"{view.where}-enrichment", tested, note, data)
+    return Section(title, [words], [chart], tested.head(20))
 
 
-def _draw(view: GeneView, figure: Figure) -> None:
-    show.figure(**figure._asdict(), data=view.data)
-
-
-def offer_report(view: GeneView, parts: Sequence[Section]) -> None:
-    """Offer the page as a file; megabytes of HTML are only written once it is asked for."""
-    facts = [" · ".join([*view.facts(), *view.scores()]).replace("**", "")]
-    simulated = view.data.simulated
-
-    def build() -> bytes:
-        caption = f"{view.note} {show.caption(view.data)}"
-        return report(view.title, facts, parts, caption, simulated).encode()
-
-    st.download_button(
-        "Report (HTML)",
-        build,
-        file_name=f"llmpert-{view.title.replace(' ', '-')}{'-simulated' * simulated}.html",
-        mime="text/html",
-        on_click="ignore",
-        icon=":material/article:",
-        key="report",
-        help="Everything on this page in one file that opens without a network, figures included.",
+def _how_judged(reference: ReliabilityReference, verdict: Verdict) -> str:
+    """Return how the verdict comes about, in Markdown, with what was found for these data."""
+    gene, indicators = verdict.gene, verdict.indicators.dropna(subset="correlation")
+    tested, trained = int(verdict.accuracy.notna().sum()), len(reference.fitted.trained_on)
+    found = "; ".join(
+        f"{label.lower()} ρ = {correlation:+.2f}"
+        for label, correlation in zip(
+            indicators["indicator"], indicators["correlation"], strict=True
+        )
+    )
+    whether = (
+        f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
+        if found
+        else f"Here only {tested:,} knockdowns are held out; at least {ENOUGH} are needed."
+    )
+    which = (
+        f"held out with {gene}"
+        if gene in reference.values.index
+        else f"left out by a model of the same kind ({gene} itself was not measured)"
+    )
+    words = ", ".join(f"from {low:g} {word}" for low, word in BANDS if low > 0)
+    return (
+        "Signs are things known before any measurement. None is believed unseen: each is held"
+        " against how well knockdowns were predicted that were measured but not trained on"
+        f" ({tested:,} {which}; {trained:,} trained on), by Spearman's correlation ρ. A sign is"
+        " used if it goes the right way by more than two standard errors, else it is shown only."
+        f" {whether}\n\n"
+        "A gene's ranks in the used signs, each times its ρ, put it into the lower, middle or upper"
+        " third; the"
+        " verdict gives the accuracy of the held-out knockdowns in that third, without the gene's"
+        " own measurement. *More* or *less than most* is said in the outer thirds, where their"
+        " median differs from that of all by more than two standard errors. Words for the median"
+        f" correlation: {words}, below {BANDS[-1][1]}.\n\n"
+        f"Distance: mean over the {NEAREST} nearest training genes in the source's principal"
+        " components. Width: mean half-width of the 95 % intervals. Departure: root mean square"
+        " of prediction minus the mean response of training knockdowns. Accuracy of the"
+        f" {NEIGHBOURS} knockdowns most like it: each predicted from all others by the same model"
+        " (leave-one-out)."
     )
