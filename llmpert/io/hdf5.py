@@ -106,12 +106,6 @@ def contents(
             raise _refused(path, "categories that lie elsewhere", name)
 
 
-def refuse_outside(file: h5py.Group, path: Path, parts: Collection[str] | None = None) -> None:
-    """Raise InputError if `contents` does."""
-    for _ in contents(file, path, parts):
-        pass
-
-
 def refuse_oversized(
     file: h5py.Group, path: Path, matrices: Collection[str], rest: Collection[str]
 ) -> None:

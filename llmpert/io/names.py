@@ -2,11 +2,8 @@
 
 Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
 files tell of themselves by `llmpert.io.remarks`. Nothing that passes holds a control character, a
-tag, code, a link or a formula, so figures, tables, logs and spreadsheets take it as it is.
-
-Escaped are only two things that this cannot cover: what a message quotes of a file that was refused
-(`InputError`), and whatever is set as Markdown (`llmpert.ui.common.markdown`), where plain names
-mean something too ("A_1 and B_2") and addresses bring words that no file had.
+tag, code, a link or a formula. Escaped are only two things that this cannot cover: what a message
+quotes of a refused file (`InputError`), and what is set as Markdown (`llmpert.ui.common.markdown`).
 """
 
 import re
@@ -34,9 +31,8 @@ RULE = (
 def is_plain(name: str) -> bool:
     """Whether a name is printable, short and neither markup nor a formula.
 
-    Of all gene names, aliases and identifiers of NCBI Gene, and all terms of the Gene Ontology,
-    each is. Not printable are line ends and other control characters, what turns the direction of
-    writing, what has no width, and what is no character.
+    All names of NCBI Gene and all terms of the Gene Ontology are. Not printable are control
+    characters, what turns the direction of writing or has no width, and what is no character.
     """
     return (
         bool(name.strip())
@@ -50,15 +46,11 @@ def is_plain(name: str) -> bool:
 def check_names(
     source: str | Path, what: str, names: Iterable[object], *, unique: bool = False
 ) -> None:
-    """Raise unless all names are plain.
+    """Raise InputError unless all names are plain and, if `unique`, none occurs twice.
 
     Args:
         source: The file, or what else the message starts with.
         what: They name, in the singular: "gene".
-        unique: Whether none may occur twice.
-
-    Raises:
-        InputError: One is empty or not plain, or repeated.
     """
     texts = [str(name) for name in names]
     for name in texts:

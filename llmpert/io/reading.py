@@ -45,10 +45,9 @@ def ending_of(path: Path, endings: Iterable[str]) -> str:
 def as_input_error(path: Path, expected: str) -> Iterator[None]:
     """Turn what a library raises on a file into an InputError that names the file.
 
-    Put only the library's calls inside. The parsers of HDF5, Parquet, JSON and text raise nearly
-    any exception on damaged bytes, so all are taken for the file's fault, and the log says where
-    they were raised. Two are not: a lack of memory, and a mistake in llmpert's own code (one of
-    `MISTAKES` whose innermost frame lies in this package). Both pass through.
+    Parsers raise nearly any exception on damaged bytes, so all are taken for the file's fault, and
+    the log says where they were raised. Two pass through: a lack of memory, and a mistake in
+    llmpert's own code (one of `MISTAKES` whose innermost frame lies in this package).
     """
     with naming(path):
         try:
@@ -56,17 +55,17 @@ def as_input_error(path: Path, expected: str) -> Iterator[None]:
         except (InputError, MemoryError):
             raise
         except Exception as problem:
-            if isinstance(problem, MISTAKES) and _is_own(problem):
+            *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
+            own = PACKAGE in Path(frame.f_code.co_filename).parents
+            if own and isinstance(problem, MISTAKES):
                 raise
             # Not with what it says, which may quote a visitor's data.
             frames = traceback.format_tb(problem.__traceback__)
             fields = {"expected": expected, "problem": type(problem).__name__, "frames": frames}
             log.info("file not read", extra={"file": path.name, **fields})
             lines = str(problem).strip().splitlines() or [type(problem).__name__]
-            reason = lines[0].rstrip(". ")[:200]
-            raise InputError.of_file(
-                path, expected, f"something that cannot be read as one ({reason})"
-            ) from problem
+            found = f"something that cannot be read as one ({lines[0].rstrip('. ')[:200]})"
+            raise InputError.of_file(path, expected, found) from problem
 
 
 @contextmanager
@@ -80,25 +79,12 @@ def naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {problem}") from problem
 
 
-def _is_own(problem: Exception) -> bool:
-    """Whether the line that raised it is llmpert's, not a library's."""
-    *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
-    return PACKAGE in Path(frame.f_code.co_filename).parents
-
-
 def check_version(path: Path, what: str, found: Any, known: int) -> None:
-    """Refuse a file that another version of llmpert wrote, and say what to do.
-
-    Raises:
-        InputError: The version `found` in the file is not the one that is read here.
-    """
+    """Raise InputError of a file in another version of a format, `found`, and say what to do."""
     whole = isinstance(found, Integral)
     if whole and found == known:
         return
-    newer = whole and found > known
-    do = (
-        "a newer llmpert wrote it: update llmpert, or import the original file again"
-        if newer
-        else "import the original file again"
-    )
+    do = "import the original file again"
+    if whole and found > known:
+        do = f"a newer llmpert wrote it: update llmpert, or {do}"
     raise InputError.of_file(path, f"{what} format {known}", f"format {found}; {do}")

@@ -9,7 +9,6 @@ from llmpert.io.names import MARKUP, shown
 
 DEEPEST = 40
 """Levels of JSON within JSON: far from where parsers and writers run out of stack."""
-
 LONGEST = 20_000
 """Characters of a text."""
 
@@ -45,12 +44,10 @@ def parse_object(text: str | bytes) -> JsonObject:
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
     """Return JSON that a file tells about itself, if all of it can be shown.
 
-    Args:
-        source: The file, or what else the message starts with.
-
     Raises:
         InputError: It is no JSON object, `notes` or `steps` are no lists of text, or a text is not
-            printable, has markup (see `llmpert.io.names`) or is longer than `LONGEST`.
+            printable, has markup (see `llmpert.io.names`) or is longer than `LONGEST`. The message
+            starts with `source`.
     """
     if not isinstance(remarks, dict):
         raise InputError.of_file(source, "remarks as a JSON object", shown(remarks))
@@ -58,26 +55,20 @@ def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
         notes = remarks.get(key, [])
         if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
             raise InputError.of_file(source, f"a list of texts as {key}", shown(notes))
-    expected = (
-        f"remarks of at most {LONGEST:,} printable characters without <, ` and Markdown links"
-    )
+    rule = f"remarks of at most {LONGEST:,} printable characters without <, ` and Markdown links"
     level: list[Any] = [remarks]
     while level:
         for text in (item for item in level if isinstance(item, str)):
             printable = "".join(text.split()).isprintable()
             if len(text) > LONGEST or MARKUP.search(text) or not printable:
-                raise InputError.of_file(source, expected, shown(text))
+                raise InputError.of_file(source, rule, shown(text))
         keys = [key for item in level if isinstance(item, dict) for key in item]
         level = keys + [inner for item in level for inner in _inside(item)]
     return dict(remarks)
 
 
 def without_identity(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Return provenance without the identity that a file claims.
-
-    Results kept under another's identity would be taken for those of this file; without one, a
-    screen or embedding is named by its content.
-    """
+    """Return provenance without the identity that a file claims: its content names it instead."""
     return {key: value for key, value in provenance.items() if key != "identity"}
 
 

@@ -8,6 +8,7 @@ import pytest
 from llmpert.embeddings import read_embedding
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
+from llmpert.io import limits
 from llmpert.io import text as module
 from llmpert.io.text import open_text
 from llmpert.methods.published import Published
@@ -28,7 +29,7 @@ def written(path: Path, content: bytes) -> Path:
     ],
 )
 def test_a_bomb_is_not_unpacked(tmp_path, name, read, monkeypatch):
-    monkeypatch.setattr(module, "MOST_ROWS", 500_000)
+    monkeypatch.setattr(limits, "MOST_ROWS", 500_000)
     member = gzip.compress(b"x,0\n" * (1 << 20))
     path = written(tmp_path / name, gzip.compress(b"gene,a\n") + member * 1000)
     assert path.stat().st_size < 10_000_000  # and 4 GB unpacked
@@ -53,17 +54,17 @@ def test_shapes_that_no_table_has(tmp_path, content, words):
 
 def test_limits_hold_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 7)
-    monkeypatch.setattr(module, "LONGEST_LINE", 30)
+    monkeypatch.setattr(limits, "LONGEST_LINE", 30)
     path = written(tmp_path / "x.csv", b"gene,a,b\n" + b"TP53,1.25,2.5\n" * 9)
     with open_text(path, ",", columns=3) as text:
         assert text.read().count("\n") == 10
-    for limits, words in (({"columns": 2}, "2 columns"), ({"largest": 100}, "100 bytes")):
-        with open_text(path, ",", **limits) as text, pytest.raises(InputError, match=words):
+    for bounds, words in (({"columns": 2}, "2 columns"), ({"largest": 100}, "100 bytes")):
+        with open_text(path, ",", **bounds) as text, pytest.raises(InputError, match=words):
             text.read()
     path.write_bytes(b"x" * 31)
     with open_text(path, ",") as text, pytest.raises(InputError, match="30 bytes in a line"):
         text.read()
-    monkeypatch.setattr(module, "MOST_VALUES", 20)
+    monkeypatch.setattr(limits, "MOST_VALUES", 20)
     path.write_bytes(b"1,2,3\n" * 7)
     with open_text(path, ",") as text, pytest.raises(InputError, match="20 values"):
         text.read()
