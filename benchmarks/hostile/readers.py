@@ -16,7 +16,7 @@ from benchmarks.hostile.valid import MEMBER
 from llmpert.commands.import_data import import_data
 from llmpert.datasets import DatasetStore, Parts
 from llmpert.datasets.store import FILE
-from llmpert.downloads.metalink import parse_metalink
+from llmpert.downloads.registry import parse_metalink
 from llmpert.embeddings import read_embedding
 from llmpert.genes.sets import GeneSets
 from llmpert.io.zips import unpack

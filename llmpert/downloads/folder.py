@@ -7,10 +7,9 @@ from itertools import chain
 from pathlib import Path
 
 from llmpert.downloads.http import get_text
-from llmpert.downloads.metalink import parse_metalink
 from llmpert.downloads.provenance import read_note, write_note
-from llmpert.downloads.registry import PublicFile, format_bytes
-from llmpert.downloads.transfer import Expected, Partial, md5_of, transfer
+from llmpert.downloads.registry import Expected, PublicFile, format_bytes, parse_metalink
+from llmpert.downloads.transfer import Partial, md5_of, transfer
 from llmpert.errors import InputError
 from llmpert.io.atomic import file_lock
 from llmpert.io.paths import home
@@ -33,9 +32,8 @@ def download(
     """Bring public files into a folder; return the path of each by its key.
 
     A file that is there and verified is not fetched again; one that was copied there by hand is
-    verified. Of an archive only the asked-for members stay. Beside each file lies a
-    `.provenance.json`. Another process that downloads the same is waited for. An exception that
-    `progress` or `notify` raises ends the download; what has come is kept.
+    verified. Of an archive only the asked-for members stay. Another process that downloads the same
+    is waited for. An exception of `progress` or `notify` ends the download; what has come is kept.
 
     Raises:
         InputError: A file cannot be had, is not the published one, or cannot be kept. Files that
@@ -90,7 +88,11 @@ def _download_one(
     expected = _expected(first, notify)
     copied = path.is_file() and _is_published(path, expected, notify)
     coming = 0 if copied else (expected.size or first.size) - Partial(path).size
-    _check_space(folder, max(0, coming) + sum(file.unpacked for file in missing))
+    needed = max(0, coming) + sum(file.unpacked for file in missing)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        expected_space = f"{format_bytes(needed)} of free space"
+        raise InputError.of_file(folder, expected_space, format_bytes(free))
     if not copied:
         transfer(first.url, path, expected, partial(progress, path.name), notify)
     for file in missing:
@@ -122,9 +124,8 @@ def _expected(file: PublicFile, notify: Notify) -> Expected:
     try:
         return parse_metalink(get_text(file.metalink), file.file)
     except InputError as problem:
-        notify(
-            f"{file.file}: no published MD5 was found, so only its length is checked ({problem})"
-        )
+        only = "no published MD5 was found, so only its length is checked"
+        notify(f"{file.file}: {only} ({problem})")
         return Expected(None, None)
 
 
@@ -138,11 +139,3 @@ def _is_published(path: Path, expected: Expected, notify: Notify) -> bool:
         return True
     notify(f"{path.name}: is there but is not the published file, which is fetched in its place.")
     return False
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"{folder}: expected {format_bytes(needed)} of free space, found {format_bytes(free)}."
-        )

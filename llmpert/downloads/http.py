@@ -38,10 +38,12 @@ def get(
         InputError: Trying again is of no use.
     """
     host = urlsplit(url).hostname
+    # Bytes as they are stored: the published length and MD5 are theirs.
+    asked = {**headers, "Accept-Encoding": "identity"}
     try:
         with (
             _session(url) as session,
-            session.get(url, headers=headers, timeout=timeout, stream=True) as response,
+            session.get(url, headers=asked, timeout=timeout, stream=True) as response,
         ):
             _check(response, url)
             yield response
@@ -77,7 +79,7 @@ def get_text(url: str, limit: int = 1 << 20) -> str:
         InputError: It cannot be had, or is longer than `limit` bytes.
     """
     try:
-        with get(url, {"Accept-Encoding": "identity"}) as response:
+        with get(url, {}) as response:
             content = response.raw.read(limit + 1)
     except Interrupted as problem:
         raise InputError(f"{url}: {problem}.") from problem

@@ -7,13 +7,7 @@ if TYPE_CHECKING:
 
 
 class FileBar:
-    """A progress bar with speed and time left, which starts anew for every file.
-
-    Attributes:
-        file: Name of the file that is under way.
-        bar: The bar of this file, or None before the first.
-        stream: Where bars are drawn, by default on standard error.
-    """
+    """A progress bar with speed and time left on standard error, or `stream`, for each file."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.file = ""
@@ -37,8 +31,7 @@ class FileBar:
 
     def progress(self) -> tuple[float, str] | None:
         """Return the share of the file that is done, and bytes, speed and time left in words."""
-        bar = self.bar
-        if bar is None:
+        if (bar := self.bar) is None:
             return None
         elapsed = bar.format_dict["elapsed"]
         speed = bar.format_dict["rate"] or ((bar.n - bar.initial) / elapsed if elapsed else 0)

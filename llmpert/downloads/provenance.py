@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmpert.downloads.registry import PublicFile
-from llmpert.downloads.transfer import Expected, md5_of
+from llmpert.downloads.registry import Expected, PublicFile
+from llmpert.downloads.transfer import md5_of
 from llmpert.io.atomic import atomic_path
 from llmpert.io.remarks import parse_object
 
+NOTE = "{}.provenance.json"
 FIELDS = ("key", "url", "date", "how", "md5", "licence", "citation")
 """What `download_of` gives of a note, all of it text."""
 
@@ -18,7 +20,7 @@ FIELDS = ("key", "url", "date", "how", "md5", "licence", "citation")
 def read_note(path: Path) -> dict[str, Any]:
     """Read the note beside a file; {} where there is none that can be read. It proves nothing."""
     try:
-        return parse_object(_beside(path).read_bytes())
+        return parse_object(path.with_name(NOTE.format(path.name)).read_bytes())
     except (OSError, ValueError):
         return {}
 
@@ -40,7 +42,7 @@ def write_note(file: PublicFile, path: Path, expected: Expected, copied: bool) -
         "licence": file.licence,
         "citation": file.citation,
     }
-    with atomic_path(_beside(path)) as temporary:
+    with atomic_path(path.with_name(NOTE.format(path.name))) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False), "utf-8")
 
 
@@ -48,8 +50,7 @@ def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, s
     """Return where a file came from; {} where nothing is known or the note is of another file.
 
     A note is believed if the file has the size it states, and was either not written since (as its
-    time of modification says) or has the MD5 it states. So the 60 GB of a file that lies where it
-    was downloaded need not be read, and a file that was copied, restored or changed is.
+    time of modification says) or has the MD5 it states: only then the file is read.
 
     Args:
         file: The public file that it has to be, in the version that is published now.
@@ -59,27 +60,20 @@ def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, s
     """
     path = Path(path)
     note = read_note(path)
-    if not all(isinstance(note.get(name), str) for name in FIELDS):
+    known = {name: note[name] for name in FIELDS if isinstance(note.get(name), str)}
+    if len(known) < len(FIELDS):
         return {}
     if file and (note["key"] != file.key or file.md5 not in ("", note.get("published_md5"))):
         return {}
-    try:
+    with suppress(OSError):
         state = path.stat()
-        same = note.get("bytes") == state.st_size and (
-            note.get("modified") == state.st_mtime_ns or note["md5"] == md5_of(path)
-        )
-    except OSError:
-        return {}
-    return {name: note[name] for name in FIELDS} if same else {}
+        unchanged = note.get("modified") == state.st_mtime_ns
+        if note.get("bytes") == state.st_size and (unchanged or note["md5"] == md5_of(path)):
+            return known
+    return {}
 
 
 def download_fields(provenance: Mapping[str, Any]) -> dict[str, str]:
     """Return what `provenance["download"]` says of a screen or embedding; {} if it is not there."""
     download = provenance.get("download")
-    if not isinstance(download, dict):
-        return {}
-    return {name: str(download.get(name, "?")) for name in FIELDS}
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.provenance.json")
+    return {f: str(download.get(f, "?")) for f in FIELDS} if isinstance(download, dict) else {}

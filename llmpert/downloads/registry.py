@@ -1,10 +1,12 @@
 """What can be downloaded: public files with their licence and how to know that they are whole."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from llmpert.errors import InputError
 from llmpert.io.paths import shipped
@@ -16,17 +18,14 @@ class PublicFile:
 
     Attributes:
         key: What it is asked for by.
-        what: What it is, for biologists.
-        kind: Such as "raw bulk screen", "single cells", "text embedding".
+        what, kind: What it is, for biologists, and such as "raw bulk screen", "single cells".
         url, file: Where it is, and what it is called there.
         size: In bytes; about right where there is no `md5`.
         licence, citation: Of the publication.
         md5: As published, hex; "" where it changes with releases.
         metalink: Where size and MD5 of the newest release are; "" where they do not change.
-        member, unpacked: The one file kept of an archive, and its size in bytes; "" and 0 where
-            `file` is kept.
-        line: Cell line of a screen.
-        embedding: What `import` calls an embedding.
+        member, unpacked: The one file kept of an archive, and its bytes; else "" and 0.
+        line, embedding: Cell line of a screen, or what `import` calls an embedding.
     """
 
     key: str
@@ -48,6 +47,14 @@ class PublicFile:
     def name(self) -> str:
         """Name of the file that stays."""
         return self.member or self.file
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a file before it comes: bytes, and MD5 as hex; None where not published."""
+
+    size: int | None
+    md5: str | None
 
 
 @dataclass(frozen=True)
@@ -83,3 +90,26 @@ def read_registry() -> Registry:
 def format_bytes(size: int) -> str:
     """Write bytes for people, in units of 1,000: 79766954 -> "79.8 MB"."""
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+def parse_metalink(text: str, file: str) -> Expected:
+    """Read size and MD5 of a file in what publishers keep beside files which change (RFC 5854).
+
+    Raises:
+        InputError: This is no metalink, or does not give both of this file.
+    """
+    # Metalinks need no declarations; what can be declared is how to blow up a parser.
+    if "<!" in re.sub("<!--.*?-->", "", text, flags=re.DOTALL):
+        raise InputError("Expected a plain metalink, found one with declarations.")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as problem:
+        raise InputError(f"Expected a metalink, found what is not XML ({problem}).") from problem
+    for entry in root.iterfind(".//{*}file"):
+        if entry.get("name", "").rpartition("/")[2] == file:
+            size = (entry.findtext("{*}size") or "").strip()
+            hashes = [found.text or "" for found in entry.iterfind(".//{*}hash[@type='md5']")]
+            md5 = "".join(hashes).strip().lower()
+            if re.fullmatch("[0-9]{1,15}", size) and re.fullmatch("[0-9a-f]{32}", md5):
+                return Expected(int(size), md5)
+    raise InputError(f"Expected size and MD5 of {file} in the metalink, found neither.")

@@ -1,9 +1,7 @@
 """One file over HTTP: complete, verified, and continued after whatever broke it off.
 
-requests and urllib3 do the transfer (TLS, proxies, redirects, timeouts, lengths, `Retry-After`).
-The loop around them is RFC 9110's: `Range` with `If-Range`, so that a file which changed meanwhile
-is sent from its start. Passed over: pooch 1.9 (starts over after a break), pypdl 1.5 (appends what
-comes, even if the server sends the whole file instead of the rest), pycurl (needs the same loop).
+requests and urllib3 do the transfer. The loop around them is RFC 9110's: `Range` with `If-Range`,
+so that a file which changed meanwhile is sent from its start. pooch 1.9 starts over after a break.
 """
 
 import errno
@@ -12,12 +10,12 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from llmpert.downloads.http import TIMEOUT, Interrupted, Unreachable, get
+from llmpert.downloads.registry import Expected
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.remarks import parse_object
@@ -29,14 +27,6 @@ BLOCK = 1 << 20
 Origin = dict[str, str | int | None]
 """What tells one version of a file on a server from another: `url` as asked for, `etag` and
 `modified` as the server says ("" where it does not), `size` of the whole in bytes (or None)."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What is known of a file before it comes: bytes, and MD5 as hex; None where not published."""
-
-    size: int | None
-    md5: str | None
 
 
 class Partial:
@@ -65,13 +55,12 @@ class Partial:
 
     def begin(self, origin: Origin) -> None:
         """Forget what has arrived; what comes next has this origin."""
-        # In this order: at no moment do old bytes lie beside the new origin.
-        self.path.unlink(missing_ok=True)
+        self.drop()
         with atomic_path(self._label) as temporary:
             temporary.write_text(json.dumps(origin), "utf-8")
 
     def drop(self) -> None:
-        """Remove both files."""
+        """Forget what has arrived."""
         self.path.unlink(missing_ok=True)
         self._label.unlink(missing_ok=True)
 
@@ -99,7 +88,7 @@ def transfer(
         progress: Called with the bytes that have arrived and the whole (None if unknown).
         notify: Called with sentences about what is done, and what went wrong and is tried again.
         wait: Called with seconds to wait before the next try.
-        timeout: Seconds to connect, and between two bytes.
+        timeout: As `llmpert.downloads.http.TIMEOUT`.
 
     Raises:
         InputError: The file cannot be had, is not the expected one, or the disk is full.
@@ -110,8 +99,12 @@ def transfer(
     resumed = reached > 0
     while True:
         try:
-            if not partial.origin(url).get("size") == partial.size > 0:
-                with get(url, _headers(url, partial), timeout) as response:
+            origin, asked = partial.origin(url), {}
+            if origin:
+                since = str(origin["etag"] or origin["modified"])
+                asked = {"Range": f"bytes={partial.size}-", "If-Range": since}
+            if not origin.get("size") == partial.size > 0:
+                with get(url, asked, timeout) as response:
                     answered = True
                     _receive(response, url, partial, expected, progress)
             notify(f"{target.name}: has come; checking it.")
@@ -150,16 +143,6 @@ def md5_of(path: Path) -> str:
     """MD5 of a file as hex, in bounded memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _headers(url: str, partial: Partial) -> dict[str, str]:
-    """Those that ask for what is missing."""
-    # Bytes as they are stored: the published length and MD5 are theirs.
-    headers = {"Accept-Encoding": "identity"}
-    if origin := partial.origin(url):
-        headers["Range"] = f"bytes={partial.size}-"
-        headers["If-Range"] = str(origin["etag"] or origin["modified"])
-    return headers
 
 
 def _receive(
@@ -227,13 +210,8 @@ def _sent(response: requests.Response, url: str) -> tuple[int | None, Origin]:
 def _continues(start: int | None, sent: Origin, partial: Partial) -> bool:
     """Whether a part begins where ours ends and is of the same file."""
     ours = partial.origin(str(sent["url"]))
-    return (
-        bool(ours)
-        and start == partial.size
-        and sent["size"] == ours["size"]
-        # A server may leave out of a part what it said with the whole.
-        and all(
-            ours[mark] == sent[mark] or not sent[mark] or not ours[mark]
-            for mark in ("etag", "modified")
-        )
-    )
+    if not ours or start != partial.size or sent["size"] != ours["size"]:
+        return False
+    # A server may leave out of a part what it said with the whole.
+    marks = ("etag", "modified")
+    return all(ours[m] == sent[m] or not sent[m] or not ours[m] for m in marks)

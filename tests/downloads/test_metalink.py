@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmpert.downloads.metalink import parse_metalink
-from llmpert.downloads.transfer import Expected
+from llmpert.downloads.registry import Expected, parse_metalink
 from llmpert.errors import InputError
 
 UNIPROT = """<?xml version="1.0" encoding="utf-8"?>

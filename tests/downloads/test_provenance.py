@@ -10,7 +10,8 @@ from llmpert.datasets import DatasetStore
 from llmpert.downloads import PublicFile, download_of
 from llmpert.downloads import provenance as provenance_module
 from llmpert.downloads.provenance import FIELDS, write_note
-from llmpert.downloads.transfer import Expected, md5_of
+from llmpert.downloads.registry import Expected
+from llmpert.downloads.transfer import md5_of
 from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.screens import read_screen
 from tests.support import small

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.downloads import http as http_module
-from llmpert.downloads.transfer import TRIES, Expected, transfer
+from llmpert.downloads.registry import Expected
+from llmpert.downloads.transfer import TRIES, transfer
 from llmpert.errors import InputError
 from tests.support.faulty_server import CONTENT, Faulty, answers, cut, md5, serve
 
@@ -458,7 +459,8 @@ def test_a_full_disk_keeps_what_came(server, target, monkeypatch):
 FETCH = """
 import sys
 from pathlib import Path
-from llmpert.downloads.transfer import Expected, transfer
+from llmpert.downloads.registry import Expected
+from llmpert.downloads.transfer import transfer
 url, target, size, md5 = sys.argv[1:]
 transfer(url, Path(target), Expected(int(size), md5), lambda *_: None, lambda _: None)
 """
