@@ -2,7 +2,7 @@
 
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
-from llmpert.ui.explorer import view as page
+from llmpert.ui.explorer import explore
 
 selection = select()
 show.heading(
@@ -11,7 +11,4 @@ show.heading(
     " draw around some, to list them.",
     selection.data,
 )
-view = page.choose_view(selection)
-page.show_selected(view, page.show_map(view))
-page.show_nearest(view)
-page.show_closeness(selection)
+explore(selection)

@@ -1,8 +1,8 @@
 """Maps of perturbations, their neighbours, and what closeness in an embedding means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
+from llmpert.insight.enrichment import enrichment
 from llmpert.insight.head_to_head import effect_size
 from llmpert.insight.maps import METHODS
 from llmpert.insight.ranking import strong_perturbation
@@ -20,9 +21,8 @@ from llmpert.insight.similarity import correlation, cosine, kernel_similarity, n
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import RESPONSES
-from llmpert.ui.common.gene_search import choose_gene
+from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.selection import Selection, choose, open_gene
-from llmpert.ui.explorer.selected import list_selected, list_shared, select_rows, selected_rows
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
 BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
@@ -33,31 +33,36 @@ NEAREST = 10
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
 
+MOST_IN_ADDRESS = 100
+"""So many selected perturbations go into the address: browsers cut very long ones."""
+
+FEWEST_TESTED = 3
+"""Fewer genes are not tested for what they share."""
+
+_KEY = "explorer-selected"
+
 
 @dataclass(frozen=True)
 class Explorer:
     """What the page is about.
 
     Attributes:
+        problem: The line's perturbations with all embeddings.
         sets: Gene sets among the perturbations, or None.
-        table: From `facts`; gets columns that colour the map.
+        table: What is known of each perturbation; gets columns that colour the map.
         of: An embedding, or `RESPONSES`: what the map places perturbations by.
         method, colour: How it does, and by what it colours them.
         gene: The gene that is looked at; in the screen or not.
     """
 
     selection: Selection
+    problem: Problem
     sets: GeneSets | None
     table: pd.DataFrame
     of: str
     method: str
     colour: str
     gene: str
-
-    @cached_property
-    def problem(self) -> Problem:
-        """The line's perturbations with all embeddings."""
-        return problem_of(self.selection)
 
     @property
     def measured(self) -> bool:
@@ -69,24 +74,41 @@ class Explorer:
         """For names of files and widgets."""
         return f"{self.of}-{self.method}-{self.selection.line}"
 
-    @property
-    def title(self) -> str:
-        """What the map shows."""
-        place = self.of if self.of == RESPONSES else f"{self.of} embeddings"
-        return f"{self.method} of {place}, {self.selection.line}"
+    def similarity(self, of: str) -> np.ndarray | None:
+        """Return perturbations' similarity to the gene: cosine in an embedding, else Pearson.
+
+        None where the gene's response was not measured.
+        """
+        if of != RESPONSES:
+            return cosine(self.problem.find(self.gene)[of], self.problem.vectors[of])[0]
+        screen = self.problem.screen
+        row = np.flatnonzero(screen.perturbations == self.gene)
+        return correlation(screen.response[row], screen.response)[0] if len(row) else None
 
 
-def problem_of(selection: Selection) -> Problem:
-    """Return a line's perturbations with all embeddings."""
-    return cache.scoring_experiment(selection.data, selection.line).problem
+def explore(selection: Selection) -> None:
+    """Let a map and a gene be chosen; show the map, the gene's neighbours and closeness."""
+    view = _choose_view(selection)
+    _show_selected(view, _show_map(view))
+    _show_nearest(view)
+    _show_closeness(selection)
 
 
-def choose_view(selection: Selection) -> Explorer:
-    """Return what the page's controls say."""
-    problem = problem_of(selection)
+def _choose_view(selection: Selection) -> Explorer:
+    problem = cache.scoring_experiment(selection.data, selection.line).problem
     sets = cache.gene_sets(selection.data, selection.line, "perturbations")
-    table = facts(problem, sets)
-    offered, missing = colours(table, sets)
+    table = _facts(problem, sets)
+    missing = {}
+    if sets is None:
+        missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
+    elif not sets.members:
+        missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
+    effect = table["effect size"]
+    if np.ptp(effect) <= 1e-3 * effect.max():
+        missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
+    if "cells" not in table:
+        missing[BY_CELLS] = "the screen does not tell"
+    every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
     first, second, third, fourth = st.columns([2, 1, 1, 1])
     with second:
         views = [*problem.vectors, RESPONSES]
@@ -103,59 +125,20 @@ def choose_view(selection: Selection) -> Explorer:
         colour = choose(
             "Colour by",
             "colour",
-            offered,
+            [colour for colour in every if colour not in missing],
             "Effect size: root mean square of the measured response. Held-out accuracy: Pearson,"
             f" all genes, of the {selection.method} with {selection.size:,} training perturbations"
             " (side bar).",
         )
     with first:
-        strong = strong_perturbation(
-            cache.scoring_experiment(selection.data, selection.line).problem.screen
-        )
-        gene = choose_gene(problem, strong)
+        gene = choose_gene(problem, strong_perturbation(problem.screen))
     if missing:
-        st.caption(missing)
-    return Explorer(selection, sets, table, of, method, colour, gene)
+        reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
+        st.caption(f"Not to colour by: {reasons}.")
+    return Explorer(selection, problem, sets, table, of, method, colour, gene)
 
 
-def choose_sets(sets: GeneSets, perturbations: int, most: int) -> list[str]:
-    """Return the gene sets to colour; at first the most populated, none of them nearly all."""
-    names = list(sets.members)
-    chosen = st.multiselect(
-        "Gene sets in colour",
-        names,
-        default=sets.most_populated(most, perturbations // 3),
-        max_selections=most,
-        key="sets",
-        bind="query-params",
-        help="Type to search. A knockdown that is in several has the colour of the smallest.",
-    )
-    return [name for name in chosen if name in sets.members][:most]
-
-
-def colours(table: pd.DataFrame, sets: GeneSets | None) -> tuple[list[str], str]:
-    """Return what a map can be coloured by, and why not by the rest, in words.
-
-    Args:
-        table: From `facts`.
-    """
-    missing = {}
-    if sets is None:
-        missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
-    elif not sets.members:
-        missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
-    effect = table["effect size"]
-    if np.ptp(effect) <= 1e-3 * effect.max():
-        missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
-    if "cells" not in table:
-        missing[BY_CELLS] = "the screen does not tell"
-    every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
-    reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
-    offered = [colour for colour in every if colour not in missing]
-    return offered, f"Not to colour by: {reasons}." if reasons else ""
-
-
-def facts(problem: Problem, sets: GeneSets | None) -> pd.DataFrame:
+def _facts(problem: Problem, sets: GeneSets | None) -> pd.DataFrame:
     """Return what is known of each perturbation: gene, effect size, cells, gene sets.
 
     The last two columns are missing where nobody knows.
@@ -171,21 +154,22 @@ def facts(problem: Problem, sets: GeneSets | None) -> pd.DataFrame:
         for label, members in sets.members.items():
             for gene in members & of_gene.keys():
                 of_gene[gene].append(label)
-        table["gene sets"] = [_first_names(of_gene[gene]) for gene in table["gene"]]
+        table["gene sets"] = [
+            ", ".join(names[:NAMED_SETS])
+            + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
+            for names in of_gene.values()
+        ]
     return table
 
 
-def _first_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else ""
-    return ", ".join(names[:NAMED_SETS]) + more
-
-
-def add_accuracy(view: Explorer) -> None:
+def _add_accuracy(view: Explorer) -> None:
     """Add how well each perturbation was predicted; offer to find out where that is not known."""
-    selection = view.selection
-    found = accuracy(selection)
-    if found is not None:
-        view.table["held-out Pearson"] = found.reindex(view.table["gene"]).to_numpy()
+    selection, experiment = view.selection, view.selection.experiment
+    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
+    if all(experiment.is_done(model, size, fold) for fold in folds):
+        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
+        known = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
+        view.table["held-out Pearson"] = known.reindex(view.table["gene"]).to_numpy()
     elif view.colour == BY_ACCURACY:
         show.info(
             f"The {selection.method} was not yet evaluated with {selection.size:,} training"
@@ -194,55 +178,49 @@ def add_accuracy(view: Explorer) -> None:
         chosen = (selection.line, selection.embedding, selection.size)
         # By its name: what a button is given stays in memory with the visitor's session.
         arguments = (selection.data.name, *chosen)
-        st.button("Evaluate now", on_click=fit_folds, args=arguments, key="evaluate")
+        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
 
 
-def accuracy(selection: Selection) -> pd.Series | None:
-    """Return held-out Pearson over all genes of every perturbation; None where fits are missing."""
-    experiment, model, size = selection.experiment, selection.model, selection.size
-    folds = range(experiment.settings.folds)
-    if not all(experiment.is_done(model, size, fold) for fold in folds):
-        return None
-    scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
-    return scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
-
-
-def fit_folds(name: str, line: str, embedding: str, size: int) -> None:
-    """Make the fits that `accuracy` misses, under a progress bar; each is kept at once."""
+def _fit_folds(name: str, line: str, embedding: str, size: int) -> None:
     selection = Selection(cache.load(name), line, embedding, size)
     cache.run_fits(grid([selection.experiment], [selection.model], [size]))
 
 
-def similarity_to(problem: Problem, of: str, gene: str) -> np.ndarray | None:
-    """Return each perturbation's similarity to a gene: cosine in an embedding, else Pearson.
-
-    None where the gene's response was not measured.
-    """
-    if of != RESPONSES:
-        return cosine(problem.find(gene)[of], problem.vectors[of])[0]
-    response = problem.screen.response
-    row = np.flatnonzero(problem.screen.perturbations == gene)
-    return correlation(response[row], response)[0] if len(row) else None
-
-
-def show_map(view: Explorer) -> list[str]:
+def _show_map(view: Explorer) -> list[str]:
     """Show the map, and return the perturbations selected on it."""
     data, gene, colour, table = view.selection.data, view.gene, view.colour, view.table
     placed = cache.map_of(data, view.selection.line, view.of, view.method)
-    add_accuracy(view)
+    _add_accuracy(view)
     similar = f"similarity to {gene}"
-    similarity = similarity_to(view.problem, view.of, gene)
+    similarity = view.similarity(view.of)
     if similarity is not None:
         table[similar] = similarity
-    names = selected_rows(view.problem.screen.perturbations)
+    # A chart forgets what was selected in it whenever it is drawn with anything else than before.
+    known = set(view.problem.screen.perturbations)
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = st.query_params.get("selected", "").split(",")
+    names = [name for name in st.session_state[_KEY] if name in known]
     note = table["effect size"].map("effect size {:.3g}".format)
     if "gene sets" in table:
         note += "<br>" + table["gene sets"].replace("", "in no gene set")
+    title = f"{view.method} of {view.of}{' embeddings' * (view.of != RESPONSES)}"
+    title += f", {view.selection.line}"
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
     label, groups = "", None
     if colour == BY_SET and view.sets is not None:
-        groups = choose_sets(view.sets, len(points), len(SOURCE_COLORS))
+        most = len(SOURCE_COLORS)
+        chosen = st.multiselect(
+            "Gene sets in colour",
+            list(view.sets.members),
+            # None that has nearly all.
+            default=view.sets.most_populated(most, len(points) // 3),
+            max_selections=most,
+            key="sets",
+            bind="query-params",
+            help="Type to search. A knockdown that is in several has the colour of the smallest.",
+        )
+        groups = [name for name in chosen if name in view.sets.members][:most]
         points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
     else:
         measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
@@ -255,14 +233,14 @@ def show_map(view: Explorer) -> list[str]:
         points["value"] = table[column] if column in table else float("nan")
         if colour == BY_SIMILARITY and similarity is None:
             st.info(f"{gene} is **not measured**: it has no response to be similar to.")
-    chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups)
+    chart = perturbation_map(points, placed.axes, title, gene, names, label, groups)
     if not view.measured:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
     strength = ", so that strength plays no part" if view.of == RESPONSES else ""
     drawn_around = show.figure(
         chart,
         name=f"map-{view.key}",
-        alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
+        alt=f"{title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
         numbers=points.drop(columns="note").merge(table, on="gene"),
         note=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
         f" made{strength}.",
@@ -271,11 +249,20 @@ def show_map(view: Explorer) -> list[str]:
     )
     if drawn_around:
         names = list(dict.fromkeys(map(str, drawn_around)))
-        select_rows(names)
+        _select(names)
     return names
 
 
-def show_selected(view: Explorer, names: Sequence[str]) -> None:
+def _select(names: Sequence[str]) -> None:
+    """Make these the selected perturbations, in the address too where they are not too many."""
+    st.session_state[_KEY] = list(names)
+    if 0 < len(names) <= MOST_IN_ADDRESS:
+        st.query_params["selected"] = ",".join(names)
+    else:
+        st.query_params.pop("selected", None)
+
+
+def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     """Show the selected perturbations, and what they share."""
     st.header("Selected knockdowns")
     if not names:
@@ -284,16 +271,70 @@ def show_selected(view: Explorer, names: Sequence[str]) -> None:
             " right corner and draw around some."
         )
         return
-    opened = list_selected(view.selection, view.table, names, view.key)
-    if opened is not None:
-        open_gene(view.selection, opened)
-    if view.sets is not None:
-        list_shared(view.selection.data, view.table["gene"], names, view.sets, view.key)
+    selection, table = view.selection, view.table
+    rows = table[table["gene"].isin(names)].reset_index(drop=True)
+    shown = {"data": selection.data.name, "line": selection.line}
+    accuracies = [c for c in map(str, rows) if c.startswith(("held-out", "similarity"))]
+    st.dataframe(
+        rows.assign(page=[f"gene?{urlencode({**shown, 'gene': gene})}" for gene in rows["gene"]]),
+        hide_index=True,
+        height="auto" if len(rows) < 8 else 320,
+        column_config={
+            "page": st.column_config.LinkColumn("Gene page", display_text="open"),
+            "effect size": show.number(format="%.3g", help=f"In {selection.unit}."),
+            "cells": show.number(format="%d"),
+            **show.numbers(**dict.fromkeys(accuracies, "%.3f")),
+        },
+    )
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    offered = rows["gene"].tolist()
+    one = row.selectbox("One of them", offered, key="one", width=260)
+    one = one if one in offered else offered[0]
+    row.button("Let go of all", on_click=_select, args=([],), key="let-go")
+    row.button("Choose it here", on_click=set_control, args=("gene", one), key="choose-here")
+    opened = row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene")
+    note = f"{len(rows):,} of {len(table):,} knockdowns selected."
+    show.footer(f"selected-{view.key}", rows, note, selection.data)
+    if opened:
+        open_gene(selection, one)
+    if view.sets is not None and len(names) >= FEWEST_TESTED:
+        _show_shared(view, view.sets, names)
 
 
-def show_nearest(view: Explorer) -> None:
+def _show_shared(view: Explorer, sets: GeneSets, names: Sequence[str]) -> None:
+    """Show gene sets that hold more of the selected perturbations than chance puts there."""
+    perturbations = view.table["gene"]
+    found = enrichment(names, perturbations, sets)
+    found = found[found["overlap"] > 0].reset_index(drop=True)
+    st.subheader("What do they share?")
+    if found.empty:
+        st.markdown("No gene set of 3 to 500 of these knockdowns holds any of them.")
+        return
+    st.dataframe(
+        found.head(20),
+        hide_index=True,
+        column_config={
+            "size": show.number(help="Knockdowns here that are in it."),
+            "expected": show.number(format="%.2f", help="Selected ones in it by chance."),
+            "fold": show.number(format="%.2f", help="Overlap / expected."),
+            "p": show.number(format="%.1e"),
+            "q": show.number(format="%.1e", help="False discovery rate over all sets tested."),
+        },
+    )
+    show.footer(
+        f"shared-{view.key}",
+        found,
+        f"Gene sets with more of the selected knockdowns than a random draw from all"
+        f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
+        f" {sets.name} ({sets.source}). A selection from a map of these same data is no independent"
+        f" test.",
+        view.selection.data,
+    )
+
+
+def _show_nearest(view: Explorer) -> None:
     """Show the gene's nearest perturbations, and whether these respond as it does."""
-    selection, gene = view.selection, view.gene
+    selection, problem, gene = view.selection, view.problem, view.gene
     data, line = selection.data, selection.line
     st.header(f"Nearest to {gene}")
     ask_kernel = st.toggle(
@@ -303,15 +344,27 @@ def show_nearest(view: Explorer) -> None:
         help="Its kernel says which knockdowns it learnt to take as informative for this gene."
         " Fitting it to all knockdowns takes seconds at the first time.",
     )
-    near = nearest(view, ask_kernel)
-    by_measure = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
-    if view.measured and by_measure["response"].notna().any():
+    agreement = view.similarity(RESPONSES)
+    by_measure = {source: view.similarity(source) for source in problem.vectors}
+    if ask_kernel:
+        fitted = cache.full_model(data, line, selection.embedding, selection.model)
+        by_measure[KERNEL] = kernel_similarity(fitted, gene)
+    names, pairs = problem.screen.perturbations, cache.pairs(data, line)
+    other = names != gene
+    responses = None if agreement is None else agreement[other]
+    near = {
+        measure: neighbours(names[other], similarity[other], responses, pairs, NEAREST)
+        for measure, similarity in by_measure.items()
+        if similarity is not None
+    }
+    together = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
+    if view.measured and together["response"].notna().any():
         show.figure(
-            neighbour_agreement(near, cache.pairs(data, line), gene),
+            neighbour_agreement(near, pairs, gene),
             name=f"neighbours-{gene}-{line}",
             alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
             f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
-            numbers=by_measure,
+            numbers=together,
             note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean. Box:"
             " quartiles and median of all pairs of knockdowns, whiskers 5th to 95th percentile.",
             data=data,
@@ -323,7 +376,6 @@ def show_nearest(view: Explorer) -> None:
             f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
             " does."
         )
-    number = st.column_config.NumberColumn
     for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):
         similarity = "Kernel (prior correlation)" if measure == KERNEL else "Cosine similarity"
         tab.dataframe(
@@ -331,42 +383,14 @@ def show_nearest(view: Explorer) -> None:
             hide_index=True,
             column_config={
                 "gene": st.column_config.TextColumn("Neighbour"),
-                "similarity": number(similarity, format="%.3f"),
-                "response": number("r of responses", format="%.3f"),
-                "above": number("Agrees more than … of all pairs", format="percent"),
+                "similarity": show.number(similarity, format="%.3f"),
+                "response": show.number("r of responses", format="%.3f"),
+                "above": show.number("Agrees more than … of all pairs", format="percent"),
             },
         )
 
 
-def nearest(view: Explorer, ask_kernel: bool) -> Mapping[str, pd.DataFrame]:
-    """Return the gene's nearest perturbations by each embedding.
-
-    Args:
-        ask_kernel: Whether by the kernel of the Gaussian process on the selected embedding too.
-    """
-    selection, problem, gene = view.selection, view.problem, view.gene
-    data, line = selection.data, selection.line
-    agreement = similarity_to(problem, RESPONSES, gene)
-    by_measure = {source: similarity_to(problem, source, gene) for source in problem.vectors}
-    if ask_kernel:
-        fitted = cache.full_model(data, line, selection.embedding, selection.model)
-        by_measure[KERNEL] = kernel_similarity(fitted, gene)
-    names = problem.screen.perturbations
-    other = names != gene
-    return {
-        measure: neighbours(
-            names[other],
-            similarity[other],
-            None if agreement is None else agreement[other],
-            cache.pairs(data, line),
-            NEAREST,
-        )
-        for measure, similarity in by_measure.items()
-        if similarity is not None
-    }
-
-
-def show_closeness(selection: Selection) -> None:
+def _show_closeness(selection: Selection) -> None:
     """Show whether knockdowns that an embedding puts together respond alike."""
     data, line = selection.data, selection.line
     st.header("Does closeness in the embedding mean closeness in biology?")
