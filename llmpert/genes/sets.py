@@ -82,11 +82,8 @@ class GeneSets:
     def within(self, names: Iterable[str], table: GeneTable | None = None) -> "GeneSets":
         """Cut the sets to their members among these names, as the names spell them.
 
-        A member is taken as it is where a name is spelt the same; otherwise the two meet where they
-        mean the same gene. Sets without a member among the names are left out.
-
-        Args:
-            table: Tells which names mean the same gene; by default the one that comes with llmpert.
+        They meet as in `GeneTable.spelt_as` (of `table`, by default the one that comes with
+        llmpert). Sets without a member among the names are left out.
         """
         table = table or GeneTable.shipped()
         spelt = table.spelt_as(set().union(*self.members.values()), names)
@@ -115,8 +112,7 @@ def joined(collections: Sequence[GeneSets]) -> GeneSets:
     """
     members: dict[str, frozenset[str]] = {}
     for collection in collections:
-        repeated = members.keys() & collection.members.keys()
-        if repeated:
+        if repeated := members.keys() & collection.members.keys():
             raise InputError(
                 f"Expected every gene set in one collection only, found {min(repeated)} in"
                 f" {collection.name} and in another one."

@@ -56,10 +56,7 @@ class Gene:
     aliases: tuple[str, ...] = ()
 
     def links(self) -> dict[str, str]:
-        """Return pages about the gene elsewhere: name of the site -> address.
-
-        A site that goes by an id which the gene does not have is left out.
-        """
+        """Return pages about the gene by site, without sites of whose ids the gene has none."""
         symbol = quote(self.symbol, safe="")
         # By symbol: accessions here do not say which one is the reviewed entry.
         query = quote(f"(gene_exact:{self.symbol}) AND (organism_id:9606) AND (reviewed:true)")
@@ -102,10 +99,9 @@ class Resolution:
 
 
 class _Index:
-    """The names of one kind and the rows of the table that bear each, ascending.
+    """The names of one kind and the rows that bear each, of `cells` with names separated by `|`.
 
-    `cells` holds a row's names, separated by `|`; `suffix` is a pattern cut off a name before it is
-    looked up.
+    `suffix` is a pattern cut off a name before it is looked up.
     """
 
     def __init__(self, cells: Sequence[str], suffix: str = "") -> None:
@@ -179,9 +175,7 @@ class GeneTable:
 
     @classmethod
     def read(cls, path: str | Path) -> "GeneTable":
-        """Read a table with the columns of `COLUMNS`, in any order; others are ignored.
-
-        CSV, TSV (either may be gzipped) or Parquet, by the file's suffix.
+        """Read the columns of `COLUMNS` of a CSV, TSV (either also gzipped) or Parquet file.
 
         Raises:
             InputError: The file is missing, unreadable or of another format, lacks a column, or
@@ -220,14 +214,10 @@ class GeneTable:
                 return Resolution(name, None, kind, tuple(candidates))
         return Resolution(name)
 
-    def resolve_all(self, names: Iterable[str]) -> dict[str, Resolution]:
-        """Resolve every distinct name: name as given -> resolution, in the order given."""
-        return {name: self.resolve(name) for name in dict.fromkeys(names)}
-
     def symbols(self, names: Iterable[str]) -> dict[str, str]:
-        """Map the names that mean one gene to its current symbol."""
-        found = self.resolve_all(names)
-        return {name: of.gene.symbol for name, of in found.items() if of.gene is not None}
+        """Map the names that mean one gene to its current symbol, in the order given."""
+        found = {name: self.resolve(name).gene for name in dict.fromkeys(names)}
+        return {name: gene.symbol for name, gene in found.items() if gene is not None}
 
     def spelt_as(self, given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
         """Find how `names` spell the given names; those that they do not have are left out.

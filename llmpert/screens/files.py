@@ -41,8 +41,7 @@ def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
     with ExitStack() as stack:
         with as_input_error(path, expected):
             file = stack.enter_context(open_hdf5(path))
-            names = set(file)
-        missing = [part for part in ("X", "obs", "var") if part not in names]
+            missing = sorted({"X", "obs", "var"}.difference(file))
         if missing:
             raise InputError.of_file(path, expected, f"an HDF5 file without {', '.join(missing)}")
         yield file

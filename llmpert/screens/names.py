@@ -83,9 +83,8 @@ def known_line(name: str) -> str:
 def line_in_name(file: str | Path) -> str:
     """Return the line that a file is named after, "" where nothing stands in its place.
 
-    It is K562 or RPE1 where the name holds it, else what stands before the first underscore:
-    `HepG2_table.csv` gives "HepG2", and `hepg2_table.csv` "HEPG2", as it is all of lower-case
-    letters and digits.
+    It is K562 or RPE1 where the name holds it, else what stands before the first underscore; if
+    all of that is lower-case letters and digits, in capitals: `hepg2_table.csv` gives "HEPG2".
     """
     path = Path(file)
     first = path.name[: len(path.name) - len(suffix(path))].split("_")[0].strip()

@@ -67,7 +67,11 @@ def from_anndata(
         expected = "K562 or RPE1 in the file name, or the cell line given"
         raise InputError.of_file(path, expected, "neither")
     populations = Populations(data, path)
-    raw = _is_raw(populations.values, path)
+    raw = not (populations.values < 0).any()
+    named = set(re.findall(r"(?<![a-z])(raw|normali[sz]ed)(?![a-z])", path.name.lower()))
+    if len(named) == 1 and (named == {"raw"}) != raw:
+        found = f"{'no' if raw else 'a'} negative value; rename the file if its name is wrong"
+        raise InputError.of_file(path, f"{named.pop()} values, as the file name says", found)
     if raw:
         populations.to_log_expression()
     else:
@@ -95,22 +99,11 @@ def from_anndata(
     )
 
 
-def _is_raw(values: np.ndarray, path: Path) -> bool:
-    """Whether no value is negative; where the file's name says otherwise, the user decides."""
-    raw = not (values < 0).any()
-    named = set(re.findall(r"(?<![a-z])(raw|normali[sz]ed)(?![a-z])", path.name.lower()))
-    if len(named) == 1 and (named == {"raw"}) != raw:
-        found = f"{'no' if raw else 'a'} negative value; rename the file if its name is wrong"
-        raise InputError.of_file(path, f"{named.pop()} values, as the file name says", found)
-    return raw
-
-
 class Populations:
     """Populations on their way to a screen.
 
-    `values` is float32, populations x genes, and is overwritten step by step: with thousands of
-    populations every copy counts. `cells` are the weights of all averages. `steps` and `notes`
-    collect sentences on what was done and what was repaired.
+    `values` is float32, populations x genes, and is overwritten step by step to spare copies of it.
+    `cells` are the weights of all averages. `steps` and `notes` say what was done and repaired.
     """
 
     def __init__(self, data: anndata.AnnData, path: Path) -> None:
@@ -153,10 +146,8 @@ class Populations:
             marked = obs["core_control"].astype(str).str.lower().isin(["true", "1", "1.0"])
             core = self.control & marked.to_numpy()
             if core.any():
-                self.steps.append(
-                    f"Controls: the {int(core.sum())} of {total} non-targeting populations that are"
-                    " marked core_control."
-                )
+                said = f"the {core.sum()} of {total} non-targeting populations marked core_control"
+                self.steps.append(f"Controls: {said}.")
                 return core
         self.steps.append(f"Controls: all {total} non-targeting populations.")
         return self.control
@@ -167,11 +158,8 @@ class Populations:
             return cells
         unfiltered = numeric_column(obs, "num_cells_unfiltered", path)
         filled = ~(cells > 0) & (unfiltered > 0)
-        if (filled & used).any():
-            self.notes.append(
-                f"{int((filled & used).sum())} population(s) have no num_cells_filtered;"
-                " num_cells_unfiltered stands in."
-            )
+        what = "population(s) have no num_cells_filtered; num_cells_unfiltered stands in"
+        note(self.notes, self.names[filled & used], what)
         return np.where(filled, unfiltered, cells)
 
     def _keep(self, rows: np.ndarray, genes: np.ndarray) -> None:

@@ -43,13 +43,12 @@ class Screen:
         control_mean, control_sd: Per measured gene: mean and standard deviation in control, or None
             where unknown.
         cells: Cells behind each perturbation's mean, or None where unknown.
-        layers: What single cells tell besides, float32, perturbations x genes, by name: `variance`
-            of the perturbation's cells, `t` (Welch's, of them against control) and `q` (its false
-            discovery rate). Empty where single cells are unknown.
+        layers: What single cells tell besides, float32, perturbations x genes: `variance` of the
+            perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
         provenance: Source, licence, the steps taken, notes on what was repaired, and `simulated`
-            (bool). JSON values only. `provenance["identity"]`, where present, stands for the
-            content in `fingerprint` (a simulated screen is identified by its recipe and seed,
-            because the last bits of its numbers depend on the machine's linear algebra library).
+            (bool). JSON values only. `identity`, where present, stands for the content in
+            `fingerprint` (a recipe and seed stand for a simulated screen, because the last bits of
+            its numbers depend on the machine's linear algebra library).
     """
 
     line: str
@@ -198,18 +197,17 @@ class Screen:
         Raises:
             InputError: `data` was not written by llmpert, or by a version with another format.
         """
+        wanted = "a screen written by llmpert"
         head = data.uns.get("llmpert")
         if not isinstance(head, dict) or head.get("format") != FORMAT:
-            raise InputError.of_file(
-                path, "a screen written by llmpert", "an AnnData file without its mark"
-            )
+            raise InputError.of_file(path, wanted, "an AnnData file without its mark")
         check_version(path, "screen", head.get("version"), FORMAT_VERSION)
         head = JsonObject(head)
 
         def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
             return numeric_column(frame, name, path) if name in frame else None
 
-        with as_input_error(path, "a screen written by llmpert"):
+        with as_input_error(path, wanted):
             response = dense(data.X, path)
             response.setflags(write=False)  # so that it is not copied
             return cls(
@@ -257,19 +255,16 @@ def common_perturbations(
     cut, lost = [], {}
     for screen, names in zip(screens, called, strict=True):
         used = [names[name] for name in shared]
-        cut.append(_renamed(screen, used, shared))
         kept = set(used)
         lost[screen.line] = [name for name in screen.perturbations if name not in kept]
+        # One that is so already stays the same.
+        if list(screen.perturbations) != used:
+            screen = screen.select(used)
+        if used != shared:
+            provenance = dict(screen.provenance)
+            if provenance.get("identity") is not None:
+                provenance["identity"] = [provenance["identity"], fingerprint(shared)]
+            new = np.array(shared, dtype=object)
+            screen = replace(screen, perturbations=new, provenance=provenance)
+        cut.append(screen)
     return cut, lost
-
-
-def _renamed(screen: Screen, names: list[str], new: list[str]) -> Screen:
-    """Cut a screen to these perturbations, under new names; itself if it is so already."""
-    if list(screen.perturbations) != names:
-        screen = screen.select(perturbations=names)
-    if names == new:
-        return screen
-    provenance = dict(screen.provenance)
-    if provenance.get("identity") is not None:
-        provenance["identity"] = [provenance["identity"], fingerprint(new)]
-    return replace(screen, perturbations=np.array(new, object), provenance=provenance)

@@ -73,11 +73,10 @@ def from_anndata(
                 raise InputError.of_file(path, expected, "missing or infinite ones")
         return None
 
-    described = stated(data.uns, "response")
     remarks = {
         "source": stated(data.uns, "source"),
         "licence": stated(data.uns, "licence", "license"),
-        "response": described,
+        "response": stated(data.uns, "response"),
     }
     return _screen(
         path,
@@ -86,7 +85,8 @@ def from_anndata(
         data.obs_names.to_list(),
         data.var_names.to_list(),
         check_remarks(path, {key: text for key, text in remarks.items() if text}),
-        unit=stated(data.uns, "unit") or ("rank score" if "rank score" in described else UNIT),
+        unit=stated(data.uns, "unit")
+        or ("rank score" if "rank score" in remarks["response"] else UNIT),
         cells=column(data.obs, "cells", "n_cells", "num_cells_filtered"),
         control_mean=column(data.var, "control_mean"),
         control_sd=column(data.var, "control_sd", "spread"),

@@ -115,11 +115,9 @@ def test_explains_in_a_sentence(name: str, sentence: str) -> None:
     assert TABLE.resolve(name).explain() == sentence
 
 
-def test_resolve_all_keeps_names_and_order() -> None:
-    names = ["FOO", "SEPT9", "MARS", "SEPT9"]
-    resolutions = TABLE.resolve_all(names)
-    assert list(resolutions) == ["FOO", "SEPT9", "MARS"]
-    assert all(resolutions[name] == TABLE.resolve(name) for name in names)
+def test_symbols_keep_names_and_order() -> None:
+    names = ["FOO", "SEPT9", "MARS", "met", "SEPT9"]
+    assert list(TABLE.symbols(names).items()) == [("SEPT9", "SEPTIN9"), ("met", "MET")]
 
 
 def brute_force(rows: Sequence[tuple[str, ...]], name: str) -> set[str]:
@@ -355,13 +353,13 @@ class _NamesAndNumbers(pickle.Unpickler):
 def test_benchmark_names_resolve_to_genes_with_a_text_embedding(real_data: Path) -> None:
     table = GeneTable.shipped()
     with (real_data / "embeddings" / "text_genept_minilm.pickle").open("rb") as file:
-        described = table.resolve_all(str(key) for key in _NamesAndNumbers(file).load())
+        described = {str(key): table.resolve(str(key)) for key in _NamesAndNumbers(file).load()}
     assert len(described) == 2395
     assert all(r.gene for r in described.values())
     for line in ("k562", "rpe1"):
         screen = anndata.read_h5ad(real_data / f"{line}_rank_response.h5ad", backed="r")
         screen.file.close()
-        perturbations = table.resolve_all(screen.obs_names)
+        perturbations = {name: table.resolve(name) for name in screen.obs_names}
         assert len(perturbations) == 585
         missing = {name: r.candidates for name, r in perturbations.items() if r.gene is None}
         assert missing == {

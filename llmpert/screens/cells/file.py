@@ -19,17 +19,11 @@ WANTED = "single cells in AnnData's format (.h5ad)"
 BLOCK_BYTES = 128 * 2**20
 """Expression held at once, dense and in float32."""
 
-Block = Any
-"""Some cells x all genes, float32: a NumPy array, or a SciPy CSR matrix where the file has one."""
-
 
 class CellFile:
-    """An open file of cells x genes, of which some cells are read at a time; see `open_cells`.
+    """An open file of single cells, of `shape` cells x genes, of which some are read at a time.
 
-    Attributes:
-        path: Of the file.
-        shape: Cells, genes.
-        obs, var, uns: Its tables, if these were asked for.
+    It has its tables `obs`, `var` and `uns` if these were asked for; see `open_cells`.
     """
 
     def __init__(self, path: Path, file: h5py.File, tables: bool) -> None:
@@ -60,8 +54,10 @@ class CellFile:
         """How many cells `BLOCK_BYTES` hold."""
         return max(1, BLOCK_BYTES // (4 * self.shape[1]))
 
-    def read(self, rows: slice | np.ndarray) -> Block:
-        """Read some cells as stored, by a slice or positions in ascending order.
+    def read(self, rows: slice | np.ndarray) -> Any:
+        """Read some cells as stored, by a slice or positions in ascending order, as float32.
+
+        They come as a NumPy array, or as a CSR matrix where the file has one.
 
         Raises:
             InputError: The file is damaged there, or holds negative or missing values.

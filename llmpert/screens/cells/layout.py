@@ -1,7 +1,7 @@
 """Which column says what in a file of single cells, and who is who in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,6 @@ class Layout:
     """How a file of single cells is read.
 
     Attributes:
-        line: Cell line.
         target: Column of obs that names each cell's knocked-down gene.
         controls: What that column says of control cells.
         batch: Column of obs with the batch of each cell (processed together), or None: a
@@ -73,11 +72,19 @@ def layout_of(
         do = "say which column and what controls are called there (--target, --control)"
         found = f"none such ({shown or 'no column of text'}); {do}"
         raise InputError.of_file(cells.path, expected, found)
+    if not line:
+        column, lines = stated_lines(cells.obs)
+        stated = stated_line(cells.uns) or (lines[0] if len(lines) == 1 else "")
+        if lines and not (stated or default_line):
+            found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
+            do = "keep one, or say which line it is to be called (--line)"
+            raise InputError.of_file(cells.path, "cells of one line", f"{found}; {do}")
+        line = find_line(cells.path, stated, default_line)
     if batch is None:
         several = (c for c in BATCHES if c in cells.obs and cells.obs[c].nunique() > 1)
         batch = next(several, NO_BATCH)
     return Layout(
-        line=line or _line(cells, default_line),
+        line=line,
         target=targets[0],
         controls=targets[1],
         batch=None if batch == NO_BATCH else _existing(cells, batch),
@@ -124,16 +131,6 @@ def _existing(cells: CellFile, column: str) -> str:
     return column
 
 
-def _line(cells: CellFile, default: str | None) -> str:
-    column, lines = stated_lines(cells.obs)
-    line = stated_line(cells.uns) or (lines[0] if len(lines) == 1 else "")
-    if lines and not (line or default):
-        found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
-        do = "keep one, or say which line it is to be called (--line)"
-        raise InputError.of_file(cells.path, "cells of one line", f"{found}; {do}")
-    return find_line(cells.path, line, default)
-
-
 def _counts(cells: CellFile) -> bool:
     """Whether values are whole numbers, in three places of the file."""
     count = cells.shape[0]
@@ -166,17 +163,13 @@ class CellGroups:
     batches: np.ndarray
     group: np.ndarray
     batch: np.ndarray
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
     def __len__(self) -> int:
         return len(self.perturbations) + len(self.batches)
 
     def counts(self, empty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Count cells of each perturbation in each batch, and control cells of each batch.
-
-        Args:
-            empty: Positions of cells that do not count.
-        """
+        """Count the cells of each perturbation in each batch, and control cells, but empty ones."""
         used = self.group >= 0
         used[empty] = False
         size = len(self.batches)

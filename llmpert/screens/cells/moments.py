@@ -9,19 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from llmpert.io.atomic import atomic_path
-from llmpert.screens.cells.file import BLOCK_BYTES, Block, CellFile, open_cells
+from llmpert.screens.cells.file import BLOCK_BYTES, CellFile, open_cells
 
 DEPTH = 10_000
-"""Counts that every cell is scaled to: the field's usual number, and no number taken from the data,
-so that lines, batches and files stay comparable."""
+"""Counts that every cell is scaled to, whatever the file: lines and batches stay comparable."""
 SHARE = 4
-"""A chunk is so many times as large as its sums: keeping these takes a quarter of the file's space
-at most, and a file of 10 GB has about ten chunks."""
+"""A chunk is so many times as large as its sums: to keep these takes a quarter of its space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,8 @@ class Job:
         counts: Whether the file's values are counts, to be log-normalised.
         group: int32, one a cell: its group, or -1 for cells that are not used.
         groups: How many groups there are.
-        centre: float32, one a gene: expression is summed as the difference to it. Near the mean, it
-            keeps variances exact: sums of squares of large numbers would leave few digits for them.
+        centre: float32, one a gene: expression is summed as the difference to it, which near the
+            mean keeps variances exact.
     """
 
     path: Path
@@ -94,13 +93,13 @@ def add_up(paths: Sequence[Path], job: Job) -> Moments:
     for path in paths:
         with np.load(path, allow_pickle=False) as chunk:
             groups = chunk["groups"]
-            for name, values in (("sums", sums), ("squares", squares)):
-                values[groups] += chunk[name]
+            sums[groups] += chunk["sums"]
+            squares[groups] += chunk["squares"]
             empty.append(chunk["empty"])
     return Moments(np.arange(job.groups), sums, squares, np.concatenate(empty))
 
 
-def log_normalised(block: Block, counts: bool) -> tuple[Block, np.ndarray]:
+def log_normalised(block: Any, counts: bool) -> tuple[Any, np.ndarray]:
     """Scale each cell to `DEPTH` counts and take log(1 + x), in place, where the block has counts.
 
     Returns the same block, and each cell's sum before (float64), which is 0 for empty cells.

@@ -56,8 +56,7 @@ class Plan:
         sums, reading = self.job.bytes_of_sums, STARTING + 4 * BLOCK_BYTES
         if processes == 1:
             return reading + 3 * sums
-        # Others hold the sums of the chunk in hand, and those of the one before twice until these
-        # are fetched: as they are and on their way.
+        # Others hold the sums of the chunk in hand, and twice those under way of the one before.
         return STARTING + 3 * sums + processes * (reading + 3 * sums)
 
     def processes(self, most: int, memory: float = 4e9) -> int:
@@ -126,14 +125,13 @@ def pseudobulk(
 
     Counts are scaled to 10,000 a cell and transformed as log(1 + x); a response is the mean over a
     perturbation's cells minus the mean over control cells, of the same batches where these are
-    known. The file is read once, in blocks; finished chunks are kept, and a call after a break
-    goes on with the next one.
+    known. The file is read once, in blocks.
 
     Args:
         run: Where chunks are summed.
         progress: Called with the cells that were read, and with how many there are.
-        work: Folder for finished chunks, by default in llmpert's data folder. They are removed at
-            the end.
+        work: Folder for finished chunks, by default in llmpert's data folder: a call after a break
+            goes on with the next one. They are removed at the end.
 
     Returns:
         The screen, with the layers `variance`, `t` and `q` (see `differential.against_control`);
