@@ -39,16 +39,11 @@ class Model:
         return self.experiment.problem
 
     def predict(self, genes: str | Sequence[str]) -> Prediction:
-        """Predict the responses of all measured genes to knocking down these genes.
+        """Predict responses to knocking down genes, in the screen's unit: genes x measured genes.
 
-        A gene's own measured response is never trained on: those of `genes` that the screen has,
-        under whatever name, are held out together, and the model is fitted again without them.
-
-        Args:
-            genes: By symbol, alias, Ensembl id or UniProt accession.
-
-        Returns:
-            Mean and standard deviation in the screen's unit, genes x measured genes.
+        Genes are given by symbol, alias, Ensembl id or UniProt accession. Their own responses are
+        never trained on: those of `genes` that the screen has, under whatever name, are held out
+        together, and the model is fitted again without them.
 
         Raises:
             InputError: A gene is unknown, ambiguous, or has no vector in one of the embeddings.
@@ -83,10 +78,7 @@ class Model:
 
 
 def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -> Model:
-    """Fit a model to all perturbations of a screen that have a vector in every embedding.
-
-    Args:
-        model: One of `llmpert.models.registry.MODELS`.
+    """Fit a model of `llmpert.models.registry` to all perturbations that every embedding knows.
 
     Raises:
         InputError: There is no such model, or screen and embeddings share fewer than two genes.

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -65,12 +65,10 @@ def workers(count: int = 1, scheduler: str | None = None) -> Iterator[Run]:
 def _connect(scheduler: str) -> Any:
     from distributed import Client
 
-    try:
+    with suppress(OSError, ValueError):
         # Dask waits for minutes for an address without a host.
         if re.fullmatch(r"(\w+://)?[^\s/:]+:\d+|\w+://\[[^\s/]+\]:\d+", scheduler):
             return Client(scheduler, timeout=CONNECTING)
-    except (OSError, ValueError):
-        pass
     raise InputError(
         f"No Dask scheduler answers at {scheduler}: expected an address such as"
         " tcp://10.0.0.1:8786, as `dask scheduler` prints it."

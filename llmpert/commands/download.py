@@ -1,8 +1,8 @@
 """`python -m llmpert download`: list public data, and fetch what is asked for."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import agreed, aligned, echo, remark
+from llmpert.commands.output import agreed, aligned, echo
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
-    from llmpert.downloads import BytesProgress, Notify, PublicFile
+    from llmpert.downloads import PublicFile
 
 
 @click.command(short_help="List public data, or download what is named.")
@@ -90,14 +90,11 @@ def preset_list(folder: Path) -> Iterable[str]:
 def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str) -> dict[str, Path]:
     """Say what would be downloaded, ask, and download what is missing; return files by key.
 
-    Args:
-        yes: Not to ask.
-        refusal: What has not happened if the user does not agree, as a sentence.
-
     Raises:
-        InputError: The user does not agree, or a file cannot be had.
+        InputError: The user does not agree (then it says `refusal`), or a file cannot be had.
     """
     from llmpert import downloads
+    from llmpert.downloads.progress import FileBar
 
     for one in chosen:
         size = ("" if one.md5 else "about ") + downloads.format_bytes(one.size)
@@ -111,22 +108,5 @@ def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str)
     click.echo(f"To download: at most {downloads.format_bytes(missing)}, into {folder}")
     if not yes and missing and not agreed("Download?"):
         raise InputError(f"{refusal} Answer y, or give --yes.")
-    with progress_bar() as (show, say):
-        return downloads.download(chosen, folder, show, say)
-
-
-@contextmanager
-def progress_bar() -> Iterator[tuple["BytesProgress", "Notify"]]:
-    """Show on standard error how far each file is, and print remarks without spoiling the bar."""
-    from llmpert.downloads.progress import FileBar
-
-    bar = FileBar()
-
-    def say(sentence: str) -> None:
-        bar.close()
-        remark(sentence)
-
-    try:
-        yield bar.show, say
-    finally:
-        bar.close()
+    with closing(FileBar()) as bar:
+        return downloads.download(chosen, folder, bar.show, bar.say)

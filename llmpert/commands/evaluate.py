@@ -97,9 +97,8 @@ def evaluate(
         raise click.UsageError("Expected --data, or at least one --screen and one --embedding.")
 
     from llmpert.datasets import DatasetStore
+    from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings
-    from llmpert.evaluation.grid import grid, training_sizes
-    from llmpert.evaluation.grid import run as run_fits
     from llmpert.evaluation.results import summarise
     from llmpert.genes import GeneTable
     from llmpert.parallel import workers
@@ -122,14 +121,14 @@ def evaluate(
                     f"{line}: {option} {wanted:,} is more than the {measured:,} genes measured;"
                     " all are used."
                 )
-        for wanted, largest in training_sizes(experiments[-1], sizes)[1].items():
+        for wanted, largest in grid.training_sizes(experiments[-1], sizes)[1].items():
             remark(
                 f"{line}: --train-size {wanted:,} is more than the {largest:,} that {folds} folds"
                 f" offer; {largest:,} is used."
             )
-    fits = grid(experiments, models, sizes, repeats)
+    fits = grid.grid(experiments, models, sizes, repeats)
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
-        results = run_fits(fits, progress, run)
+        results = grid.run(fits, progress, run)
     results.write(out)
     summary = summarise(results.table)
     echo(aligned(rows(summary, models)))

@@ -1,9 +1,11 @@
 """`python -m llmpert prepare`: a published setting, from download to data set."""
 
+from contextlib import closing
+
 import click
 
 from llmpert.commands import options
-from llmpert.commands.download import fetch, preset_list, progress_bar
+from llmpert.commands.download import fetch, preset_list
 from llmpert.commands.output import echo, remark
 
 
@@ -42,6 +44,7 @@ def prepare(
     from llmpert import downloads
     from llmpert.datasets import DatasetStore, presets
     from llmpert.datasets.report import preparation
+    from llmpert.downloads.progress import FileBar
     from llmpert.parallel import workers
 
     folder = downloads.downloads()
@@ -53,8 +56,8 @@ def prepare(
     store = DatasetStore()
     data_folder = store.folder(name)  # refuses a name before anything is downloaded
     fetch(preset.files(way), folder, yes, "Nothing was prepared.")
-    with workers(processes or 1, scheduler) as run, progress_bar() as (show, say):
-        presets.prepare(preset, way, name, folder, show, say, run)
+    with workers(processes or 1, scheduler) as run, closing(FileBar()) as bar:
+        presets.prepare(preset, way, name, folder, bar.show, bar.say, run)
     echo(preparation(store.index(name).record or {}))
     click.echo(f"Data set {name} is in {data_folder}.")
     remark("Go on:")

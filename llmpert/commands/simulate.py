@@ -32,28 +32,27 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
     if reason := options.why_not_writable(folder / "text.parquet"):
         raise InputError(f"{folder} cannot be written: {reason}.")
 
+    from llmpert import simulation
     from llmpert.embeddings import save_embedding
     from llmpert.io.atomic import atomic_path
-    from llmpert.simulation import gene_ontology, single_cells
-    from llmpert.simulation import simulate as run
 
-    simulation = run(seed)
-    for line, screen in simulation.screens.items():
+    made = simulation.simulate(seed)
+    for line, screen in made.screens.items():
         screen.save(path := folder / f"{line}.h5ad")
         rows, columns = screen.response.shape
         click.echo(f"{path}: {rows:,} perturbations x {columns:,} genes ({screen.unit})")
-    for name, embedding in simulation.embeddings.items():
+    for name, embedding in made.embeddings.items():
         save_embedding(embedding, path := folder / f"{name}.parquet")
         rows, columns = embedding.vectors.shape
         click.echo(f"{path}: {rows:,} genes x {columns:,} dimensions")
     if per_perturbation is None:
         return
-    terms = gene_ontology(simulation)
+    terms = simulation.gene_ontology(made)
     terms.save(path := folder / "ontology.gmt")
     click.echo(f"{path}: {len(terms.members):,} terms")
-    for line in simulation.screens:
+    for line in made.screens:
         path = folder / f"{line}-cells.h5ad"
-        cells = single_cells(simulation, line, per_perturbation, pool)
+        cells = simulation.single_cells(made, line, per_perturbation, pool)
         with atomic_path(path) as temporary:
             cells.write_h5ad(temporary, compression="gzip")
         click.echo(f"{path}: {cells.n_obs:,} cells x {cells.n_vars:,} genes")

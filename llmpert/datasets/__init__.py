@@ -2,8 +2,7 @@
 
 from llmpert.datasets.builtin import SIMULATED, simulated_dataset
 from llmpert.datasets.dataset import Dataset, Parts
-from llmpert.datasets.store import DatasetStore
-from llmpert.datasets.summary import Summary
+from llmpert.datasets.store import DatasetStore, Summary
 from llmpert.datasets.uploads import GONE, UploadStore, is_upload
 
 __all__ = [

@@ -42,8 +42,7 @@ class File:
 def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
     """Put an uploaded file on disk while it is read; of its name only the ending is used.
 
-    Raises:
-        InputError: The name has none of these endings.
+    A name with none of these endings raises an InputError.
     """
     fitting = [ending for ending in endings if name.lower().endswith(ending)]
     if not fitting:
@@ -93,11 +92,7 @@ def gene_sets_in(file: File) -> GeneSets:
 
 
 def check_upload(part: Screen | Embedding, name: str) -> None:
-    """Refuse an upload that is too large for a server that others use too.
-
-    Raises:
-        InputError: There are more than `PERTURBATIONS` or `VALUES`.
-    """
+    """Raise an InputError for more than `PERTURBATIONS` or `VALUES`: others use the server too."""
     values = part.response if isinstance(part, Screen) else part.vectors
     rows, columns = values.shape
     if isinstance(part, Screen) and rows > PERTURBATIONS:

@@ -1,5 +1,6 @@
 """How far a file is that is downloaded or read: a bar for one file after another."""
 
+import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class FileBar:
             left = bar.format_interval((bar.total - bar.n) / speed)
             words += f", {bar.format_sizeof(speed)}B/s, {left} left"
         return min(1.0, bar.n / bar.total), words
+
+    def say(self, sentence: str) -> None:
+        """End the bar and print a sentence after it on standard error."""
+        self.close()
+        print(sentence, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """End the bar, so that text can follow it."""

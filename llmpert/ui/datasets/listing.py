@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from llmpert.datasets import SIMULATED, DatasetStore, Summary, is_upload, store_of
-from llmpert.datasets.summary import PartSummary
+from llmpert.datasets.store import PartSummary
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache
