@@ -32,7 +32,8 @@ from llmpert.io.paths import home, shipped
 from llmpert.methods.gears.cells import read_cells
 from llmpert.methods.gears.run import Training, check_installed, folds, run
 from llmpert.methods.predictions import ExternalPredictions
-from llmpert.simulation import gene_ontology, simulate, single_cells
+from llmpert.simulation.cells import single_cells
+from llmpert.simulation.generate import gene_ontology, simulate
 
 CELLS, POOL, CONTROLS = 5, 19, 500
 TRAINING = Training(epochs=3, threads=1)

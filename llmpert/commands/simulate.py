@@ -32,11 +32,12 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
     if reason := options.why_not_writable(folder / "text.parquet"):
         raise InputError(f"{folder} cannot be written: {reason}.")
 
-    from llmpert import simulation
     from llmpert.embeddings import save_embedding
     from llmpert.io.atomic import atomic_path
+    from llmpert.simulation import generate
+    from llmpert.simulation.cells import single_cells
 
-    made = simulation.simulate(seed)
+    made = generate.simulate(seed)
     for line, screen in made.screens.items():
         screen.save(path := folder / f"{line}.h5ad")
         rows, columns = screen.response.shape
@@ -47,12 +48,12 @@ def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -
         click.echo(f"{path}: {rows:,} genes x {columns:,} dimensions")
     if per_perturbation is None:
         return
-    terms = simulation.gene_ontology(made)
+    terms = generate.gene_ontology(made)
     terms.save(path := folder / "ontology.gmt")
     click.echo(f"{path}: {len(terms.members):,} terms")
     for line in made.screens:
         path = folder / f"{line}-cells.h5ad"
-        cells = simulation.single_cells(made, line, per_perturbation, pool)
+        cells = single_cells(made, line, per_perturbation, pool)
         with atomic_path(path) as temporary:
             cells.write_h5ad(temporary, compression="gzip")
         click.echo(f"{path}: {cells.n_obs:,} cells x {cells.n_vars:,} genes")

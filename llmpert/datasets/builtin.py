@@ -10,7 +10,7 @@ from llmpert.genes.sets import GeneSets
 from llmpert.io.paths import shipped
 from llmpert.methods.gears.graph import predict_from_neighbours
 from llmpert.methods.predictions import ExternalPredictions
-from llmpert.simulation import gene_ontology, simulate
+from llmpert.simulation.generate import gene_ontology, simulate
 
 SIMULATED = "simulated"
 """Its name."""

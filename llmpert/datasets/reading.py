@@ -18,7 +18,7 @@ from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen, read_screen
 from llmpert.screens.names import line_in_name
-from llmpert.simulation import INVENTED
+from llmpert.simulation.generate import INVENTED
 
 UNNAMED = "unnamed"
 """The cell line of a screen that nothing says the line of."""

@@ -33,8 +33,7 @@ from llmpert.io.paths import home
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.screen import FORMAT_VERSION as SCREEN_VERSION
-from llmpert.simulation import BUILT_IN, UNIT
-from llmpert.simulation.generate import EMBEDDING_STEPS, SCREEN_STEPS, provenance
+from llmpert.simulation.generate import BUILT_IN, EMBEDDING_STEPS, SCREEN_STEPS, UNIT, provenance
 
 FILE = "dataset.json"
 FORMAT_VERSION = 1

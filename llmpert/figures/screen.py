@@ -19,7 +19,7 @@ from llmpert.figures.theme import (
     points,
     source_look,
 )
-from llmpert.insight.similarity import Closeness, Pairs
+from llmpert.insight.similarity import Pairs
 
 REST = "#a7b0b8"
 
@@ -134,7 +134,7 @@ def perturbation_map(
     )
 
 
-def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:
+def closeness_by_source(found: Mapping[str, tuple[pd.DataFrame, float]]) -> go.Figure:
     """Draw a panel a source: mean similarity of responses in bins of pairs, with its spread.
 
     Bands reach from the 10th to the 90th percentile of the pairs in a bin.
@@ -144,15 +144,14 @@ def closeness_by_source(found: Mapping[str, Closeness]) -> go.Figure:
     figure = make_subplots(
         rows=rows, cols=columns,
         subplot_titles=[
-            f"{source}<br>{coefficient('Spearman ρ', closeness.spearman)}"
-            for source, closeness in found.items()
+            f"{source}<br>{coefficient('Spearman ρ', rho)}" for source, (_, rho) in found.items()
         ],
         shared_yaxes="all", horizontal_spacing=0.05, vertical_spacing=0.32 / rows,
     )  # fmt: skip
     figure.update_annotations(font={"size": 13})
-    for at, (source, closeness) in enumerate(found.items()):
+    for at, (source, (bins, _)) in enumerate(found.items()):
         place = {"row": at // columns + 1, "col": at % columns + 1}
-        bins, (color, symbol) = closeness.bins, source_look(at)
+        color, symbol = source_look(at)
         area = band(bins["similarity"], bins["low"], bins["high"], color, 0.18)
         figure.add_trace(area.update(name=f"{source} spread"), **place)
         figure.add_scatter(

@@ -15,7 +15,6 @@ class Attribution:
     """What the prediction of one gene rests on.
 
     Attributes:
-        gene: The gene.
         shares: Each training perturbation's share (rows) in the prediction's departure from the
             training mean, through each source (columns); "text+sequence" is the kernel over both
             together. All shares sum to 1; a negative one pulls away. Missing where the prediction
@@ -87,16 +86,13 @@ def neighbourhood(
     """Set a gene's response above those that its prediction rests on.
 
     Args:
-        prediction, measured: Of the gene, at the genes that `fitted` predicts; None where it was
-            not measured.
-        knockdowns, genes: How many of the strongest training knockdowns, and of the strongest
-            predicted genes.
+        prediction, measured: Of the gene, at the genes that `fitted` predicts.
+        knockdowns, genes: How many of the strongest training knockdowns and predicted genes.
 
     Returns:
-        Label of the row x gene, strongest predicted gene first, in the screen's unit: the
-        prediction, the measurement, the mean of all training knockdowns (the prediction is a
-        departure from it), and the measured responses of the training knockdowns that contribute
-        most.
+        Label of the row x gene, strongest first, in the screen's unit: the prediction, the
+        measurement if there is one, the mean of all training knockdowns, and the measured responses
+        of the training knockdowns that contribute most.
     """
     order = np.argsort(-np.abs(prediction.mean[0]), kind="stable")[:genes]
     columns = [str(gene) for gene in prediction.genes[order]]

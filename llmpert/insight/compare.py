@@ -13,11 +13,7 @@ from llmpert.screens.screen import Screen
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of two predictions that are compared: of one perturbation, in a unit.
-
-    `label` tells it from the other side. `measured` is the measured response at the prediction's
-    genes, or None.
-    """
+    """One of two predictions that are compared, of one perturbation, beside what was measured."""
 
     label: str
     prediction: Prediction
@@ -28,9 +24,8 @@ class Side:
 def compare(a: Side, b: Side) -> pd.DataFrame:
     """Set both predictions of every gene that both predict side by side; most disagreement first.
 
-    Disagreement is |a − b| / √(sd_a² + sd_b²) where both sides give standard deviations: the
-    difference in standard deviations of the difference between two new measurements whose errors
-    are independent. Else it is |a − b|.
+    Disagreement is |a − b| / √(sd_a² + sd_b²) where both sides give standard deviations (those of
+    the difference between two new, independent measurements), else |a − b|.
 
     Returns:
         Columns gene; a, sd_a, low95_a, high95_a, measured_a; the same of b; difference (a − b),

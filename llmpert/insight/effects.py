@@ -1,7 +1,6 @@
 """The other direction: which knockdowns change a gene, measured and predicted."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,6 @@ from llmpert.screens.screen import Screen
 HELD_OUT, NOT_MEASURED = "held out", "not measured"
 """What is known of a knockdown: measured but not trained on, or never measured."""
 
-RankBy = Literal["measured", "predicted"]
-
 
 def effects_on(
     gene: str, screen: Screen, held_out: Sequence[Prediction], unseen: Prediction | None = None
@@ -24,15 +21,13 @@ def effects_on(
     """List every knockdown's effect on one measured gene.
 
     Args:
-        gene: One of `screen.genes`.
         held_out: Predictions of the screen's perturbations, each by a model that was not trained on
             it; a model may predict some of the genes only.
         unseen: Predictions of genes that were not knocked down.
 
     Returns:
         Columns perturbation, state (`HELD_OUT` or `NOT_MEASURED`), measured, predicted, low95,
-        high95, all effects in the screen's unit; a row a perturbation of the screen, then one a
-        gene of `unseen`. Missing: not measured, or not predicted.
+        high95, in the screen's unit or missing; a row a perturbation, then one a gene of `unseen`.
 
     Raises:
         InputError: The screen does not measure the gene.
@@ -41,10 +36,10 @@ def effects_on(
     if not len(column):
         raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
     measured = pd.Series(screen.response[:, column[0]], index=screen.perturbations)
-    parts = [_of_gene(prediction, gene) for prediction in held_out]
-    others = [] if unseen is None else [_of_gene(unseen, gene)]
-    names = measured.index.append([part.index for part in others])
-    table = pd.concat([*parts, *others]).reindex(names)
+    others = [] if unseen is None else [unseen]
+    parts = [_of_gene(prediction, gene) for prediction in (*held_out, *others)]
+    names = measured.index.append([part.index for part in parts[len(held_out) :]])
+    table = pd.concat(parts).reindex(names)
     table.insert(0, "measured", measured.reindex(names))
     table.insert(0, "state", np.where(names.isin(measured.index), HELD_OUT, NOT_MEASURED))
     return table.rename_axis("perturbation").reset_index()

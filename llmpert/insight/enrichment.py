@@ -24,24 +24,21 @@ def enrichment(
     sets tested (Benjamini & Hochberg 1995).
 
     Args:
-        chosen: The genes of interest. Those that are not in the background are not counted.
-        background: All genes that could have been chosen.
+        chosen, background: Those that are not in the background are not counted.
         sets: With genes spelt as in the background (`GeneSets.within`).
         smallest, largest: Sets with fewer or more genes of the background are not tested.
 
     Returns:
-        A row a tested set, smallest p first: `set`; `overlap`, its chosen genes; `size`, its genes
-        in the background; `expected`, the overlap of a random draw; `fold`, overlap / expected
-        (missing where no gene was chosen); `p`; `q`, the false discovery rate; `genes`, the
-        overlapping ones in order, separated by blanks.
+        Columns `COLUMNS`, a row a tested set, smallest p first: genes chosen and in the background
+        (overlap, size), the overlap of a random draw, its fold (missing where no gene was chosen),
+        p and false discovery rate q, and the overlapping genes, separated by blanks.
     """
     everything = {str(gene) for gene in background}
     drawn = {str(gene) for gene in chosen} & everything
     rows = []
     for name, members in sets.members.items():
-        size = len(members & everything)
+        size, found = len(members & everything), members & drawn
         if smallest <= size <= largest:
-            found = members & drawn
             rows.append((name, len(found), size, " ".join(sorted(found))))
     table = pd.DataFrame(rows, columns=["set", "overlap", "size", "genes"])
     overlap, sizes = table["overlap"].to_numpy(np.int64), table["size"].to_numpy(np.int64)

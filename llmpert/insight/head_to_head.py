@@ -20,21 +20,15 @@ OURS, RIVAL, TIE, UNDEFINED = "ours", "rival", "tie", "not defined"
 
 RIVAL_MODELS = ("GEARS", "linear")
 """What `gp` is compared with at first: the first of these that there is, GEARS as in the paper."""
-
 SMALLEST_SET = 6
 """Differences that a gene set needs: with fewer no outcome of the signed-rank test has p < 0.05."""
-
 SAME_EFFECT = 1e-5
 """Effect sizes this close, relative to each other, are equal: in ranked responses many are."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A model on an embedding; `NO_EMBEDDING` for a model that uses none.
-
-    Of a model that the registry does not have, external predictions were imported and are scored
-    like any other, or published values were.
-    """
+    """A model of the registry or another on an embedding; `NO_EMBEDDING` where it uses none."""
 
     model: str
     embedding: str = NO_EMBEDDING
@@ -48,11 +42,6 @@ class Method:
     def external(self) -> bool:
         """Whether its predictions were imported (`llmpert.methods.predictions`)."""
         return self.model not in MODELS and not self.published
-
-    @property
-    def model_label(self) -> str:
-        """The model for people: "Gaussian process", "GEARS", "GEARS (published)"."""
-        return label(self.model)
 
     @property
     def label(self) -> str:
@@ -93,7 +82,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     """Choose two methods for a first view: `gp` on the last embedding and one of `RIVAL_MODELS`.
 
     A rival that uses an embedding has the same one. No published method is among them where two
-    others are: comparing one with a method of ours needs an explanation.
+    others are.
 
     Raises:
         InputError: Fewer than two methods.
@@ -110,7 +99,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
 def short_labels(ours: Method, rival: Method) -> tuple[str, str]:
     """Return names that tell two methods apart: the models', and the embeddings' where needed."""
     if ours.model != rival.model:
-        return ours.model_label, rival.model_label
+        return label(ours.model), label(rival.model)
     return ours.label, rival.label
 
 
@@ -128,7 +117,6 @@ def pairs(
     Args:
         results: Tidy results (`llmpert.evaluation.results.COLUMNS`) of one line and training size,
             in which a method has one value a perturbation.
-        effect: Effect size by perturbation.
 
     Returns:
         Columns perturbation, effect, ours, rival, difference (ours minus rival), winner (`OURS`,
@@ -199,13 +187,9 @@ def sets_won(
 ) -> pd.DataFrame:
     """Find the gene sets in which one method beats the other.
 
-    Wilcoxon's signed-rank test of the paired differences of a set's perturbations, two-sided, ties
+    Wilcoxon's signed-rank test of the paired differences in a table of `pairs`, two-sided, ties
     left out, asks whether the methods differ within the set, not whether the set differs from
     others. False discovery rates are over all sets tested (Benjamini & Hochberg 1995).
-
-    Args:
-        table: From `pairs`.
-        sets: Set name -> perturbations, in the table or not.
 
     Returns:
         Columns set, perturbations (compared in the set), ours, rival (how many each wins),

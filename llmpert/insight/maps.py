@@ -16,22 +16,15 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised whenever the same vectors give another map, so that stored ones are not used."""
-
 COMPONENTS = 50
 """Principal components that UMAP starts from: as many as the models see."""
-
 NEIGHBOURS = 15
 """How many nearest neighbours UMAP keeps near: its own default."""
 
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """Places of N perturbations.
-
-    Attributes:
-        points: N x 2.
-        axes: What the two axes are.
-    """
+    """Places of N perturbations, N x 2, and what the two axes are."""
 
     points: np.ndarray
     axes: tuple[str, str]
@@ -54,9 +47,8 @@ class Map:
 def pca(vectors: np.ndarray) -> Map:
     """Place N vectors by the first two principal components of their directions.
 
-    Vectors are scaled to length 1 first, as for the models (see
-    `llmpert.embeddings.pca.PrincipalComponents`), and an `InputError` is raised where all point
-    alike. Of responses a map then shows which genes respond, not how strongly.
+    Vectors are scaled to length 1 first, as for the models, and an `InputError` is raised where all
+    point alike. Of responses a map then shows which genes respond, not how strongly.
     """
     points, shares = _components(vectors, 2)
     # Vectors that differ in one direction only have no second component.
@@ -94,8 +86,7 @@ _LIBRARIES = {"PCA": "scikit-learn", "UMAP": "umap-learn"}
 def read_or_make(method: str, vectors: np.ndarray, folder: Path) -> Map:
     """Return a map by one of `METHODS`: from its file in `folder`, or computed and stored there.
 
-    The file's name is a fingerprint of the vectors, the method and its library's version. A damaged
-    file is replaced.
+    Another version of the method's library makes another file. A damaged file is replaced.
     """
     key = fingerprint(VERSION, method, version(_LIBRARIES[method]), np.asarray(vectors))
     path = folder / f"{key}.npz"

@@ -37,12 +37,9 @@ def correlation(table: pd.DataFrame, x: str, y: str) -> float:
 
 
 def strongest_genes(prediction: Prediction, count: int, direction: Direction = "both") -> list[str]:
-    """Return the genes of the largest predicted |Δ|, strongest first.
+    """Return the genes of the largest predicted |Δ| for one perturbation, strongest first.
 
-    Args:
-        prediction: Of one perturbation.
-        count: How many; never more than `LARGEST_SHARE` of all predicted genes.
-        direction: Only genes predicted to be raised, only lowered ones, or both.
+    At most `count`, and never more than `LARGEST_SHARE` of all predicted genes.
     """
     mean = prediction.mean[0]
     wanted = {"both": mean != 0, "raised": mean > 0, "lowered": mean < 0}[direction]
@@ -54,8 +51,7 @@ def strongest_genes(prediction: Prediction, count: int, direction: Direction = "
 def strong_perturbation(screen: Screen) -> str:
     """Return a perturbation with a strong response, for a first view.
 
-    By root mean square, counted in standard errors where the numbers of cells are known, so that
-    it is no mere noise of a few cells.
+    By root mean square, counted in standard errors where the numbers of cells are known.
     """
     cells = 1.0 if screen.cells is None else screen.cells
     return _strong(screen.perturbations, np.square(screen.response).sum(axis=1) * cells)

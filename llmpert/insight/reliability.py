@@ -1,8 +1,7 @@
 """How far to trust a prediction, judged by indicators that need no measurement.
 
-Which indicators tell good predictions from bad ones is not assumed. It is looked up among the
-perturbations that the same fitted model did not train on and that were measured. An indicator that
-does not go with accuracy there is shown and not used.
+Which of them tell good predictions from bad ones is looked up among the measured perturbations that
+the same model did not train on. One that does not go with accuracy there is shown and not used.
 """
 
 from collections.abc import Sequence
@@ -18,18 +17,14 @@ from scipy.stats import spearmanr
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
-from llmpert.insight.similarity import kernel_similarity
 from llmpert.models.intervals import INTERVAL
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
-
 NEAREST = 5
 """Training genes whose mean distance in a source says how well known its surroundings are."""
-
 ENOUGH = 20
 """Held-out perturbations from which indicators are judged; fewer say nothing."""
-
 BANDS = ((0.5, "well"), (0.3, "moderately well"), (0.1, "weakly"), (-1.0, "hardly at all"))
 """Lowest correlation for each word."""
 
@@ -40,9 +35,7 @@ Third = Literal["lower", "middle", "upper"]
 class Indicator:
     """One thing known about a prediction before any measurement.
 
-    Attributes:
-        name, label: Column of the tables, and for people.
-        better: Whether a larger (+1) or smaller (-1) value should mean a better prediction.
+    `better` says whether a larger (+1) or smaller (-1) value should mean a better prediction.
     """
 
     name: str
@@ -60,15 +53,13 @@ INDICATORS = (
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityReference:
-    """What a fitted model's held-out perturbations teach about trusting it.
+    """What a fitted Gaussian process's held-out perturbations teach about trusting it.
 
     Attributes:
-        fitted: A fitted Gaussian process.
         left_out: For each training perturbation: correlation over all genes of its response with
             what the others predict for it.
         values: Perturbations the model did not train on x names of `indicators`.
-        accuracy: Their measured accuracy: Pearson correlation over all predicted genes, missing
-            where it is not defined.
+        accuracy: Their Pearson correlations over all predicted genes, missing if not defined.
     """
 
     fitted: FittedModel
@@ -130,13 +121,11 @@ class ReliabilityReference:
         return _values(self.fitted, self.fitted.predict([gene]), self.left_out).T[gene]
 
     def neighbours(self, gene: str, count: int = NEIGHBOURS) -> pd.DataFrame:
-        """Return the training perturbations nearest to a gene by the fitted kernel.
+        """Return the training perturbations nearest to a gene by the fitted kernel, nearest first.
 
-        Returns:
-            Columns perturbation, similarity, accuracy (each predicted from the others), nearest
-            first.
+        Columns perturbation, similarity, accuracy (each predicted from the others).
         """
-        similarity = kernel_similarity(self.fitted, gene)
+        similarity = self.fitted.model.similarity(self.fitted.inputs([gene]))[0]
         order = np.argsort(-similarity, kind="stable")[:count]
         return pd.DataFrame(
             {
@@ -187,7 +176,6 @@ class Verdict:
     """What is to be said about trusting one prediction.
 
     Attributes:
-        gene: The gene.
         indicators: A row an indicator: indicator (in words), value, typical (median of held-out
             perturbations), percentile among them, correlation with accuracy, informative (whether
             it is used).
@@ -236,11 +224,8 @@ class Verdict:
                 " good predictions from bad ones in this screen, and all"
                 f" {len(known):,} held-out knockdowns were predicted {word} ({numbers})."
             )
-        head = {
-            "more": "More than most",
-            "less": "Less than most",
-            "average": "About as much as the usual prediction here",
-        }[self.standing]
+        usual = "About as much as the usual prediction here"
+        head = {"more": "More than most", "less": "Less than most"}.get(self.standing, usual)
         return (
             f"**{head}**: the {len(known):,} held-out knockdowns with signs like these were"
             f" predicted {word} ({numbers}; all {self.accuracy.notna().sum():,}: median r ="
@@ -248,11 +233,7 @@ class Verdict:
         )
 
     def words(self) -> pd.DataFrame:
-        """Return the indicators for people, a row each, all as text.
-
-        Columns: this gene (its value, and the median of held-out knockdowns), among them (what
-        share has less), and does it tell? (whether the indicator goes with accuracy).
-        """
+        """Return the indicators for people, a row each, all as text."""
         rows = {}
         for row in self.indicators.to_dict("records"):
             # Blanks that do not break keep numbers whole in a narrow table.

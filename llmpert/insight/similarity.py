@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import standardised
 
 MOST_PERTURBATIONS = 2000
@@ -50,8 +49,7 @@ class Pairs:
         response: Pearson correlation between the two measured responses over all genes, float32, a
             value a pair; NaN where one is constant.
         sources: Embedding -> cosine similarity between the two vectors, in the same order of pairs.
-        perturbations, of: How many perturbations the pairs are among, and how many there are in
-            all.
+        perturbations, of: How many the pairs are among, and how many there are in all.
     """
 
     response: np.ndarray
@@ -70,9 +68,7 @@ def all_pairs(
 ) -> Pairs:
     """Compare all pairs of N perturbations, or of `most` drawn at random where there are more.
 
-    Args:
-        response: N x genes.
-        vectors: Embedding -> N x dimensions.
+    `response` is N x genes, the `vectors` of each embedding N x dimensions.
     """
     total = len(response)
     rows = np.arange(total)
@@ -87,30 +83,23 @@ def all_pairs(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Closeness:
-    """How the similarity of responses goes with the similarity of embeddings.
+def closeness(embedding: np.ndarray, response: np.ndarray) -> tuple[pd.DataFrame, float]:
+    """Relate the similarity of responses to that of embeddings, each a value a pair.
 
-    Attributes:
-        bins: Pairs sorted by the embedding's similarity, a row a bin, least similar first:
-            `similarity` (mean), `response` (mean), `low` and `high` (10th and 90th percentile of
-            the response's similarity), `pairs`.
-        spearman: Spearman correlation over all pairs; NaN where it is not defined.
+    Returns:
+        Bins of pairs by the embedding's similarity, least similar first: `similarity` (mean),
+        `response` (mean), `low` and `high` (10th and 90th percentile of the response's similarity),
+        `pairs`; and Spearman's correlation over all pairs, NaN where it is not defined.
     """
-
-    bins: pd.DataFrame
-    spearman: float
-
-
-def closeness(embedding: np.ndarray, response: np.ndarray) -> Closeness:
-    """Relate the similarity of responses to that of embeddings, each a value a pair."""
     both = np.isfinite(embedding) & np.isfinite(response)
     x, y = embedding[both], response[both]
     order = np.argsort(x, kind="stable")
     ends = [round(q * len(x)) for q in QUANTILES]
-    # The most similar pairs have a bin of their own where there are enough of them.
-    ends = [end for end in ends if FEWEST <= end <= len(x) - FEWEST]
-    parts = [part for part in np.split(order, _apart(ends)) if len(part)]
+    chosen: list[int] = []
+    for end in ends:
+        if (chosen[-1] if chosen else 0) + FEWEST <= end <= len(x) - FEWEST:
+            chosen.append(end)
+    parts = [part for part in np.split(order, chosen) if len(part)]
     bins = pd.DataFrame(
         [
             (x[part].mean(), y[part].mean(), *np.percentile(y[part], (10, 90)), len(part))
@@ -119,26 +108,7 @@ def closeness(embedding: np.ndarray, response: np.ndarray) -> Closeness:
         columns=["similarity", "response", "low", "high", "pairs"],
     )
     defined = len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0
-    rho = float(stats.spearmanr(x, y).statistic) if defined else float("nan")
-    return Closeness(bins, rho)
-
-
-def _apart(ends: list[int]) -> list[int]:
-    """Return ends of bins, without those that would leave fewer than `FEWEST` pairs between."""
-    chosen: list[int] = []
-    for end in ends:
-        if not chosen or end - chosen[-1] >= FEWEST:
-            chosen.append(end)
-    return chosen
-
-
-def kernel_similarity(fitted: FittedModel, gene: str) -> np.ndarray:
-    """Return how alike a fitted Gaussian process takes a gene and each training gene to be.
-
-    As the prior correlation of their responses, between 0 and 1, in the order of
-    `fitted.trained_on`. Raises as `FittedModel.predict`.
-    """
-    return fitted.model.similarity(fitted.inputs([gene]))[0]
+    return bins, float(stats.spearmanr(x, y).statistic) if defined else float("nan")
 
 
 def neighbours(
@@ -151,12 +121,9 @@ def neighbours(
     """Find the perturbations most similar to one gene, and whether their responses agree.
 
     Args:
-        names: The other perturbations, N.
-        similarity: Of each to the gene; those without one (NaN) are left out.
+        names, similarity: The N others; those without a similarity (NaN) are left out.
         agreement: Pearson correlation of each one's response with the gene's; None where it was not
             measured.
-        pairs: All pairs, to compare with.
-        count: How many neighbours.
 
     Returns:
         Columns `gene`, `similarity`, `response` (Pearson; missing where not measured or not

@@ -12,22 +12,3 @@ The genes are invented. What is modelled is what the methods compared here live 
 With the default recipe the cross-validated scores of random perturbation, mean and Gaussian
 processes on the first line come out near Märtens et al. 2024, Table 1 (K562).
 """
-
-from llmpert.simulation.cells import single_cells
-from llmpert.simulation.generate import INVENTED, UNIT, Simulation, simulate
-from llmpert.simulation.ontology import gene_ontology
-from llmpert.simulation.recipe import BUILT_IN, RECIPE_VERSION, LineRecipe, Recipe, SourceRecipe
-
-__all__ = [
-    "BUILT_IN",
-    "INVENTED",
-    "RECIPE_VERSION",
-    "UNIT",
-    "LineRecipe",
-    "Recipe",
-    "Simulation",
-    "SourceRecipe",
-    "gene_ontology",
-    "simulate",
-    "single_cells",
-]

@@ -23,8 +23,7 @@ def single_cells(
 
     Args:
         per_perturbation: Cells (or pools) of each perturbation.
-        pool: How many cells each row is the mean of (metacells): a few pools then hold what as many
-            times more cells know, at a fraction of the time to learn from them.
+        pool: How many cells each row is the mean of (metacells).
 
     Returns:
         X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
@@ -49,9 +48,7 @@ def single_cells(
         obs=pd.DataFrame({"gene": pd.Categorical(gene)}, index=names),
         var=pd.DataFrame(index=pd.Index(screen.genes.astype(str))),
     )
-    cells.uns["source"] = screen.provenance["source"]
-    cells.uns["unit"] = screen.unit
-    cells.uns["pool"] = pool
-    cells.uns["line"] = line
-    cells.uns["simulated"] = True
+    source = screen.provenance["source"]
+    about = {"source": source, "unit": screen.unit, "pool": pool, "line": line, "simulated": True}
+    cells.uns.update(about)
     return cells

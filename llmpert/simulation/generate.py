@@ -1,4 +1,4 @@
-"""Drawing screens and embeddings from a recipe and a seed."""
+"""Drawing screens, embeddings and an ontology from a recipe and a seed."""
 
 import json
 import zlib
@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from llmpert.embeddings.embedding import Embedding
+from llmpert.genes.sets import GeneSets
 from llmpert.screens.screen import Screen
-from llmpert.simulation.recipe import BUILT_IN, RECIPE_VERSION, LineRecipe, Recipe, SourceRecipe
+
+RECIPE_VERSION = 1
+"""Raised whenever the same recipe and seed give other data, so that older results are not used."""
 
 UNIT = "Δ log-normalised expression (simulated)"
 INVENTED = "FICT"
@@ -30,6 +33,87 @@ EMBEDDING_STEPS = (
 )
 
 
+@dataclass(frozen=True)
+class LineRecipe:
+    """What is particular to one cell line.
+
+    Strengths of the response that all knockdowns share, of those that knockdowns of one module
+    share, and of each knockdown's own: root mean squares over genes for a knockdown of average
+    strength, in units of the genes' standard deviation in control.
+    """
+
+    name: str
+    mean_response: float
+    module_response: float
+    own_response: float
+
+
+@dataclass(frozen=True)
+class SourceRecipe:
+    """What is particular to one embedding.
+
+    Attributes:
+        latent: First and last + 1 of the modules' coordinates that it sees.
+        noise: Standard deviation of a gene's displacement from its module's centre, in each
+            coordinate; centres are spread with standard deviation 1.
+    """
+
+    name: str
+    dimensions: int
+    latent: tuple[int, int]
+    noise: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Parameters of the simulation; the defaults are the built-in data set.
+
+    Attributes:
+        genes: Invented genes; all have embeddings.
+        perturbations, measured: How many of them are knocked down, and how many are measured; drawn
+            independently, so that some are both.
+        modules, latent: Number of modules, and of coordinates of the space of their centres.
+        programme, own_programme: Shares of the measured genes that a module's response and a
+            knockdown's own response touch.
+        strength_spread: Standard deviation of the logarithm of the knockdowns' strength.
+        shared: Share of the variance of all responses that the lines have in common.
+        knockdown: Share of its own expression that a knocked-down gene loses.
+        cells, cells_spread, cells_minimum: Cells behind a perturbation: median, standard deviation
+            of the logarithm, least.
+        controls: Control cells of each line.
+        depth: Median over measured genes of the mean count in a control cell.
+        cell_counts: Counts of a median cell in all; expression is normalised to 10,000.
+    """
+
+    genes: int = 5000
+    perturbations: int = 1774
+    measured: int = 2000
+    modules: int = 60
+    latent: int = 24
+    programme: float = 0.11
+    own_programme: float = 0.03
+    strength_spread: float = 0.6
+    shared: float = 0.5
+    knockdown: float = 0.8
+    cells: int = 95
+    cells_spread: float = 0.5
+    cells_minimum: int = 25
+    controls: int = 500
+    depth: float = 0.1
+    cell_counts: int = 1300
+    lines: tuple[LineRecipe, ...] = (
+        LineRecipe("Sim-K562-like", 0.032, 0.034, 0.026),
+        LineRecipe("Sim-RPE1-like", 0.075, 0.045, 0.03),
+    )
+    sources: tuple[SourceRecipe, ...] = (
+        SourceRecipe("text", 1536, (0, 18), 1.2),
+        SourceRecipe("sequence", 1024, (6, 24), 1.2),
+    )
+
+
+BUILT_IN = Recipe()
+
+
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """What `simulate` makes.
@@ -38,11 +122,10 @@ class Simulation:
         screens: Cell line -> screen; all have the same perturbations and measured genes.
         embeddings: Source -> embedding of all genes, perturbed or not.
         controls: Cell line -> float32, control cells x measured genes: log-normalised expression,
-            at least 0. The screen's `control_mean` and `control_sd` are taken from it.
+            at least 0, of which the screen knows mean and standard deviation.
         modules: Gene -> its module, for all genes.
         strength: float32, one a perturbation: how strongly its knockdown acts in every line, 1 on
             average.
-        recipe, seed: Of the simulation.
     """
 
     screens: Mapping[str, Screen]
@@ -55,10 +138,7 @@ class Simulation:
 
 
 def simulate(seed: int = 0, recipe: Recipe = BUILT_IN) -> Simulation:
-    """Simulate screens and embeddings; the same seed and recipe always give the same.
-
-    Takes about a second.
-    """
+    """Simulate screens and embeddings; the same seed and recipe always give the same."""
     rng = stream(seed, "genes")
     genes = np.array(
         [f"{INVENTED}{number:04d}" for number in range(1, recipe.genes + 1)], dtype=object
@@ -195,3 +275,47 @@ def provenance(seed: int, recipe: Recipe, part: str, steps: Sequence[str]) -> di
         "steps": list(steps),
         "identity": [RECIPE_VERSION, seed, part, json.dumps(asdict(recipe), sort_keys=True)],
     }
+
+
+def gene_ontology(
+    simulation: Simulation,
+    terms: int = 3,
+    membership: float = 0.5,
+    strangers: float = 1.0,
+    unrelated: int = 240,
+    size: int = 60,
+) -> GeneSets:
+    """Draw a gene ontology; the same simulation and parameters always give the same.
+
+    GEARS learns which knockdowns are alike from terms that genes share. If each module were a term,
+    it would be told what the embeddings only hint at; so terms miss members, contain strangers, and
+    stand among others that mean nothing. With the defaults the mean response of the 20 training
+    genes nearest in the ontology predicts about as well (Pearson 0.25 over all genes, K562-like
+    line, first fold) as that of the 20 nearest in the text embedding (0.26).
+
+    Args:
+        terms: Terms about each module.
+        membership: Probability that a gene of the module carries each of them.
+        strangers: Genes of other modules in a term, for each of its members.
+        unrelated, size: Number of terms that have nothing to do with modules, and of genes in each.
+    """
+    rng = stream(simulation.seed, "ontology")
+    genes = np.array(list(simulation.modules), dtype=object)
+    module = np.array(list(simulation.modules.values()), dtype=object)
+    drawn = []
+    for name in np.unique(module):
+        for _ in range(terms):
+            members = np.flatnonzero((module == name) & (rng.random(len(genes)) < membership))
+            count = min(round(strangers * len(members)), len(genes))
+            drawn.append(np.union1d(members, rng.choice(len(genes), count, replace=False)))
+    size = min(size, len(genes))
+    drawn += [rng.choice(len(genes), size, replace=False) for _ in range(unrelated)]
+    return GeneSets(
+        "simulated ontology",
+        "simulated",
+        {
+            f"SIM:{number:07d}": frozenset(genes[term])
+            for number, term in enumerate(drawn, start=1)
+            if len(term)
+        },
+    )

@@ -17,7 +17,7 @@ from llmpert.insight.enrichment import enrichment
 from llmpert.insight.head_to_head import effect_size
 from llmpert.insight.maps import METHODS
 from llmpert.insight.ranking import strong_perturbation
-from llmpert.insight.similarity import correlation, cosine, kernel_similarity, neighbours
+from llmpert.insight.similarity import correlation, cosine, neighbours
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import RESPONSES
@@ -348,7 +348,7 @@ def _show_nearest(view: Explorer) -> None:
     by_measure = {source: view.similarity(source) for source in problem.vectors}
     if ask_kernel:
         fitted = cache.full_model(data, line, selection.embedding, selection.model)
-        by_measure[KERNEL] = kernel_similarity(fitted, gene)
+        by_measure[KERNEL] = fitted.model.similarity(fitted.inputs([gene]))[0]
     names, pairs = problem.screen.perturbations, cache.pairs(data, line)
     other = names != gene
     responses = None if agreement is None else agreement[other]
@@ -409,7 +409,7 @@ def _show_closeness(selection: Selection) -> None:
         alt=f"Mean Pearson correlation between responses by cosine similarity of embeddings in"
         f" {line}, one panel for each of {', '.join(found)}.",
         numbers=pd.concat(
-            [c.bins.assign(embedding=source, spearman=c.spearman) for source, c in found.items()]
+            [bins.assign(embedding=name, spearman=rho) for name, (bins, rho) in found.items()]
         ),
         note=f"All pairs of {among}, in bins of equal number (the most similar 5 % in finer ones);"
         " band: 10th to 90th percentile of the pairs in a bin.",

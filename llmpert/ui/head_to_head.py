@@ -26,7 +26,7 @@ from llmpert.insight.head_to_head import (
     short_labels,
 )
 from llmpert.methods.published import ROWS
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import MODELS, label
 from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
@@ -212,7 +212,7 @@ def _origin(selection: Selection, ours: Method, rival: Method) -> str:
     """Return where what was not computed here is from and what it compares with; or ""."""
     data, line = selection.data, selection.line
     words = elsewhere.origin(data, [line], selection.size, {ours.model, rival.model})
-    names = [method.model_label for method in (ours, rival) if method.published]
+    names = [label(method.model) for method in (ours, rival) if method.published]
     if not names:
         return words
     words = (

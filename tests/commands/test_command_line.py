@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert import __version__, simulation
+from llmpert import __version__
 from llmpert.commands.evaluate import decimals
 from llmpert.datasets import DatasetStore
 from llmpert.embeddings import Embedding, read_embedding, save_embedding
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.results import COLUMNS, Results
 from llmpert.screens import Screen, read_screen
+from llmpert.simulation import generate
 from tests.support import small
 from tests.support.command_lines import EVALUATE, IMPORT, PREDICT, replaced
 
@@ -213,9 +214,9 @@ def test_files_and_a_data_set_of_them_are_evaluated_alike(run, files):
 
 
 def test_simulate_writes_files_that_the_others_read(run, monkeypatch):
-    simulate = simulation.simulate
-    recipe = simulation.Recipe(genes=200, perturbations=60, measured=50, controls=200)
-    monkeypatch.setattr(simulation, "simulate", lambda seed: simulate(seed, recipe))
+    simulate = generate.simulate
+    recipe = generate.Recipe(genes=200, perturbations=60, measured=50, controls=200)
+    monkeypatch.setattr(generate, "simulate", lambda seed: simulate(seed, recipe))
     code, out, err = run("simulate", "--out", "new/folder", "--seed", 3)
     assert code == 0, err
     expected = simulate(3, recipe)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from llmpert.datasets import builtin
-from llmpert.simulation import Recipe, simulate
+from llmpert.simulation.generate import Recipe, simulate
 from tests.support import small
 from tests.support.external_predictions import predictions
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from llmpert.figures.screen import ALL_PAIRS, closeness_by_source, neighbour_agreement
-from llmpert.insight.similarity import Closeness, Pairs
+from llmpert.insight.similarity import Pairs
 
 BINS = pd.DataFrame(
     {
@@ -21,7 +21,7 @@ def titles(figure):
 
 
 def test_a_panel_a_source_with_its_correlation_and_spread():
-    found = {"text": Closeness(BINS, 0.314), "sequence": Closeness(BINS, float("nan"))}
+    found = {"text": (BINS, 0.314), "sequence": (BINS, float("nan"))}
     figure = closeness_by_source(found)
     assert titles(figure) == ["text<br>Spearman ρ = 0.31", "sequence<br>Spearman ρ not defined"]
     band, line = figure.data[:2]
@@ -34,7 +34,7 @@ def test_a_panel_a_source_with_its_correlation_and_spread():
 
 @pytest.mark.parametrize("sources", [1, 3, 6])
 def test_any_number_of_sources_has_a_panel_each(sources):
-    found = {f"source {i}": Closeness(BINS, 0.1) for i in range(sources)}
+    found = {f"source {i}": (BINS, 0.1) for i in range(sources)}
     figure = closeness_by_source(found)
     assert len(figure.data) == 2 * sources
     assert len({(trace.xaxis, trace.yaxis) for trace in figure.data}) == sources

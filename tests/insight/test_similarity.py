@@ -17,7 +17,6 @@ from llmpert.insight.similarity import (
     closeness,
     correlation,
     cosine,
-    kernel_similarity,
     neighbours,
 )
 from tests.support import small
@@ -73,23 +72,23 @@ def test_closeness_is_spearman_s_and_its_bins_hold_all_pairs():
     x = rng.normal(size=5000).astype(np.float32)
     y = (0.5 * x + rng.normal(size=5000)).astype(np.float32)
     x[:10], y[10:30] = np.nan, np.nan
-    found = closeness(x, y)
+    bins, rho = closeness(x, y)
     both = np.isfinite(x) & np.isfinite(y)
-    assert found.spearman == pytest.approx(spearmanr(x[both], y[both]).statistic)
-    assert found.bins["pairs"].sum() == 4970
-    assert found.bins["similarity"].is_monotonic_increasing
-    assert (found.bins["pairs"] >= FEWEST).all()
-    first = np.argsort(x[both], kind="stable")[: int(found.bins["pairs"].iloc[0])]
-    row = found.bins.iloc[0]
+    assert rho == pytest.approx(spearmanr(x[both], y[both]).statistic)
+    assert bins["pairs"].sum() == 4970
+    assert bins["similarity"].is_monotonic_increasing
+    assert (bins["pairs"] >= FEWEST).all()
+    first = np.argsort(x[both], kind="stable")[: int(bins["pairs"].iloc[0])]
+    row = bins.iloc[0]
     assert row["response"] == pytest.approx(y[both][first].mean(), rel=1e-5)
     assert row["low"] == pytest.approx(np.percentile(y[both][first], 10), rel=1e-5)
-    assert row["response"] < found.bins["response"].iloc[-1]
+    assert row["response"] < bins["response"].iloc[-1]
 
 
 def test_few_pairs_are_one_bin_and_constant_ones_have_no_correlation():
-    found = closeness(np.array([0.1, 0.2, 0.3]), np.array([1.0, 1.0, 1.0]))
-    assert list(found.bins["pairs"]) == [3]
-    assert np.isnan(found.spearman)
+    bins, rho = closeness(np.array([0.1, 0.2, 0.3]), np.array([1.0, 1.0, 1.0]))
+    assert list(bins["pairs"]) == [3]
+    assert np.isnan(rho)
 
 
 def test_neighbours_are_the_most_similar_and_say_how_they_agree():
@@ -112,7 +111,7 @@ def test_neighbours_are_the_most_similar_and_say_how_they_agree():
 def test_the_kernel_is_that_of_the_fitted_hyper_parameters():
     embeddings = [small.embedding("text"), small.embedding("sequence", seed=4)]
     fitted = Experiment(Problem.align(small.screen(), embeddings)).fit_all("gp")
-    found = kernel_similarity(fitted, "KD007")
+    found = fitted.model.similarity(fitted.inputs(["KD007"]))[0]
     model, problem = fitted.model, fitted.problem
     inputs = fitted.joined.transform(problem.vectors)
     expected = np.zeros(len(inputs))
@@ -125,4 +124,4 @@ def test_the_kernel_is_that_of_the_fitted_hyper_parameters():
     assert found.argmax() == 7
     assert found[7] == pytest.approx(1)
     with pytest.raises(InputError):
-        kernel_similarity(fitted, "NOBODY")
+        fitted.inputs(["NOBODY"])

@@ -7,9 +7,8 @@ import pytest
 
 from llmpert.methods.gears.graph import jaccard
 from llmpert.screens.cells import plan, pseudobulk
-from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
-from llmpert.simulation.cells import CONTROL
-from llmpert.simulation.ontology import OntologyRecipe
+from llmpert.simulation.cells import CONTROL, single_cells
+from llmpert.simulation.generate import BUILT_IN, gene_ontology, simulate
 
 LINE = "Sim-K562-like"
 
@@ -67,8 +66,8 @@ def test_terms_follow_modules_but_not_closely():
 
 
 def test_terms_without_noise_are_the_modules(simulation):
-    exact = OntologyRecipe(terms=1, membership=1.0, strangers=0.0, unrelated=0)
-    found = {frozenset(members) for members in gene_ontology(simulation, exact).members.values()}
+    exact = gene_ontology(simulation, terms=1, membership=1.0, strangers=0.0, unrelated=0)
+    found = {frozenset(members) for members in exact.members.values()}
     expected = {}
     for gene, module in simulation.modules.items():
         expected.setdefault(module, set()).add(gene)

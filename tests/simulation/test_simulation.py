@@ -12,7 +12,7 @@ from llmpert.evaluation.store import ResultsStore
 from llmpert.genes import GeneTable
 from llmpert.io.paths import shipped
 from llmpert.screens import Screen
-from llmpert.simulation import LineRecipe, Recipe, SourceRecipe, simulate
+from llmpert.simulation.generate import LineRecipe, Recipe, SourceRecipe, simulate
 
 SMALL = Recipe(genes=300, perturbations=120, measured=80, modules=6, controls=100)
 K562, RPE1 = "Sim-K562-like", "Sim-RPE1-like"

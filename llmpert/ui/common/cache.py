@@ -328,7 +328,7 @@ def pairs(data: Dataset, line: str) -> similarity.Pairs:
 
 
 @cached(16, "Comparing all pairs of knockdowns …")
-def closeness(data: Dataset, line: str) -> Mapping[str, similarity.Closeness]:
+def closeness(data: Dataset, line: str) -> Mapping[str, tuple[pd.DataFrame, float]]:
     """Return each embedding's answer to whether closeness in it means closeness of responses."""
     of_line = pairs(data, line)
     return {

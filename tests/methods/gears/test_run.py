@@ -14,8 +14,8 @@ from llmpert.genes.sets import GeneSets
 from llmpert.methods.gears.cells import Cells, read_cells
 from llmpert.methods.gears.graph import predict_from_neighbours
 from llmpert.methods.gears.run import VALIDATION, WORKER, Training, folds, needs, run
-from llmpert.simulation import BUILT_IN, gene_ontology, simulate, single_cells
-from llmpert.simulation.ontology import OntologyRecipe
+from llmpert.simulation.cells import single_cells
+from llmpert.simulation.generate import BUILT_IN, gene_ontology, simulate
 
 LINE = "Sim-K562-like"
 TRAINING = Training(epochs=2, threads=1)
@@ -62,7 +62,7 @@ def experiment(simulation) -> Experiment:
 
 @pytest.fixture(scope="module")
 def terms(simulation, experiment) -> GeneSets:
-    found = gene_ontology(simulation, OntologyRecipe(unrelated=30, size=20))
+    found = gene_ontology(simulation, unrelated=30, size=20)
     return found.within(experiment.problem.screen.perturbations)
 
 
