@@ -9,7 +9,7 @@ from llmpert.errors import InputError
 
 @click.command(short_help="List the data sets of the pages, or remove one.")
 @click.option("--remove", "name", metavar="DATASET", help="The imported data set to remove.")
-@options.yes("Remove")
+@options.yes
 def datasets(name: str | None, yes: bool) -> None:
     """List data sets with their cell lines and embeddings, size on disk and date; or remove one.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List public data, or download what is named.")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@options.yes("Download")
+@options.yes
 def download(keys: Sequence[str], yes: bool) -> None:
     """List public screens and embeddings, or download those named, after asking.
 

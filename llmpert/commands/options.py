@@ -68,9 +68,7 @@ lines = click.option(
 )  # fmt: skip
 
 
-def yes(what: str) -> Callable:
-    """`--yes`: do it without asking."""
-    return click.option("--yes", is_flag=True, help=f"{what} without asking.")
+yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 
 def embeddings(required: bool) -> Callable:

@@ -21,7 +21,7 @@ from llmpert.commands.output import echo, remark
 )  # fmt: skip
 @options.processes
 @options.scheduler
-@options.yes("Download")
+@options.yes
 def prepare(
     recipe: str,
     way: str | None,

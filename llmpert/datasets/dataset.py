@@ -101,8 +101,7 @@ class Dataset:
             training size.
         unshared: Cell line -> its perturbations that are left out, as another line lacks them.
         record: How screens and embeddings were prepared (`llmpert.datasets.presets`), if known.
-        fingerprint: Tells its content from any other's, as far as it was read from a store: caches
-            are filed under it.
+        fingerprint: Of the content as it was read from a store; caches are filed under it.
         gene_table: Says which names mean the same gene; by default the shipped one.
     """
 

@@ -122,7 +122,7 @@ class DatasetStore:
         return self.root.parent
 
     def index(self, name: str) -> Index:
-        """Read which files make up an imported data set; its name or index may be an InputError."""
+        """Read which files make up an imported data set; a damaged index raises an InputError."""
         return Index.read(self.folder(name))
 
     def fingerprint(self, name: str) -> str:
