@@ -15,9 +15,8 @@ from llmpert.genes import GeneTable
 from llmpert.genes.sets import GeneSets, joined
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
-from llmpert.methods.predictions import ExternalPredictions
+from llmpert.methods.predictions import ExternalPredictions, check, matched
 from llmpert.methods.published import Published
-from llmpert.methods.scores import check, matched
 from llmpert.screens import Screen, common_perturbations
 
 
@@ -125,7 +124,7 @@ class Dataset:
         Raises:
             InputError: The screens have no perturbation in common, two collections have a gene set
                 of the same name, or predictions do not fit a screen
-                (`llmpert.methods.scores.matched`).
+                (`llmpert.methods.predictions.matched`).
         """
         ordered = sorted(parts.screens, key=attrgetter("line"))
         screens, unshared = common_perturbations(ordered) if ordered else ([], {})
@@ -192,7 +191,7 @@ class Dataset:
         Raises:
             InputError: Screens and embeddings share fewer than two genes, published results are of
                 no screen's line or share no perturbation with it, or predictions cannot be scored
-                (`llmpert.methods.scores.check`).
+                (`llmpert.methods.predictions.check`).
         """
         anew = added.screens or added.embeddings
         if self.screens and self.embeddings and anew:

@@ -12,9 +12,8 @@ from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.io.names import preview
-from llmpert.methods.predictions import ExternalPredictions
+from llmpert.methods.predictions import ExternalPredictions, not_predicted
 from llmpert.methods.published import Published
-from llmpert.methods.scores import not_predicted
 from llmpert.screens import Screen, common_perturbations
 
 FEWEST = Settings().folds
@@ -157,7 +156,7 @@ def _published(data: Dataset, published: Iterable[Published]) -> Iterable[str]:
         spelt = results.spelt_among(screen.perturbations)
         yield (
             f"{results.line}: published {', '.join(table['metric'].unique())} of"
-            f" {', '.join(results.methods)}, {len(results.perturbations):,} perturbations,"
+            f" {', '.join(table['method'].unique())}, {len(results.perturbations):,} perturbations,"
             f" {len(spelt):,} of them in the screen"
         )
         others = [name for name in results.perturbations if name not in spelt]

@@ -111,11 +111,6 @@ class Published:
             return cls(line, source, _averaged(path, _tidy(path, frame)))
 
     @property
-    def methods(self) -> list[str]:
-        """Names of the methods, in order."""
-        return list(self.table["method"].unique())
-
-    @property
     def perturbations(self) -> list[str]:
         """All perturbations of any method, in order."""
         return list(self.table["perturbation"].unique())
@@ -138,9 +133,8 @@ class Published:
 
     def results(self) -> pd.DataFrame:
         """Return rows of the table of results (`ROWS`); a model is called "GEARS (published)"."""
-        named = self.table.rename(columns={"method": "model"})
-        named = named.assign(model=named["model"] + PUBLISHED, embedding=NO_EMBEDDING)
-        return named[list(ROWS)]
+        model = self.table["method"] + PUBLISHED
+        return self.table.assign(model=model, embedding=NO_EMBEDDING)[list(ROWS)]
 
 
 def _tidy(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
@@ -194,17 +188,14 @@ def _averaged(path: Path, tidy: pd.DataFrame) -> pd.DataFrame:
     if len(unknown):
         raise InputError.of_file(path, f"metrics among {', '.join(known)}", repr(unknown.iloc[0]))
     correlation = tidy["metric"].str.startswith("pearson")
-    for kind, rows, low, high in (
-        ("correlations from -1 to 1", correlation, -1.0, 1.0),
-        ("errors of 0 or more", ~correlation, 0.0, np.inf),
-    ):
-        outside = rows & ((tidy["value"] < low - ROUNDING) | (tidy["value"] > high + ROUNDING))
-        if outside.any():
-            first = tidy[outside].iloc[0]
-            found = f"{first['value']:g} ({first['metric']} of {first['perturbation']})"
-            raise InputError.of_file(path, kind, found)
-        tidy.loc[rows, "value"] = tidy.loc[rows, "value"].clip(low, high)
-    return _mean(tidy)
+    within = tidy["value"].clip(correlation.map({True: -1, False: 0}), correlation.map({True: 1}))
+    outside = (tidy["value"] - within).abs() > ROUNDING
+    if outside.any():
+        first = tidy[outside].iloc[0]
+        found = f"{first['value']:g} ({first['metric']} of {first['perturbation']})"
+        kinds = "errors of 0 or more, and correlations from -1 to 1"
+        raise InputError.of_file(path, kinds, found)
+    return _mean(tidy.assign(value=within))
 
 
 def _mean(tidy: pd.DataFrame) -> pd.DataFrame:

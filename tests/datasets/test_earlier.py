@@ -38,7 +38,7 @@ def test_its_data_set_is_listed_and_loaded(home):
             data.embeddings[source].vectors, numbers(seed, genes, width), rtol=1e-6
         )
     assert data.gene_sets.members == {"one": {GENES[3], GENES[4]}, "two": {GENES[5]}}
-    assert data.published["LineA"].methods == ["Scouter"]
+    assert set(data.published["LineA"].table["method"]) == {"Scouter"}
     (external,) = data.external["LineA"]
     assert (external.method, external.train_size) == ("GEARS", 11)
     np.testing.assert_allclose(external.delta, data.screens["LineA"].response / 2, atol=0.006)

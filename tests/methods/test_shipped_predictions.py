@@ -7,7 +7,7 @@ from llmpert.datasets import Dataset
 from llmpert.datasets.builtin import TRAIN_SIZE
 from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
-from llmpert.methods.scores import not_predicted, scores
+from llmpert.methods.predictions import not_predicted, scores
 from llmpert.simulation.generate import gene_ontology, simulate
 
 LINES = ("Sim-K562-like", "Sim-RPE1-like")

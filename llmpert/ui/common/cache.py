@@ -26,9 +26,8 @@ from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
 from llmpert.insight import head_to_head, maps, similarity
 from llmpert.io.paths import shipped
-from llmpert.methods.predictions import ExternalPredictions
+from llmpert.methods.predictions import ExternalPredictions, by_size, scores
 from llmpert.methods.published import ROWS
-from llmpert.methods.scores import by_size, scores
 from llmpert.screens import Screen
 
 P = ParamSpec("P")

@@ -4,8 +4,7 @@ import json
 from collections.abc import Collection
 
 from llmpert.datasets import Dataset
-from llmpert.methods.predictions import ExternalPredictions
-from llmpert.methods.scores import not_predicted
+from llmpert.methods.predictions import ExternalPredictions, not_predicted
 from llmpert.ui.common import cache
 
 

@@ -12,7 +12,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
-from llmpert.methods.scores import held_out
+from llmpert.methods.predictions import held_out
 from llmpert.models.registry import MODELS
 from llmpert.screens import FDR
 from llmpert.ui.common import cache

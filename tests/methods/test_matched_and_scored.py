@@ -15,8 +15,15 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import COLUMNS, summarise
 from llmpert.evaluation.splits import nearest_size
 from llmpert.evaluation.store import ResultsStore
-from llmpert.methods.predictions import ExternalPredictions
-from llmpert.methods.scores import by_size, check, held_out, matched, not_predicted, scores
+from llmpert.methods.predictions import (
+    ExternalPredictions,
+    by_size,
+    check,
+    held_out,
+    matched,
+    not_predicted,
+    scores,
+)
 from tests.support import small
 
 TABLE = small.gene_table({"KD005": "OLD5|OLDER5", "OUT003": "OLD3", "KD007": ""})
