@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert.evaluation.metrics import evaluate, registry
+from llmpert.evaluation.metrics import TOP, evaluate, registry, top_genes
 from llmpert.methods.published import Published
 from tests.support import small
 from tests.support.external_predictions import predictions, without
@@ -75,8 +75,8 @@ def numbers(values) -> np.ndarray:
 def scores_of(name: str) -> dict[str, float]:
     """All thirty genes are measured and scored."""
     row = list(GEARS.perturbations).index(name)
-    measured = SCREEN.response[list(SCREEN.perturbations).index(name)]
-    found = evaluate(GEARS.delta[[row]], measured[None])
+    measured = SCREEN.response[[list(SCREEN.perturbations).index(name)]]
+    found = evaluate(GEARS.delta[[row]], measured, top_genes(measured, TOP))
     return {metric: float(value[0]) for metric, value in found.items()}
 
 
