@@ -56,7 +56,7 @@ def test_each_line_has_its_own(run, results):
     code, _, _ = run("import", "--name", "mine", *line)
     assert code == 0
     found = DatasetStore().load("mine").published
-    assert {line: p.methods for line, p in found.items()} == {
+    assert {line: list(p.table["method"].unique()) for line, p in found.items()} == {
         "LineA": ["GEARS", "Scouter"], "LineB": ["biolord"],
     }  # fmt: skip
 
