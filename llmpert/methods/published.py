@@ -193,8 +193,9 @@ def _averaged(path: Path, tidy: pd.DataFrame) -> pd.DataFrame:
     if outside.any():
         first = tidy[outside].iloc[0]
         found = f"{first['value']:g} ({first['metric']} of {first['perturbation']})"
-        kinds = "errors of 0 or more, and correlations from -1 to 1"
-        raise InputError.of_file(path, kinds, found)
+        pearson = correlation[outside].iloc[0]
+        kind = "correlations from -1 to 1" if pearson else "errors of 0 or more"
+        raise InputError.of_file(path, kind, found)
     return _mean(tidy.assign(value=within))
 
 
