@@ -84,7 +84,6 @@ def stated(uns: Mapping[str, Any], *keys: str) -> str:
 
 
 def _matrix(file: h5py.File, name: str) -> Any:
-    """Read a dense or sparse matrix."""
     values = read_elem(file[name])
     if sparse.issparse(values):
         check_sparse(values)

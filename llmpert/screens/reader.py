@@ -39,7 +39,8 @@ def read_screen(
     """
     path = require_file(path)
     is_h5ad = suffix(path) == ".h5ad"
-    if is_h5ad and (plan := cells.plan_if_cells(path, line, default_line)):
+    if is_h5ad and cells.holds_cells(path):
+        plan = cells.plan(path, line, default_line=default_line)
         if upload_limit is not None and plan.job.size > upload_limit:
             expected = f"at most {upload_limit:,} cells x genes in an upload"
             raise InputError.of_file(path, expected, f"{plan.job.size:,}")

@@ -163,7 +163,6 @@ class Populations:
         return np.where(filled, unfiltered, cells)
 
     def _keep(self, rows: np.ndarray, genes: np.ndarray) -> None:
-        """Cut to some populations and genes."""
         if not (rows.all() and genes.all()):
             self.values = self.values[np.ix_(rows, genes)]
         self.genes = self.genes[genes]
@@ -179,10 +178,9 @@ class Populations:
         totals = self.values.sum(axis=1, dtype=np.float64)
         bad = ~np.isfinite(totals) | (self.values < 0).any(axis=1) | (totals == 0)
         if bad.any():
-            raise InputError(
-                "expected raw values (finite mean UMI counts of at least 0, not all 0), found"
-                f" others in {int(bad.sum())} row(s): {preview(self.names[bad])}."
-            )
+            expected = "raw values (finite mean UMI counts of at least 0, not all 0)"
+            found = f"others in {bad.sum()} row(s): {preview(self.names[bad])}"
+            raise InputError(f"expected {expected}, found {found}.")
         depth = float(np.median(totals[self.control]))
         self.values *= (depth / totals).astype(np.float32)[:, None]
         np.log1p(self.values, out=self.values)
@@ -194,8 +192,7 @@ class Populations:
     def leave_out_gaps(self) -> None:
         """Leave out genes, then populations, with more than `LARGEST_GAP` of non-finite values.
 
-        Genes that then lack two known controls (one, if there is but one) or any known target go
-        too, because neither a standard deviation nor a mean response is known for them.
+        Genes that then lack two known controls (or the only one) or any known target go too.
         """
         unknown = ~np.isfinite(self.values)
         if not unknown.any():

@@ -1,5 +1,6 @@
 """From single cells to a screen, in bounded memory whatever the size of the file."""
 
-from llmpert.screens.cells.pseudobulk import plan, plan_if_cells, pseudobulk
+from llmpert.screens.cells.layout import holds_cells
+from llmpert.screens.cells.pseudobulk import plan, pseudobulk
 
-__all__ = ["plan", "plan_if_cells", "pseudobulk"]
+__all__ = ["holds_cells", "plan", "pseudobulk"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.names import preview
-from llmpert.screens.cells.file import CellFile
+from llmpert.screens.cells.file import CellFile, open_cells
 from llmpert.screens.names import find_line, is_control, note, stated_line, stated_lines, target
 
 TARGETS = (
@@ -93,13 +94,17 @@ def layout_of(
     )
 
 
-def holds_cells(cells: CellFile) -> bool:
+def holds_cells(path: Path) -> bool:
     """Return whether a file's rows are single cells: some are controls, and most targets repeat.
 
     Rows of screens and of bulk files go by the names of their targets, and have none in a column.
     """
-    found = _find_target(cells, _columns(cells), None)
-    return found is not None and 2 * cells.obs[found[0]].nunique() < cells.shape[0]
+    try:
+        with open_cells(path) as cells:
+            found = _find_target(cells, _columns(cells), None)
+            return found is not None and 2 * cells.obs[found[0]].nunique() < cells.shape[0]
+    except InputError:  # the readers of other files say what is wrong
+        return False
 
 
 def _find_target(

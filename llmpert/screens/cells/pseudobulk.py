@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from llmpert.io.reading import naming
 from llmpert.parallel import Run, run_serially
 from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
-from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, holds_cells, layout_of
+from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, layout_of
 from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
 from llmpert.screens.files import stated
 from llmpert.screens.names import measured_genes
@@ -38,8 +39,8 @@ STARTING = 250 * 2**20
 class Plan:
     """What is known of a file before the work of reading it whole.
 
-    `var` is its table of measured genes. `unit`, `source` and `simulated` are as it says; by
-    default that of log-normalised expression, its name, and False.
+    `var` is its table of measured genes. `unit` is as it says, by default that of log-normalised
+    expression, and `provenance` begins that of the screen.
     """
 
     layout: Layout
@@ -47,8 +48,7 @@ class Plan:
     job: Job
     var: pd.DataFrame
     unit: str
-    source: str
-    simulated: bool
+    provenance: dict[str, Any]
 
     def memory(self, processes: int = 1) -> int:
         """Estimate the bytes that `pseudobulk` takes at most, all processes together."""
@@ -61,8 +61,7 @@ class Plan:
 
     def processes(self, most: int, memory: float = 4e9) -> int:
         """Return how many processes, up to `most`, `memory` bytes are enough for; at least one."""
-        fitting = [count for count in range(1, most + 1) if self.memory(count) <= memory]
-        return max(fitting, default=1)
+        return max((n for n in range(1, most + 1) if self.memory(n) <= memory), default=1)
 
 
 def plan(
@@ -100,19 +99,12 @@ def plan(
             Job(cells.path.absolute(), layout.counts, groups.group, len(groups), centre),
             cells.var,
             unit=stated(cells.uns, "unit") or UNIT,
-            source=stated(cells.uns, "source") or cells.path.name,
-            simulated=bool(cells.uns.get("simulated", False)),
+            provenance={
+                "source": stated(cells.uns, "source") or cells.path.name,
+                "file": cells.path.name,
+                "simulated": bool(cells.uns.get("simulated", False)),
+            },
         )
-
-
-def plan_if_cells(path: Path, line: str | None, default_line: str | None) -> Plan | None:
-    """`plan` a file whose rows are single cells; return None for any other."""
-    try:
-        with open_cells(path) as cells:
-            found = holds_cells(cells)
-    except InputError:  # the readers of other files say what is wrong
-        return None
-    return plan(path, line, default_line=default_line) if found else None
 
 
 def pseudobulk(
@@ -186,17 +178,15 @@ def _screen(plan: Plan, total: Moments) -> Screen:
     notes = list(groups.notes)
     if len(total.empty):
         notes.append(f"{len(total.empty):,} cell(s) without any count were left out.")
-    compared = "the control cells"
-    if plan.layout.batch:
-        size, column = len(groups.batches), plan.layout.batch
-        compared += f" of its own batches ({size:,} in the column {column!r})"
+    batch = plan.layout.batch
+    own = f" of its own batches ({len(groups.batches):,} in the column {batch!r})" if batch else ""
     steps = [
         f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
         if plan.layout.counts
         else "Taken as log-normalised expression.",
         f"Averaged {cells.sum():,} cells to {first:,} targets named in the column"
         f" {plan.layout.target!r}.",
-        f"Subtracted the mean of {compared} from each: {controls.sum():,} cells,"
+        f"Subtracted the mean of the control cells{own} from each: {controls.sum():,} cells,"
         f" {preview([repr(label) for label in plan.layout.controls])}.",
         "Tested every gene against control by Welch's t-test; q is the false discovery rate"
         " (Benjamini–Hochberg) over a perturbation's genes.",
@@ -211,11 +201,5 @@ def _screen(plan: Plan, total: Moments) -> Screen:
         control_sd=np.sqrt(freedom @ control.variance / freedom.sum()),
         cells=cells,
         layers={"variance": perturbed.variance, "t": t, "q": q},
-        provenance={
-            "source": plan.source,
-            "file": plan.job.path.name,
-            "steps": steps,
-            "notes": notes,
-            "simulated": plan.simulated,
-        },
+        provenance={**plan.provenance, "steps": steps, "notes": notes},
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llmpert.errors import InputError
 from llmpert.parallel import run_serially
 from llmpert.screens import Screen, read_screen
-from llmpert.screens.cells import plan, plan_if_cells, pseudobulk
+from llmpert.screens.cells import holds_cells, plan, pseudobulk
 from llmpert.screens.cells.file import open_cells
 from tests.support import small
 from tests.support.replogle_files import small_bulk, write_bulk
@@ -243,7 +243,7 @@ def test_other_files_are_not_taken_for_single_cells(tmp_path):
     write_bulk(tmp_path / "bulk.h5ad", small_bulk("raw"))
     (tmp_path / "text.h5ad").write_text("no HDF5")
     for name in ("screen", "bulk", "text", "missing"):
-        assert plan_if_cells(tmp_path / f"{name}.h5ad", None, None) is None
+        assert not holds_cells(tmp_path / f"{name}.h5ad")
 
 
 def test_single_cells_are_read_like_any_screen(tmp_path, data):
