@@ -30,9 +30,6 @@ from llmpert.screens.screen import Screen
 
 UNIT = "Δ expression"
 
-COUNTS_PEAK = 10
-"""Whole numbers, none negative, that go this high are counts rather than differences."""
-
 
 def read_table(path: Path, line: str | None, default_line: str | None) -> Screen:
     """Read a CSV, TSV or Parquet file as a screen.
@@ -184,7 +181,8 @@ def _screen(
         },
     )
     if values.min() >= 0:
-        if values.max() >= COUNTS_PEAK and all((row == np.rint(row)).all() for row in values):
+        # Whole numbers that go as high are counts.
+        if values.max() >= 10 and all((row == np.rint(row)).all() for row in values):
             found = (
                 f"whole numbers from {values.min():.0f} to {values.max():.0f}, perhaps raw counts"
             )

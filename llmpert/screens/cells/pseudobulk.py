@@ -28,8 +28,6 @@ VERSION = 1
 """Raised whenever the same file gives other sums: finished chunks are summed again."""
 
 UNIT = "Δ log-normalised expression"
-FEWEST = 10
-"""Cells that a perturbation needs, by default: a mean over fewer says little."""
 
 STARTING = 250 * 2**20
 """Bytes that a process takes before it reads anything: Python and its libraries."""
@@ -73,7 +71,7 @@ def plan(
     control: str | None = None,
     batch: str | None = None,
     counts: bool | None = None,
-    fewest: int = FEWEST,
+    fewest: int = 10,
 ) -> Plan:
     """Find out how a file is laid out and who is who in it; what is given is not guessed.
 
@@ -83,7 +81,7 @@ def plan(
         default_line: Cell line where the file states none, in place of what its name says.
         control: What the target column says of control cells. By default whatever controls go by
             ("non-targeting", "control", "ctrl", …).
-        fewest: Perturbations with fewer cells are left out; at least 2.
+        fewest: Perturbations with fewer cells (at least 2) are left out: their mean says little.
 
     Raises:
         InputError: The file cannot be read, lacks controls or perturbations, or something can
