@@ -83,7 +83,6 @@ def gears(
     from llmpert.io.paths import home
     from llmpert.methods.gears import run
     from llmpert.methods.gears.cells import read_cells
-    from llmpert.methods.gears.graph import NEIGHBOUR_MEAN, predict_from_neighbours
 
     if not estimate:
         run.check_installed()
@@ -128,11 +127,11 @@ def gears(
             screen, cells, terms, parts, training, home() / "gears", at_once, progress
         )
     neighbours = out.with_name(f"{out.stem}-go-neighbours.h5ad")
-    predict_from_neighbours(experiment, terms, size).save(neighbours)
+    run.predict_from_neighbours(experiment, terms, size).save(neighbours)
     predictions.save(out)
     took = predictions.about["seconds"] / 60
     click.echo(
         f"{out}: {len(predictions.perturbations):,} perturbations x {len(predictions.genes):,}"
         f" genes, {run.METHOD} ({took:,.0f} minutes of training)"
     )
-    click.echo(f"{neighbours}: {NEIGHBOUR_MEAN}")
+    click.echo(f"{neighbours}: {run.NEIGHBOUR_MEAN}")

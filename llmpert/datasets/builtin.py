@@ -8,7 +8,7 @@ from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.io.paths import shipped
-from llmpert.methods.gears.graph import predict_from_neighbours
+from llmpert.methods.gears.run import predict_from_neighbours
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.simulation.generate import gene_ontology, simulate
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmpert.methods.gears.graph import jaccard
+from llmpert.methods.gears.run import jaccard
 from llmpert.screens.cells import plan, pseudobulk
 from llmpert.simulation.cells import CONTROL, single_cells
 from llmpert.simulation.generate import BUILT_IN, gene_ontology, simulate

@@ -15,7 +15,7 @@ from llmpert.genes import GeneTable
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile, open_cells
-from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, Layout, layout_of
+from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, layout_of
 from llmpert.screens.cells.moments import log_normalised
 from llmpert.screens.cells.pseudobulk import UNIT
 from llmpert.screens.files import stated
@@ -28,13 +28,9 @@ CONTROL = "ctrl"
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Log-normalised cells of some perturbations, and control cells.
+    """Log-normalised cells x genes of a screen: csr float32, each row the mean of `pool` cells.
 
-    Attributes:
-        expression: csr float32, cells x genes.
-        perturbation: One a cell: a perturbation of the screen, or `CONTROL`.
-        genes: The screen's genes.
-        pool: How many cells each row is the mean of.
+    `perturbation` has one a row: a perturbation of the screen, or `CONTROL`.
     """
 
     expression: sparse.csr_matrix
@@ -46,9 +42,8 @@ class Cells:
     def fingerprint(self) -> str:
         """16 hex digits that name the content."""
         matrix = self.expression
-        return fingerprint(
-            matrix.data, matrix.indices, matrix.indptr, self.perturbation, self.genes
-        )
+        parts = matrix.data, matrix.indices, matrix.indptr, self.perturbation, self.genes
+        return fingerprint(*parts)
 
     def count(self, perturbations: Sequence[str]) -> int:
         """Return how many cells these perturbations and the controls have."""
@@ -60,11 +55,9 @@ class Cells:
         names = self.perturbation[rows]
         condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)
         data = anndata.AnnData(self.expression[rows][:, gene_idx])
-        data.obs_names = [f"cell {number}" for number in range(len(condition))]
-        data.var_names = self.genes[gene_idx].astype(str)
+        data.var_names = data.var["gene_name"] = self.genes[gene_idx].astype(str)
         data.obs["condition"] = condition
         data.obs["cell_type"] = "cells"
-        data.var["gene_name"] = data.var_names
         return data
 
     def _rows(self, perturbations: Sequence[str]) -> np.ndarray:
@@ -109,7 +102,13 @@ def read_cells(
                 f" screen {screen.line}, {screen.unit!r}",
                 repr(unit) if unit else "none",
             )
-        label = _labels(cells, layout, screen)
+        # As the screen spells it, `CONTROL`, or "" for what it does not have.
+        given = cells.obs[layout.target].astype(str).to_numpy(object)
+        wanted = {name: target(name) for name in set(given) - set(layout.controls)}
+        spelt = GeneTable.shipped().spelt_as(wanted.values(), screen.perturbations)
+        meant = {name: spelt.get(of, "") for name, of in wanted.items()}
+        meant |= dict.fromkeys(layout.controls, CONTROL)
+        label = np.array([meant[name] for name in given], dtype=object)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(label != ""))
         drawn = pd.Series(label[order])
         most = np.where(drawn == CONTROL, controls, per_perturbation)
@@ -122,7 +121,7 @@ def read_cells(
             raise InputError.of_file(
                 cells.path,
                 f"cells of perturbations of {screen.line} ({preview(screen.perturbations)})",
-                f"others only ({preview(np.unique(cells.obs[layout.target].astype(str)))})",
+                f"others only ({preview(np.unique(given))})",
             )
         columns = _columns(cells, screen)
         pool = int(cells.uns.get("pool", 1))
@@ -132,17 +131,6 @@ def read_cells(
         ]
     expression = sparse.vstack([sparse.csr_matrix(block)[:, columns] for block in blocks], "csr")
     return Cells(sparse.csr_matrix(expression), label[rows], screen.genes, pool)
-
-
-def _labels(cells: CellFile, layout: Layout, screen: Screen) -> np.ndarray:
-    """Return each cell's perturbation as the screen spells it, `CONTROL`, or "" for any other."""
-    names = cells.obs[layout.target].astype(str).to_numpy(object)
-    given = set(names) - set(layout.controls)
-    wanted = {target(name) for name in given}
-    spelt = GeneTable.shipped().spelt_as(wanted, screen.perturbations)
-    of_name = {name: spelt.get(target(name), "") for name in given}
-    of_name |= dict.fromkeys(layout.controls, CONTROL)
-    return np.array([of_name[name] for name in names], dtype=object)
 
 
 def _columns(cells: CellFile, screen: Screen) -> np.ndarray:

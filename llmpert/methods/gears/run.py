@@ -1,4 +1,4 @@
-"""Training GEARS fold by fold, in processes of their own, and gathering what it predicts."""
+"""GEARS' graph of genes, what it alone predicts, and training GEARS itself fold by fold."""
 
 import json
 import os
@@ -15,19 +15,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
 from llmpert.io.hashing import fingerprint
 from llmpert.methods.gears.cells import Cells
-from llmpert.methods.gears.graph import edges, jaccard
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.screens.screen import Screen
 
 METHOD = "GEARS"
 VERSION = 1
 """Raised whenever the same data and settings give other predictions: finished folds are redone."""
+
+NEIGHBOUR_MEAN = "GO-neighbour mean"
+"""What `predict_from_neighbours` is called as a method."""
+
+NEIGHBOURS = 20
+THRESHOLD = 0.1
+"""GEARS keeps each gene's 20 most similar ones, and itself, if more similar than this."""
 
 VALIDATION = 0.1
 """Share of a fold's training perturbations by which GEARS chooses its epoch, as in the package."""
@@ -39,6 +46,74 @@ and per cell and gene (GEARS predicts all cells it trained on after every epoch)
 
 WORKER = (sys.executable, "-m", "llmpert.methods.gears.worker")
 STEP = re.compile(r"Epoch (\d+) Step (\d+)")
+
+
+def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
+    """Return shared terms over all terms of two genes, genes x genes; 0 for genes without terms.
+
+    Terms spell genes as `genes` does (see `GeneSets.within`).
+    """
+    members = [found.intersection(genes) for found in terms.members.values()]
+    carried = MultiLabelBinarizer(classes=list(genes), sparse_output=True).fit_transform(members)
+    shared = (carried.T @ carried).toarray().astype(float)
+    count = shared.diagonal()
+    either = count[:, None] + count[None, :] - shared
+    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+
+
+def edges(similarity: np.ndarray, genes: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Find edges (source, target, similarity) to each gene with terms, from itself and its nearest.
+
+    As GEARS makes them: of the genes more similar than `THRESHOLD`, the `NEIGHBOURS` + 1 most
+    similar to each, the gene first. Ties keep the genes' order.
+    """
+    # Nothing is more similar than 1: with 2 added, each gene is the first of its own.
+    ranked = np.argsort(-similarity - 2 * np.eye(len(genes)), axis=1, kind="stable")
+    return [
+        (str(genes[source]), str(genes[target]), float(similarity[target, source]))
+        for target, nearest in enumerate(ranked[:, : NEIGHBOURS + 1])
+        for source in nearest[similarity[target, nearest] > THRESHOLD]
+    ]
+
+
+def neighbour_mean(similarity: np.ndarray, responses: np.ndarray) -> np.ndarray:
+    """Return the mean response of each gene's nearest training genes, genes x measured genes.
+
+    They are chosen as in `edges`, among the training genes; a gene with none gets the mean of all.
+    `similarity` is genes to predict x training genes, `responses` training x measured genes.
+    """
+    predicted = np.empty((len(similarity), responses.shape[1]), dtype=np.float32)
+    for row, to_training in enumerate(similarity):
+        nearest = np.argsort(-to_training, kind="stable")[:NEIGHBOURS]
+        nearest = nearest[to_training[nearest] > THRESHOLD]
+        averaged = responses[nearest] if len(nearest) else responses
+        predicted[row] = averaged.mean(axis=0, dtype=np.float64)
+    return predicted
+
+
+def predict_from_neighbours(
+    experiment: Experiment, terms: GeneSets, train_size: int
+) -> ExternalPredictions:
+    """Predict each perturbation of a screen by `neighbour_mean` in the fold that tests it.
+
+    A yardstick for GEARS. Terms spell genes as the screen does.
+    """
+    screen = experiment.problem.screen
+    names = screen.perturbations
+    similarity = jaccard(terms, list(names))
+    delta = np.empty_like(screen.response)
+    fold_of = np.empty(len(names), dtype=object)
+    trained_on = {}
+    for fold in range(experiment.settings.folds):
+        part = experiment.split(train_size, fold)
+        to_training = similarity[np.ix_(part.test, part.train)]
+        delta[part.test] = neighbour_mean(to_training, screen.response[part.train])
+        fold_of[part.test] = str(fold)
+        trained_on[str(fold)] = names[part.train]
+    return ExternalPredictions(
+        NEIGHBOUR_MEAN, screen.line, screen.unit, names, screen.genes, delta, fold_of, trained_on,
+        {"screen": screen.fingerprint},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,7 +260,31 @@ def run(
 
     with ThreadPoolExecutor(at_once) as pool:
         results = list(pool.map(finished, parts))
-    return _gathered(screen, parts, results, training)
+    blocks, about = [], []
+    for fold, path in zip(parts, results, strict=True):
+        with np.load(path, allow_pickle=False) as stored:
+            blocks.append(pd.DataFrame(stored["delta"], fold.predict, stored["genes"]))
+            about.append(json.loads(str(stored["about"])))
+    genes = screen.genes[np.unique(np.concatenate([fold.gene_idx for fold in parts]))]
+    # A fold's unpredicted genes are NaN.
+    delta = pd.concat(blocks).reindex(columns=genes)
+    return ExternalPredictions(
+        method=METHOD,
+        line=screen.line,
+        unit=screen.unit,
+        perturbations=delta.index.to_numpy(),
+        genes=genes,
+        delta=delta.to_numpy(),
+        fold=np.repeat([fold.number for fold in parts], [len(block) for block in blocks]),
+        trained_on={str(fold.number): np.array(fold.train + fold.validation) for fold in parts},
+        about={
+            "screen": screen.fingerprint,
+            "training": asdict(training),
+            "seconds": round(sum(entry["seconds"] for entry in about), 1),
+            "device": about[0]["device"],
+            "versions": about[0]["versions"],
+        },
+    )
 
 
 def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None]) -> None:
@@ -217,33 +316,3 @@ def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None])
             f"GEARS stopped with exit code {code}; its last words: {said}. All it said is in"
             f" {folder / 'log.txt'}; finished folds are kept."
         )
-
-
-def _gathered(
-    screen: Screen, parts: Sequence[Fold], results: Sequence[Path], training: Training
-) -> ExternalPredictions:
-    """Return all folds' predictions as one table; a fold's unpredicted genes are NaN."""
-    blocks, about = [], []
-    for fold, path in zip(parts, results, strict=True):
-        with np.load(path, allow_pickle=False) as stored:
-            blocks.append(pd.DataFrame(stored["delta"], fold.predict, stored["genes"]))
-            about.append(json.loads(str(stored["about"])))
-    genes = screen.genes[np.unique(np.concatenate([fold.gene_idx for fold in parts]))]
-    delta = pd.concat(blocks).reindex(columns=genes)
-    return ExternalPredictions(
-        method=METHOD,
-        line=screen.line,
-        unit=screen.unit,
-        perturbations=delta.index.to_numpy(),
-        genes=genes,
-        delta=delta.to_numpy(),
-        fold=np.repeat([fold.number for fold in parts], [len(block) for block in blocks]),
-        trained_on={str(fold.number): np.array(fold.train + fold.validation) for fold in parts},
-        about={
-            "screen": screen.fingerprint,
-            "training": asdict(training),
-            "seconds": round(sum(entry["seconds"] for entry in about), 1),
-            "device": about[0]["device"],
-            "versions": about[0]["versions"],
-        },
-    )

@@ -75,11 +75,8 @@ def _prepared(folder: Path, job: dict[str, Any]) -> Any:
     # that they make is given to the model, and these only tell which genes it may perturb.
     to_pickle({gene: {"known"} for gene in job["vocabulary"]}, folder / "gene2go_all.pkl")
     to_pickle(job["vocabulary"], folder / "vocabulary.pkl")
-    split = {
-        "train": [*(f"{gene}+ctrl" for gene in job["train"]), "ctrl"],
-        "val": [f"{gene}+ctrl" for gene in job["validation"]],
-        "test": [],
-    }
+    train, val = ([f"{gene}+ctrl" for gene in job[part]] for part in ("train", "validation"))
+    split = {"train": [*train, "ctrl"], "val": val, "test": []}
     to_pickle(split, folder / "split.pkl")
     np.random.seed(job["seed"])  # every cell is paired with a random control cell
     data = PertData(

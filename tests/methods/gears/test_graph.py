@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.genes.sets import GeneSets
-from llmpert.methods.gears.graph import NEIGHBOURS, THRESHOLD, edges, jaccard, neighbour_mean
+from llmpert.methods.gears.run import NEIGHBOURS, THRESHOLD, edges, jaccard, neighbour_mean
 
 GENES = [f"G{number:02d}" for number in range(30)]
 term_sets = st.lists(st.frozensets(st.sampled_from(GENES), min_size=1), min_size=1, max_size=12)

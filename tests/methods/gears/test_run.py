@@ -12,8 +12,15 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.gears.cells import Cells, read_cells
-from llmpert.methods.gears.graph import predict_from_neighbours
-from llmpert.methods.gears.run import VALIDATION, WORKER, Training, folds, needs, run
+from llmpert.methods.gears.run import (
+    VALIDATION,
+    WORKER,
+    Training,
+    folds,
+    needs,
+    predict_from_neighbours,
+    run,
+)
 from llmpert.simulation.cells import single_cells
 from llmpert.simulation.generate import BUILT_IN, gene_ontology, simulate
 
