@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 import streamlit as st
 
 from llmpert import downloads
+from llmpert.datasets.presets import Preset, prepare, presets
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
 from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
@@ -19,34 +20,17 @@ WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way 
 def show_downloads() -> None:
     """Show what can be downloaded; for the operator, the way to do it."""
     registry = downloads.read_registry()
+    files = list(registry.sources.values())
     if not is_operator():
         st.info(ON_THE_COMMAND_LINE, icon=":material/lock:")
         st.code("python -m llmpert download", language="bash")
-        _list(list(registry.sources.values()))
+        _list(files)
         return
-    show_job()
+    _show_job()
     st.markdown(
         "Nothing is fetched before you have seen what it is, where it comes from and how much space"
         " it takes."
     )
-    _offer_presets()
-    st.subheader("Single files")
-    _list(list(registry.sources.values()))
-    keys = st.multiselect(
-        "Files to download",
-        list(registry.sources),
-        key="files",
-        help="Once here, they can be chosen under *Use your own*.",
-    )
-    if keys:
-        chosen = registry.choose(keys)
-        _plan(chosen)
-        _start(f"Download {', '.join(keys)}", chosen, _fetch(chosen))
-
-
-def _offer_presets() -> None:
-    from llmpert.datasets.presets import presets
-
     for preset in presets().values():
         with st.container(border=True):
             st.subheader(preset.name)
@@ -63,13 +47,21 @@ def _offer_presets() -> None:
             if way is None:
                 continue
             name = st.text_input("Name of the data set", preset.name, key=f"name-{preset.name}")
-            chosen = preset.files(way)
-            _plan(chosen)
-            work = _prepare(preset.name, way, name)
-            _start(f"Prepare {preset.name}", chosen, work, " and prepare it")
+            work = partial(_prepare, preset, way, name)
+            _offer(f"Prepare {preset.name}", preset.files(way), work, " and prepare it")
+    st.subheader("Single files")
+    _list(files)
+    keys = st.multiselect(
+        "Files to download",
+        list(registry.sources),
+        key="files",
+        help="Once here, they can be chosen under *Use your own*.",
+    )
+    if keys:
+        _offer(f"Download {', '.join(keys)}", registry.choose(keys))
 
 
-def _list(every: Sequence[PublicFile]) -> None:
+def _list(files: Sequence[PublicFile]) -> None:
     folder = downloads.downloads()
     st.dataframe(
         [
@@ -81,14 +73,19 @@ def _list(every: Sequence[PublicFile]) -> None:
                 "Licence": one.licence,
                 "Citation": one.citation,
             }
-            for one in every
+            for one in files
         ],
         hide_index=True,
     )
 
 
-def _plan(chosen: Sequence[PublicFile]) -> None:
-    """Say what would be fetched from where, under which licence, and the space it takes."""
+def _offer(
+    name: str, chosen: Sequence[PublicFile], work: Work | None = None, then: str = ""
+) -> None:
+    """Say what is fetched from where, under which licence, and the space it takes; offer to do it.
+
+    `work` is done after it; `then` says what that is.
+    """
     folder = downloads.downloads()
     for one in chosen:
         part = f", an archive of which only {one.member} is kept" if one.member else ""
@@ -97,48 +94,35 @@ def _plan(chosen: Sequence[PublicFile]) -> None:
             f"- **{one.what}**  \n{_size(one)}{part}; {one.licence}; here: {here}  \n"
             f"from `{one.url}`  \n{one.citation}"
         )
-    missing = format_bytes(downloads.missing_bytes(chosen, folder))
+    missing = downloads.missing_bytes(chosen, folder)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
     st.markdown(
-        f"To download: at most **{missing}**. It goes to `{folder}`, where"
-        f" {format_bytes(_free(folder))} are free."
+        f"To download: at most **{format_bytes(missing)}**. It goes to `{folder}`, where"
+        f" {format_bytes(shutil.disk_usage(there).free)} are free."
     )
 
+    def fetch(progress: BytesProgress, notify: Notify) -> str:
+        downloads.download(chosen, folder, progress, notify)
+        return work(progress, notify) if work is not None else ""
 
-def _start(name: str, chosen: Sequence[PublicFile], work: Work, then: str = "") -> None:
-    missing = downloads.missing_bytes(chosen, downloads.downloads())
     st.button(
         (f"Download {format_bytes(missing)}" if missing else "Check the files") + then,
         key=f"start-{name}",
         type="primary",
         icon=":material/download:",
         on_click=jobs().start,
-        args=(name, work),
+        args=(name, fetch),
         disabled=jobs().busy,
         help="Another download is running." if jobs().busy else None,
     )
 
 
-def _fetch(chosen: Sequence[PublicFile]) -> Work:
-    def work(progress: BytesProgress, notify: Notify) -> str:
-        downloads.download(chosen, downloads.downloads(), progress, notify)
-        return ""
-
-    return work
+def _prepare(preset: Preset, way: str, name: str, progress: BytesProgress, notify: Notify) -> str:
+    prepare(preset, way, name, downloads.downloads(), progress, notify)
+    return name
 
 
-def _prepare(preset: str, way: str, name: str) -> Work:
-    def work(progress: BytesProgress, notify: Notify) -> str:
-        from llmpert.datasets.presets import prepare, presets
-
-        folder, known = downloads.downloads(), presets()[preset]
-        downloads.download(known.files(way), folder, progress, notify)
-        prepare(known, way, name, folder, progress, notify)
-        return name
-
-    return work
-
-
-def show_job() -> None:
+def _show_job() -> None:
     """The job of this server; while it runs, it redraws itself."""
     job = jobs().latest
     if job is None:
@@ -159,7 +143,22 @@ def _panel(job: Job) -> None:
     with st.container(border=True):
         st.markdown(f"**{verbatim(job.name)}**")
         if job.state == "running":
-            _running(job)
+            progress = job.progress()
+            if progress is None:
+                st.progress(0.0, text="Starting …")
+            else:
+                share, words = progress
+                st.progress(share, text=verbatim(words))
+            for sentence in list(job.sentences)[-3:]:
+                st.caption(verbatim(sentence))
+            st.button(
+                "Stopping …" if job.stopping else "Stop",
+                on_click=job.stop,
+                disabled=job.stopping,
+                icon=":material/stop:",
+                help="Keeps what has come; you can continue later. Leaving the page does not stop"
+                " it.",
+            )
         elif job.state == "finished":
             st.success("Done.", icon=":material/check:")
             if job.result:
@@ -179,28 +178,5 @@ def _panel(job: Job) -> None:
             st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")
 
 
-def _running(job: Job) -> None:
-    progress = job.progress()
-    if progress is None:
-        st.progress(0.0, text="Starting …")
-    else:
-        share, words = progress
-        st.progress(share, text=verbatim(words))
-    for sentence in list(job.sentences)[-3:]:
-        st.caption(verbatim(sentence))
-    st.button(
-        "Stopping …" if job.stopping else "Stop",
-        on_click=job.stop,
-        disabled=job.stopping,
-        icon=":material/stop:",
-        help="Keeps what has come; you can continue later. Leaving the page does not stop it.",
-    )
-
-
 def _size(one: PublicFile) -> str:
     return ("" if one.md5 else "about ") + format_bytes(one.size)
-
-
-def _free(folder: Path) -> int:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(there).free

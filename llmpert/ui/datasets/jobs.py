@@ -14,7 +14,6 @@ from llmpert.downloads.progress import FileBar
 from llmpert.errors import InputError
 from llmpert.ui.common.components import log_unforeseen
 
-State = Literal["running", "finished", "stopped", "failed"]
 Work = Callable[[BytesProgress, Notify], str]
 """Does the work, telling how far it is; gives the data set that it made, or ""."""
 
@@ -27,16 +26,12 @@ class _Stopped(Exception):
 class Job:
     """A piece of work and how far it is; read by any thread, written by its own.
 
-    Attributes:
-        name: What it does, for people.
-        work: What it does.
-        sentences: The latest ones said, the newest last.
-        result: The data set that it made, or "".
+    `sentences` are the latest said, the newest last; `result` is the data set that it made, or "".
     """
 
     name: str
     work: Work
-    state: State = "running"
+    state: Literal["running", "finished", "stopped", "failed"] = "running"
     sentences: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     result: str = ""
     stopping: bool = False
@@ -48,21 +43,33 @@ class Job:
 
     def show(self, file: str, done: int, total: int | None) -> None:
         """Note how far a file is."""
-        self._check()
+        self._go_on()
         self._bar.show(file, done, total)
 
     def say(self, sentence: str) -> None:
         """Note a sentence."""
-        self._check()
+        self._go_on()
         self.sentences.append(sentence)
 
     def progress(self) -> tuple[float, str] | None:
         """Return the share of the current file that is here, and bytes, speed and time left."""
         return self._bar.progress()
 
-    def _check(self) -> None:
+    def _go_on(self) -> None:
         if self.stopping:
             raise _Stopped
+
+    def run(self) -> None:
+        """Do it; whatever goes wrong is a sentence."""
+        try:
+            self.result = self.work(self.show, self.say)
+            self.state = "finished"
+        except _Stopped:
+            self.state = "stopped"
+        except Exception as problem:
+            known = isinstance(problem, InputError)
+            self.sentences.append(str(problem) if known else log_unforeseen("job failed"))
+            self.state = "failed"
 
 
 class Jobs:
@@ -83,7 +90,7 @@ class Jobs:
             if self.busy:
                 return
             self.latest = Job(name, work)
-            Thread(target=_run, args=(self.latest,), name="job", daemon=True).start()
+            Thread(target=self.latest.run, name="job", daemon=True).start()
 
     def again(self) -> None:
         """Start the latest job once more: what has come is not fetched again."""
@@ -95,17 +102,3 @@ class Jobs:
 def jobs() -> Jobs:
     """Return the jobs of this server."""
     return Jobs()
-
-
-def _run(job: Job) -> None:
-    try:
-        job.result = job.work(job.show, job.say)
-        job.state = "finished"
-    except _Stopped:
-        job.state = "stopped"
-    except InputError as problem:
-        job.sentences.append(str(problem))
-        job.state = "failed"
-    except Exception:
-        job.sentences.append(log_unforeseen("job failed"))
-        job.state = "failed"

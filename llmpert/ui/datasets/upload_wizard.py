@@ -1,13 +1,11 @@
 """Step by step from somebody's files to a data set that every page works on."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
-from llmpert import downloads
 from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, reading
 from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import coverage
@@ -28,11 +26,7 @@ from llmpert.ui.datasets.uploads import ChosenFile, Part, T
 
 @dataclass
 class Chosen:
-    """What was understood so far.
-
-    Attributes:
-        complete: Whether all files could be used.
-    """
+    """What was understood so far; `complete` if all files could be used."""
 
     screens: list[Part[Screen]] = field(default_factory=list)
     embeddings: list[Part[Embedding]] = field(default_factory=list)
@@ -63,7 +57,12 @@ def wizard() -> None:
         f" MB, {reading.PERTURBATIONS:,} knockdowns and {reading.VALUES / 1e6:.0f} million numbers,"
         " and stays in this server's memory while you are here."
     )
-    _examples()
+    with st.expander("Small example files to try, and to see the formats"):
+        st.markdown("Made from the simulated screen; genes are invented.")
+        with st.container(horizontal=True):
+            examples = cache.once(lambda: example_files(cache.load(SIMULATED)), "examples")
+            for name, content in examples.items():
+                st.download_button(name, content, name, on_click="ignore", key=f"example-{name}")
     chosen = Chosen()
     st.subheader("1. Your screen")
     st.markdown(
@@ -73,21 +72,20 @@ def wizard() -> None:
         " (`.h5ad`; a column of `obs` names each cell's knocked-down gene and the controls) is"
         " turned into a screen."
     )
-    downloaded = _downloaded("screen")
-    for file in uploads.choose_files("Screen", uploads.SCREENS, "own-screen", downloaded):
+    for file in uploads.choose_files("Screen", uploads.SCREENS, "own-screen", "screen"):
         _add(chosen, chosen.screens, file, _screen)
     st.subheader("2. Embeddings")
     st.markdown(
         "A row for each gene, with its numbers; GenePT's and UniProt's files are understood as"
         " published. Several are compared and combined."
     )
-    downloaded = _downloaded("embedding")
-    for file in uploads.choose_files("Embeddings", uploads.EMBEDDINGS, "own-embedding", downloaded):
+    endings = uploads.EMBEDDINGS
+    for file in uploads.choose_files("Embeddings", endings, "own-embedding", "embedding"):
         _add(chosen, chosen.embeddings, file, _embedding)
     chosen.embeddings += _existing_embeddings()
     st.subheader("3. Gene sets, if you like")
     st.markdown("GO terms or pathways as a GMT file, by which pages colour, count and test.")
-    for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets", {}):
+    for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets"):
         _add(chosen, chosen.gene_sets, file, _gene_sets)
     st.subheader("4. What was understood")
     if chosen.screens and chosen.embeddings and chosen.complete:
@@ -100,27 +98,6 @@ def wizard() -> None:
             else "A file above cannot be used as it is. Remove or replace it to go on.",
             icon=":material/arrow_upward:",
         )
-
-
-def _examples() -> None:
-    with st.expander("Small example files to try, and to see the formats"):
-        st.markdown("Made from the simulated screen; genes are invented.")
-        with st.container(horizontal=True):
-            examples = cache.once(lambda: example_files(cache.load(SIMULATED)), "examples")
-            for name, content in examples.items():
-                st.download_button(name, content, name, on_click="ignore", key=f"example-{name}")
-
-
-def _downloaded(kind: str) -> dict[str, Path]:
-    """Return description -> file of what was downloaded; for the operator only, who did it."""
-    if not is_operator():
-        return {}
-    folder = downloads.downloads()
-    return {
-        f"{one.key}: {one.what}": folder / one.name
-        for one in downloads.read_registry().sources.values()
-        if one.kind.endswith(kind) and downloads.presence(one, folder) == "yes"
-    }
 
 
 def _add(
@@ -136,13 +113,11 @@ def _add(
             part = understand(file)
             if part is not None:
                 part.read()  # names that were typed may be none
+                kind.append(part)
+                return
         except InputError as problem:
             st.error(verbatim(str(problem)), icon=":material/error:")
-            part = None
-        if part is None:
-            chosen.complete = False
-        else:
-            kind.append(part)
+        chosen.complete = False
 
 
 def _screen(file: ChosenFile) -> Part[Screen] | None:
@@ -266,12 +241,8 @@ def _show_coverage(chosen: Chosen) -> None:
     if any(one.refusal for one in found):
         return
     st.markdown(f"**{found[-1].found:,}** knockdowns have every vector: all pages work on those.")
-    _offer(chosen)
-
-
-def _offer(chosen: Chosen) -> None:
     st.subheader("5. Use them")
-    st.button("Use these data", type="primary", on_click=_use, args=(chosen,))
+    st.button("Use these data", type="primary", on_click=_create, args=(chosen,))
     st.caption(
         "Only you see them, and whoever you give the address. They are removed after"
         f" {DAYS} days without use."
@@ -279,28 +250,24 @@ def _offer(chosen: Chosen) -> None:
     if is_operator():
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Name of a data set for everybody", key="own-name").strip()
-            st.button("Save for everybody", on_click=_save, args=(name, chosen))
+            st.button("Save for everybody", on_click=_create, args=(chosen, name))
     else:
         st.caption(f"Saving data for everybody: {ON_THE_COMMAND_LINE}")
     _show_outcome()
 
 
-def _use(chosen: Chosen) -> None:
-    def create() -> str:
-        parts = chosen.read()
-        return UploadStore().create("-".join(screen.line for screen in parts.screens), parts)
+def _create(chosen: Chosen, name: str | None = None) -> None:
+    """Make a data set and let all pages show it, or note why not for `_show_outcome`.
 
-    _open_new(create)
-
-
-def _save(name: str, chosen: Chosen) -> None:
-    _open_new(lambda: DatasetStore().add(name, chosen.read(), new=True).name)
-
-
-def _open_new(create: Callable[[], str]) -> None:
-    """Make a data set and let all pages show it, or note why not for `_show_outcome`."""
+    It is an upload, or under its name for everybody.
+    """
     try:
-        name = create()
+        if name is None:
+            parts = chosen.read()
+            lines = "-".join(screen.line for screen in parts.screens)
+            name = UploadStore().create(lines, parts)
+        else:
+            name = DatasetStore().add(name, chosen.read(), new=True).name
     except InputError as problem:
         st.session_state["own-outcome"] = ("", str(problem))
     else:
@@ -319,11 +286,11 @@ def _show_outcome() -> None:
             "All pages show your data now. Keep this page's address: it leads back to them.",
             icon=":material/check:",
         )
-        links: Sequence[tuple[str, str]] = (
-            ("gene", "Look up a gene"),
-            ("explorer", "Explore the embeddings"),
-            ("learning_curves", "How good are predictions?"),
-        )
+        links = {
+            "gene": "Look up a gene",
+            "explorer": "Explore the embeddings",
+            "learning_curves": "How good are predictions?",
+        }
         with st.container(horizontal=True):
-            for page, label in links:
+            for page, label in links.items():
                 st.page_link(f"pages/{page}.py", label=label)

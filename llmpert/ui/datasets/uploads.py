@@ -1,7 +1,7 @@
 """Files that a visitor uploads, points to or has downloaded, and the parts read of them."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import streamlit as st
 
+from llmpert import downloads
 from llmpert.datasets import reading
 from llmpert.datasets.reading import File
 from llmpert.embeddings import Embedding
@@ -30,9 +31,7 @@ GENE_SETS = (".gmt",)
 class Part(Generic[T]):
     """A part of a data set to be. It holds no numbers: what a button is given stays in memory.
 
-    Attributes:
-        key: Tells it from all others.
-        read: Returns it; fast where it was read before.
+    `key` tells it from all others; `read` returns it, fast where it was read before.
     """
 
     key: Hashable
@@ -41,22 +40,14 @@ class Part(Generic[T]):
 
 @dataclass(frozen=True)
 class ChosenFile:
-    """A file, not yet read.
+    """A file, not yet read: in memory, or on this computer.
 
-    Attributes:
-        identity: Tells this choice from any other.
-        name: What its owner calls it.
-        at: Where it is: in memory, or on this computer.
+    `identity` tells this choice from any other; `name` is what its owner calls it.
     """
 
     identity: str
     name: str
     at: UploadedFile | Path
-
-    @property
-    def uploaded(self) -> bool:
-        """Whether it came through the browser."""
-        return not isinstance(self.at, Path)
 
     @property
     def content(self) -> tuple[str, str]:
@@ -67,37 +58,34 @@ class ChosenFile:
         digest = cache.once(lambda: sha256(content).hexdigest(), "content", self.identity)
         return digest, self.name
 
-    @contextmanager
-    def opened(self, endings: Sequence[str]) -> Iterator[File]:
-        """Give the file on disk, for as long as it is read."""
-        if isinstance(self.at, Path):
-            yield File(self.at, self.name)
-        else:
-            with reading.copied(self.at.getbuffer(), self.name, endings) as file:
-                yield file
-
 
 def choose_files(
-    label: str, endings: Sequence[str], key: str, downloaded: Mapping[str, Path]
+    label: str, endings: Sequence[str], key: str, kind: str | None = None
 ) -> list[ChosenFile]:
     """Return files to use: uploaded ones, and for the operator also those on this computer.
 
     Args:
-        downloaded: Description -> file, of those that were downloaded.
+        kind: Which of the files that the operator downloaded are on offer.
     """
     uploads = st.file_uploader(label, list(endings), accept_multiple_files=True, key=key)
     found = [ChosenFile(upload.file_id, upload.name, upload) for upload in uploads]
+    if not is_operator():
+        return found
+    folder = downloads.downloads()
+    downloaded = {
+        f"{one.key}: {one.what}": folder / one.name
+        for one in downloads.read_registry().sources.values()
+        if kind and one.kind.endswith(kind) and downloads.presence(one, folder) == "yes"
+    }
     if downloaded:
         chosen = st.multiselect("Downloaded files", list(downloaded), key=f"{key}-downloaded")
         found += [_on_disk(downloaded[what]) for what in chosen if what in downloaded]
-    if is_operator():
-        path = st.text_input(
-            "Or the path of a file on this computer",
-            key=f"{key}-path",
-            help="Of any size: the file stays where it is and is not copied.",
-        ).strip()
-        found += [_on_disk(Path(path))] if path else []
-    return found
+    path = st.text_input(
+        "Or the path of a file on this computer",
+        key=f"{key}-path",
+        help="Of any size: the file stays where it is and is not copied.",
+    ).strip()
+    return [*found, _on_disk(Path(path))] if path else found
 
 
 def _on_disk(path: Path) -> ChosenFile:
@@ -111,7 +99,7 @@ def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
     Raises:
         InputError: It cannot be used.
     """
-    limit = reading.CELLS_X_GENES if file.uploaded else None
+    limit = None if isinstance(file.at, Path) else reading.CELLS_X_GENES
     screen = _read(file, SCREENS, partial(reading.screen_in, upload_limit=limit))
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
 
@@ -137,9 +125,14 @@ def gene_sets_of(file: ChosenFile) -> GeneSets:
 
 def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -> T:
     def read_and_check() -> T:
-        with file.opened(endings) as opened, st.spinner("Reading the file …"):
+        place = (
+            nullcontext(File(file.at, file.name))
+            if isinstance(file.at, Path)
+            else reading.copied(file.at.getbuffer(), file.name, endings)
+        )
+        with place as opened, st.spinner("Reading the file …"):
             part = read(opened)
-        if file.uploaded and not isinstance(part, GeneSets):
+        if not isinstance(file.at, Path) and not isinstance(part, GeneSets):
             reading.check_upload(part, file.name)
         return part
 
