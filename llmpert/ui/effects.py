@@ -12,7 +12,6 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
-from llmpert.ui.common.markdown import verbatim
 from llmpert.ui.common.selection import Selection, how_many, one_of
 
 
@@ -85,7 +84,7 @@ def _choose_measured_gene(screen: Screen) -> str:
     try:
         return find_measured(screen, typed)
     except InputError as error:
-        st.warning(verbatim(str(error)), icon=":material/search:")
+        st.warning(show.verbatim(str(error)), icon=":material/search:")
         near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
         did_you_mean(dict.fromkeys(near), "target")
         st.stop()

@@ -11,12 +11,7 @@ from pathlib import Path
 import streamlit as st
 import streamlit.logger
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-__all__ = [
-    "ABOVE_ALL", "CAPTION", "HEALTH", "SECRET_PATHS", "SPINNERS", "UploadedFile", "follow_link",
-    "format_logs_by", "script_files", "silence_spinners", "through_app",
-]  # fmt: skip
+from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 
 SECRET_PATHS = ("/_stcore/upload_file/", "/media/")
 """What follows in a path opens what one visitor gave or got."""

@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from llmpert.ui import streamlit_internals as internals
-from llmpert.ui.serving.hints import SCRIPTS
+from llmpert.ui.serving.requests import SCRIPTS
 
 STATIC = internals.script_files(SCRIPTS)[0].parent
 

@@ -1,6 +1,7 @@
 """How pages show things: headings, figures with their exports, captions, errors."""
 
 import logging
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,29 @@ from llmpert.errors import InputError
 from llmpert.figures.theme import mark_simulated
 from llmpert.models.registry import label
 from llmpert.ui.common import presentation as present
-from llmpert.ui.common.markdown import verbatim
 
 log = logging.getLogger(__name__)
 
 SelectionMode = Literal["points", "box", "lasso"]
 number = st.column_config.NumberColumn
+
+LONGEST = 1000
+"""Characters that are shown of words from elsewhere."""
+
+
+def verbatim(text: str) -> str:
+    """Return words from elsewhere as Markdown that shows them as they are, on one line.
+
+    Addresses and files hold what others chose: as Markdown it could load pictures from other sites
+    or pass for words of the program. Control characters, and those that turn the writing
+    direction, are shown as �; what is too long is cut.
+    """
+    words = " ".join(text.split())
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]}…"
+    seen = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+    # A backslash takes its meaning from any ASCII punctuation (CommonMark 0.31, 2.4).
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", seen)
 
 
 @contextmanager
@@ -109,19 +127,12 @@ def figure(
     if data.simulated:
         chart = mark_simulated(chart)
     config = present.export(_file_name(name, data))
-    if present.in_meeting():
-        present.stage(chart, name, alt, _sentences(note, caption(data, about)), config)
+    if present.stage(chart, name, alt, _sentences(note, caption(data, about)), config):
         return []
-    chosen: list[Any] = []
-    if select:
-        event = st.plotly_chart(
-            chart, key=name, config=config, alt=alt, on_select="rerun", selection_mode=select
-        )
-        chosen = [point.get("customdata") for point in event.selection.points]
-    else:
-        st.plotly_chart(chart, key=name, config=config, alt=alt)
+    selecting: dict[str, Any] = {"on_select": "rerun", "selection_mode": select} if select else {}
+    event: Any = st.plotly_chart(chart, key=name, config=config, alt=alt, **selecting)
     footer(name, numbers, note, data, about, "The camera in the figure's corner saves it.")
-    return chosen
+    return [point.get("customdata") for point in event.selection.points] if select else []
 
 
 def footer(

@@ -38,8 +38,17 @@ def origin(
 
 
 def _how(data: Dataset, one: ExternalPredictions) -> str:
-    software = software_of(one)
-    words = f" ({software})" if software else ""
+    """Return how predictions were made, as far as their file says, and how many are missing.
+
+    Of the versions the first: the method's own, before those of the libraries beneath it.
+    """
+    versions, seconds = one.about.get("versions"), one.about.get("seconds")
+    parts = []
+    if isinstance(versions, dict):
+        parts += [f"{name} {version}" for name, version in list(versions.items())[:1]]
+    if isinstance(seconds, int | float):
+        parts.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
+    words = f" ({'; '.join(parts)})" if parts else ""
     words += f" with {one.train_size:,} training perturbations"
     tested = data.problem(one.line).screen
     missing, count = len(not_predicted(one, tested)), len(tested.perturbations)
@@ -88,18 +97,3 @@ def listed(data: Dataset) -> list[dict[str, object]]:
         for method, rows in results.table.groupby("method")
     ]
     return predicted + published
-
-
-def software_of(predictions: ExternalPredictions) -> str:
-    """Return what a file of predictions says of its making: "cell-gears 0.1.2; 140 minutes".
-
-    Of the versions the first: the method's own, before those of the libraries beneath it.
-    """
-    about = predictions.about
-    versions, seconds = about.get("versions"), about.get("seconds")
-    parts = []
-    if isinstance(versions, dict):
-        parts += [f"{name} {version}" for name, version in list(versions.items())[:1]]
-    if isinstance(seconds, int | float):
-        parts.append(f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds")
-    return "; ".join(part for part in parts if part)

@@ -8,10 +8,7 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import embedding_label
-from llmpert.ui.common.markdown import verbatim
-
-SHORTCUTS = 9
-"""So many suggestions can be taken by Alt and a digit."""
+from llmpert.ui.common.components import verbatim
 
 
 def choose_gene(
@@ -48,7 +45,30 @@ def choose_gene(
             words = f"“{verbatim(typed)}” matches one gene only: **{matches[0]}**."
             st.caption(f":material/search: {words}")
             return problem.perturbation(matches[0]) or matches[0]
-        _explain(problem, typed, str(error), matches, key, data)
+        others = _with_embedding(problem, typed, data) if data and typed else []
+        measured = data is not None and typed in data.screens[problem.screen.line].perturbations
+        if typed:
+            words = verbatim(str(error))
+            if others or "embedding" in str(error):
+                words = f"**No embedding**: {words} It cannot be predicted from"
+                words += f" {embedding_label(problem.embedding_name)}."
+                words += (
+                    " It was measured in this screen, but cannot be compared." if measured else ""
+                )
+            st.warning(words, icon=":material/search:")
+        else:
+            st.info("Type a gene: its symbol, an alias, an id, or words of its name.")
+        if others:
+            row = st.container(horizontal=True)
+            for embedding in others:
+                row.button(
+                    f"Predict it from {embedding_label(embedding)}",
+                    on_click=set_control,
+                    args=("embedding", embedding),
+                    key=f"embedding-{embedding}",
+                )
+        known = {match: problem.resolve(match).gene for match in matches}
+        did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
         st.stop()
     return problem.perturbation(typed) or typed
 
@@ -85,34 +105,6 @@ def offer(genes: Sequence[str], words: str, key: str = "gene") -> None:
             )
 
 
-def _explain(
-    problem: Problem, typed: str, reason: str, matches: list[str], key: str, data: Dataset | None
-) -> None:
-    """Say why a gene cannot be shown, and what can be done."""
-    others = _with_embedding(problem, typed, data) if data and typed else []
-    measured = data is not None and typed in data.screens[problem.screen.line].perturbations
-    if typed:
-        words = verbatim(reason)
-        if others or "embedding" in reason:
-            words = f"**No embedding**: {words} It cannot be predicted from"
-            words += f" {embedding_label(problem.embedding_name)}."
-            words += " It was measured in this screen, but cannot be compared." if measured else ""
-        st.warning(words, icon=":material/search:")
-    else:
-        st.info("Type a gene: its symbol, an alias, an id, or words of its name.")
-    if others:
-        row = st.container(horizontal=True)
-        for embedding in others:
-            row.button(
-                f"Predict it from {embedding_label(embedding)}",
-                on_click=set_control,
-                args=("embedding", embedding),
-                key=f"embedding-{embedding}",
-            )
-    known = {match: problem.resolve(match).gene for match in matches}
-    did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
-
-
 def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:
     """Offer what a search may have meant: text for the control `key` -> what it is, or None."""
     if not matches:
@@ -126,7 +118,7 @@ def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:
             args=(key, match),
             key=f"take-{key}-{match}",
             help=about,
-            shortcut=f"Alt+{number}" if number <= SHORTCUTS else None,
+            shortcut=f"Alt+{number}" if number <= 9 else None,
         )
 
 

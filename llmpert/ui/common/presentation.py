@@ -49,14 +49,11 @@ def show_controls(page: str) -> None:
         # The browser starts a large script to show code: not before somebody looks at it.
         if panel.open:
             st.caption("Link to this view")
-            st.code(link(), language=None, wrap_lines=True)
-
-
-def link() -> str:
-    """The address that reopens this view, whatever a page shows at first by then."""
-    state = {name: st.session_state[name] for name in SIDE_BAR if name in st.session_state}
-    chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
-    return f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
+            # The address that reopens this view, whatever a page shows at first by then.
+            state = {name: st.session_state[name] for name in SIDE_BAR if name in st.session_state}
+            chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
+            link = f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
+            st.code(link, language=None, wrap_lines=True)
 
 
 def export(file_name: str) -> dict[str, Any]:
@@ -66,32 +63,28 @@ def export(file_name: str) -> dict[str, Any]:
     return EXPORT | {"toImageButtonOptions": options}
 
 
-def in_meeting() -> bool:
-    """Whether figures are to be shown one at a time."""
-    return bool(st.session_state.get("meeting"))
-
-
-def stage(chart: go.Figure, name: str, alt: str, caption: str, config: dict[str, Any]) -> None:
-    """Show the figure over everything else if it is its turn."""
+def stage(chart: go.Figure, name: str, alt: str, caption: str, config: dict[str, Any]) -> bool:
+    """Return whether figures are shown one at a time; show this one, over all else, in its turn."""
+    if not st.session_state.get("meeting"):
+        return False
     figures = st.session_state["figures"]
     figures.append(name)
     if len(figures) - 1 != st.session_state["on_stage"]:
-        return
+        return True
     st.html(STAGE)
     with st.container(key="stage"):
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.button("Previous figure", on_click=_turn, args=(-1,), icon=":material/arrow_back:")
             st.button("Next figure", on_click=_turn, args=(1,), icon=":material/arrow_forward:")
-            st.button("Leave meeting mode", on_click=_leave, icon=":material/close:")
+            leave = {"meeting": False}
+            update = st.session_state.update
+            st.button("Leave meeting mode", on_click=update, args=(leave,), icon=":material/close:")
         st.plotly_chart(enlarged(chart), key=f"{name}-stage", config=config, alt=alt)
         st.caption(caption)
+    return True
 
 
 def _turn(step: int) -> None:
     # The list is that of the run before, which drew all of the page's figures.
     count = max(1, len(st.session_state["figures"]))
     st.session_state["on_stage"] = (st.session_state["on_stage"] + step) % count
-
-
-def _leave() -> None:
-    st.session_state["meeting"] = False

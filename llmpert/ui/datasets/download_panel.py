@@ -7,9 +7,9 @@ from functools import partial
 import streamlit as st
 
 from llmpert import downloads
-from llmpert.datasets.presets import Preset, prepare, presets
+from llmpert.datasets import presets
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
-from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.components import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset
 from llmpert.ui.datasets.jobs import Job, Work, jobs
@@ -31,7 +31,7 @@ def show_downloads() -> None:
         "Nothing is fetched before you have seen what it is, where it comes from and how much space"
         " it takes."
     )
-    for preset in presets().values():
+    for preset in presets.presets().values():
         with st.container(border=True):
             st.subheader(preset.name)
             st.markdown(f"{preset.what}.")
@@ -117,8 +117,10 @@ def _offer(
     )
 
 
-def _prepare(preset: Preset, way: str, name: str, progress: BytesProgress, notify: Notify) -> str:
-    prepare(preset, way, name, downloads.downloads(), progress, notify)
+def _prepare(
+    preset: presets.Preset, way: str, name: str, progress: BytesProgress, notify: Notify
+) -> str:
+    presets.prepare(preset, way, name, downloads.downloads(), progress, notify)
     return name
 
 

@@ -10,7 +10,7 @@ from llmpert.datasets.store import PartSummary
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache
-from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.components import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 

@@ -17,7 +17,7 @@ from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
-from llmpert.ui.common.markdown import verbatim
+from llmpert.ui.common.components import verbatim
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 from llmpert.ui.datasets import uploads

@@ -8,9 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llmpert.ui.serving import logs
-from llmpert.ui.serving.health import health
-from llmpert.ui.serving.hints import BrowserHints
-from llmpert.ui.serving.requests import RequestLog, SameOrigin
+from llmpert.ui.serving.requests import BrowserHints, RequestLog, SameOrigin, health
 from llmpert.ui.serving.start import prepared
 from llmpert.ui.streamlit_internals import HEALTH
 

@@ -1,40 +1,46 @@
-"""What is logged of every request, and which connections are refused."""
+"""Requests besides those that pages answer: what is logged, refused and hinted at; health."""
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llmpert.ui.streamlit_internals import SECRET_PATHS
+from llmpert import __version__
+from llmpert.errors import InputError
+from llmpert.io.paths import free_space
+from llmpert.ui.streamlit_internals import SECRET_PATHS, script_files
 
 LONGEST = 200
 """Characters of a path that are logged."""
 
+SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
+"""Streamlit's scripts that draw figures and tables, by the start of their file's name."""
+
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class RequestLog:
     """Log every answered request: method, path, status and milliseconds.
 
     Query strings, cookies, addresses of visitors and the names of their files are left out: they
     show who looks at what. A WebSocket, a visitor's connection, is logged as it ends, with status
-    101 if it was opened.
-
-    Args:
-        unlogged: Paths that are not logged.
+    101 if it was opened. Paths in `unlogged` are not logged.
     """
 
-    def __init__(self, app: ASGIApp, unlogged: Collection[str] = ()) -> None:
-        self._app = app
-        self._unlogged = frozenset(unlogged)
+    app: ASGIApp
+    unlogged: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "lifespan" or scope["path"] in self._unlogged:
-            await self._app(scope, receive, send)
+        if scope["type"] == "lifespan" or scope["path"] in self.unlogged:
+            await self.app(scope, receive, send)
             return
         # What a client sees if nothing is sent: an error, or a connection that is refused.
         status = 500 if scope["type"] == "http" else 403
@@ -49,7 +55,7 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self.app(scope, receive, send_and_note)
         finally:
             fields = {
                 "method": scope.get("method", "WEBSOCKET"),
@@ -68,19 +74,17 @@ def _shown(path: str) -> str:
     return path if len(path) <= LONGEST else f"{path[:LONGEST]}…"
 
 
+@dataclass(frozen=True)
 class SameOrigin:
     """Refuse a WebSocket that a page of another site opens.
 
     Streamlit refuses it as well, but asks a site on the internet for the server's own address
-    first, while all other visitors wait.
-
-    Args:
-        allowed: Origins besides the server's own, like "https://lab.example".
+    first, while all other visitors wait. `allowed` are origins besides the server's own, like
+    "https://lab.example".
     """
 
-    def __init__(self, app: ASGIApp, allowed: Collection[str] = ()) -> None:
-        self._app = app
-        self._allowed = frozenset(allowed)
+    app: ASGIApp
+    allowed: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -88,14 +92,55 @@ class SameOrigin:
             log.warning("WebSocket of another site refused")
             await send({"type": "websocket.close", "code": 1008})
             return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
     def _is_allowed(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         # Browsers always name one.
-        if origin is None or origin in self._allowed:
+        if origin is None or origin in self.allowed:
             return True
         try:
             return urlsplit(origin).netloc == headers.get("host")
         except ValueError:
             return False
+
+
+class BrowserHints:
+    """Name the large scripts of figures and tables in the header of every HTML page.
+
+    A browser then fetches and compiles them while the page connects, and not only once the first
+    figure arrives.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._links = [
+            f"<./static/js/{path.name}>; rel=modulepreload" for path in script_files(SCRIPTS)
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_hints(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    for link in self._links:
+                        headers.append("link", link)
+            await send(message)
+
+        await self._app(scope, receive, send_with_hints)
+
+
+def health(request: Request) -> JSONResponse:
+    """Answer 200 if the data folder can be used, else 503.
+
+    The state has the version; ready; free_bytes of the data folder's disk if ready, else problem, a
+    sentence. No path is in it: anyone may ask.
+    """
+    try:
+        state = {"version": __version__, "ready": True, "free_bytes": free_space()}
+    except InputError as problem:
+        state = {"version": __version__, "ready": False, "problem": str(problem)}
+    status = 200 if state["ready"] else 503
+    return JSONResponse(state, status, headers={"Cache-Control": "no-store"})

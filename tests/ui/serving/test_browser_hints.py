@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from llmpert.ui.serving.hints import SCRIPTS, BrowserHints
+from llmpert.ui.serving.requests import SCRIPTS, BrowserHints
 
 
 def links(content_type: str) -> list[str]:

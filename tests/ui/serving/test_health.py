@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from llmpert.io.paths import LEAST_FREE
-from llmpert.ui.serving.health import health
+from llmpert.ui.serving.requests import health
 from tests.support.asgi import ask
 
 Usage = namedtuple("Usage", "total used free")
