@@ -1,9 +1,10 @@
 """Start: what this is and which data are loaded."""
 
+import json
+
 import streamlit as st
 
 from llmpert.ui.common import components as show
-from llmpert.ui.common.external_methods import listed
 from llmpert.ui.common.selection import choose_dataset
 
 CARDS = (
@@ -55,40 +56,57 @@ st.header("Data loaded")
 st.page_link(
     "pages/data.py", label="Use your own screens, or public ones", icon=":material/database:"
 )
-st.dataframe(
-    [
-        {
-            "Cell line": screen.line,
-            "Perturbations": len(screen.perturbations),
-            "Measured genes": len(screen.genes),
-            "Unit of the response": screen.unit,
-            "Source": screen.provenance.get("source", ""),
-            "Licence": screen.provenance.get("licence", ""),
-            "Fingerprint": screen.fingerprint,
-        }
-        for screen in data.screens.values()
-    ],
-    hide_index=True,
+show.rows(
+    {
+        "Cell line": screen.line,
+        "Perturbations": len(screen.perturbations),
+        "Measured genes": len(screen.genes),
+        "Unit of the response": screen.unit,
+        "Source": screen.provenance.get("source", ""),
+        "Licence": screen.provenance.get("licence", ""),
+        "Fingerprint": screen.fingerprint,
+    }
+    for screen in data.screens.values()
 )
-st.dataframe(
-    [
-        {
-            "Embedding": embedding.name,
-            "Genes": len(embedding.genes),
-            "Numbers a gene": embedding.dimensions,
-            "Source": embedding.provenance.get("source", ""),
-            "Stand-in": "yes" if embedding.provenance.get("stand_in") else "no",
-            "Notes": " ".join(map(str, embedding.provenance.get("notes", []))),
-            "Fingerprint": embedding.fingerprint,
-        }
-        for embedding in data.embeddings.values()
-    ],
-    hide_index=True,
+show.rows(
+    {
+        "Embedding": embedding.name,
+        "Genes": len(embedding.genes),
+        "Numbers a gene": embedding.dimensions,
+        "Source": embedding.provenance.get("source", ""),
+        "Stand-in": "yes" if embedding.provenance.get("stand_in") else "no",
+        "Notes": " ".join(map(str, embedding.provenance.get("notes", []))),
+        "Fingerprint": embedding.fingerprint,
+    }
+    for embedding in data.embeddings.values()
 )
-others = listed(data)
-if others:
+predicted = [
+    {
+        "Method": one.method,
+        "Cell line": line,
+        "What": "predictions, scored here",
+        "Perturbations": len(one.perturbations),
+        "Training perturbations": f"{one.train_size:,}",
+        "Source": json.dumps(one.about) if one.about else "",
+    }
+    for line, every in data.external.items()
+    for one in every
+]
+published = [
+    {
+        "Method": method,
+        "Cell line": line,
+        "What": f"published values: {', '.join(rows['metric'].unique())}",
+        "Perturbations": rows["perturbation"].nunique(),
+        "Training perturbations": "not known",
+        "Source": results.source,
+    }
+    for line, results in data.published.items()
+    for method, rows in results.table.groupby("method")
+]
+if predicted or published:
     st.markdown("Methods that were run elsewhere:")
-    st.dataframe(others, hide_index=True)
+    show.rows(predicted + published)
 sets = data.gene_sets
 st.markdown(
     "No gene sets are loaded: pages cannot say what genes have in common."
@@ -102,7 +120,4 @@ st.markdown(
 )
 if problem.left_out:
     with st.expander(f"{len(problem.left_out):,} perturbations are left out: why?"):
-        st.dataframe(
-            [{"Perturbation": name, "Why": why} for name, why in problem.left_out.items()],
-            hide_index=True,
-        )
+        show.rows({"Perturbation": name, "Why": why} for name, why in problem.left_out.items())

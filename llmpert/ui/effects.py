@@ -39,7 +39,7 @@ def show_effects(selection: Selection) -> None:
     also_unseen = wanted and model in MODELS
     unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
     table = effects_on(gene, screen, selection.held_out(), unseen)
-    show.name_tab(f"What changes {gene} in {line}?")
+    st.set_page_config(f"What changes {gene} in {line}? · llmpert")
     if also_unseen and ranked_by == "measured":
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
     if table["predicted"].isna().all():

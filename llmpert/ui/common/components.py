@@ -3,10 +3,10 @@
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,7 +20,6 @@ from llmpert.ui.common import presentation as present
 
 log = logging.getLogger(__name__)
 
-SelectionMode = Literal["points", "box", "lasso"]
 number = st.column_config.NumberColumn
 
 LONGEST = 1000
@@ -95,11 +94,6 @@ def info(words: str) -> None:
     st.info(words, icon=":material/info:")
 
 
-def name_tab(what: str) -> None:
-    """Let the browser's tab, and so its history and bookmarks, say what the page shows."""
-    st.set_page_config(page_title=f"{what} · llmpert")
-
-
 def figure(
     chart: go.Figure,
     name: str,
@@ -108,7 +102,7 @@ def figure(
     note: str,
     data: Dataset,
     about: Mapping[str, Any] | None = None,
-    select: Sequence[SelectionMode] = (),
+    select: Sequence[str] = (),
 ) -> list[Any]:
     """Show a figure with its text alternative, picture export, numbers as CSV and caption.
 
@@ -167,6 +161,11 @@ def footer(
 def numbers(**formats: str) -> dict[str, Any]:
     """Return how a table shows these columns: name -> format of its numbers."""
     return {name: number(format=form) for name, form in formats.items()}
+
+
+def rows(found: Iterable[Mapping[str, Any]]) -> None:
+    """Show a table of rows, each column -> value."""
+    st.dataframe(list(found), hide_index=True)
 
 
 def left_out(summary: pd.DataFrame) -> None:

@@ -1,6 +1,5 @@
 """Words on methods that were run elsewhere: where they come from, and where they have nothing."""
 
-import json
 from collections.abc import Collection
 
 from llmpert.datasets import Dataset
@@ -68,32 +67,3 @@ def other_sizes(data: Dataset, line: str, size: int) -> str:
         f" {method} was run with {' and '.join(with_)} training perturbations, not with {size:,}."
         for method, with_ in sizes.items()
     ).strip()
-
-
-def listed(data: Dataset) -> list[dict[str, object]]:
-    """Return what a data set holds of methods that were run elsewhere, a row each for a table."""
-    predicted: list[dict[str, object]] = [
-        {
-            "Method": one.method,
-            "Cell line": line,
-            "What": "predictions, scored here",
-            "Perturbations": len(one.perturbations),
-            "Training perturbations": f"{one.train_size:,}",
-            "Source": json.dumps(one.about) if one.about else "",
-        }
-        for line, every in data.external.items()
-        for one in every
-    ]
-    published: list[dict[str, object]] = [
-        {
-            "Method": method,
-            "Cell line": line,
-            "What": f"published values: {', '.join(rows['metric'].unique())}",
-            "Perturbations": rows["perturbation"].nunique(),
-            "Training perturbations": "not known",
-            "Source": results.source,
-        }
-        for line, results in data.published.items()
-        for method, rows in results.table.groupby("method")
-    ]
-    return predicted + published

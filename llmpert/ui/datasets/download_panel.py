@@ -9,7 +9,7 @@ import streamlit as st
 from llmpert import downloads
 from llmpert.datasets import presets
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
-from llmpert.ui.common.components import verbatim
+from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset
 from llmpert.ui.datasets.jobs import Job, Work, jobs
@@ -63,19 +63,16 @@ def show_downloads() -> None:
 
 def _list(files: Sequence[PublicFile]) -> None:
     folder = downloads.downloads()
-    st.dataframe(
-        [
-            {
-                "File": one.key,
-                "What": one.what,
-                "Size": _size(one),
-                "Here": downloads.presence(one, folder),
-                "Licence": one.licence,
-                "Citation": one.citation,
-            }
-            for one in files
-        ],
-        hide_index=True,
+    show.rows(
+        {
+            "File": one.key,
+            "What": one.what,
+            "Size": _size(one),
+            "Here": downloads.presence(one, folder),
+            "Licence": one.licence,
+            "Citation": one.citation,
+        }
+        for one in files
     )
 
 
@@ -143,16 +140,16 @@ def _watch(job: Job) -> None:
 
 def _panel(job: Job) -> None:
     with st.container(border=True):
-        st.markdown(f"**{verbatim(job.name)}**")
+        st.markdown(f"**{show.verbatim(job.name)}**")
         if job.state == "running":
             progress = job.progress()
             if progress is None:
                 st.progress(0.0, text="Starting …")
             else:
                 share, words = progress
-                st.progress(share, text=verbatim(words))
+                st.progress(share, text=show.verbatim(words))
             for sentence in list(job.sentences)[-3:]:
-                st.caption(verbatim(sentence))
+                st.caption(show.verbatim(sentence))
             st.button(
                 "Stopping …" if job.stopping else "Stop",
                 on_click=job.stop,
@@ -174,7 +171,7 @@ def _panel(job: Job) -> None:
                 st.markdown("Choose the files under *Use your own*.")
         else:
             if job.state == "failed":
-                st.error(verbatim(job.sentences[-1]), icon=":material/error:")
+                st.error(show.verbatim(job.sentences[-1]), icon=":material/error:")
             else:
                 st.info("Stopped. What has come is kept.", icon=":material/pause:")
             st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")

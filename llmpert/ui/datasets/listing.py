@@ -10,17 +10,13 @@ from llmpert.datasets.store import PartSummary
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache
-from llmpert.ui.common.components import verbatim
+from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 
 
 def list_all(shown: str) -> None:
-    """Show every data set with what it holds, the visitor's own first.
-
-    Args:
-        shown: The one that the side bar has.
-    """
+    """Show every data set, the visitor's own first; `shown` is the one that the side bar has."""
     for name in [*opened_uploads(), *DatasetStore().names()]:
         with st.container(border=True):
             _one(name, shown)
@@ -33,9 +29,9 @@ def _one(name: str, shown: str) -> None:
     st.subheader(_title(name))
     st.markdown("\n".join(f"- {line}" for line in _lines(found)))
     for sentence in found.problems:
-        st.error(verbatim(sentence), icon=":material/error:")
+        st.error(show.verbatim(sentence), icon=":material/error:")
     if found.changed is not None:
-        others = f" Also: {verbatim(', '.join(found.others))}." if found.others else ""
+        others = f" Also: {show.verbatim(', '.join(found.others))}." if found.others else ""
         st.caption(f"Added {found.changed:%Y-%m-%d}, {format_bytes(found.size)} on disk.{others}")
     with st.container(horizontal=True):
         if name == shown:
@@ -48,12 +44,18 @@ def _one(name: str, shown: str) -> None:
                 args=(name,),
                 help="Show it on all pages.",
             )
-        _remove(name)
+        if name != SIMULATED and (is_upload(name) or is_operator()):
+            with st.popover("Remove", icon=":material/delete:"):
+                whom = "your upload" if is_upload(name) else "it for everybody"
+                st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
+                st.button(
+                    f"Remove {_title(name)}",
+                    key=f"remove-{name}",
+                    on_click=_removed,
+                    args=(name,),
+                )
     with st.expander("Sources, licences and steps"):
-        st.dataframe(
-            [_facts(part) for part in (*found.screens, *found.embeddings)],
-            hide_index=True,
-        )
+        show.rows(_facts(part) for part in (*found.screens, *found.embeddings))
         if found.record is not None:
             st.markdown("How it was prepared:")
             st.json(dict(found.record), expanded=1)
@@ -68,12 +70,12 @@ def _title(name: str) -> str:
 def _lines(found: Summary) -> Iterable[str]:
     for screen in found.screens:
         yield (
-            f"**{verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,} measured"
-            f" genes ({verbatim(screen.unit)}){_origin(screen)}"
+            f"**{show.verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,}"
+            f" measured genes ({show.verbatim(screen.unit)}){_origin(screen)}"
         )
     for embedding in found.embeddings:
         yield (
-            f"embedding **{verbatim(embedding.name)}**: {embedding.rows:,} genes ×"
+            f"embedding **{show.verbatim(embedding.name)}**: {embedding.rows:,} genes ×"
             f" {embedding.columns:,} numbers{_origin(embedding)}"
         )
 
@@ -83,7 +85,7 @@ def _origin(part: PartSummary) -> str:
     facts = _facts(part)
     day = facts["Downloaded"]
     parts = [facts["Source"], facts["Licence"], day and f"downloaded {day}"]
-    return "".join(f"; {verbatim(words)}" for words in parts if words)
+    return "".join(f"; {show.verbatim(words)}" for words in parts if words)
 
 
 def _facts(part: PartSummary) -> dict[str, str]:
@@ -100,18 +102,8 @@ def _facts(part: PartSummary) -> dict[str, str]:
     }
 
 
-def _remove(name: str) -> None:
-    """Ask before a data set is removed; a visitor may remove an upload."""
-    if name == SIMULATED or not (is_operator() or is_upload(name)):
-        return
-    with st.popover("Remove", icon=":material/delete:"):
-        whom = "your upload" if is_upload(name) else "it for everybody"
-        st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
-        st.button(f"Remove {_title(name)}", key=f"remove-{name}", on_click=_removed, args=(name,))
-
-
 def _removed(name: str) -> None:
     try:
         store_of(name).remove(name)
     except InputError as problem:
-        st.toast(verbatim(str(problem)))
+        st.toast(show.verbatim(str(problem)))

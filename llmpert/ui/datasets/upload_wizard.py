@@ -17,7 +17,7 @@ from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
-from llmpert.ui.common.components import verbatim
+from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 from llmpert.ui.datasets import uploads
@@ -108,7 +108,7 @@ def _add(
 ) -> None:
     """Add what a file holds, or say why it cannot be used."""
     with st.container(border=True):
-        st.markdown(f"**{verbatim(file.name)}**")
+        st.markdown(f"**{show.verbatim(file.name)}**")
         try:
             part = understand(file)
             if part is not None:
@@ -116,7 +116,7 @@ def _add(
                 kind.append(part)
                 return
         except InputError as problem:
-            st.error(verbatim(str(problem)), icon=":material/error:")
+            st.error(show.verbatim(str(problem)), icon=":material/error:")
         chosen.complete = False
 
 
@@ -177,7 +177,7 @@ def _gene_sets(file: ChosenFile) -> Part[GeneSets]:
 def _notes(part: Screen | Embedding) -> None:
     notes = [*part.provenance.get("steps", []), *part.provenance.get("notes", [])]
     if notes:
-        st.markdown("\n".join(f"- {verbatim(str(note))}" for note in notes))
+        st.markdown("\n".join(f"- {show.verbatim(str(note))}" for note in notes))
 
 
 def _existing_embeddings() -> list[Part[Embedding]]:
@@ -212,32 +212,26 @@ def _show_coverage(chosen: Chosen) -> None:
             lambda: coverage(parts.screens, parts.embeddings), "coverage", chosen.key
         )
     except InputError as problem:
-        st.error(verbatim(str(problem)), icon=":material/error:")
+        st.error(show.verbatim(str(problem)), icon=":material/error:")
         return
     total = found[0].total
     if len(parts.screens) > 1:
         st.markdown(f"All lines share **{total:,}** knockdowns; only those are used.")
-    st.dataframe(
-        [
-            {
-                "Embedding": one.embedding.replace("+", " + "),
-                "Knockdowns with a vector": one.found,
-                "Without": one.total - one.found,
-                "Share": f"{one.found / one.total:.0%}",
-            }
-            for one in found
-        ],
-        hide_index=True,
+    show.rows(
+        {
+            "Embedding": one.embedding.replace("+", " + "),
+            "Knockdowns with a vector": one.found,
+            "Without": one.total - one.found,
+            "Share": f"{one.found / one.total:.0%}",
+        }
+        for one in found
     )
     for one in found:
         if one.refusal:
-            st.error(verbatim(one.refusal), icon=":material/error:")
+            st.error(show.verbatim(one.refusal), icon=":material/error:")
         elif one.left_out and (len(found) == 1 or one is not found[-1]):
-            with st.expander(f"{len(one.left_out):,} without {verbatim(one.embedding)}: why?"):
-                st.dataframe(
-                    [{"Knockdown": name, "Why": why} for name, why in one.left_out.items()],
-                    hide_index=True,
-                )
+            with st.expander(f"{len(one.left_out):,} without {show.verbatim(one.embedding)}: why?"):
+                show.rows({"Knockdown": name, "Why": why} for name, why in one.left_out.items())
     if any(one.refusal for one in found):
         return
     st.markdown(f"**{found[-1].found:,}** knockdowns have every vector: all pages work on those.")
@@ -253,11 +247,27 @@ def _show_coverage(chosen: Chosen) -> None:
             st.button("Save for everybody", on_click=_create, args=(chosen, name))
     else:
         st.caption(f"Saving data for everybody: {ON_THE_COMMAND_LINE}")
-    _show_outcome()
+    made, refusal = st.session_state.get("own-outcome", ("", ""))
+    if refusal:
+        st.error(show.verbatim(refusal), icon=":material/error:")
+        del st.session_state["own-outcome"]
+    elif made and made == st.session_state.get("data"):
+        st.success(
+            "All pages show your data now. Keep this page's address: it leads back to them.",
+            icon=":material/check:",
+        )
+        links = {
+            "gene": "Look up a gene",
+            "explorer": "Explore the embeddings",
+            "learning_curves": "How good are predictions?",
+        }
+        with st.container(horizontal=True):
+            for page, label in links.items():
+                st.page_link(f"pages/{page}.py", label=label)
 
 
 def _create(chosen: Chosen, name: str | None = None) -> None:
-    """Make a data set and let all pages show it, or note why not for `_show_outcome`.
+    """Make a data set and let all pages show it, or note why not.
 
     It is an upload, or under its name for everybody.
     """
@@ -273,24 +283,3 @@ def _create(chosen: Chosen, name: str | None = None) -> None:
     else:
         st.session_state["own-outcome"] = (name, "")
         open_dataset(name)
-
-
-def _show_outcome() -> None:
-    """Say what the last click came to."""
-    name, refusal = st.session_state.get("own-outcome", ("", ""))
-    if refusal:
-        st.error(verbatim(refusal), icon=":material/error:")
-        del st.session_state["own-outcome"]
-    elif name and name == st.session_state.get("data"):
-        st.success(
-            "All pages show your data now. Keep this page's address: it leads back to them.",
-            icon=":material/check:",
-        )
-        links = {
-            "gene": "Look up a gene",
-            "explorer": "Explore the embeddings",
-            "learning_curves": "How good are predictions?",
-        }
-        with st.container(horizontal=True):
-            for page, label in links.items():
-                st.page_link(f"pages/{page}.py", label=label)

@@ -1,4 +1,7 @@
-"""Files that a visitor uploads, points to or has downloaded, and the parts read of them."""
+"""Files that a visitor uploads, points to or has downloaded, and the parts read of them.
+
+All that reads raises an `InputError` where a file cannot be used.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
@@ -94,32 +97,20 @@ def _on_disk(path: Path) -> ChosenFile:
 
 
 def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
-    """Return the screen in a file, under this line and unit; else those it states.
-
-    Raises:
-        InputError: It cannot be used.
-    """
+    """Return the screen in a file, under this line and unit; else those it states."""
     limit = None if isinstance(file.at, Path) else reading.CELLS_X_GENES
     screen = _read(file, SCREENS, partial(reading.screen_in, upload_limit=limit))
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
 
 
 def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
-    """Return the embedding in a file, under this name; else that of its format or file.
-
-    Raises:
-        InputError: It cannot be used.
-    """
+    """Return the embedding in a file, under this name; else that of its format or file."""
     embedding = _read(file, EMBEDDINGS, reading.embedding_in)
     return replace(embedding, name=name or embedding.name)
 
 
 def gene_sets_of(file: ChosenFile) -> GeneSets:
-    """Return the gene sets in a file.
-
-    Raises:
-        InputError: It cannot be used.
-    """
+    """Return the gene sets in a file."""
     return _read(file, GENE_SETS, reading.gene_sets_in)
 
 

@@ -1,7 +1,6 @@
 """The prediction shown for a gene, held out where the gene was measured."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,25 +13,21 @@ from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.methods.predictions import held_out
 from llmpert.models.registry import MODELS
-from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common.selection import Selection
 
 
 @dataclass(frozen=True)
 class GenePrediction:
-    """A prediction with the measurement to judge it by.
+    """A prediction of one perturbation, with the measurement to judge it by where there is one.
 
     Attributes:
-        prediction: Of one perturbation.
         trained_on: Perturbations the model learnt from.
-        measured: Its measured response at the same genes, or None where the gene was not knocked
-            down.
-        top: Positions of the top DE genes of the measurement, or None.
-        scores: Metric name -> value, empty where there is no measurement.
-        cells: Cells behind the measurement, or None.
-        q: False discovery rate of each gene in the measurement, or None where single cells are
-            unknown.
+        measured: The measured response at the same genes.
+        top: Positions of the top DE genes of the measurement.
+        scores: Metric name -> value.
+        cells: Cells behind the measurement.
+        q: False discovery rate of each gene in it; None where single cells are unknown.
     """
 
     prediction: Prediction
@@ -50,17 +45,6 @@ class GenePrediction:
             gene = self.prediction.perturbations[0]
             return f"**not measured**: {gene} was not knocked down in this screen"
         return "**held out**: measured, but not trained on"
-
-    def differing(self) -> str:
-        """Return how many genes differ from control in the measurement; "" where unknown."""
-        if self.q is None:
-            return ""
-        count = int((self.q <= FDR).sum())
-        return (
-            f"In the measurement **{count:,}** of these {len(self.q):,} genes differ from control"
-            f" (Welch's t-test on {self.cells:,.0f} cells, false discovery rate"
-            f" {round(100 * FDR)} %)."
-        )
 
 
 def predict(selection: Selection, gene: str) -> GenePrediction:
@@ -89,9 +73,12 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
         return GenePrediction(fitted.predict([gene]), len(fitted.trained_on))
     prediction = experiment.kept_held_out(model, size, gene)
     if prediction is None:
-        with _progress(MODELS[model].label):
+        text = f"Fit 1 of 1 · {MODELS[model].label}, not trained on this gene"
+        bar = st.progress(0.0, text=text)
+        with st.spinner("Fitting …", show_time=True):
             fitted = selection.model_behind(gene)
             prediction = experiment.fold_prediction(model, size, fold, fitted).row(gene)
+        bar.empty()
     return _scored(experiment, prediction, size)
 
 
@@ -157,13 +144,3 @@ def format_score(score: float | None) -> str:
     if score is None:
         return "not measured"
     return "not defined" if score != score else f"{score:.3f}"
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[None]:
-    """Show a progress bar around a fit that takes seconds."""
-    text = f"Fit 1 of 1 · {label}, not trained on this gene"
-    bar = st.progress(0.0, text=text)
-    with st.spinner("Fitting …", show_time=True):
-        yield
-    bar.empty()

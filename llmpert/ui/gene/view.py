@@ -88,7 +88,7 @@ def show_gene(selection: Selection) -> None:
     show_identity(problem, gene)
     shown = predict(selection, gene)
     view = GeneView(selection, gene, shown, predicted_elsewhere(selection, gene))
-    show.name_tab(f"{gene} in {line}")
+    st.set_page_config(f"{gene} in {line} · llmpert")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     title = f"{gene} knockdown in {line}"
     left.subheader(title)
@@ -175,8 +175,12 @@ def _response(view: GeneView) -> Section:
     with left:
         view.draw(ranked)
     with right:
-        if shown.differing():
-            st.markdown(shown.differing())
+        if shown.q is not None:
+            st.markdown(
+                f"In the measurement **{(shown.q <= FDR).sum():,}** of these {len(shown.q):,} genes"
+                f" differ from control (Welch's t-test on {shown.cells:,.0f} cells, false discovery"
+                f" rate {round(100 * FDR)} %)."
+            )
         view.draw(scatter)
     return Section(title, figures=[ranked, scatter], table=best)
 

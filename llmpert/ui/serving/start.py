@@ -13,6 +13,8 @@ from llmpert.ui.common.permissions import is_shared
 from llmpert.ui.streamlit_internals import silence_spinners
 
 HOUR = 3600
+QUICK = 2000
+"""Screens with more perturbations are not fitted before somebody asks: it takes minutes."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,6 @@ def _prepare() -> None:
     try:
         # Only here: the server should answer before these imports are done.
         from llmpert.datasets import DatasetStore
-        from llmpert.ui.common.warm_up import prepare
 
         names = DatasetStore().names()
         prepare()
@@ -44,6 +45,25 @@ def _prepare() -> None:
         log.info("ready", extra={"data_sets": names, "seconds": seconds})
     except Exception:
         log.exception("not prepared")
+
+
+def prepare() -> None:
+    """Fit what the gene page shows first; who comes earlier wants the same, and waits for it."""
+    from llmpert.ui.common import cache
+    from llmpert.ui.common.selection import Selection
+
+    data = cache.load(cache.first_choice())
+    line, embedding = next(iter(data.screens)), data.embedding_choices[0]
+    selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
+    experiment = selection.experiment
+    names = experiment.problem.screen.perturbations
+    if len(names) > QUICK:
+        return
+    for fold in range(experiment.settings.folds):
+        gene = str(names[experiment.tested(fold)][0])
+        fitted = selection.model_behind(gene)
+        experiment.fold_prediction(selection.model, selection.size, fold, fitted)
+        selection.reliability(gene)
 
 
 def _sweep(stopped: Event) -> None:

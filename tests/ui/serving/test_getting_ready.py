@@ -13,7 +13,7 @@ from llmpert.datasets import Parts, UploadStore
 from llmpert.datasets.uploads import DAYS
 from llmpert.genes.sets import GeneSets
 from llmpert.models.registry import GAUSSIAN_PROCESS
-from llmpert.ui.common import cache, warm_up
+from llmpert.ui.common import cache
 from llmpert.ui.common.selection import Selection
 from llmpert.ui.serving import start
 from llmpert.ui.serving.start import prepared
@@ -46,7 +46,7 @@ def predicted(data) -> list[bool]:
 
 def test_the_first_view_is_made_beforehand(data, monkeypatch):
     assert not any(predicted(data))
-    warm_up.prepare()
+    start.prepare()
     assert all(predicted(data))
     # What the page asks for is at hand: nothing is fitted any more.
     view = first_view(data)
@@ -57,8 +57,8 @@ def test_the_first_view_is_made_beforehand(data, monkeypatch):
 
 
 def test_large_screens_are_left_alone(data, monkeypatch):
-    monkeypatch.setattr(warm_up, "QUICK", 39)
-    warm_up.prepare()
+    monkeypatch.setattr(start, "QUICK", 39)
+    start.prepare()
     assert not any(predicted(data))
 
 
@@ -100,20 +100,20 @@ def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplo
     (sets,) = (own_home / "datasets" / "mine").rglob("go.gmt")
     sets.write_bytes(b"damaged")
     st.cache_resource.clear()
-    monkeypatch.setattr(warm_up, "QUICK", 0)
+    monkeypatch.setattr(start, "QUICK", 0)
     start_and_stop()
     assert "ready" in [record.message for record in caplog.records]
 
 
 def test_a_mistake_in_getting_ready_is_logged_with_its_traceback(data, caplog, monkeypatch):
-    monkeypatch.setattr(warm_up, "QUICK", None)
+    monkeypatch.setattr(start, "QUICK", None)
     start_and_stop()
     (record,) = [record for record in caplog.records if record.message == "not prepared"]
     assert record.exc_info[0] is TypeError
 
 
 def test_expired_uploads_go_when_the_server_starts_and_by_the_hour(data, monkeypatch):
-    monkeypatch.setattr(warm_up, "QUICK", 0)
+    monkeypatch.setattr(start, "QUICK", 0)
     monkeypatch.setattr(start, "HOUR", 0.01)
     uploads = UploadStore()
 
