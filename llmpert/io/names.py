@@ -3,7 +3,8 @@
 Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
 files tell of themselves by `llmpert.io.remarks`. Nothing that passes holds a control character, a
 tag, code, a link or a formula. Escaped are only two things that this cannot cover: what a message
-quotes of a refused file (`InputError`), and what is set as Markdown (`llmpert.ui.common.components`).
+quotes of a refused file (`InputError`), and what pages set as Markdown
+(`llmpert.ui.common.components`).
 """
 
 import re
