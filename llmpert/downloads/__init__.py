@@ -4,11 +4,12 @@ from llmpert.downloads.folder import (
     BytesProgress,
     Notify,
     download,
+    download_fields,
+    download_of,
     downloads,
     missing_bytes,
     presence,
 )
-from llmpert.downloads.provenance import download_fields, download_of
 from llmpert.downloads.registry import PublicFile, Registry, format_bytes, read_registry
 
 __all__ = [

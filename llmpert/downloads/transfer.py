@@ -9,17 +9,23 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
-from llmpert.downloads.http import TIMEOUT, Interrupted, Unreachable, get
 from llmpert.downloads.registry import Expected
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.remarks import parse_object
 
+TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and between two bytes."""
+LONGEST_WAIT = 300.0
+"""Seconds; a server that wants more is left alone."""
 TRIES = 6
 """Failures without a new byte before giving up; the waits between them are 1, 2, 4, 8, 16 s."""
 BLOCK = 1 << 20
@@ -27,6 +33,116 @@ BLOCK = 1 << 20
 Origin = dict[str, str | int | None]
 """What tells one version of a file on a server from another: `url` as asked for, `etag` and
 `modified` as the server says ("" where it does not), `size` of the whole in bytes (or None)."""
+
+
+class Interrupted(Exception):
+    """A failure that may pass. `wait`: seconds before the next try, None to choose."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Unreachable(Interrupted):
+    """No connection could be made."""
+
+
+@contextmanager
+def get(
+    url: str, headers: Mapping[str, str], timeout: tuple[float, float] = TIMEOUT
+) -> Iterator[requests.Response]:
+    """Send a GET request; yield the answer with its body unread.
+
+    Raises:
+        Interrupted: Here or while the body is read: it may work on the next try.
+        InputError: Trying again is of no use.
+    """
+    host = urlsplit(url).hostname
+    # Bytes as they are stored: the published length and MD5 are theirs.
+    asked = {**headers, "Accept-Encoding": "identity"}
+    try:
+        with (
+            _session(url) as session,
+            session.get(url, headers=asked, timeout=timeout, stream=True) as response,
+        ):
+            _check(response, url)
+            yield response
+    except InputError:
+        raise
+    except requests.TooManyRedirects as problem:
+        raise InputError(f"{url}: the server redirects endlessly.") from problem
+    except requests.exceptions.SSLError as problem:
+        raise InputError(
+            f"{url}: the identity of {host} cannot be verified. A proxy that reads along may need"
+            " its certificate in REQUESTS_CA_BUNDLE; or the clock of this computer is wrong."
+        ) from problem
+    except ValueError as problem:  # InvalidSchema and InvalidURL are, and what urllib cannot parse
+        raise InputError(
+            f"{url}: the server points to an address that is not followed ({problem}): only HTTPS"
+            " is, so that nobody on the way can exchange the file."
+        ) from problem
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
+        proxy = isinstance(problem, requests.exceptions.ProxyError)
+        cause = getattr(problem.args[0], "reason", None) if problem.args else None
+        refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
+        if proxy or refused or isinstance(problem, requests.ConnectTimeout):
+            raise Unreachable(f"No connection to {host}{' by the proxy' * proxy}") from problem
+        raise Interrupted("the connection broke off or stood still") from problem
+
+
+def get_text(url: str, limit: int = 1 << 20) -> str:
+    """Fetch a short text, in one try.
+
+    Raises:
+        InputError: It cannot be had, or is longer than `limit` bytes.
+    """
+    try:
+        with get(url, {}) as response:
+            content = response.raw.read(limit + 1)
+    except Interrupted as problem:
+        raise InputError(f"{url}: {problem}.") from problem
+    if len(content) > limit:
+        raise InputError(f"{url}: expected at most {limit:,} bytes, found more.")
+    return content.decode("utf-8", "replace")
+
+
+def _session(url: str) -> requests.Session:
+    """A session that leaves neither the web nor, once on it, HTTPS."""
+    session = requests.Session()
+    session.max_redirects = 10
+    session.headers["User-Agent"] = "llmpert"
+    if urlsplit(url).scheme == "https":
+        del session.adapters["http://"]
+    return session
+
+
+def _check(response: requests.Response, url: str) -> None:
+    """Raise unless this is data, or the remark that no more of it follows (416)."""
+    code, reason = response.status_code, response.reason
+    if code in (408, 425, 429) or code >= 500:
+        wait = None
+        with suppress(urllib3.exceptions.InvalidHeader):
+            wait = urllib3.Retry().get_retry_after(response.raw)
+        if wait is not None and wait > LONGEST_WAIT:
+            raise InputError(
+                f"{url}: the server ({code} {reason}) wants to be asked again in {wait / 60:,.0f}"
+                " minutes. What came is kept; start the download again then."
+            )
+        raise Interrupted(f"the server answers {code} {reason}", wait)
+    page = response.headers.get("Content-Type", "").lower().startswith("text/html")
+    if (code in (200, 206) and not page) or code == 416:
+        return
+    if code < 300:
+        raise InputError(
+            f"{url}: expected the file, found {'a web page' if page else f'{code} {reason}'}: the"
+            " server wants to see a browser, or the network asks you to log in first. Open it in a"
+            " browser, then start the download again."
+        )
+    raise InputError(
+        f"{url}: the server refuses it ({code} {reason})."
+        + (" It may have moved." if code in (404, 410) else "")
+        + " A copy from elsewhere can be put into the folder of downloads and is verified there."
+    )
 
 
 class Partial:
@@ -62,11 +178,6 @@ class Partial:
     def drop(self) -> None:
         """Forget what has arrived."""
         self.path.unlink(missing_ok=True)
-        self._label.unlink(missing_ok=True)
-
-    def become(self, target: Path) -> None:
-        """Take the place of the file, in one step."""
-        self.path.replace(target)
         self._label.unlink(missing_ok=True)
 
 
@@ -109,7 +220,8 @@ def transfer(
                     _receive(response, url, partial, expected, progress)
             notify(f"{target.name}: has come; checking it.")
             if expected.md5 is None or md5_of(partial.path) == expected.md5:
-                partial.become(target)
+                partial.path.replace(target)
+                partial.drop()
                 return
             partial.drop()
             if not resumed or restarted:
@@ -154,9 +266,12 @@ def _receive(
 ) -> None:
     """Add what the server sends to the part; return once the file is whole."""
     start, origin = _sent(response, url)
-    if response.status_code == 416 or (
-        response.status_code == 206 and not _continues(start, origin, partial)
-    ):
+    ours = partial.origin(url)
+    # A server may leave out of a part what it said with the whole.
+    marks = [m for m in ("etag", "modified") if origin[m] and ours.get(m)]
+    same = all(origin[mark] == ours[mark] for mark in marks) and origin["size"] == ours.get("size")
+    continues = ours and start == partial.size and same
+    if response.status_code == 416 or (response.status_code == 206 and not continues):
         partial.drop()
         raise Interrupted("the file changed on the server between two parts and begins anew", 0.0)
     size = origin["size"]
@@ -205,13 +320,3 @@ def _sent(response: requests.Response, url: str) -> tuple[int | None, Origin]:
         "modified": headers.get("Last-Modified", ""),
         "size": int(length) if re.fullmatch(r"\d+", length) else None,
     }
-
-
-def _continues(start: int | None, sent: Origin, partial: Partial) -> bool:
-    """Whether a part begins where ours ends and is of the same file."""
-    ours = partial.origin(str(sent["url"]))
-    if not ours or start != partial.size or sent["size"] != ours["size"]:
-        return False
-    # A server may leave out of a part what it said with the whole.
-    marks = ("etag", "modified")
-    return all(ours[m] == sent[m] or not sent[m] or not ours[m] for m in marks)

@@ -8,8 +8,8 @@ import pytest
 
 from llmpert.datasets import DatasetStore
 from llmpert.downloads import PublicFile, download_of
-from llmpert.downloads import provenance as provenance_module
-from llmpert.downloads.provenance import FIELDS, write_note
+from llmpert.downloads import folder as folder_module
+from llmpert.downloads.folder import FIELDS, write_note
 from llmpert.downloads.registry import Expected
 from llmpert.downloads.transfer import md5_of
 from llmpert.embeddings import read_embedding, save_embedding
@@ -69,7 +69,7 @@ def test_an_embedding_does_too_and_both_survive_being_kept(screen_file):
 
 def test_a_file_that_lies_where_it_came_is_not_read_for_it(screen_file, monkeypatch):
     source = noted(screen_file)
-    monkeypatch.setattr(provenance_module, "md5_of", lambda path: pytest.fail("was read"))
+    monkeypatch.setattr(folder_module, "md5_of", lambda path: pytest.fail("was read"))
     assert download_of(screen_file)["key"] == "it"
     assert download_of(screen_file, source)
 

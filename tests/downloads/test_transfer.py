@@ -13,7 +13,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmpert.downloads import http as http_module
+from llmpert.downloads import transfer as transfer_module
 from llmpert.downloads.registry import Expected
 from llmpert.downloads.transfer import TRIES, transfer
 from llmpert.errors import InputError
@@ -328,8 +328,8 @@ def test_redirects_from_https_to_http_are_refused(server, target, monkeypatch):
         made.mount("https://", Pretend())
         return made
 
-    real = http_module._session
-    monkeypatch.setattr(http_module, "_session", session)
+    real = transfer_module._session
+    monkeypatch.setattr(transfer_module, "_session", session)
     secure = server.url.replace("http:", "https:")
     server.faults.append(answers(302, Location=server.url))
     refused(secure, target, "not followed", "only HTTPS")
