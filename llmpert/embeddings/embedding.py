@@ -1,15 +1,17 @@
-"""An embedding: one vector a gene, from one source."""
+"""An embedding, one vector a gene from one source; and how the rows of a file become one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.io.hashing import fingerprint, frozen
-from llmpert.io.names import check_names, positions
+from llmpert.io.names import check_names, is_plain, positions, preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +73,68 @@ class Embedding:
         """
         lacking = f"Embedding {self.name} has no vector for"
         return self.vectors[positions(self.genes, genes, lacking)]
+
+
+def stand_in(whose: str, warning: str) -> dict[str, Any]:
+    """Return the provenance of a file in somebody's format that does not hold their vectors."""
+    return {"source": f"a file in {whose}'s format", "stand_in": True, "notes": [warning]}
+
+
+def assemble(
+    path: Path,
+    name: str,
+    genes: Sequence[str] | np.ndarray,
+    vectors: np.ndarray,
+    provenance: Mapping[str, Any],
+) -> Embedding:
+    """Build the embedding of a file's usable rows.
+
+    Blanks around names are removed. Left out, with a note in `provenance["notes"]`, are rows
+    without a readable name (`llmpert.io.names`), with missing or infinite numbers (or such beyond
+    float32), and of zeros only, which is how GenePT writes that there is no text. A gene repeated
+    with the same vector counts once.
+
+    Args:
+        vectors: Rows x dimensions, numbers of any type.
+        provenance: What is known of the source; the file's name is added, and `simulated` and
+            `stand_in` where they are not given.
+
+    Raises:
+        InputError: No row is usable, or a gene occurs twice with different vectors.
+    """
+    names = np.array([str(gene).strip() for gene in genes], dtype=object)
+    with np.errstate(over="ignore"):
+        vectors = np.asarray(vectors).astype(np.float32, copy=False)
+    keep = np.array([is_plain(name) for name in names], dtype=bool)
+    unknown = ~np.isfinite(vectors).all(axis=1)
+    empty = ~vectors.any(axis=1)
+    notes = list(provenance.get("notes", ()))
+    if not keep.all():
+        notes.append(f"{(~keep).sum():,} row(s) without a readable name were left out.")
+    for rows, what in (
+        (unknown, "with missing or infinite numbers"),
+        (empty, "with nothing but zeros"),
+        (_repeats(path, names, vectors, keep & ~unknown & ~empty), "that were there already"),
+    ):
+        out = names[rows & keep]
+        if len(out):
+            notes.append(f"{len(out):,} gene(s) {what} were left out: {preview(out)}.")
+        keep = keep & ~rows
+    if not keep.any() or not vectors.shape[1]:
+        found = " ".join(notes).rstrip(".") or f"a table of {len(names)} x {vectors.shape[1]}"
+        raise InputError.of_file(path, "a vector of numbers for one gene or more", found)
+    known = {"file": path.name, "simulated": False, "stand_in": False, **provenance, "notes": notes}
+    return Embedding(name, names[keep], vectors if keep.all() else vectors[keep], known)
+
+
+def _repeats(path: Path, names: np.ndarray, vectors: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Which usable rows say again what an earlier one said."""
+    rows = np.flatnonzero(usable)
+    first = np.arange(len(names))
+    first[rows] = pd.Series(rows, index=names[rows]).groupby(level=0).transform("first")
+    again = np.flatnonzero(first != np.arange(len(names)))
+    differ = [names[row] for row in again if not np.array_equal(vectors[row], vectors[first[row]])]
+    if differ:
+        found = f"several different ones for {preview(list(dict.fromkeys(differ)))}"
+        raise InputError.of_file(path, "one vector a gene", found)
+    return first != np.arange(len(names))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llmpert.embeddings.assemble import assemble, stand_in
-from llmpert.embeddings.embedding import Embedding
+from llmpert.embeddings.embedding import Embedding, assemble, stand_in
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
 from llmpert.io.names import preview

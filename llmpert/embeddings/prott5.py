@@ -11,8 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from llmpert.embeddings.assemble import assemble, stand_in
-from llmpert.embeddings.embedding import Embedding
+from llmpert.embeddings.embedding import Embedding, assemble, stand_in
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
 from llmpert.io.hdf5 import contents, open_hdf5, values_of

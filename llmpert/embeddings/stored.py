@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
-from llmpert.io.parquet import refuse_oversized
 from llmpert.io.reading import as_input_error, check_version, require_file
 from llmpert.io.remarks import JsonObject, check_remarks, parse_object
+from llmpert.io.tables import refuse_oversized
 
 FORMAT = "llmpert-embedding"
 FORMAT_VERSION = 1

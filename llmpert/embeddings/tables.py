@@ -5,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmpert.embeddings.assemble import assemble
-from llmpert.embeddings.embedding import Embedding
+from llmpert.embeddings.embedding import Embedding, assemble
 from llmpert.errors import InputError
 from llmpert.io.limits import MOST_DIMENSIONS
-from llmpert.io.parquet import read_flat
 from llmpert.io.reading import ending_of, require_file
-from llmpert.io.text import open_text
+from llmpert.io.tables import open_text, read_flat
 from llmpert.io.zips import read_arrays
 
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}

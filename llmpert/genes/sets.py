@@ -10,7 +10,7 @@ from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
 from llmpert.io.names import check_names
 from llmpert.io.reading import require_file
-from llmpert.io.text import open_text
+from llmpert.io.tables import open_text
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ from llmpert.genes import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
 from llmpert.io.names import check_names
-from llmpert.io.parquet import read_flat, refuse_oversized
 from llmpert.io.reading import as_input_error, check_version, ending_of, naming, require_file
 from llmpert.io.remarks import parse_object
-from llmpert.io.text import open_text
+from llmpert.io.tables import open_text, read_flat, refuse_oversized
 from llmpert.screens.files import numeric_column
 
 TIDY = ("perturbation", "method", "metric", "value")

@@ -21,9 +21,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.parquet import read_flat
 from llmpert.io.remarks import check_remarks
-from llmpert.io.text import open_text
+from llmpert.io.tables import open_text, read_flat
 from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
 from llmpert.screens.names import find_line, is_control, note, stated_line, target
 from llmpert.screens.screen import Screen

@@ -9,7 +9,7 @@ import pytest
 
 from llmpert.embeddings import read_embedding
 from llmpert.errors import InputError
-from llmpert.io import parquet as module
+from llmpert.io import limits
 from llmpert.methods.published import Published
 from llmpert.screens import read_screen
 
@@ -45,8 +45,8 @@ def test_columns_of_other_types_are_refused(tmp_path, read, values):
 
 @pytest.mark.parametrize("read", READERS)
 def test_rows_and_values_are_counted_before_they_are_read(tmp_path, read, monkeypatch):
-    monkeypatch.setattr(module, "MOST_ROWS", 1000)
-    monkeypatch.setattr(module, "MOST_VALUES", 5000)
+    monkeypatch.setattr(limits, "MOST_ROWS", 1000)
+    monkeypatch.setattr(limits, "MOST_VALUES", 5000)
     zeros = pa.array(np.zeros(1001, np.int8))
     path = written(tmp_path / "x.parquet", {"gene": zeros})
     with pytest.raises(InputError, match="at most 1,000 rows, found 1,001"):

@@ -14,7 +14,7 @@ from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.embeddings import stored as stored_module
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
-from llmpert.io import text as text_module
+from llmpert.io import tables as text_module
 from llmpert.io.reading import as_input_error, check_version, naming
 from llmpert.io.remarks import parse_object
 from llmpert.methods.published import Published

@@ -9,8 +9,8 @@ from llmpert.embeddings import read_embedding
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from llmpert.io import limits
-from llmpert.io import text as module
-from llmpert.io.text import open_text
+from llmpert.io import tables as module
+from llmpert.io.tables import open_text
 from llmpert.methods.published import Published
 from llmpert.screens import read_screen
 

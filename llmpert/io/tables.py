@@ -1,0 +1,151 @@
+"""Tables from outside, as Parquet or text: what exceeds a limit is not read, or not to its end."""
+
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmpert.errors import InputError
+from llmpert.io import limits
+from llmpert.io.reading import as_input_error
+
+BLOCK = 1 << 20
+
+
+@contextmanager
+def open_text(
+    path: Path,
+    separator: str,
+    expected: str = "a table as text",
+    *,
+    largest: int = limits.LARGEST_TABLE,
+    columns: int = limits.MOST_COLUMNS,
+) -> Iterator[IO[str]]:
+    """Open a table as text; `.gz` is unpacked while it is read, never beyond the limits.
+
+    Args:
+        separator: Of columns, of which there may be `columns`.
+        expected: What it should be, for messages.
+        largest: Bytes it may have unpacked.
+
+    Raises:
+        InputError: While it is read: it is damaged, larger, or has too many rows, columns or
+            values, or NUL bytes; or what parses it in the `with` block fails (see
+            `as_input_error`).
+    """
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with as_input_error(path, expected), opener(path, "rb") as raw:
+        bounded = _Bounded(path, raw, separator.encode(), largest, columns)
+        # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
+        with io.TextIOWrapper(
+            io.BufferedReader(bounded, BLOCK), encoding="utf-8-sig", newline=""
+        ) as text:
+            yield text
+
+
+class _Bounded(io.RawIOBase):
+    """Bytes of a table, counted as they pass."""
+
+    def __init__(self, path: Path, raw: Any, separator: bytes, largest: int, most: int) -> None:
+        self.path, self.raw, self.separator = path, raw, separator
+        self.largest, self.most = largest, most
+        self.bytes = self.rows = self.values = 0
+        # Of the line that the last block ended in.
+        self.length = self.columns = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self.raw.read(len(buffer))
+        if b"\0" in block:
+            raise InputError.of_file(self.path, "text", "NUL bytes")
+        lines = block.split(b"\n")
+        lengths = [len(line) for line in lines]
+        columns = [line.count(self.separator) for line in lines]
+        self.bytes += len(block)
+        self.rows += len(lines) - 1
+        self.values += sum(columns) + len(lines) - 1
+        lengths[0] += self.length
+        columns[0] += self.columns
+        self.length, self.columns = lengths[-1], columns[-1]
+        for most, what, found in (
+            (self.largest, "bytes", self.bytes),
+            (limits.LONGEST_LINE, "bytes in a line", max(lengths)),
+            (self.most, "columns", max(columns) + 1),
+            (limits.MOST_ROWS, "rows", self.rows),
+            (limits.MOST_VALUES, "values", self.values),
+        ):
+            limits.refuse_more(self.path, most, what, found, counted=False)
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
+    """Read a table of numbers and text.
+
+    Raises:
+        InputError: The file is damaged, the table is too large, or it holds lists, records or other
+            types than numbers, text and dates.
+    """
+    with as_input_error(path, expected):
+        refuse_oversized(path)
+        return pd.read_parquet(path)
+
+
+def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:
+    """Raise InputError if a table declares more than can be read, or holds types that may not be.
+
+    So it is if its text is more than `LARGEST_LIST` bytes, repeated by a dictionary or not.
+
+    Args:
+        allowed: Tells which nested types may be; by default none.
+    """
+    with pq.ParquetFile(path) as file:
+        meta, schema = file.metadata, file.schema_arrow
+        groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
+        chunks = [group.column(number) for group in groups for number in range(meta.num_columns)]
+        values = sum(chunk.num_values for chunk in chunks)
+        unpacked = sum(group.total_byte_size for group in groups)
+        limits.refuse_more(path, limits.MOST_COLUMNS, "columns", meta.num_columns)
+        limits.refuse_more(path, limits.MOST_ROWS, "rows", meta.num_rows)
+        limits.refuse_more(
+            path, limits.MOST_VALUES, "values", max(values, meta.num_rows * len(schema))
+        )
+        limits.refuse_more(path, 8 * limits.MOST_VALUES, "bytes unpacked", unpacked)
+        for field in schema:
+            if _odd(field.type) and not (allowed and allowed(field.type)):
+                found = f"the type {str(field.type)[:40]}"
+                raise InputError.of_file(path, "columns of numbers and text", found)
+        texts = [field.name for field in schema if _is_text(field.type)]
+        if not texts:
+            return
+        # In blocks that cannot be large, because a page can repeat one text for many rows.
+        stored = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema in texts)
+        rows = max(1, min(65_536, limits.LARGEST_LIST // max(1, stored)))
+        size = 0
+        for batch in file.iter_batches(rows, columns=texts):
+            batch.validate(full=True)  # such as that text is UTF-8, which pandas asks later
+            for column in batch.columns:
+                packed = isinstance(column, pa.DictionaryArray)
+                size += (column.dictionary_decode() if packed else column).nbytes
+            limits.refuse_more(path, limits.LARGEST_LIST, "bytes of text", size, counted=False)
+
+
+def _odd(kind: pa.DataType) -> bool:
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _odd(kind.value_type)
+    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    other = types.is_fixed_size_binary(kind) or isinstance(kind, pa.BaseExtensionType)
+    return types.is_nested(kind) or binary or other
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return not (pa.types.is_primitive(kind) or pa.types.is_nested(kind) or pa.types.is_null(kind))
