@@ -29,9 +29,9 @@ from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
 from llmpert.io.hdf5 import open_hdf5
+from llmpert.io.names import Remarks, check_remarks, parse_object
 from llmpert.io.paths import home
 from llmpert.io.reading import as_input_error, check_version
-from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.screen import FORMAT_VERSION as SCREEN_VERSION
 from llmpert.simulation.generate import BUILT_IN, EMBEDDING_STEPS, SCREEN_STEPS, UNIT, provenance
 
@@ -341,7 +341,7 @@ def _simulated() -> Summary:
 
 def _screen(path: Path) -> PartSummary:
     with as_input_error(path, "a screen written by llmpert"), open_hdf5(path) as file:
-        head = JsonObject(anndata.io.read_elem(file["uns/llmpert"]))
+        head = Remarks(anndata.io.read_elem(file["uns/llmpert"]))
         check_version(path, "screen", head["version"], SCREEN_VERSION)
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
         provenance = check_remarks(path, parse_object(str(head["provenance"])))

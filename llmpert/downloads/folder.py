@@ -14,8 +14,8 @@ from llmpert.downloads.registry import Expected, PublicFile, format_bytes, parse
 from llmpert.downloads.transfer import Partial, get_text, md5_of, transfer
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path, file_lock
+from llmpert.io.names import parse_object
 from llmpert.io.paths import home
-from llmpert.io.remarks import parse_object
 from llmpert.io.zips import unpack
 
 BytesProgress = Callable[[str, int, int | None], None]

@@ -20,7 +20,7 @@ import urllib3
 from llmpert.downloads.registry import Expected
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
-from llmpert.io.remarks import parse_object
+from llmpert.io.names import parse_object
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to connect, and between two bytes."""
@@ -199,7 +199,7 @@ def transfer(
         progress: Called with the bytes that have arrived and the whole (None if unknown).
         notify: Called with sentences about what is done, and what went wrong and is tried again.
         wait: Called with seconds to wait before the next try.
-        timeout: As `llmpert.downloads.http.TIMEOUT`.
+        timeout: As `TIMEOUT`.
 
     Raises:
         InputError: The file cannot be had, is not the expected one, or the disk is full.

@@ -11,8 +11,8 @@ from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
+from llmpert.io.names import without_identity
 from llmpert.io.reading import naming, require_file
-from llmpert.io.remarks import without_identity
 
 PICKLES = (".pickle", ".pkl")
 HDF5 = (".h5", ".hdf5")

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from llmpert.embeddings.embedding import Embedding
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
+from llmpert.io.names import Remarks, check_remarks, parse_object
 from llmpert.io.reading import as_input_error, check_version, require_file
-from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.io.tables import refuse_oversized
 
 FORMAT = "llmpert-embedding"
@@ -78,9 +78,9 @@ def _is_vector(kind: pa.DataType) -> bool:
     return pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)
 
 
-def _mark(schema: pa.Schema) -> JsonObject:
+def _mark(schema: pa.Schema) -> Remarks:
     """What llmpert wrote about the file; empty where it did not write it."""
     try:
         return parse_object((schema.metadata or {}).get(b"llmpert", b"{}"))
     except ValueError:
-        return JsonObject()
+        return Remarks()

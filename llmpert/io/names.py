@@ -1,15 +1,17 @@
-"""Names that come from files: text that can be shown, saved and logged anywhere as it is.
+"""Text that comes from files and can be shown, saved and logged anywhere as it is.
 
 Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
-files tell of themselves by `llmpert.io.remarks`. Nothing that passes holds a control character, a
-tag, code, a link or a formula. Escaped are only two things that this cannot cover: what a message
-quotes of a refused file (`InputError`), and what pages set as Markdown
-(`llmpert.ui.common.components`).
+files tell of themselves as JSON by `check_remarks`. Nothing that passes holds a control character,
+a tag, code, a link or a formula. Escaped are only two things that this cannot cover: what a message
+quotes of a refused file (`InputError`), and what pages set as Markdown (`ui.common.components`).
 """
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from llmpert.errors import InputError
 
 LONGEST = 300
 """Characters of a name: the longest term of the Gene Ontology has about 200."""
+LONGEST_REMARK = 20_000
+DEEPEST = 40
+"""Levels of JSON within JSON: far from where parsers and writers run out of stack."""
 
 # The start of a tag, code, the middle of a link or picture in Markdown.
 MARKUP = re.compile(r"[<`]|\]\(")
@@ -84,3 +89,64 @@ def positions(names: np.ndarray, wanted: Iterable[str], lacking: str) -> np.ndar
     if (index < 0).any():
         raise InputError(f"{lacking} {preview(asked[index < 0])}.")
     return index
+
+
+class Remarks(dict[str, Any]):
+    """A JSON object from outside, in which a missing key is damage: a ValueError."""
+
+    def __missing__(self, key: str) -> Any:
+        raise ValueError(f"no {key!r} among its remarks")
+
+
+def parse_object(text: str | bytes) -> Remarks:
+    """Read a JSON object from outside.
+
+    Raises:
+        ValueError: It is no JSON, another value than an object, or nested too deeply to be written
+            again.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    if next(islice(_levels(value), DEEPEST, None), None):
+        raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+    if not isinstance(value, dict):
+        raise ValueError(f"no JSON object: {shown(value)}")
+    return Remarks(value)
+
+
+def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
+    """Return JSON that a file tells about itself, if all of it can be shown.
+
+    Raises:
+        InputError: It is no JSON object, `notes` or `steps` are no lists of text, or a text is not
+            printable, has markup or is longer than `LONGEST_REMARK`. It starts with `source`.
+    """
+    if not isinstance(remarks, dict):
+        raise InputError.of_file(source, "remarks as a JSON object", shown(remarks))
+    for key in ("notes", "steps"):
+        notes = remarks.get(key, [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise InputError.of_file(source, f"a list of texts as {key}", shown(notes))
+    most = f"{LONGEST_REMARK:,} printable characters"
+    for text in (item for level in _levels(remarks) for item in level if isinstance(item, str)):
+        printable = "".join(text.split()).isprintable()
+        if len(text) > LONGEST_REMARK or MARKUP.search(text) or not printable:
+            expected = f"remarks of at most {most} without <, ` and Markdown links"
+            raise InputError.of_file(source, expected, shown(text))
+    return dict(remarks)
+
+
+def _levels(value: object) -> Iterator[list[Any]]:
+    """The value, then what is in it (of objects, keys and values), and so on."""
+    level = [value]
+    while level:
+        yield level
+        inside = ([*i, *i.values()] if isinstance(i, dict) else i for i in level)
+        level = [inner for item in inside if isinstance(item, list) for inner in item]
+
+
+def without_identity(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return provenance without the identity that a file claims: its content names it instead."""
+    return {key: value for key, value in provenance.items() if key != "identity"}

@@ -36,9 +36,8 @@ from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, PUBLISHED
 from llmpert.evaluation.splits import nearest_size
 from llmpert.genes import GeneTable
 from llmpert.io.atomic import atomic_path
-from llmpert.io.names import check_names, preview, shown
+from llmpert.io.names import check_names, check_remarks, parse_object, preview, shown
 from llmpert.io.reading import as_input_error, check_version, require_file
-from llmpert.io.remarks import check_remarks, parse_object
 from llmpert.models.registry import MODELS
 from llmpert.screens.files import dense, open_h5ad, stated
 from llmpert.screens.screen import Screen

@@ -15,9 +15,8 @@ from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
 from llmpert.genes import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
-from llmpert.io.names import check_names
+from llmpert.io.names import check_names, parse_object
 from llmpert.io.reading import as_input_error, check_version, ending_of, naming, require_file
-from llmpert.io.remarks import parse_object
 from llmpert.io.tables import open_text, read_flat, refuse_oversized
 from llmpert.screens.files import numeric_column
 

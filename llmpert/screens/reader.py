@@ -5,8 +5,8 @@ from pathlib import Path
 
 from llmpert.downloads import download_of
 from llmpert.errors import InputError
+from llmpert.io.names import without_identity
 from llmpert.io.reading import naming, require_file
-from llmpert.io.remarks import without_identity
 from llmpert.screens import cells, replogle, tables
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen

@@ -15,9 +15,8 @@ from llmpert.errors import InputError
 from llmpert.genes import GeneTable, by_symbol
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint, frozen
-from llmpert.io.names import check_names, positions, preview
+from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, positions, preview
 from llmpert.io.reading import as_input_error, check_version
-from llmpert.io.remarks import JsonObject, check_remarks, parse_object
 from llmpert.screens.files import dense, numeric_column, open_h5ad
 
 FDR = 0.05
@@ -202,7 +201,7 @@ class Screen:
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise InputError.of_file(path, wanted, "an AnnData file without its mark")
         check_version(path, "screen", head.get("version"), FORMAT_VERSION)
-        head = JsonObject(head)
+        head = Remarks(head)
 
         def column(frame: pd.DataFrame, name: str) -> np.ndarray | None:
             return numeric_column(frame, name, path) if name in frame else None

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.remarks import check_remarks
+from llmpert.io.names import check_remarks
 from llmpert.io.tables import open_text, read_flat
 from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
 from llmpert.screens.names import find_line, is_control, note, stated_line, target

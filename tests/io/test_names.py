@@ -11,8 +11,7 @@ from llmpert.embeddings import read_embedding, save_embedding
 from llmpert.errors import InputError
 from llmpert.genes import COLUMNS, GeneTable
 from llmpert.genes.sets import GeneSets
-from llmpert.io.names import is_plain
-from llmpert.io.remarks import check_remarks, parse_object
+from llmpert.io.names import check_remarks, is_plain, parse_object
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen

@@ -15,8 +15,8 @@ from llmpert.embeddings import stored as stored_module
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from llmpert.io import tables as text_module
+from llmpert.io.names import parse_object
 from llmpert.io.reading import as_input_error, check_version, naming
-from llmpert.io.remarks import parse_object
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, read_screen
 from llmpert.screens import files as files_module
