@@ -31,8 +31,8 @@ from benchmarks.real import markdown, read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.problem import Problem
-from llmpert.models.gp import GaussianProcess
 from llmpert.models.gp.kernels import RBF
+from llmpert.models.gp.regressor import GaussianProcess
 from llmpert.models.registry import MODELS
 
 COMMAND = "LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives"

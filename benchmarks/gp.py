@@ -89,7 +89,7 @@ def figure() -> tuple[float, int]:
     from llmpert.evaluation.results import summarise
     from llmpert.evaluation.splits import PAPER_SIZES
     from llmpert.evaluation.store import ResultsStore
-    from llmpert.models.gp import GaussianProcess  # noqa: F401 - its import is not timed
+    from llmpert.models.gp.regressor import GaussianProcess  # noqa: F401 - its import is not timed
     from llmpert.ui.common.cache import REPEATS
 
     with TemporaryDirectory() as folder:

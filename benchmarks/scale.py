@@ -37,7 +37,7 @@ def report() -> None:
 
 def cost(size: int, outputs: int) -> tuple[float, int]:
     """Seconds of fit and prediction with standard deviation, and peak memory in bytes."""
-    from llmpert.models.gp import GaussianProcess
+    from llmpert.models.gp.regressor import GaussianProcess
 
     inputs, response = smooth(size + TEST, outputs)
     train, test = inputs[:size], inputs[size:]

@@ -16,7 +16,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
-from llmpert.evaluation.splits import Split, largest_training_size, split
+from llmpert.evaluation.splits import Split, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
@@ -123,7 +123,7 @@ class Experiment:
     @property
     def largest_training_size(self) -> int:
         """The training size that every fold can offer."""
-        return largest_training_size(len(self.problem.screen.perturbations), self.settings.folds)
+        return len(self._names) - -(-len(self._names) // self.settings.folds)
 
     def split(self, train_size: int, fold: int, repeat: int = 0) -> Split:
         """Return the training and test rows of one fit."""
@@ -159,10 +159,7 @@ class Experiment:
         )
 
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
-        """Score a prediction, by whatever model, of some or all test perturbations of a fold.
-
-        Returns:
-            The column perturbation, then one a metric; a row a predicted perturbation.
+        """Score a prediction of test perturbations of a fold: columns perturbation and metrics.
 
         Raises:
             InputError: It is of a perturbation that the fold does not test, or lacks a scored gene.
@@ -191,11 +188,7 @@ class Experiment:
         return None if kept is None else kept.row(perturbation)
 
     def fold_of(self, perturbation: str) -> int:
-        """Return the fold that tests a perturbation.
-
-        Raises:
-            InputError: The perturbation is not among the problem's.
-        """
+        """Return the fold that tests a perturbation; raise `InputError` where none does."""
         if perturbation not in self._names:
             reason = self.problem.left_out.get(perturbation, "it is not in the screen")
             raise InputError(f"{perturbation} has no held-out prediction: {reason}.")
@@ -205,10 +198,7 @@ class Experiment:
     def fold_prediction(
         self, model: str, train_size: int, fold: int, fitted: FittedModel | None = None
     ) -> Prediction:
-        """Predict all test perturbations of a fold; fit where that is not kept.
-
-        `fitted` is what `fit_fold` gives for the same fold, where it is at hand: it saves a fit.
-        """
+        """Predict all test perturbations of a fold; fit where that is not kept nor `fitted`."""
         part = self.split(train_size, fold)
         return self.store.prediction_or(
             self.key(model, part), lambda: self._fit_and_predict(model, part, fitted)
@@ -227,14 +217,14 @@ class Experiment:
             raise InputError(
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
             )
-        return self._fit(MODELS[model], self.settings.seed, rows, self.variable_genes(rows))
+        return self._fit(model, self.settings.seed, rows, self.variable_genes(rows))
 
     def fit_fold(self, model: str, train_size: int, fold: int, repeat: int = 0) -> FittedModel:
         """Fit the model behind `fold_prediction`; it is not kept."""
         gene_idx, _ = self.scored_genes(fold)
         state = np.random.SeedSequence([self.settings.seed, fold, repeat, train_size])
         seed, rows = int(state.generate_state(1)[0]), self.split(train_size, fold, repeat).train
-        return self._fit(MODELS[model], seed, rows, gene_idx, fold)
+        return self._fit(model, seed, rows, gene_idx, fold)
 
     def _fit_and_predict(
         self, model: str, part: Split, fitted: FittedModel | None = None
@@ -261,15 +251,9 @@ class Experiment:
         return self.split(2, fold).test
 
     def _fit(
-        self,
-        spec: ModelSpec,
-        seed: int,
-        rows: np.ndarray,
-        gene_idx: np.ndarray,
-        fold: int | None = None,
+        self, name: str, seed: int, rows: np.ndarray, gene_idx: np.ndarray, fold: int | None = None
     ) -> FittedModel:
-        inputs, joined = self._inputs
-        screen = self.problem.screen
+        spec, screen, (inputs, joined) = MODELS[name], self.problem.screen, self._inputs
         model = spec.build(seed, joined.parts)
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None

@@ -56,11 +56,8 @@ def training_sizes(
 ) -> tuple[list[int], dict[int, int]]:
     """Cut training sizes to what every fold can offer; the largest one where none is requested.
 
-    Returns:
-        The sizes, ascending; and those that were too large -> what stands in for them.
-
-    Raises:
-        InputError: A size is below 2, or the folds offer no more.
+    Return the sizes, ascending, and those that were too large -> what stands in for them; raise
+    `InputError` where a size is below 2 or the folds offer no more.
     """
     largest = experiment.largest_training_size
     if largest < 2:

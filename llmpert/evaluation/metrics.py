@@ -12,6 +12,9 @@ from llmpert.screens.screen import Screen
 TOP = 20
 """How many top DE genes of a perturbation are looked at, as in Märtens et al. 2024."""
 
+Compute = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Predicted and measured, each perturbations x genes, to one value a perturbation or NaN."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -21,8 +24,6 @@ class Metric:
         name: In results, such as "pearson_top20".
         best: Whether larger ("max") or smaller ("min") is better.
         definition, edge_cases: In words, for tooltips and the README.
-        compute: (predicted, measured), each perturbations x genes -> one value a perturbation, NaN
-            where it is not defined.
         top: Over how many top DE genes of each perturbation; None means all genes.
     """
 
@@ -31,7 +32,7 @@ class Metric:
     best: Literal["max", "min"]
     definition: str
     edge_cases: str
-    compute: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compute: Compute
     top: int | None
 
 
@@ -76,22 +77,21 @@ def registry(top: int = TOP) -> dict[str, Metric]:
         " standard error where the screen knows single cells, or by the gene's spread in control"
         " where it knows that)"
     )
+    kinds: tuple[tuple[str, str, Literal["max", "min"], str, str, Compute], ...] = (
+        ("pearson", "Pearson", "max", "Pearson correlation", undefined, pearson),
+        ("mae", "MAE", "min", "Mean absolute difference", "Always defined.", mae),
+    )
+    genes = (
+        (f"top{top}", f"top {top} DE genes", over_top, top),
+        ("all", "all genes", "over all selected genes", None),
+    )
     return {
-        metric.name: metric
-        for metric in (
-            Metric(f"pearson_top{top}", f"Pearson, top {top} DE genes", "max",
-                   f"Pearson correlation of predicted and measured Δ {over_top}.",
-                   undefined, pearson, top),
-            Metric("pearson_all", "Pearson, all genes", "max",
-                   "Pearson correlation of predicted and measured Δ over all selected genes.",
-                   undefined, pearson, None),
-            Metric(f"mae_top{top}", f"MAE, top {top} DE genes", "min",
-                   f"Mean absolute difference of predicted and measured Δ {over_top}.",
-                   "Always defined.", mae, top),
-            Metric("mae_all", "MAE, all genes", "min",
-                   "Mean absolute difference of predicted and measured Δ over all selected genes.",
-                   "Always defined.", mae, None),
+        f"{kind}_{which}": Metric(
+            f"{kind}_{which}", f"{label}, {of}", best,
+            f"{what} of predicted and measured Δ {over}.", edge_cases, compute, count,
         )
+        for kind, label, best, what, edge_cases, compute in kinds
+        for which, of, over, count in genes
     }  # fmt: skip
 
 

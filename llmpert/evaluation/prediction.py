@@ -40,11 +40,7 @@ class Prediction:
         return multiple(self.intervals, level) * self.std
 
     def row(self, perturbation: str) -> "Prediction":
-        """Return the prediction of one perturbation.
-
-        Raises:
-            InputError: It is not among those predicted.
-        """
+        """Return the prediction of one perturbation; raise `InputError` where there is none."""
         at = self.perturbations == perturbation
         if not at.any():
             raise InputError(f"There is no prediction for {perturbation}.")
@@ -88,11 +84,9 @@ class Prediction:
 
     @classmethod
     def load(cls, path: Path) -> "Prediction":
-        """Read back what `save` wrote.
+        """Read back what `save` wrote; raise `ValueError` where the content is another.
 
-        Raises:
-            ValueError: The content is not what was written, or has no digest.
-            Exception: Whatever NumPy and zipfile raise on a damaged file.
+        NumPy and zipfile raise much else on damaged files.
         """
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)

@@ -150,11 +150,7 @@ class Problem:
         return self.screen.simulated or any(e.simulated for e in self.embeddings)
 
     def only(self, *names: str) -> "Problem":
-        """Return the same perturbations with some of the sources, in their order.
-
-        Raises:
-            InputError: No source, or one that is not here.
-        """
+        """Return the same perturbations with some sources; raise `InputError` for others."""
         chosen = [i for i, e in enumerate(self.embeddings) if e.name in names]
         if not chosen or len(chosen) < len(set(names)):
             raise InputError(
@@ -181,8 +177,7 @@ class Problem:
     def find(self, gene: str) -> dict[str, np.ndarray]:
         """Return the vectors of one gene, in the screen or not: source name -> 1 x dimensions.
 
-        Raises:
-            InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        Raise `InputError` where it is unknown, ambiguous, or without a vector in an embedding.
         """
         rows = _rows_of(gene, self._indices)
         if isinstance(rows, str):
@@ -197,11 +192,7 @@ class Problem:
         return self._indices[0].table.resolve(name)
 
     def perturbation(self, gene: str) -> str | None:
-        """Return the perturbation of this gene, however it is spelt; None if there is none.
-
-        Raises:
-            InputError: As `find`.
-        """
+        """Return the perturbation of this gene, however spelt, or None; raise as `find`."""
         self.find(gene)
         return next(iter(self.perturbations_of([gene])), None)
 

@@ -56,12 +56,7 @@ class Results:
 
     @classmethod
     def read(cls, path: str | Path) -> "Results":
-        """Read what `write` wrote.
-
-        Raises:
-            InputError: The file is missing, is not Parquet, lacks a column, or has one of another
-                kind.
-        """
+        """Read what `write` wrote; raise `InputError` where the file or a column is none of it."""
         with as_input_error(require_file(path), "a Parquet table of results"):
             stored = pq.read_table(path)
         missing = [c for c in COLUMNS if c not in stored.column_names]

@@ -58,11 +58,6 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
     return [np.sort(order[test]) for _, test in splitter.split(order)]
 
 
-def largest_training_size(perturbations: int, folds: int) -> int:
-    """Return the training size that every fold can offer."""
-    return perturbations - -(-perturbations // folds)
-
-
 def nearest_size(size: int, sizes: Sequence[int]) -> int:
     """Return which training size another one counts as: the nearest within a tenth, or itself."""
     near = [other for other in sizes if abs(size - other) <= other / 10]

@@ -58,11 +58,7 @@ class Attribution:
 
 
 def attribute(fitted: FittedModel, gene: str) -> Attribution:
-    """Attribute a fitted Gaussian process's prediction of one gene to its training perturbations.
-
-    Raises:
-        InputError: As `FittedModel.predict`.
-    """
+    """Attribute a Gaussian process's prediction of a gene; raise as `FittedModel.predict`."""
     model, inputs = fitted.model, fitted.inputs([gene])
     # A model of one part for all sources calls it "all".
     joint = fitted.problem.embedding_name

@@ -61,10 +61,7 @@ def _columns(side: Side, name: str) -> pd.DataFrame:
 
 
 def most_alike(screen: Screen, perturbation: str) -> str:
-    """Return the other perturbation whose measured response correlates best with this one's.
-
-    The first other one where no correlation is defined.
-    """
+    """Return the other perturbation whose measured response correlates best with this one's."""
     at = np.flatnonzero(screen.perturbations == perturbation)
     alike = np.nan_to_num(correlation(screen.response[at], screen.response)[0], nan=-2)
     alike[at] = -np.inf

@@ -57,11 +57,7 @@ def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
 
 
 def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) -> str:
-    """Find a measured gene by any of its names.
-
-    Raises:
-        InputError: The name is unknown or ambiguous, or its gene is not measured.
-    """
+    """Find a measured gene by any of its names; raise `InputError` where none is meant."""
     text = typed.strip()
     if (screen.genes == text).any():
         return text

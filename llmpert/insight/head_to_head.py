@@ -20,8 +20,10 @@ OURS, RIVAL, TIE, UNDEFINED = "ours", "rival", "tie", "not defined"
 
 RIVAL_MODELS = ("GEARS", "linear")
 """What `gp` is compared with at first: the first of these that there is, GEARS as in the paper."""
+
 SMALLEST_SET = 6
 """Differences that a gene set needs: with fewer no outcome of the signed-rank test has p < 0.05."""
+
 SAME_EFFECT = 1e-5
 """Effect sizes this close, relative to each other, are equal: in ranked responses many are."""
 
@@ -82,10 +84,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
     """Choose two methods for a first view: `gp` on the last embedding and one of `RIVAL_MODELS`.
 
     A rival that uses an embedding has the same one. No published method is among them where two
-    others are.
-
-    Raises:
-        InputError: Fewer than two methods.
+    others are. Raises `InputError` for fewer than two methods.
     """
     if len(offered) < 2:
         raise InputError(f"Expected at least two methods to compare, found {len(offered)}.")

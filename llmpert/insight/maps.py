@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised whenever the same vectors give another map, so that stored ones are not used."""
+
 COMPONENTS = 50
 """Principal components that UMAP starts from: as many as the models see."""
+
 NEIGHBOURS = 15
 """How many nearest neighbours UMAP keeps near: its own default."""
 

@@ -21,10 +21,13 @@ from llmpert.models.intervals import INTERVAL
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
+
 NEAREST = 5
 """Training genes whose mean distance in a source says how well known its surroundings are."""
+
 ENOUGH = 20
 """Held-out perturbations from which indicators are judged; fewer say nothing."""
+
 BANDS = ((0.5, "well"), (0.3, "moderately well"), (0.1, "weakly"), (-1.0, "hardly at all"))
 """Lowest correlation for each word."""
 
@@ -41,14 +44,6 @@ class Indicator:
     name: str
     label: str
     better: Literal[1, -1]
-
-
-INDICATORS = (
-    Indicator("width", "Width of its intervals", -1),
-    Indicator("departure", "How far it departs from the mean response", 1),
-    Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
-)
-"""Beside a distance a source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +78,13 @@ class ReliabilityReference:
     @cached_property
     def indicators(self) -> list[Indicator]:
         """The indicators there are, in the order of `values`."""
-        distances = [
-            Indicator(f"distance {source}", f"Distance to the nearest training genes, {source}", -1)
-            for source in self.fitted.joined.parts
+        nearest = "Distance to the nearest training genes"
+        return [
+            *(Indicator(f"distance {s}", f"{nearest}, {s}", -1) for s in self.fitted.joined.parts),
+            Indicator("width", "Width of its intervals", -1),
+            Indicator("departure", "How far it departs from the mean response", 1),
+            Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
         ]
-        return [*distances, *INDICATORS]
 
     @cached_property
     def correlations(self) -> pd.Series:

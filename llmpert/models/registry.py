@@ -35,6 +35,9 @@ class ModelSpec:
     uses_cells: bool = False
 
 
+GP = "llmpert.models.gp.regressor"
+
+
 def _model(module: str, name: str) -> Any:
     # torch, GPyTorch and scikit-learn take seconds to import; help texts and pages that only draw
     # need none of them.
@@ -88,14 +91,14 @@ MODELS: dict[str, ModelSpec] = {
             "gp-paper", "Gaussian process (paper)",
             "One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
-            lambda seed, parts: _model("llmpert.models.gp", "GaussianProcess")(noise="shared"),
+            lambda seed, parts: _model(GP, "GaussianProcess")(noise="shared"),
             version=3, gives_std=True,
         ),
         ModelSpec(
             GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
-            lambda seed, parts: _model("llmpert.models.gp", "GaussianProcess")(parts),
+            lambda seed, parts: _model(GP, "GaussianProcess")(parts),
             version=4, gives_std=True, uses_cells=True,
         ),
     )
@@ -103,8 +106,5 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def label(model: str) -> str:
-    """Return what a model of a table of results is called in figures and tables.
-
-    A method that was run elsewhere ("GEARS", "GEARS (published)") is called by its name.
-    """
+    """Return a model's label; a method that was run elsewhere is called by its name."""
     return MODELS[model].label if model in MODELS else model

@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 from llmpert.errors import InputError
 from llmpert.evaluation.splits import (
     cross_validation,
-    largest_training_size,
     learning_curve_sizes,
     split,
 )
@@ -22,6 +22,10 @@ gene_names = st.lists(
 cases = gene_names.flatmap(
     lambda names: st.tuples(st.just(names), st.integers(2, len(names)), st.integers(0, 2**32 - 1))
 )
+
+
+def largest_training_size(perturbations: int, folds: int) -> int:
+    return perturbations - math.ceil(perturbations / folds)
 
 
 def of(names: list[str], rows: np.ndarray) -> set[str]:

@@ -96,7 +96,7 @@ def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
 
 
 def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):
-    from llmpert.models.gp import GaussianProcess
+    from llmpert.models.gp.regressor import GaussianProcess
 
     made = []
     fit = GaussianProcess.fit

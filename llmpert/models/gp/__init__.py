@@ -1,3 +1,0 @@
-from llmpert.models.gp.regressor import GaussianProcess
-
-__all__ = ["GaussianProcess"]

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpytorch import Module
 from gpytorch.constraints import Positive
 from gpytorch.kernels import RBFKernel, ScaleKernel
 
@@ -41,6 +40,9 @@ SMALL_RATIO, EMPTYING_STEP = 5e-2, 3.0
 SILENT_RATIO = 2e-2
 """Below it a kernel's lengthscale changes next to nothing, and a search leaves it alone."""
 
+LOG = Positive(transform=torch.exp, inv_transform=torch.log)
+"""Makes a kernel's raw value the logarithm, so that the search moves by factors."""
+
 
 class RBF(RBFKernel):
     """GPyTorch's RBF, evaluated on squared distances that are computed once.
@@ -59,46 +61,35 @@ class RBF(RBFKernel):
         return value, (squares * value).div_(self.lengthscale.square())
 
 
-class Covariance(Module):
-    """C and its hyper-parameters, with their priors and limits.
-
-    Every free parameter is the logarithm of what it stands for.
+class Covariance:
+    """C and its hyper-parameters, with their priors and limits; free parameters are logarithms.
 
     Args:
         medians: Median distance between genes in each source.
         by_cells: Whether the noise of a perturbation is `1 - share + share * typical cells /
             cells`: one part that more cells cannot reduce and one that they do. The odds, share /
             (1 - share), are a hyper-parameter.
-        kernel: Class of every source's kernel: a GPyTorch kernel with a lengthscale and the methods
-            `at` and `with_slope` of `RBF`.
+        kernel: A GPyTorch kernel with a lengthscale and the methods `at` and `with_slope` of `RBF`.
     """
-
-    kernels: Any
-    raw_odds: Any
 
     def __init__(
         self, medians: Sequence[float], by_cells: bool = False, kernel: type[RBF] = RBF
     ) -> None:
-        super().__init__()
         self.by_cells = by_cells
-        self.kernels = torch.nn.ModuleList(
-            ScaleKernel(
-                kernel(lengthscale_constraint=_logarithmic()), outputscale_constraint=_logarithmic()
-            )
+        # Derivatives are written out: see `derivatives`.
+        self.kernels: list[Any] = [
+            ScaleKernel(kernel(lengthscale_constraint=LOG), outputscale_constraint=LOG)
+            .double()
+            .requires_grad_(False)
             for _ in medians
-        )
+        ]
+        self._log_odds = torch.zeros((), dtype=torch.float64)
         self._medians = np.array(medians)
         # Free parameters alternate: the ratio and the lengthscale of each source, then the odds.
         self._ratios, self._lengthscales = (slice(k, 2 * len(medians), 2) for k in (0, 1))
-        if by_cells:
-            self.register_parameter("raw_odds", torch.nn.Parameter(torch.zeros(())))
-        # Derivatives are written out: see `derivatives`.
-        self.double().requires_grad_(False)
-        self._free = tuple(
-            parameter
-            for kernel in self.kernels
-            for parameter in (kernel.raw_outputscale, kernel.base_kernel.raw_lengthscale)
-        ) + ((self.raw_odds,) if by_cells else ())
+        self._free = [self._log_odds] if by_cells else []
+        for one in reversed(self.kernels):
+            self._free[:0] = [one.raw_outputscale, one.base_kernel.raw_lengthscale]
         # Single precision says enough of a prior's centre.
         self._centres = np.log(self._laid_out(NOTICEABLE_RATIO, self._medians, 1)).astype("f4")
         self._widths = self._laid_out(RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR)
@@ -122,7 +113,7 @@ class Covariance(Module):
     @property
     def sampling_share(self) -> float:
         """Share of a typical perturbation's noise that comes from its number of cells."""
-        return self.raw_odds.sigmoid().item() if self.by_cells else 0.0
+        return self._log_odds.sigmoid().item() if self.by_cells else 0.0
 
     def values(self, ratio: float, lengthscale: float) -> np.ndarray:
         """Return free parameters: one ratio for all sources, lengthscales in median distances."""
@@ -193,7 +184,7 @@ class Covariance(Module):
         """Return r, from typical cells / cells."""
         if not self.by_cells:
             return torch.ones_like(relative_sampling_noise)
-        return 1 + self.raw_odds.sigmoid() * (relative_sampling_noise - 1)
+        return 1 + self._log_odds.sigmoid() * (relative_sampling_noise - 1)
 
     def signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return K of the training perturbations, N x N."""
@@ -242,8 +233,3 @@ class Covariance(Module):
             gradient[-1] *= share * (1 - share)
             products[-1] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
         return gradient, products
-
-
-def _logarithmic() -> Positive:
-    """Make the raw value the logarithm, so that the search moves by factors."""
-    return Positive(transform=torch.exp, inv_transform=torch.log)

@@ -60,10 +60,8 @@ class SufficientStatistics:
 class Posterior:
     """Log posterior density of hyper-parameters: marginal likelihood at the best v, and prior.
 
-    All values are per number in Y, N x D of them, and to be minimised.
-
-    Args:
-        covariance: Takes the hyper-parameters `values`.
+    All values are per number in Y, N x D of them, and to be minimised. The covariance takes the
+    hyper-parameters `values`.
 
     Raises:
         scipy.linalg.LinAlgError: The covariance is not positive definite to working precision.
@@ -91,7 +89,7 @@ class Posterior:
         """Negative log density."""
 
     def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return gradient and curvature of the loss with respect to the P free parameters.
+        """Return the loss's gradient, P, and a positive definite curvature, P x P.
 
         The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
         the signal: then the gradient is off by some 1e-7, and the error grows with the ratio. The
@@ -100,9 +98,6 @@ class Posterior:
         The curvature is the average information tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of
         observed and expected information (Gilmour, Thompson & Cullis 1995), with the probes' Gram
         matrix for S: it only steers the search.
-
-        Returns:
-            Gradient, P, and a positive definite P x P matrix.
         """
         self._covariance.place(self.values)
         gram, probes = self._statistics.gram, self._statistics.probes

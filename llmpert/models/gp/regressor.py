@@ -79,12 +79,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     def fit(
         self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None
     ) -> "GaussianProcess":
-        """Find the hyper-parameters and factorise.
-
-        Args:
-            Z: Inputs, N x K, N at least 2.
-            Y: Responses, N x D.
-            cells: Cells behind each response, N positive numbers, where they are known.
+        """Fit to inputs Z (N x K), responses Y (N x D) and, if known, the cells behind each, N.
 
         Raises:
             ValueError: Numbers that are not finite or too large, matrices or cells that do not fit
@@ -118,14 +113,13 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             by_cells=bool((relative_sampling_noise != 1).any()),
             kernel=self.kernel_class,
         )
-        generator = torch.Generator().manual_seed(0)
-        mixtures = torch.randn(
-            centred.shape[1], PROBES, dtype=torch.float64, generator=generator
-        ) / math.sqrt(PROBES)
+        shape, generator = (Y.shape[1], PROBES), torch.Generator().manual_seed(0)
+        mixtures = torch.randn(shape, dtype=torch.float64, generator=generator) / math.sqrt(PROBES)
         # NumPy knows that this product is symmetric and takes half as long as torch.
         gram = torch.from_numpy(deviations @ deviations.T)
+        probes = centred @ mixtures
         statistics = SufficientStatistics(
-            squares, relative_sampling_noise, gram, centred @ mixtures, centred.shape[1]
+            squares, relative_sampling_noise, gram, probes, Y.shape[1]
         )
         likelihood = search(statistics, self._covariance)
         with torch.no_grad():
@@ -137,9 +131,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
         self.sampling_share_ = self._covariance.sampling_share
         self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
-        self.signal_variance_ = (
-            self._outputs.signal.numpy() * self._covariance.prior_signal() * self._scale**2
-        )
+        signal = self._outputs.signal.numpy() * self._covariance.prior_signal()
+        self.signal_variance_ = signal * self._scale**2
         self.noise_variance_ = self._outputs.noise.numpy() * self._scale**2
         self._calibrate(len(Z))
         return self
@@ -147,15 +140,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     def predict(
         self, Z: np.ndarray, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predict the responses of M genes.
+        """Predict the mean response for inputs Z (M x K): M x D, in units of Y.
 
-        Args:
-            Z: Inputs, M x K.
-            return_std: Also return the standard deviation of a new measurement: uncertainty about
-                the response and the noise of a measurement with a typical number of cells together.
-
-        Returns:
-            Mean, M x D; with `return_std` also the standard deviation, M x D, both in units of Y.
+        With `return_std` also the standard deviation of a new measurement: uncertainty about the
+        response and the noise of a measurement with a typical number of cells together.
 
         Raises:
             ValueError: Z is not a matrix of finite numbers with as many columns as in training.
@@ -177,14 +165,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         weights that the fit gives training perturbation n. A share is (k_s(g, n) α_n)·Δ / (Δ·Δ).
         They sum to 1; a negative one pulls the prediction away from where it ends.
 
-        Args:
-            z: The gene's input, K.
-
-        Returns:
-            Kernels in the order of `signal_to_noise_` x N; NaN where Δ is 0.
-
-        Raises:
-            ValueError: As `predict`.
+        From the gene's input, K numbers, to kernels in the order of `signal_to_noise_` x N; NaN
+        where Δ is 0. Raises as `predict`.
         """
         squares = self._squares_to(np.asarray(z)[None])
         with torch.no_grad():
@@ -209,11 +191,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """Predict training perturbations, each from all others, without refitting.
 
         Analytic: hyper-parameters, components and the prior mean stay those of the whole training
-        set (Rasmussen & Williams 2006, section 5.4.2).
-
-        Args:
-            rows: Which training perturbations.
-            of_typical: Give all the noise of a perturbation with a typical number of cells.
+        set (Rasmussen & Williams 2006, section 5.4.2). With `of_typical` all have the noise of a
+        perturbation with a typical number of cells.
 
         Returns:
             Response minus prediction, and the standard deviation that the prediction gives it, both

@@ -29,13 +29,10 @@ MOST_STEPS = 100
 
 
 def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
-    """Maximise the posterior density of the hyper-parameters; `covariance` keeps the best.
+    """Maximise the posterior density; `covariance` keeps the best, whose log likelihood returns.
 
     Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
     where they cost little.
-
-    Returns:
-        The log marginal likelihood there, in nats.
     """
     stride = 1 << max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
     part = statistics.every(stride)

@@ -12,6 +12,7 @@ from scipy.linalg import LinAlgError, eigh, lapack
 
 ROWS = 64
 """So many at a time: temporaries stay in the processor's cache."""
+
 FEW = 256
 """Up to so many rows, what lies above the diagonal costs less than one more block."""
 
@@ -32,10 +33,7 @@ def mirrored(matrix: torch.Tensor) -> torch.Tensor:
 
 
 class Cholesky:
-    """A factorised covariance matrix C, N x N.
-
-    Args:
-        covariance: C, symmetric; its memory is taken over.
+    """A factorised covariance matrix C, N x N, whose memory is taken over.
 
     Raises:
         LinAlgError: C is not positive definite to working precision.
@@ -67,10 +65,6 @@ class Spectrum:
 
     An output with noise `level` times r has covariance K + level R. In the coordinates
     `Uᵀ R^-½ y` (here: rotated) its covariance is diag(λ + level).
-
-    Args:
-        signal: K, N x N, positive semi-definite.
-        noise: r, N positive numbers.
     """
 
     def __init__(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
@@ -98,14 +92,10 @@ class Spectrum:
     def leave_one_out(
         self, rotated: torch.Tensor, levels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return errors and variances of predicting every row from all others.
+        """Predict every row from all others (Rasmussen & Williams 2006, eqs. 5.10 to 5.12).
 
-        Rasmussen & Williams 2006, eqs. 5.10 to 5.12, for rotated outputs (N x m) with one noise
-        level each, or one for all.
-
-        Returns:
-            Output minus prediction, N x m, and the variance of the signal that the other rows
-            leave, N x levels, in units of the output's kernel.
+        Return rotated output minus prediction, N x m, with a noise level each or one for all, and
+        the variance of the signal that the other rows leave, N x levels, in units of the kernel.
         """
         inverses = self.inverses(levels)
         precision = self._vectors.square() @ inverses

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import NotFittedError
 
-from llmpert.models.gp import GaussianProcess
+from llmpert.models.gp.regressor import GaussianProcess
 
 TWO = {"a": slice(0, 2), "b": slice(2, 5)}
 

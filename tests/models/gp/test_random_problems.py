@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from llmpert.models.gp import GaussianProcess
 from llmpert.models.gp import search as searching
 from llmpert.models.gp.likelihood import Posterior
+from llmpert.models.gp.regressor import GaussianProcess
 
 RELATIVE = 1e-6
 

@@ -13,7 +13,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.utils.validation import check_is_fitted
 
-from llmpert.models.gp import GaussianProcess
+from llmpert.models.gp.regressor import GaussianProcess
 from llmpert.models.intervals import multiple
 
 THREE = {"a": slice(0, 2), "b": slice(2, 4), "c": slice(4, 6)}
