@@ -135,7 +135,15 @@ def show_comparison(selection: Selection) -> None:
         st.subheader("Where they disagree")
         st.markdown(f"Disagreement is {meaning}.")
         if in_deviations(a, b):
-            st.markdown(_beyond_chance(table))
+            # Whether the predictions contradict each other, given how sure they are.
+            count = int((table["disagreement"] > TWO_SIDED).sum())
+            st.markdown(
+                f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone"
+                " would do in one of 20."
+                if count
+                else f"No gene reaches {TWO_SIDED}: given how sure the models are of single"
+                " measurements, the two predictions do not contradict each other anywhere."
+            )
         columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
         st.dataframe(
             _named(table, labels, one_measurement),
@@ -181,20 +189,6 @@ def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection
         show.info("Both sides are the same: choose two different ones.")
         st.stop()
     return [(selection, gene), (other, other_gene)]
-
-
-def _beyond_chance(table: pd.DataFrame) -> str:
-    """Return whether the predictions contradict each other, given how sure they are."""
-    count = int((table["disagreement"] > TWO_SIDED).sum())
-    if not count:
-        return (
-            f"No gene reaches {TWO_SIDED}: given how sure the models are of single measurements,"
-            " the two predictions do not contradict each other anywhere."
-        )
-    return (
-        f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone would do in"
-        " one of 20."
-    )
 
 
 def _named(table: pd.DataFrame, labels: tuple[str, str], one_measurement: bool) -> pd.DataFrame:

@@ -95,13 +95,26 @@ def explore(selection: Selection) -> None:
 def _choose_view(selection: Selection) -> Explorer:
     problem = cache.scoring_experiment(selection.data, selection.line).problem
     sets = cache.gene_sets(selection.data, selection.line, "perturbations")
-    table = _facts(problem, sets)
+    screen = problem.screen
+    effect = effect_size(screen).to_numpy()
+    table = pd.DataFrame({"gene": screen.perturbations, "effect size": effect})
+    if screen.cells is not None:
+        table["cells"] = screen.cells
+    if sets is not None:
+        of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
+        for name, members in sets.members.items():
+            for gene in members & of_gene.keys():
+                of_gene[gene].append(name)
+        table["gene sets"] = [
+            ", ".join(names[:NAMED_SETS])
+            + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
+            for names in of_gene.values()
+        ]
     missing = {}
     if sets is None:
         missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
     elif not sets.members:
         missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
-    effect = table["effect size"]
     if np.ptp(effect) <= 1e-3 * effect.max():
         missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
     if "cells" not in table:
@@ -129,66 +142,32 @@ def _choose_view(selection: Selection) -> Explorer:
             " (side bar).",
         )
     with first:
-        gene = choose_gene(problem, strong_perturbation(problem.screen))
+        gene = choose_gene(problem, strong_perturbation(screen))
     if missing:
         reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
         st.caption(f"Not to colour by: {reasons}.")
     return Explorer(selection, problem, sets, table, of, method, colour, gene)
 
 
-def _facts(problem: Problem, sets: GeneSets | None) -> pd.DataFrame:
-    """Return what is known of each perturbation: gene, effect size, cells, gene sets.
-
-    The last two columns are missing where nobody knows.
-    """
-    screen = problem.screen
-    table = pd.DataFrame(
-        {"gene": screen.perturbations, "effect size": effect_size(screen).to_numpy()}
-    )
-    if screen.cells is not None:
-        table["cells"] = screen.cells
-    if sets is not None:
-        of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
-        for label, members in sets.members.items():
-            for gene in members & of_gene.keys():
-                of_gene[gene].append(label)
-        table["gene sets"] = [
-            ", ".join(names[:NAMED_SETS])
-            + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
-            for names in of_gene.values()
-        ]
-    return table
-
-
-def _add_accuracy(view: Explorer) -> None:
-    """Add how well each perturbation was predicted; offer to find out where that is not known."""
-    selection, experiment = view.selection, view.selection.experiment
-    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
-    if all(experiment.is_done(model, size, fold) for fold in folds):
-        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
-        known = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
-        view.table["held-out Pearson"] = known.reindex(view.table["gene"]).to_numpy()
-    elif view.colour == BY_ACCURACY:
-        show.info(
-            f"The {selection.method} was not yet evaluated with {selection.size:,} training"
-            " perturbations: its accuracy is not known."
-        )
-        chosen = (selection.line, selection.embedding, selection.size)
-        # By its name: what a button is given stays in memory with the visitor's session.
-        arguments = (selection.data.name, *chosen)
-        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
-
-
-def _fit_folds(name: str, line: str, embedding: str, size: int) -> None:
-    selection = Selection(cache.load(name), line, embedding, size)
-    cache.run_fits(grid([selection.experiment], [selection.model], [size]))
-
-
 def _show_map(view: Explorer) -> list[str]:
     """Show the map, and return the perturbations selected on it."""
     data, gene, colour, table = view.selection.data, view.gene, view.colour, view.table
     placed = cache.map_of(data, view.selection.line, view.of, view.method)
-    _add_accuracy(view)
+    # How well each perturbation was predicted, as far as that is known.
+    selection, experiment = view.selection, view.selection.experiment
+    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
+    if all(experiment.is_done(model, size, fold) for fold in folds):
+        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
+        accuracy = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
+        table["held-out Pearson"] = accuracy.reindex(table["gene"]).to_numpy()
+    elif colour == BY_ACCURACY:
+        show.info(
+            f"The {selection.method} was not yet evaluated with {size:,} training"
+            " perturbations: its accuracy is not known."
+        )
+        # By its name: what a button is given stays in memory with the visitor's session.
+        arguments = (data.name, selection.line, selection.embedding, size)
+        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
     similar = f"similarity to {gene}"
     similarity = view.similarity(view.of)
     if similarity is not None:
@@ -249,6 +228,11 @@ def _show_map(view: Explorer) -> list[str]:
         names = list(dict.fromkeys(map(str, drawn_around)))
         _select(names)
     return names
+
+
+def _fit_folds(name: str, line: str, embedding: str, size: int) -> None:
+    selection = Selection(cache.load(name), line, embedding, size)
+    cache.run_fits(grid([selection.experiment], [selection.model], [size]))
 
 
 def _select(names: Sequence[str]) -> None:

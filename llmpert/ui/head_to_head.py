@@ -9,22 +9,7 @@ import streamlit as st
 from llmpert.evaluation.grid import grid
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.evaluation import head_to_head
-from llmpert.insight.head_to_head import (
-    OURS,
-    RIVAL,
-    SMALLEST_SET,
-    TIE,
-    Method,
-    Tally,
-    common_metrics,
-    default_pair,
-    effect_size,
-    largest_effects,
-    methods,
-    methods_of,
-    pairs,
-    short_labels,
-)
+from llmpert.insight import head_to_head as insight
 from llmpert.methods.published import ROWS
 from llmpert.models.registry import MODELS, label
 from llmpert.screens import FDR
@@ -50,7 +35,7 @@ def show_methods(selection: Selection) -> None:
     parts = [part for part in (scored, cache.published_results(data, line)) if len(part)]
     others = pd.concat(parts, ignore_index=True) if parts else scored
     ours, rival = _choose_methods(selection, others)
-    known, shared = cache.METRICS, common_metrics(ours, rival, others)
+    known, shared = cache.METRICS, insight.common_metrics(ours, rival, others)
     if not shared:
         show.info(f"No metric is known of both {ours.label} and {rival.label}.")
         st.stop()
@@ -80,10 +65,10 @@ def show_methods(selection: Selection) -> None:
             fits += grid([of], [method.model], [size])
     found = cache.run_fits(fits)
     values = pd.concat([found.table, *parts] if fits else parts, ignore_index=True)
-    sizes = cache.once(lambda: effect_size(data.screens[line]), data, line, "effect size")
-    both = pairs(values, ours, rival, metric, sizes)
-    table = largest_effects(both, percent / 100)
-    tally, names = Tally.of(table), short_labels(ours, rival)
+    sizes = cache.once(lambda: insight.effect_size(data.screens[line]), data, line, "effect size")
+    both = insight.pairs(values, ours, rival, metric, sizes)
+    table = insight.largest_effects(both, percent / 100)
+    tally, names = insight.Tally.of(table), insight.short_labels(ours, rival)
     everything = len(table) == len(both)
     compared = f"{ours.label} against {rival.label} in {line}"
     if not (ours.published and rival.published):
@@ -100,7 +85,7 @@ def show_methods(selection: Selection) -> None:
     named = table.drop(columns="winner").set_axis(
         ["perturbation", "effect size", *names, "difference"], axis=1
     )
-    sides = {OURS: names[0], RIVAL: names[1]}
+    sides = {insight.OURS: names[0], insight.RIVAL: names[1]}
     counts = _in_words(tally, *names)
     figure_place, table_place = st.columns([4, 3])
     with figure_place:
@@ -149,14 +134,16 @@ def show_methods(selection: Selection) -> None:
     won = cache.sets_won(data, line, table, metric.name)
     if won.empty:
         show.info(
-            f"No gene set has {SMALLEST_SET} or more of these perturbations: too few to test."
+            f"No gene set has {insight.SMALLEST_SET} or more of these perturbations: too few to"
+            " test."
         )
         return
     clear = won.loc[won["fdr"] <= FDR, "winner"]
     st.markdown(
-        f"Of **{len(won):,}** gene sets with at least {SMALLEST_SET} of these perturbations,"
-        f" {names[0]} wins **{(clear == OURS).sum():,}** and {names[1]}"
-        f" **{(clear == RIVAL).sum():,}** at a false discovery rate of {round(100 * FDR)} %."
+        f"Of **{len(won):,}** gene sets with at least {insight.SMALLEST_SET} of these"
+        f" perturbations, {names[0]} wins **{(clear == insight.OURS).sum():,}** and {names[1]}"
+        f" **{(clear == insight.RIVAL).sum():,}** at a false discovery rate of"
+        f" {round(100 * FDR)} %."
         " The test asks whether the two differ within the set, not whether the set differs from"
         f" others: {names[0]} wins {round(100 * tally.share)} % over all."
     )
@@ -166,7 +153,7 @@ def show_methods(selection: Selection) -> None:
             "median difference", "winner", "p", "false discovery rate",
         ],
         axis=1,
-    ).replace({"winner": {**sides, TIE: "neither"}})  # fmt: skip
+    ).replace({"winner": {**sides, insight.TIE: "neither"}})  # fmt: skip
     formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
     st.dataframe(by_set, hide_index=True, height=320, column_config=show.numbers(**formats))
     show.footer(
@@ -180,17 +167,17 @@ def show_methods(selection: Selection) -> None:
     )
 
 
-def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[Method]:
+def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[insight.Method]:
     """Return the two methods to compare, by the labels that name them in the address."""
-    offered = methods(selection.data.embedding_choices) + methods_of(others)
+    offered = insight.methods(selection.data.embedding_choices) + insight.methods_of(others)
     by_label = {method.label: method for method in offered}
     about = (
         "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
         " its imported predictions; or by its published results: *(published)*."
     )
     chosen = []
-    controls = (("Method", "ours"), ("Against", "rival"))
-    for place, first, control in zip(st.columns(2), default_pair(offered), controls, strict=True):
+    controls, pair = (("Method", "ours"), ("Against", "rival")), insight.default_pair(offered)
+    for place, first, control in zip(st.columns(2), pair, controls, strict=True):
         with place:
             chosen.append(by_label[choose(*control, list(by_label), about, first=first.label)])
     missing = elsewhere.other_sizes(selection.data, selection.line, selection.size)
@@ -202,13 +189,13 @@ def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[Method]:
     return chosen
 
 
-def _source(selection: Selection, method: Method) -> str:
+def _source(selection: Selection, method: insight.Method) -> str:
     """Return the embedding to use for a method; where it needs none, all joined."""
     without = method.embedding == NO_EMBEDDING
     return selection.data.embedding_choices[-1] if without else method.embedding
 
 
-def _origin(selection: Selection, ours: Method, rival: Method) -> str:
+def _origin(selection: Selection, ours: insight.Method, rival: insight.Method) -> str:
     """Return where what was not computed here is from and what it compares with; or ""."""
     data, line = selection.data, selection.line
     words = elsewhere.origin(data, [line], selection.size, {ours.model, rival.model})
@@ -231,7 +218,7 @@ def _origin(selection: Selection, ours: Method, rival: Method) -> str:
     )
 
 
-def _in_words(tally: Tally, ours: str, rival: str) -> str:
+def _in_words(tally: insight.Tally, ours: str, rival: str) -> str:
     """Return the counts behind the share in the figure's title."""
     words = f"**{ours}** wins {tally.ours:,}, **{rival}** wins {tally.rival:,}"
     words += f", {tally.ties:,} {'is a tie' if tally.ties == 1 else 'are ties'}"

@@ -1,6 +1,6 @@
 """A search for a gene by any of its names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -93,16 +93,6 @@ def show_identity(problem: Problem, gene: str) -> None:
         named += f" (this screen says {gene})"
     links = " · ".join(f"[{site}]({address})" for site, address in known.gene.links().items())
     st.markdown(f"{named} · {links}")
-
-
-def offer(genes: Sequence[str], words: str, key: str = "gene") -> None:
-    """Show a row of buttons that open genes on this page."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(words, width="content")
-        for gene in genes:
-            st.button(
-                gene, on_click=set_control, args=(key, gene), key=f"open-{gene}", type="tertiary"
-            )
 
 
 def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:

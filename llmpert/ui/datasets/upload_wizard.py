@@ -1,6 +1,6 @@
 """Step by step from somebody's files to a data set that every page works on."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,12 +32,6 @@ class Chosen:
     embeddings: list[Part[Embedding]] = field(default_factory=list)
     gene_sets: list[Part[GeneSets]] = field(default_factory=list)
     complete: bool = True
-
-    @property
-    def key(self) -> tuple[Hashable, ...]:
-        """Tells its screens and embeddings from all others."""
-        screens = [part.key for part in self.screens]
-        return tuple(screens), tuple(part.key for part in self.embeddings)
 
     def read(self) -> Parts:
         """Return the parts themselves."""
@@ -208,9 +202,8 @@ def _show_coverage(chosen: Chosen) -> None:
     """Say how screens and embeddings meet, and offer to use them."""
     parts = chosen.read()
     try:
-        found = cache.once(
-            lambda: coverage(parts.screens, parts.embeddings), "coverage", chosen.key
-        )
+        keys = [tuple(part.key for part in kind) for kind in (chosen.screens, chosen.embeddings)]
+        found = cache.once(lambda: coverage(parts.screens, parts.embeddings), "coverage", *keys)
     except InputError as problem:
         st.error(show.verbatim(str(problem)), icon=":material/error:")
         return

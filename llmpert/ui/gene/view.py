@@ -6,35 +6,17 @@ from dataclasses import dataclass
 import streamlit as st
 
 from llmpert.evaluation.results import embedding_label
-from llmpert.figures.prediction import (
-    attribution_bars,
-    neighbourhood_heatmap,
-    predicted_against_measured,
-    ranked_genes,
-    volcano,
-)
+from llmpert.figures import prediction as figures
 from llmpert.figures.report import Figure, Section, report
+from llmpert.insight import reliability
 from llmpert.insight.attribution import attribute, neighbourhood
 from llmpert.insight.enrichment import enrichment
-from llmpert.insight.ranking import (
-    Direction,
-    strong_perturbation,
-    strongest,
-    strongest_genes,
-)
-from llmpert.insight.reliability import (
-    BANDS,
-    ENOUGH,
-    NEAREST,
-    NEIGHBOURS,
-    ReliabilityReference,
-    Verdict,
-)
+from llmpert.insight.ranking import Direction, strong_perturbation, strongest, strongest_genes
 from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
-from llmpert.ui.common.gene_search import choose_gene, offer, show_identity
+from llmpert.ui.common.gene_search import choose_gene, set_control, show_identity
 from llmpert.ui.common.selection import Selection, how_many, one_of
 from llmpert.ui.gene.prediction import (
     GenePrediction,
@@ -144,7 +126,7 @@ def _response(view: GeneView) -> Section:
     for method, values in elsewhere.items():
         table[f"predicted by {method}"] = values
     ranked = Figure(
-        ranked_genes(shown.prediction, shown.measured, unit, count, elsewhere),
+        figures.ranked_genes(shown.prediction, shown.measured, unit, count, elsewhere),
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements"
         + "".join(f", and what {method} predicts" for method in elsewhere)
@@ -164,7 +146,9 @@ def _response(view: GeneView) -> Section:
         return Section(title, figures=[ranked], table=best)
     score = shown.scores["pearson_all"]
     scatter = Figure(
-        predicted_against_measured(shown.prediction, shown.measured, shown.top, unit, score),
+        figures.predicted_against_measured(
+            shown.prediction, shown.measured, shown.top, unit, score
+        ),
         f"Scatter of predicted against measured response of every gene to knocking down {gene} in"
         f" {line}.",
         f"{view.where}-scatter",
@@ -255,19 +239,23 @@ def _foundation(view: GeneView) -> Section:
         " towards where it ends. Negative shares pull away. The source over all embeddings"
         " together counts genes that are near in every one of them.",
     )
-    offer(attribution.strongest(OFFERED), "Open one of them:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Open one of them:", width="content")
+        for near in attribution.strongest(OFFERED):
+            args = ("gene", near)
+            st.button(near, on_click=set_control, args=args, key=f"open-{near}", type="tertiary")
     rows = neighbourhood(
         fitted, attribution, view.shown.prediction, view.shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )
     bars = Figure(
-        attribution_bars(attribution, KNOCKDOWNS),
+        figures.attribution_bars(attribution, KNOCKDOWNS),
         f"Bars: share of each training knockdown in the prediction for {gene}, by source.",
         f"{view.where}-rests-on",
         attribution.table(),
         view.note,
     )
     heatmap = Figure(
-        neighbourhood_heatmap(rows, gene, view.selection.unit),
+        figures.neighbourhood_heatmap(rows, gene, view.selection.unit),
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
         f" the {KNOCKDOWNS} training knockdowns that contribute most.",
         f"{view.where}-neighbourhood",
@@ -289,7 +277,7 @@ def _all_genes(view: GeneView) -> Section:
     st.header(title, divider="gray")
     left, right = st.columns(2)
     chart = Figure(
-        volcano(prediction, view.shown.measured, view.selection.unit),
+        figures.volcano(prediction, view.shown.measured, view.selection.unit),
         f"Volcano of every gene's predicted response to knocking down {view.gene} in {line}.",
         f"{view.where}-volcano",
         prediction.table().assign(z=lambda table: table["mean"] / table["sd"]),
@@ -331,7 +319,7 @@ def _all_genes(view: GeneView) -> Section:
     return Section(title, [words], [chart], tested.head(20))
 
 
-def _how_judged(reference: ReliabilityReference, verdict: Verdict) -> str:
+def _how_judged(reference: reliability.ReliabilityReference, verdict: reliability.Verdict) -> str:
     """Return how the verdict comes about, in Markdown, with what was found for these data."""
     gene, indicators = verdict.gene, verdict.indicators.dropna(subset="correlation")
     tested, trained = int(verdict.accuracy.notna().sum()), len(reference.fitted.trained_on)
@@ -344,14 +332,15 @@ def _how_judged(reference: ReliabilityReference, verdict: Verdict) -> str:
     whether = (
         f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
         if found
-        else f"Here only {tested:,} knockdowns are held out; at least {ENOUGH} are needed."
+        else f"Here only {tested:,} knockdowns are held out; at least {reliability.ENOUGH} are"
+        " needed."
     )
     which = (
         f"held out with {gene}"
         if gene in reference.values.index
         else f"left out by a model of the same kind ({gene} itself was not measured)"
     )
-    words = ", ".join(f"from {low:g} {word}" for low, word in BANDS if low > 0)
+    words = ", ".join(f"from {low:g} {word}" for low, word in reliability.BANDS if low > 0)
     return (
         "Signs are things known before any measurement. None is believed unseen: each is held"
         " against how well knockdowns were predicted that were measured but not trained on"
@@ -363,10 +352,10 @@ def _how_judged(reference: ReliabilityReference, verdict: Verdict) -> str:
         " verdict gives the accuracy of the held-out knockdowns in that third, without the gene's"
         " own measurement. *More* or *less than most* is said in the outer thirds, where their"
         " median differs from that of all by more than two standard errors. Words for the median"
-        f" correlation: {words}, below {BANDS[-1][1]}.\n\n"
-        f"Distance: mean over the {NEAREST} nearest training genes in the source's principal"
-        " components. Width: mean half-width of the 95 % intervals. Departure: root mean square"
-        " of prediction minus the mean response of training knockdowns. Accuracy of the"
-        f" {NEIGHBOURS} knockdowns most like it: each predicted from all others by the same model"
-        " (leave-one-out)."
+        f" correlation: {words}, below {reliability.BANDS[-1][1]}.\n\n"
+        f"Distance: mean over the {reliability.NEAREST} nearest training genes in the source's"
+        " principal components. Width: mean half-width of the 95 % intervals. Departure: root mean"
+        " square of prediction minus the mean response of training knockdowns. Accuracy of the"
+        f" {reliability.NEIGHBOURS} knockdowns most like it: each predicted from all others by the"
+        " same model (leave-one-out)."
     )
