@@ -49,14 +49,15 @@ def cached(
     """Return a decorator that keeps what a function returns, for all visitors.
 
     Entries are told apart by the values of the arguments, but for those whose names begin with "_";
-    a data set counts by its content. The entry that was used longest ago makes room for a new one.
+    a data set counts by its content, a selection by what it holds. The entry that was used longest
+    ago makes room for a new one.
     """
-
     return st.cache_resource(
         max_entries=max_entries,
         show_spinner=spinner,
         hash_funcs={
             Dataset: lambda data: data.fingerprint,
+            # By its name, as its module imports this one.
             "llmpert.ui.common.selection.Selection": lambda of: tuple(vars(of).values()),
         },
     )
