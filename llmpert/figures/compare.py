@@ -44,11 +44,8 @@ def one_against_the_other(
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])
-    figure = go.Figure()
-    x_title, y_title = (
-        f"{name}, {what}<br>{unit}" for name, unit in zip(labels, units, strict=True)
-    )
-    equal_axes(figure, drawn[[x, y]].to_numpy(), x_title, y_title)
+    titles = [f"{name}, {what}<br>{unit}" for name, unit in zip(labels, units, strict=True)]
+    figure = equal_axes(drawn[[x, y]].to_numpy(), *titles)
     hover = f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
     others, marked = drawn.iloc[MARKED:], drawn.iloc[:MARKED]
     points(
@@ -70,18 +67,16 @@ def one_against_the_other(
 
 def both_against_measured(table: pd.DataFrame, labels: tuple[str, str], unit: str) -> go.Figure:
     """Draw both predictions of one measurement along x, the measurement along y, on equal axes."""
-    figure = go.Figure()
     drawn = table[["a", "b", "measured_a"]].to_numpy()
-    equal_axes(figure, drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
+    figure = equal_axes(drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
     correlations = []
-    for side, label, (color, symbol) in (("a", labels[0], A), ("b", labels[1], B)):
+    for side, label, (color, symbol) in zip("ab", labels, (A, B), strict=True):
         points(
             figure, table[side], table["measured_a"], label, marker(color, symbol, 4, opacity=0.5),
             f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}",
             customdata=table["gene"],
         )  # fmt: skip
-        r = coefficient("r", correlation(table, side, "measured_a"))
-        correlations.append(f"{label}: {r}")
+        correlations.append(f"{label}: {coefficient('r', correlation(table, side, 'measured_a'))}")
     title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(correlations)}"
     return finish(figure, title, height=540)
 
@@ -111,16 +106,15 @@ def gene_by_gene(
             error_x=interval_bars(half_width, width=0) if known else None, customdata=table["gene"],
         )  # fmt: skip
     for side, label, (color, _), offset in sides[:1] if one_measurement else sides:
-        if table[f"measured_{side}"].isna().all():
-            continue
+        name, whose = f"{label}, measured", f", {label}"
         if one_measurement:
             color, offset, name, whose = MEASURED, 0, "Measured", ""
-        else:
-            name, whose = f"{label}, measured", f", {label}"
-        points(
-            figure, table[f"measured_{side}"], at + offset, name, MEASURED_MARK | {"color": color},
-            f"%{{customdata}}{whose}: measured %{{x:.3f}}", customdata=table["gene"],
-        )  # fmt: skip
+        measured = table[f"measured_{side}"]
+        if measured.notna().any():
+            points(
+                figure, measured, at + offset, name, MEASURED_MARK | {"color": color},
+                f"%{{customdata}}{whose}: measured %{{x:.3f}}", customdata=table["gene"],
+            )  # fmt: skip
     return finish(
         figure,
         title,

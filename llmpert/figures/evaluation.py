@@ -173,9 +173,7 @@ def head_to_head(
     """
     better = "higher" if metric.best == "max" else "lower"
     drawn = table.dropna(subset=["ours", "rival"])
-    figure = go.Figure()
-    equal_axes(
-        figure,
+    figure = equal_axes(
         drawn[["ours", "rival"]].to_numpy(),
         f"{rival}<br>{metric.label}",
         f"{ours}<br>{metric.label} ({better} is better)",

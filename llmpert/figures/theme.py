@@ -1,8 +1,7 @@
 """One look for all figures: colours, axes, titles, the "simulated" mark, export settings."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -63,8 +62,7 @@ LARGE = 1.4
 """How much larger type and marks are in meetings."""
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """How one series looks and what it is called."""
 
     label: str
@@ -141,30 +139,24 @@ def band(x: pd.Series, low: pd.Series, high: pd.Series, color: str, alpha: float
     )  # fmt: skip
 
 
-def equal_axes(figure: go.Figure, values: np.ndarray, x_title: str, y_title: str) -> None:
-    """Give both axes one range that holds all values, one scale and a diagonal.
-
-    Call it before the points are added, so that they are drawn over the diagonal; `values` may be
-    empty.
-    """
-    axis: dict[str, Any] = {"nticks": 8, "constrain": "domain"}
+def equal_axes(values: np.ndarray, x_title: str, y_title: str) -> go.Figure:
+    """Return a figure with a diagonal, one scale and one range, which holds all values, if any."""
+    figure, axis = go.Figure(), {"nticks": 8, "constrain": "domain"}
     if values.size:
         low, high = float(values.min()), float(values.max())
         margin = 0.04 * (high - low) or 0.5
-        ends = [low - margin, high + margin]
-        axis["range"] = ends
+        axis["range"] = ends = [low - margin, high + margin]
         figure.add_scatter(
             x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False, line=DIAGONAL
         )
-    figure.update_layout(
+    return figure.update_layout(
         xaxis=axis | {"title": {"text": x_title}},
         yaxis=axis | {"title": {"text": y_title}, "scaleanchor": "x"},
         legend=LEGEND_BELOW,
-        overwrite=True,
     )
 
 
-def by_name(names: Sequence[str], title: str | None = None) -> dict[str, Any]:
+def by_name(names: Sequence[str], title: str) -> dict[str, Any]:
     """Return an axis of names, from top to bottom."""
     return {
         "type": "category", "tickmode": "linear", "categoryorder": "array",
@@ -213,23 +205,20 @@ def enlarged(figure: go.Figure) -> go.Figure:
     height = max(700, round(1.2 * figure.layout.height))
     large.update_layout(
         height=height,
-        font={"size": size},
-        title={
-            "font": {"size": round(LARGE * figure.layout.title.font.size)},
-            "y": 1 - 20 / height,
-        },
-        legend={"font": {"size": size}},
-        margin={"t": round(1.3 * figure.layout.margin.t)},
+        font_size=size,
+        title_font_size=round(LARGE * figure.layout.title.font.size),
+        title_y=1 - 20 / height,
+        legend_font_size=size,
+        margin_t=round(1.3 * figure.layout.margin.t),
     )
     # A page's own theme sets the sizes of axes, which only their own settings outrank.
-    large.update_xaxes(tickfont={"size": size}, title={"font": {"size": size}})
-    large.update_yaxes(tickfont={"size": size}, title={"font": {"size": size}})
+    large.update_xaxes(tickfont_size=size, title_font_size=size)
+    large.update_yaxes(tickfont_size=size, title_font_size=size)
     for note in large.layout.annotations:
         note.font.size = round(LARGE * (note.font.size or figure.layout.font.size))
     for trace in large.data:
         for part, size_of in (("marker", "size"), ("line", "width")):
-            look = getattr(trace, part, None)
-            value = getattr(look, size_of, None)
+            value = getattr(getattr(trace, part, None), size_of, None)
             if isinstance(value, int | float):
                 trace.update({part: {size_of: LARGE * value}})
     return large

@@ -343,10 +343,9 @@ def scores(
     Raises:
         InputError: A gene on which a fold is scored is not predicted.
     """
-    names = experiment.problem.screen.perturbations
     parts = []
     for fold in range(experiment.settings.folds):
-        test = names[experiment.tested(fold)]
+        test = experiment.problem.screen.perturbations[experiment.tested(fold)]
         rows = np.flatnonzero(pd.Index(predictions.perturbations).isin(test))
         if not len(rows):
             continue

@@ -2,12 +2,11 @@
 
 Run as a process of its own (`python -m llmpert.methods.gears.worker FOLDER`), since importing the
 package takes 20 s, silences all warnings and seeds random numbers. Reads `job.json` and
-`cells.h5ad` in the folder (see `llmpert.methods.gears.run`), writes `prediction.npz` last. Only
+`cells.h5ad` in the folder (see `llmpert.methods.gears.run`), writes `prediction.npz`. Only
 training cells are in the folder: nothing in it knows a test perturbation's response.
 """
 
 import json
-import os
 import random
 import sys
 import time
@@ -20,8 +19,6 @@ import pandas as pd
 from pandas.io.pickle import to_pickle  # type: ignore[attr-defined]
 
 PACKAGES = ("cell-gears", "torch", "torch-geometric", "scanpy", "anndata", "scipy", "numpy")
-AT_ONCE = 64
-"""Perturbations predicted in one pass."""
 
 
 def main(folder: Path) -> None:
@@ -55,15 +52,12 @@ def main(folder: Path) -> None:
         "seconds": round(time.perf_counter() - started, 1),
         "versions": {name: version(name) for name in PACKAGES},
     }
-    temporary = folder / "prediction.partial.npz"
     np.savez(
-        temporary,
-        perturbations=np.array(job["predict"], dtype=str),
+        folder / "prediction.npz",
         genes=np.array(model.gene_list, dtype=str),
         delta=delta,
         about=np.array(json.dumps(about)),
     )
-    os.replace(temporary, folder / "prediction.npz")
 
 
 def _prepared(folder: Path, job: dict[str, Any]) -> Any:
@@ -109,7 +103,7 @@ def _predicted(model: Any, genes: list[str]) -> np.ndarray:
         for gene in genes
     ]
     with torch.no_grad():
-        parts = [network(batch.to(model.device)) for batch in DataLoader(cells, AT_ONCE)]
+        parts = [network(batch.to(model.device)) for batch in DataLoader(cells, 64)]
     return torch.cat(parts).cpu().numpy().astype(np.float32)
 
 
