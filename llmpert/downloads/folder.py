@@ -182,8 +182,7 @@ def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, s
     A note is believed if the file has the size it states, and was either not written since (as its
     time of modification says) or has the MD5 it states: only then the file is read.
 
-    Args:
-        file: The public file that it has to be, in the version that is published now.
+    It has to be of `file`, if given, in the version that is published now.
 
     Returns:
         `FIELDS`, as text: `url` and `date` of the download, `md5` of the file as hex, …

@@ -64,11 +64,7 @@ class Registry:
     sources: Mapping[str, PublicFile]
 
     def choose(self, keys: Iterable[str]) -> list[PublicFile]:
-        """Return the files of these keys, each once, in their order.
-
-        Raises:
-            InputError: A key is unknown.
-        """
+        """Return the files of these keys, each once, in their order; an InputError of others."""
         chosen = list(dict.fromkeys(keys))
         unknown = [key for key in chosen if key not in self.sources]
         if unknown:
@@ -93,11 +89,7 @@ def format_bytes(size: int) -> str:
 
 
 def parse_metalink(text: str, file: str) -> Expected:
-    """Read size and MD5 of a file in what publishers keep beside files which change (RFC 5854).
-
-    Raises:
-        InputError: This is no metalink, or does not give both of this file.
-    """
+    """Read size and MD5 of a file from a metalink (RFC 5854); an InputError if it lacks them."""
     # Metalinks need no declarations; what can be declared is how to blow up a parser.
     if "<!" in re.sub("<!--.*?-->", "", text, flags=re.DOTALL):
         raise InputError("Expected a plain metalink, found one with declarations.")

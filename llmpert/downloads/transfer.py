@@ -91,11 +91,7 @@ def get(
 
 
 def get_text(url: str, limit: int = 1 << 20) -> str:
-    """Fetch a short text, in one try.
-
-    Raises:
-        InputError: It cannot be had, or is longer than `limit` bytes.
-    """
+    """Fetch a text in one try; an InputError if it cannot be had or has over `limit` bytes."""
     try:
         with get(url, {}) as response:
             content = response.raw.read(limit + 1)
@@ -199,7 +195,6 @@ def transfer(
         progress: Called with the bytes that have arrived and the whole (None if unknown).
         notify: Called with sentences about what is done, and what went wrong and is tried again.
         wait: Called with seconds to wait before the next try.
-        timeout: As `TIMEOUT`.
 
     Raises:
         InputError: The file cannot be had, is not the expected one, or the disk is full.

@@ -66,11 +66,7 @@ class Embedding:
         return fingerprint(*content)
 
     def rows(self, genes: Sequence[str]) -> np.ndarray:
-        """Vectors of these genes, len(genes) x dimensions.
-
-        Raises:
-            InputError: A gene has no vector.
-        """
+        """Vectors of these genes, len(genes) x dimensions; an InputError of those without one."""
         lacking = f"Embedding {self.name} has no vector for"
         return self.vectors[positions(self.genes, genes, lacking)]
 

@@ -19,11 +19,9 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     Fit it on all the genes under study, those of the test set included: this is fair because no
     response enters. It makes the evaluation transductive in the inputs, blind to the responses.
 
-    Args:
-        n_components: Components to keep; fewer where the vectors vary in fewer directions.
+    `n_components` are kept, fewer (`n_components_`) where the vectors vary in fewer directions.
 
     Attributes:
-        n_components_: Components kept.
         components_: n_components_ x dimensions, orthonormal rows; the largest entry of each is
             positive.
         explained_variance_ratio_: Share of the total variance in each component.
@@ -36,8 +34,7 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         """Find the components of X (genes x dimensions).
 
         Raises:
-            InputError: X is not a matrix of rows in at least two directions, or no component was
-                asked for.
+            InputError: The rows of X do not have two directions, or no component was asked for.
         """
         X = _directions(X)
         if self.n_components < 1:

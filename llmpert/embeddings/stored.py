@@ -21,15 +21,12 @@ EXPECTED = "an embedding written by llmpert"
 
 def save_embedding(embedding: Embedding, path: str | Path) -> None:
     """Write columns `gene` and `vector` (float32); a file is replaced only by a complete one."""
-    vectors = pa.FixedSizeListArray.from_arrays(
-        pa.array(embedding.vectors.ravel()), embedding.dimensions
-    )
+    numbers = pa.array(embedding.vectors.ravel())
+    vectors = pa.FixedSizeListArray.from_arrays(numbers, embedding.dimensions)
     mark = {"format": FORMAT, "version": FORMAT_VERSION}
     head = {**mark, "name": embedding.name, "provenance": embedding.provenance}
-    table = pa.table(
-        {"gene": pa.array(embedding.genes, pa.string()), "vector": vectors},
-        metadata={"llmpert": json.dumps(head)},
-    )
+    columns = {"gene": pa.array(embedding.genes, pa.string()), "vector": vectors}
+    table = pa.table(columns, metadata={"llmpert": json.dumps(head)})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", use_dictionary=False)
 
@@ -43,11 +40,7 @@ def is_stored(path: Path) -> bool:
 
 
 def load_embedding(path: str | Path) -> Embedding:
-    """Read what `save_embedding` wrote.
-
-    Raises:
-        InputError: The file is missing, damaged, not written by llmpert or of another version.
-    """
+    """Read what `save_embedding` wrote in this version; an InputError refuses any other file."""
     path = require_file(path)
     with as_input_error(path, EXPECTED):
         name, dimensions, provenance = read_head(path, pq.read_schema(path))

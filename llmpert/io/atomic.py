@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; it takes `target`'s place only on success.
 
-    A reader therefore sees the old file or the new one, never half of one, and two writers of the
-    same content cannot corrupt each other. A killed writer leaves a stray `.partial` file at most.
+    A reader therefore sees the old file or the new one, never half of one. A killed writer leaves a
+    stray `.partial` file at most.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def file_lock(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold a lock file, made if needed; the system lets go of it when a process is killed.
 
-    Args:
-        waiting: Called before waiting for another process or thread that holds it.
+    `waiting` is called before another process or thread that holds it is waited for.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock)

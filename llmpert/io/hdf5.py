@@ -43,12 +43,7 @@ SMALLEST_HEAP = 4096
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a file to read it, if the library can.
-
-    Raises:
-        InputError: The library would not come to an end.
-        OSError: It is no HDF5 file.
-    """
+    """Open a file to read it; an InputError if the library would not come to an end of it."""
     with h5py.File(path) as file:
         if file.id.get_create_plist().get_sizes() != (8, 8):
             raise InputError.of_file(path, "an HDF5 file", "one with addresses of another length")
@@ -59,10 +54,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 def contents(
     file: h5py.Group, path: Path, parts: Collection[str] | None = None
 ) -> Iterator[tuple[str, Item]]:
-    """Yield all datasets and groups of an open file by name, a group before what is in it.
-
-    Args:
-        parts: Paths within the file of what is to be read; all of it by default.
+    """Yield all datasets and groups of a file, or its `parts`, by name, a group before its members.
 
     Raises:
         InputError: A part is missing, or there is a link other than a plain one in it, external
@@ -111,13 +103,9 @@ def refuse_oversized(
 ) -> None:
     """Bound matrices that are read whole, and the rest by `refuse_large_tables`.
 
-    Args:
-        matrices: Paths of datasets, or of groups that hold sparse ones. Each is measured by what it
-            declares and, if sparse, by what it would be dense.
-        rest: Paths of what belongs to it.
-
     Raises:
-        InputError: A matrix has more than `MOST_VALUES` values, or others than numbers.
+        InputError: A matrix has more than `MOST_VALUES` values, counted as if it were dense where a
+            group holds a sparse one, or others than numbers.
     """
     for _, item in contents(file, path, matrices):
         if isinstance(item, h5py.Group):
@@ -172,13 +160,9 @@ def refuse_large_blocks(file: h5py.Group, path: Path, matrix: str) -> None:
 
 
 def check_sparse(matrix: "sparse.csr_matrix | sparse.csc_matrix") -> None:
-    """Raise unless every index is within a matrix that was read: SciPy trusts them.
+    """Raise InputError unless every index is within a matrix that was read: SciPy trusts them.
 
-    SciPy's own full check subtracts pointers in 32 bits, where one that is far below 0 passes for
-    one above the last.
-
-    Raises:
-        InputError: That is so, or the parts do not fit each other.
+    Its own full check subtracts pointers in 32 bits, where one far below 0 passes.
     """
     major, minor = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
     fits = (
@@ -215,11 +199,7 @@ def values_of(item: h5py.Dataset) -> int:
 
 
 def shape_of(matrix: Item, path: Path) -> tuple[int, ...]:
-    """Rows and columns of a dense matrix, or those that a sparse one says it has.
-
-    Raises:
-        InputError: A sparse one says no two numbers that can be.
-    """
+    """Rows and columns of a matrix; an InputError if a sparse one says no two that can be."""
     if isinstance(matrix, h5py.Dataset):
         return tuple(matrix.shape or ())  # one without a dataspace has none
     for key in ("shape", "h5sparse_shape"):

@@ -9,8 +9,7 @@ from pathlib import Path
 from llmpert.errors import InputError
 
 LARGEST_UPLOAD = 256 * 2**20
-"""Bytes of a file: larger ones are the operator's own. What would take long, and guards only
-against files that are made to harm, is not looked for in them."""
+"""Bytes of a file: larger ones are the operator's own, and spared the guards that take long."""
 
 MOST_VALUES = 200_000_000
 """Numbers in a matrix, twice those of the largest file known of; 0.8 GB as float32."""
@@ -26,20 +25,14 @@ LARGEST_TABLE = 2 * 2**30
 """Bytes of a matrix as text, unpacked: 93 million numbers of 20 characters fit."""
 
 LARGEST_LIST = 128 * 2**20
-"""Bytes of text, unpacked, where every word stays one: names of genes, sets or methods. All human
-gene sets of MSigDB take 30 MB."""
+"""Bytes of text, unpacked, that stays text: all human gene sets of MSigDB take 30 MB."""
 
 LONGEST_LINE = 16 * 2**20
 """Bytes of a line: 200,000 numbers of 80 characters."""
 
 
 def refuse_more(path: Path, most: int, what: str, found: int, *, counted: bool = True) -> None:
-    """Raise InputError if there is more of something in a file than may be.
-
-    Args:
-        counted: Whether `found` is all of it; else only so much was looked at.
-    """
+    """Raise InputError if a file has more of something; `counted`: whether `found` is all of it."""
     if found > most:
-        raise InputError.of_file(
-            path, f"at most {most:,} {what}", f"{found:,}" if counted else "more"
-        )
+        said = f"{found:,}" if counted else "more"
+        raise InputError.of_file(path, f"at most {most:,} {what}", said)

@@ -99,12 +99,7 @@ class Remarks(dict[str, Any]):
 
 
 def parse_object(text: str | bytes) -> Remarks:
-    """Read a JSON object from outside.
-
-    Raises:
-        ValueError: It is no JSON, another value than an object, or nested too deeply to be written
-            again.
-    """
+    """Read a JSON object from outside; a ValueError if it is none, or nested too deeply."""
     try:
         value = json.loads(text)
     except RecursionError:

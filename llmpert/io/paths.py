@@ -42,10 +42,7 @@ def free_space() -> int:
 
 
 def app_folder() -> Path:
-    """Return the folder with `app.py`, `pages/`, `data/` and Streamlit's settings.
-
-    In a clone that is the repository; an installed package has them inside.
-    """
+    """Return what holds `app.py`, `pages/` and `data/`: a clone, or `_app` of a package."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "_app"
     return installed if installed.is_dir() else package.parent

@@ -22,12 +22,7 @@ MISTAKES = (
 
 
 def require_file(path: str | Path) -> Path:
-    """Return the path of a file that is there.
-
-    Raises:
-        InputError: There is no such file, it is a folder, or its name cannot be shown: it stands in
-            captions.
-    """
+    """Return the path of a file; an InputError if none is there or its name cannot be shown."""
     path = Path(path)
     if not is_plain(path.name):
         raise InputError.of_file(path, f"a file whose name is {RULE}", "another name")

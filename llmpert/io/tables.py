@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
 from llmpert.io import limits
+from llmpert.io.limits import refuse_more
 from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
@@ -31,21 +32,18 @@ def open_text(
 
     Args:
         separator: Of columns, of which there may be `columns`.
-        expected: What it should be, for messages.
         largest: Bytes it may have unpacked.
 
     Raises:
         InputError: While it is read: it is damaged, larger, or has too many rows, columns or
-            values, or NUL bytes; or what parses it in the `with` block fails (see
-            `as_input_error`).
+            values, or NUL bytes; or `as_input_error` says so of what parses it.
     """
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with as_input_error(path, expected), opener(path, "rb") as raw:
         bounded = _Bounded(path, raw, separator.encode(), largest, columns)
         # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
-        with io.TextIOWrapper(
-            io.BufferedReader(bounded, BLOCK), encoding="utf-8-sig", newline=""
-        ) as text:
+        buffered = io.BufferedReader(bounded, BLOCK)
+        with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
             yield text
 
 
@@ -82,18 +80,13 @@ class _Bounded(io.RawIOBase):
             (limits.MOST_ROWS, "rows", self.rows),
             (limits.MOST_VALUES, "values", self.values),
         ):
-            limits.refuse_more(self.path, most, what, found, counted=False)
+            refuse_more(self.path, most, what, found, counted=False)
         buffer[: len(block)] = block
         return len(block)
 
 
 def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
-    """Read a table of numbers and text.
-
-    Raises:
-        InputError: The file is damaged, the table is too large, or it holds lists, records or other
-            types than numbers, text and dates.
-    """
+    """Read a table of numbers, text and dates; an InputError refuses damaged and other ones."""
     with as_input_error(path, expected):
         refuse_oversized(path)
         return pd.read_parquet(path)
@@ -102,23 +95,19 @@ def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
 def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:
     """Raise InputError if a table declares more than can be read, or holds types that may not be.
 
-    So it is if its text is more than `LARGEST_LIST` bytes, repeated by a dictionary or not.
-
-    Args:
-        allowed: Tells which nested types may be; by default none.
+    So it is if its text, which a dictionary may repeat, is more than `LARGEST_LIST` bytes. Which
+    nested types may be is what `allowed` tells; by default none.
     """
     with pq.ParquetFile(path) as file:
         meta, schema = file.metadata, file.schema_arrow
         groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
-        chunks = [group.column(number) for group in groups for number in range(meta.num_columns)]
-        values = sum(chunk.num_values for chunk in chunks)
+        columns = range(meta.num_columns)
+        values = sum(group.column(column).num_values for group in groups for column in columns)
         unpacked = sum(group.total_byte_size for group in groups)
-        limits.refuse_more(path, limits.MOST_COLUMNS, "columns", meta.num_columns)
-        limits.refuse_more(path, limits.MOST_ROWS, "rows", meta.num_rows)
-        limits.refuse_more(
-            path, limits.MOST_VALUES, "values", max(values, meta.num_rows * len(schema))
-        )
-        limits.refuse_more(path, 8 * limits.MOST_VALUES, "bytes unpacked", unpacked)
+        refuse_more(path, limits.MOST_COLUMNS, "columns", meta.num_columns)
+        refuse_more(path, limits.MOST_ROWS, "rows", meta.num_rows)
+        refuse_more(path, limits.MOST_VALUES, "values", max(values, meta.num_rows * len(schema)))
+        refuse_more(path, 8 * limits.MOST_VALUES, "bytes unpacked", unpacked)
         for field in schema:
             if _odd(field.type) and not (allowed and allowed(field.type)):
                 found = f"the type {str(field.type)[:40]}"
@@ -127,7 +116,8 @@ def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None"
         if not texts:
             return
         # In blocks that cannot be large, because a page can repeat one text for many rows.
-        stored = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema in texts)
+        wanted = [column for column in columns if meta.schema.column(column).path in texts]
+        stored = sum(g.column(column).total_uncompressed_size for g in groups for column in wanted)
         rows = max(1, min(65_536, limits.LARGEST_LIST // max(1, stored)))
         size = 0
         for batch in file.iter_batches(rows, columns=texts):
@@ -135,7 +125,7 @@ def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None"
             for column in batch.columns:
                 packed = isinstance(column, pa.DictionaryArray)
                 size += (column.dictionary_decode() if packed else column).nbytes
-            limits.refuse_more(path, limits.LARGEST_LIST, "bytes of text", size, counted=False)
+            refuse_more(path, limits.LARGEST_LIST, "bytes of text", size, counted=False)
 
 
 def _odd(kind: pa.DataType) -> bool:

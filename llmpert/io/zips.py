@@ -19,13 +19,11 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def unpack(archive: Path, member: str, target: Path, limit: int) -> None:
     """Write one member to `target`, with its checksum verified, and nothing else of the archive.
 
-    Args:
-        member: Its name without folders; in the archive it may lie in some and end in stray dots.
-        limit: Bytes it may have unpacked.
+    In the archive it may lie in folders and end in stray dots.
 
     Raises:
         InputError: The archive is damaged, or holds no such member, several, or one that is
-            encrypted, is a link, climbs out of the archive or is larger than `limit`.
+            encrypted, a link, climbs out of the archive or is larger than `limit` bytes unpacked.
     """
     # One name for all tries, unlike `atomic_path`: killed ones must not pile up gigabytes.
     partial = target.with_name(target.name + ".part")
@@ -67,29 +65,24 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         InputError: It is no archive, its arrays are larger than can be read or than what is stored,
             or one holds Python objects.
     """
-    with as_input_error(path, "a NumPy archive (.npz)"):
-        with zipfile.ZipFile(path) as archive:
-            _refuse_oversized(path, archive)
+    with as_input_error(path, "a NumPy archive (.npz)"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        refuse_more(path, MOST_ROWS, "arrays", len(members))
+        unpacked = sum(info.file_size for info in members)
+        refuse_more(path, 8 * MOST_VALUES, "bytes unpacked", unpacked)
+        for info in members:
+            if info.compress_type not in METHODS:
+                raise InputError.of_file(path, "arrays stored or deflated", "another kind")
+            with archive.open(info) as member:
+                form = np.lib.format
+                first = form.read_magic(member) == (1, 0)
+                read = form.read_array_header_1_0 if first else form.read_array_header_2_0
+                shape, _, dtype = read(member)
+                stored = info.file_size - member.tell()
+            if dtype.hasobject:
+                raise InputError.of_file(path, "arrays of numbers and names", "Python objects")
+            if math.prod(shape) * dtype.itemsize != stored or not stored:
+                found = f"{stored:,} bytes for {dtype} of shape {shape}"
+                raise InputError.of_file(path, "arrays as large as they say, and not empty", found)
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-
-
-def _refuse_oversized(path: Path, archive: zipfile.ZipFile) -> None:
-    members = archive.infolist()
-    refuse_more(path, MOST_ROWS, "arrays", len(members))
-    unpacked = sum(info.file_size for info in members)
-    refuse_more(path, 8 * MOST_VALUES, "bytes unpacked", unpacked)
-    for info in members:
-        if info.compress_type not in METHODS:
-            raise InputError.of_file(path, "arrays stored or deflated", "another kind")
-        with archive.open(info) as member:
-            first = np.lib.format.read_magic(member) == (1, 0)
-            form = np.lib.format
-            read = form.read_array_header_1_0 if first else form.read_array_header_2_0
-            shape, _, dtype = read(member)
-            stored = info.file_size - member.tell()
-        if dtype.hasobject:
-            raise InputError.of_file(path, "arrays of numbers and names", "Python objects")
-        if math.prod(shape) * dtype.itemsize != stored or not stored:
-            found = f"{stored:,} bytes for {dtype} of shape {shape}"
-            raise InputError.of_file(path, "arrays as large as they say, and not empty", found)
