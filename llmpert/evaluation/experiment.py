@@ -198,7 +198,7 @@ class Experiment:
     def fold_prediction(
         self, model: str, train_size: int, fold: int, fitted: FittedModel | None = None
     ) -> Prediction:
-        """Predict all test perturbations of a fold; fit where that is not kept nor `fitted`."""
+        """Predict a fold's test perturbations: as kept, by `fitted` (of `fit_fold`) or by a fit."""
         part = self.split(train_size, fold)
         return self.store.prediction_or(
             self.key(model, part), lambda: self._fit_and_predict(model, part, fitted)

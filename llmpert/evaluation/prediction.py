@@ -31,10 +31,7 @@ class Prediction:
     intervals: np.ndarray | None = None
 
     def half_width(self, level: float) -> np.ndarray | None:
-        """Return half the width of the interval that holds a new measurement with this probability.
-
-        None where the model gives no standard deviation.
-        """
+        """Return half the width of intervals of this probability for new measurements, or None."""
         if self.std is None or self.intervals is None:
             return None
         return multiple(self.intervals, level) * self.std

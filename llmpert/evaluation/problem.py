@@ -175,10 +175,7 @@ class Problem:
         return joined.transform(self.vectors), joined
 
     def find(self, gene: str) -> dict[str, np.ndarray]:
-        """Return the vectors of one gene, in the screen or not: source name -> 1 x dimensions.
-
-        Raise `InputError` where it is unknown, ambiguous, or without a vector in an embedding.
-        """
+        """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
         rows = _rows_of(gene, self._indices)
         if isinstance(rows, str):
             raise InputError(f"{rows}.")

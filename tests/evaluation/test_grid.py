@@ -106,9 +106,8 @@ def test_a_stopped_run_goes_on_where_it_was(store, tmp_path, monkeypatch, stop):
     with pytest.raises(Stopped):
         run(fits, stopping)
     assert len(made) == stop
-    assert [fit.experiment.store.has_scores(fit.key) for fit in fits] == [True] * stop + [False] * (
-        len(fits) - stop
-    )
+    kept = [fit.experiment.store.has_scores(fit.key) for fit in fits]
+    assert kept == [True] * stop + [False] * (len(fits) - stop)
 
     resumed = run(grid(experiments(ResultsStore(store.folder)), FAST, [5]))
     assert len(made) == len(fits)

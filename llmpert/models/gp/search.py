@@ -29,7 +29,7 @@ MOST_STEPS = 100
 
 
 def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
-    """Maximise the posterior density; `covariance` keeps the best, whose log likelihood returns.
+    """Leave `covariance` at the best posterior density; return its log likelihood, in nats.
 
     Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
     where they cost little.
