@@ -126,9 +126,8 @@ def model_classes(
                 f"{label(model)} on %{{text}}<br>{metric.label}: %{{y:.3f}} ± %{{customdata:.3f}}",
                 error_y=interval_bars(found["ci95"], width=3), customdata=found["ci95"],
                 text=[embedding_label(e) for e in embeddings],
-                legendgroup=model, showlegend=model not in labelled, **place,
+                legendgroup=model, showlegend=at_metric == 0, **place,
             )  # fmt: skip
-            labelled.add(model)
         for model, look in across.items():
             found = panel[(panel["model"] == model) & (panel["embedding"] == NO_EMBEDDING)]
             if found.empty:

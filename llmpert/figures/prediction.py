@@ -173,9 +173,8 @@ def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> g
     # A gene that never varies has no deviation and no response.
     z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
     sure = np.abs(mean) > half_width[0]
-    columns, known = [z], ""
-    if measured is not None:
-        columns, known = [z, measured], "<br>measured %{customdata[1]:.3f}"
+    columns = [z] if measured is None else [z, measured]
+    known = "" if measured is None else "<br>measured %{customdata[1]:.3f}"
     figure = go.Figure()
     for chosen, name, look in (
         (~sure, "95 % interval includes 0", UNREMARKABLE),

@@ -100,7 +100,9 @@ class ExternalPredictions:
         check_version(path, "predictions", data.uns.get("version", 1), FORMAT_VERSION)
         said = stated(data.uns, "line") if line is None or "line" in data.uns else line
         if line is not None and said != line:
-            raise InputError.of_file(path, f"predictions of {line}", f"predictions of {said}")
+            raise InputError.of_file(
+                path, f"predictions of {line}", f"predictions of {said or '?'}"
+            )
         if "fold" not in data.obs or data.obs["fold"].isna().any():
             raise InputError.of_file(
                 path, "the fold of every row in the column 'fold' of obs", "rows without one"

@@ -181,9 +181,8 @@ def folds(
                 f"Expected perturbations with terms and cells in fold {number + 1}, found"
                 f" {len(training)} to train on and {len(predict)} to predict."
             )
-        found.append(
-            Fold(number, train, validation, predict, experiment.variable_genes(part.train_pool))
-        )
+        genes = experiment.variable_genes(part.train_pool)
+        found.append(Fold(number, train, validation, predict, genes))
     return found, [str(name) for name in names if name not in known]
 
 
