@@ -43,7 +43,7 @@ SMALLEST_HEAP = 4096
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open a file to read it; an InputError if the library would not come to an end of it."""
+    """Open a file: an OSError if it is no HDF5, an InputError if the library would never end."""
     with h5py.File(path) as file:
         if file.id.get_create_plist().get_sizes() != (8, 8):
             raise InputError.of_file(path, "an HDF5 file", "one with addresses of another length")
@@ -54,7 +54,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 def contents(
     file: h5py.Group, path: Path, parts: Collection[str] | None = None
 ) -> Iterator[tuple[str, Item]]:
-    """Yield all datasets and groups of a file, or its `parts`, by name, a group before its members.
+    """Yield all datasets and groups of a file, or of the paths `parts` in it, with their names.
 
     Raises:
         InputError: A part is missing, or there is a link other than a plain one in it, external
