@@ -295,10 +295,12 @@ def _check_pointers(group: h5py.Group, path: Path, most: int) -> None:
 
 def _longest(pointers: np.ndarray, stored: int) -> int | None:
     """Most numbers in a row of a sparse matrix; None unless pointers go up from 0 to `stored`."""
-    pointers = pointers.astype(np.int64)
-    ends = pointers.size and pointers[0] == 0 and pointers[-1] == stored
+    pointers = np.asarray(pointers, np.int64)
+    if pointers.ndim != 1 or not pointers.size:
+        return None
     # Compared, because differences can overflow.
-    ordered = ends and (pointers[1:] >= pointers[:-1]).all()
+    ordered = (pointers[1:] >= pointers[:-1]).all()
+    ordered = ordered and pointers[0] == 0 and pointers[-1] == stored
     return int(np.diff(pointers).max(initial=0)) if ordered else None
 
 
