@@ -177,10 +177,11 @@ class CellGroups:
         """Count the cells of each perturbation in each batch, and control cells, but empty ones."""
         used = self.group >= 0
         used[empty] = False
-        size = len(self.batches)
-        pair = self.group[used].astype(np.int64) * size + self.batch[used]
-        table = np.bincount(pair, minlength=len(self) * size).reshape(-1, size)
-        return table[: len(self.perturbations)], table[len(self.perturbations) :].diagonal()
+        first, size = len(self.perturbations), len(self.batches)
+        perturbed = used & (self.group < first)
+        pair = self.group[perturbed].astype(np.int64) * size + self.batch[perturbed]
+        table = np.bincount(pair, minlength=first * size).reshape(first, size)
+        return table, np.bincount(self.group[used & ~perturbed] - first, minlength=size)
 
 
 def cell_groups(cells: CellFile, layout: Layout, fewest: int) -> CellGroups:

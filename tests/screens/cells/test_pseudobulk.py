@@ -15,6 +15,7 @@ from llmpert.parallel import run_serially
 from llmpert.screens import Screen, read_screen
 from llmpert.screens.cells import holds_cells, plan, pseudobulk
 from llmpert.screens.cells.file import open_cells
+from llmpert.screens.cells.layout import CellGroups
 from tests.support import small
 from tests.support.replogle_files import small_bulk, write_bulk
 from tests.support.single_cells import CONTROL, TARGETS, log_expression, single_cells, written
@@ -219,6 +220,16 @@ def test_batches_without_controls_are_left_out_and_told(tmp_path, data):
         "1 batch(es) with fewer than 2 control cells were left out, and with them 25 cell(s): 7."
         in screen.provenance["notes"]
     )
+
+
+def test_a_file_may_have_any_number_of_batches():
+    count = 300_000
+    batch = np.arange(count)
+    group = np.concatenate([np.zeros(count), 1 + batch, 1 + batch]).astype(np.int32)
+    groups = CellGroups(np.array(["A"]), batch.astype(str), group, np.tile(batch, 3), [])
+    perturbed, controls = groups.counts(empty=np.array([0, count]))
+    assert perturbed.tolist() == [[0] + [1] * (count - 1)]
+    assert controls.tolist() == [1] + [2] * (count - 1)
 
 
 def test_names_of_other_conventions_are_understood(tmp_path, data):
