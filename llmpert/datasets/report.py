@@ -57,7 +57,9 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
             raise InputError(f"Expected {expected}, found {', '.join(names)}.")
     screen = common_perturbations(screens)[0][0]
     found, total = [], len(screen.perturbations)
-    groups = [*([one] for one in embeddings), *[embeddings] * (len(embeddings) > 1)]
+    groups = [[one] for one in embeddings]
+    if len(embeddings) > 1:
+        groups.append(list(embeddings))
     for group in groups:
         name = "+".join(embedding.name for embedding in group)
         try:

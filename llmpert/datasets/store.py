@@ -181,7 +181,8 @@ class DatasetStore:
         """Add to a data set, replacing what is of the same line, source or collection's name.
 
         Predictions replace those of the same line, method and training size. Readers see all of it
-        or nothing, a killed process adds nothing, and of two that add at once one waits.
+        or nothing, a killed process adds nothing, and of two that add at once one waits. Returned
+        is the data set with these parts.
 
         Args:
             record: Given the data set, says how all its screens and embeddings were prepared. An
