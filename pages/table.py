@@ -20,9 +20,7 @@ show.heading(
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
-rows = cache.published_results(data, line)
-published = rows.groupby(["model", "metric"], as_index=False, sort=False).agg({"value": "mean"})
-table = table1(summary, line, size, metrics, None if rows.empty else published)
+table = table1(summary, line, size, metrics, cache.published_results(data, line))
 st.subheader(f"{line}, {size:,} training perturbations")
 st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=270)})
 if data.simulated:

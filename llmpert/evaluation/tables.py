@@ -32,8 +32,8 @@ def table1(
 
     Args:
         summary: From `llmpert.evaluation.results.summarise`.
-        imported: Further published values of the line: columns model (such as "GEARS (published)"),
-            metric and value.
+        imported: Further published values of the line, a row a perturbation, of which the mean is
+            shown: columns model (such as "GEARS (published)"), metric and value.
 
     Returns:
         Columns (metric label, "computed" | "published"); "–" where there is no value.
@@ -43,7 +43,10 @@ def table1(
         (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["mean"], row["se"])
         for row in cell.to_dict("records")
     }
-    others = [] if imported is None else [imported.assign(embedding=NO_EMBEDDING)]
+    others = []
+    if imported is not None and len(imported):
+        means = imported.groupby(["model", "metric"], as_index=False, sort=False)["value"].mean()
+        others = [means.assign(embedding=NO_EMBEDDING)]
     reported = {
         (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["value"], math.nan)
         for row in pd.concat([published(), *others]).to_dict("records")

@@ -69,12 +69,12 @@ def test_a_method_run_elsewhere_has_one_row_beside_its_published_values():
     assert not table.index.duplicated().any()
 
 
-def test_imported_values_are_published_ones():
+def test_imported_values_are_published_ones_and_shown_as_their_mean():
     imported = pd.DataFrame(
         {
-            "model": ["GEARS (published)"] * 2,
-            "metric": ["pearson_all", "pearson_top20"],
-            "value": [0.3456, float("nan")],
+            "model": ["GEARS (published)"] * 4,
+            "metric": ["pearson_all"] * 3 + ["pearson_top20"],
+            "value": [0.3, float("nan"), 0.3912, float("nan")],
         }
     )
     table = table1(OURS, "L", 10, METRICS, imported)
@@ -82,4 +82,5 @@ def test_imported_values_are_published_ones():
     assert list(row[ALL_GENES]) == ["–", "0.346"]
     assert list(row[registry()["pearson_top20"].label]) == ["–", "not defined"]
     assert list(row[registry()["mae_all"].label]) == ["–", "–"]
+    assert table1(OURS, "L", 10, METRICS, imported[:0]).equals(table1(OURS, "L", 10, METRICS))
     assert table.loc["GEARS", (ALL_GENES, "published")] == "0.202"
