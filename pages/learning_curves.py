@@ -47,6 +47,7 @@ summary, about = cache.summary(data, lines, [model for model in models if model 
 metrics = [cache.METRICS[name] for name in chosen or cache.METRICS]
 chart = cache.once(
     lambda: learning_curves(summary, lines, metrics, models),
+    "learning curves",
     data,
     tuple(metric.name for metric in metrics),
     tuple(models),

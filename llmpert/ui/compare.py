@@ -167,7 +167,7 @@ def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection
     other, other_gene = selection, gene
     with right:
         if differs == GENES:
-            key = (data, selection.line, selection.embedding, strong)
+            key = ("most alike", data, selection.line, selection.embedding, strong)
             like = cache.once(lambda: most_alike(problem.screen, strong), *key)
             other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
         elif differs == LINES:

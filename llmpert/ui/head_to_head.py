@@ -65,7 +65,7 @@ def show_methods(selection: Selection) -> None:
             fits += grid([of], [method.model], [size])
     found = cache.run_fits(fits)
     values = pd.concat([found.table, *parts] if fits else parts, ignore_index=True)
-    sizes = cache.once(lambda: insight.effect_size(data.screens[line]), data, line, "effect size")
+    sizes = cache.once(lambda: insight.effect_size(data.screens[line]), "effect size", data, line)
     both = insight.pairs(values, ours, rival, metric, sizes)
     table = insight.largest_effects(both, percent / 100)
     tally, names = insight.Tally.of(table), insight.short_labels(ours, rival)

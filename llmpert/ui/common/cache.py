@@ -158,7 +158,7 @@ def latest(of: Literal["files", "summaries"]) -> Latest:
     return Latest()
 
 
-@cached(128)
+@cached(64)
 def once(_make: Callable[[], R], *key: Hashable) -> R:
     """Return what a function makes; the key tells it from all else that is made."""
     return _make()
