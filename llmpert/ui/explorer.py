@@ -37,6 +37,8 @@ MOST_IN_ADDRESS = 100
 """So many selected perturbations go into the address: browsers cut very long ones."""
 
 FEWEST_TESTED = 3
+"""Fewer selected perturbations are not tested for what they share."""
+
 _KEY = "explorer-selected"
 
 
@@ -66,6 +68,12 @@ class Explorer:
     def measured(self) -> bool:
         """Whether the gene is on the map."""
         return self.gene in self.problem.screen.perturbations
+
+    @property
+    def title(self) -> str:
+        """What the map shows."""
+        place = self.of if self.of == RESPONSES else f"{self.of} embeddings"
+        return f"{self.method} of {place}, {self.selection.line}"
 
     @property
     def key(self) -> str:
@@ -151,27 +159,12 @@ def _choose_view(selection: Selection) -> Explorer:
 
 def _show_map(view: Explorer) -> list[str]:
     """Show the map, and return the perturbations selected on it."""
-    data, gene, colour, table = view.selection.data, view.gene, view.colour, view.table
+    data, gene, table = view.selection.data, view.gene, view.table
     placed = cache.map_of(data, view.selection.line, view.of, view.method)
-    # How well each perturbation was predicted, as far as that is known.
-    selection, experiment = view.selection, view.selection.experiment
-    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
-    if all(experiment.is_done(model, size, fold) for fold in folds):
-        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
-        accuracy = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
-        table["held-out Pearson"] = accuracy.reindex(table["gene"]).to_numpy()
-    elif colour == BY_ACCURACY:
-        show.info(
-            f"The {selection.method} was not yet evaluated with {size:,} training"
-            " perturbations: its accuracy is not known."
-        )
-        # By its name: what a button is given stays in memory with the visitor's session.
-        arguments = (data.name, selection.line, selection.embedding, size)
-        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
-    similar = f"similarity to {gene}"
+    _add_accuracy(view)
     similarity = view.similarity(view.of)
     if similarity is not None:
-        table[similar] = similarity
+        table[f"similarity to {gene}"] = similarity
     # A chart forgets what was selected in it whenever it is drawn with anything else than before.
     known = set(view.problem.screen.perturbations)
     if _KEY not in st.session_state:
@@ -180,12 +173,51 @@ def _show_map(view: Explorer) -> list[str]:
     note = table["effect size"].map("effect size {:.3g}".format)
     if "gene sets" in table:
         note += "<br>" + table["gene sets"].replace("", "in no gene set")
-    title = f"{view.method} of {view.of}{' embeddings' * (view.of != RESPONSES)}"
-    title += f", {view.selection.line}"
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
-    label, groups = "", None
-    if colour == BY_SET and view.sets is not None:
+    label, groups = _add_colour(view, points)
+    chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups)
+    if not view.measured:
+        show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
+    strength = ", so that strength plays no part" if view.of == RESPONSES else ""
+    drawn_around = show.figure(
+        chart,
+        name=f"map-{view.key}",
+        alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by"
+        f" {view.colour}.",
+        numbers=points.drop(columns="note").merge(table, on="gene"),
+        note=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
+        f" made{strength}.",
+        data=data,
+        select=["points", "lasso", "box"],
+    )
+    if drawn_around:
+        names = list(dict.fromkeys(map(str, drawn_around)))
+        _select(names)
+    return names
+
+
+def _add_accuracy(view: Explorer) -> None:
+    """Add how well each perturbation was predicted; offer to find out where that is not known."""
+    selection, experiment = view.selection, view.selection.experiment
+    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
+    if all(experiment.is_done(model, size, fold) for fold in folds):
+        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
+        accuracy = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
+        view.table["held-out Pearson"] = accuracy.reindex(view.table["gene"]).to_numpy()
+    elif view.colour == BY_ACCURACY:
+        show.info(
+            f"The {selection.method} was not yet evaluated with {size:,} training"
+            " perturbations: its accuracy is not known."
+        )
+        # By its name: what a button is given stays in memory with the visitor's session.
+        arguments = (selection.data.name, selection.line, selection.embedding, size)
+        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
+
+
+def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | None]:
+    """Add the group or value that colours each point; return the value's label, and the groups."""
+    if view.colour == BY_SET and view.sets is not None:
         most = len(SOURCE_COLORS)
         chosen = st.multiselect(
             "Gene sets in colour",
@@ -199,35 +231,19 @@ def _show_map(view: Explorer) -> list[str]:
         )
         groups = [name for name in chosen if name in view.sets.members][:most]
         points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
-    else:
-        measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
-        column, label = {
-            BY_EFFECT: ("effect size", f"Effect size<br>({view.selection.unit})"),
-            BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
-            BY_CELLS: ("cells", "Cells"),
-            BY_SIMILARITY: (similar, f"{measure} to {gene}"),
-        }[colour]
-        points["value"] = table[column] if column in table else float("nan")
-        if colour == BY_SIMILARITY and similarity is None:
-            st.info(f"{gene} is **not measured**: it has no response to be similar to.")
-    chart = perturbation_map(points, placed.axes, title, gene, names, label, groups)
-    if not view.measured:
-        show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
-    strength = ", so that strength plays no part" if view.of == RESPONSES else ""
-    drawn_around = show.figure(
-        chart,
-        name=f"map-{view.key}",
-        alt=f"{title}: a dot for each of {len(points):,} knockdowns, coloured by {colour}.",
-        numbers=points.drop(columns="note").merge(table, on="gene"),
-        note=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
-        f" made{strength}.",
-        data=data,
-        select=["points", "lasso", "box"],
-    )
-    if drawn_around:
-        names = list(dict.fromkeys(map(str, drawn_around)))
-        _select(names)
-    return names
+        return "", groups
+    measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
+    column, label = {
+        BY_EFFECT: ("effect size", f"Effect size<br>({view.selection.unit})"),
+        BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
+        BY_CELLS: ("cells", "Cells"),
+        BY_SIMILARITY: (f"similarity to {view.gene}", f"{measure} to {view.gene}"),
+    }[view.colour]
+    known = column in view.table
+    points["value"] = view.table[column] if known else float("nan")
+    if view.colour == BY_SIMILARITY and not known:
+        st.info(f"{view.gene} is **not measured**: it has no response to be similar to.")
+    return label, None
 
 
 def _fit_folds(name: str, line: str, embedding: str, size: int) -> None:
