@@ -129,7 +129,10 @@ def strongest_responses(
 def evaluate(
     predicted: np.ndarray, measured: np.ndarray, top_de_idx: np.ndarray, top: int = TOP
 ) -> dict[str, np.ndarray]:
-    """Return all metrics, given the `top_genes`: name -> one value a perturbation."""
+    """Return all metrics of Δ, perturbations x genes, given the `top_genes`: name -> values.
+
+    A value a perturbation, NaN where a metric is not defined.
+    """
     strongest = [np.take_along_axis(x, top_de_idx, axis=1) for x in (predicted, measured)]
     return {
         name: metric.compute(*(strongest if metric.top else (predicted, measured)))

@@ -87,9 +87,9 @@ class Covariance:
         self._medians = np.array(medians)
         # Free parameters alternate: the ratio and the lengthscale of each source, then the odds.
         self._ratios, self._lengthscales = (slice(k, 2 * len(medians), 2) for k in (0, 1))
-        self._free = [self._log_odds] if by_cells else []
-        for one in reversed(self.kernels):
-            self._free[:0] = [one.raw_outputscale, one.base_kernel.raw_lengthscale]
+        pairs = [(one.raw_outputscale, one.base_kernel.raw_lengthscale) for one in self.kernels]
+        self._free = [raw for pair in pairs for raw in pair]
+        self._free += [self._log_odds] if by_cells else []
         # Single precision says enough of a prior's centre.
         self._centres = np.log(self._laid_out(NOTICEABLE_RATIO, self._medians, 1)).astype("f4")
         self._widths = self._laid_out(RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR)
@@ -151,7 +151,8 @@ class Covariance:
     def limits(self) -> np.ndarray:
         """Lowest and highest value of each free parameter, P x 2."""
         both = zip(RATIO_LIMITS, LENGTHSCALE_LIMITS, ODDS_LIMITS, strict=True)
-        return np.log([self._laid_out(r, l * self._medians, odds) for r, l, odds in both]).T
+        ends = [self._laid_out(ratio, l * self._medians, odds) for ratio, l, odds in both]
+        return np.log(ends).T
 
     def place(self, values: np.ndarray) -> None:
         """Set the free parameters."""

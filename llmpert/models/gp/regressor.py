@@ -82,8 +82,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """Fit to inputs Z (N x K), responses Y (N x D) and, if known, the cells behind each, N.
 
         Raises:
-            ValueError: Numbers that are not finite or too large, matrices or cells that do not fit
-                together, a number of cells that is not positive, or an unknown noise model.
+            ValueError: Fewer than 2 rows, numbers that are not finite or too large, matrices or
+                cells that do not fit together, a number of cells that is not positive, or an
+                unknown noise model.
         """
         if self.noise not in NOISE_MODELS:
             raise ValueError(f"expected noise to be one of {[*NOISE_MODELS]}, found {self.noise!r}")
