@@ -53,7 +53,8 @@ def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
 
     Terms spell genes as `genes` does (see `GeneSets.within`).
     """
-    members = [found.intersection(genes) for found in terms.members.values()]
+    wanted = frozenset(genes)
+    members = [found & wanted for found in terms.members.values()]
     carried = MultiLabelBinarizer(classes=list(genes), sparse_output=True).fit_transform(members)
     shared = (carried.T @ carried).toarray().astype(float)
     count = shared.diagonal()
