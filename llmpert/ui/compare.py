@@ -1,8 +1,9 @@
 """Two predictions that differ in one thing: chosen, put into words and drawn."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -105,14 +106,26 @@ def show_comparison(selection: Selection) -> None:
             )
         else:
             against("measured")
+    st.header("Gene by gene")
+    _show_genes(table, a, b, one_measurement, partial(figure, name=f"compare-genes-{name}"), note)
 
+
+def _show_genes(
+    table: pd.DataFrame,
+    a: Side,
+    b: Side,
+    one_measurement: bool,
+    figure: Callable[..., list[Any]],
+    note: str,
+) -> None:
+    """Show the genes with the strongest responses or disagreements, and all of them as a table."""
+    labels = (a.label, b.label)
     meaning = "|A − B|, undivided: at least one of the two models gives no standard deviation"
     if in_deviations(a, b):
         meaning = (
             "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the"
             " errors of the two sides are independent"
         )
-    st.header("Gene by gene")
     first, second = st.columns([2, 1], vertical_alignment="bottom")
     with first:
         about = "Strongest response: the larger of the two |predictions|. Disagreement:"
@@ -124,8 +137,7 @@ def show_comparison(selection: Selection) -> None:
     with left:
         title = f"{len(drawn)} genes with the {order}:<br>{a.label} and {b.label}"
         figure(
-            gene_by_gene(drawn, labels, units, title, one_measurement),
-            name=f"compare-genes-{name}",
+            gene_by_gene(drawn, labels, (a.unit, b.unit), title, one_measurement),
             alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
             " with 95 % intervals and measurements where there are any.",
             numbers=drawn,

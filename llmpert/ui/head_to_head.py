@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.evaluation.grid import grid
+from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.figures.evaluation import head_to_head
 from llmpert.insight import head_to_head as insight
@@ -35,18 +36,13 @@ def show_methods(selection: Selection) -> None:
     parts = [part for part in (scored, cache.published_results(data, line)) if len(part)]
     others = pd.concat(parts, ignore_index=True) if parts else scored
     ours, rival = _choose_methods(selection, others)
-    known, shared = cache.METRICS, insight.common_metrics(ours, rival, others)
+    shared = insight.common_metrics(ours, rival, others)
     if not shared:
         show.info(f"No metric is known of both {ours.label} and {rival.label}.")
         st.stop()
     left, right = st.columns(2)
     with left:
-        about = "\n\n".join(f"**{known[key].label}**: {known[key].definition}" for key in shared)
-        metric = known[
-            choose("Metric", "metric", shared, about, shown=lambda key: known[key].label)
-        ]
-        if len(shared) < len(known):
-            st.caption("Only metrics that both methods have are offered.")
+        metric = _choose_metric(shared)
     percent = right.slider(
         "Strongest perturbations, %",
         10,
@@ -85,7 +81,6 @@ def show_methods(selection: Selection) -> None:
     named = table.drop(columns="winner").set_axis(
         ["perturbation", "effect size", *names, "difference"], axis=1
     )
-    sides = {insight.OURS: names[0], insight.RIVAL: names[1]}
     counts = _in_words(tally, *names)
     figure_place, table_place = st.columns([4, 3])
     with figure_place:
@@ -96,7 +91,7 @@ def show_methods(selection: Selection) -> None:
             name=f"head-to-head-{name}",
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
             f" for each of {tally.compared:,} held-out perturbations in {line}: {counts}",
-            numbers=named.assign(winner=table["winner"].replace(sides)),
+            numbers=named.assign(winner=table["winner"].replace(_sides(names))),
             note=f"{compared}; {scope}. {source}".strip(),
             data=data,
             about=found.about,
@@ -138,6 +133,20 @@ def show_methods(selection: Selection) -> None:
             " test."
         )
         return
+    by_set = _show_sets(won, names, tally)
+    show.footer(
+        f"head-to-head-sets-{name}",
+        by_set,
+        f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
+        f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
+        f" Benjamini–Hochberg. {source}".strip(),
+        data,
+        found.about,
+    )
+
+
+def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) -> pd.DataFrame:
+    """Show which gene sets each method wins; return them under names for people."""
     clear = won.loc[won["fdr"] <= FDR, "winner"]
     st.markdown(
         f"Of **{len(won):,}** gene sets with at least {insight.SMALLEST_SET} of these"
@@ -153,18 +162,24 @@ def show_methods(selection: Selection) -> None:
             "median difference", "winner", "p", "false discovery rate",
         ],
         axis=1,
-    ).replace({"winner": {**sides, insight.TIE: "neither"}})  # fmt: skip
+    ).replace({"winner": {**_sides(names), insight.TIE: "neither"}})  # fmt: skip
     formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
     st.dataframe(by_set, hide_index=True, height=320, column_config=show.numbers(**formats))
-    show.footer(
-        f"head-to-head-sets-{name}",
-        by_set,
-        f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
-        f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
-        f" Benjamini–Hochberg. {source}".strip(),
-        data,
-        found.about,
-    )
+    return by_set
+
+
+def _sides(names: tuple[str, str]) -> dict[str, str]:
+    return {insight.OURS: names[0], insight.RIVAL: names[1]}
+
+
+def _choose_metric(names: list[str]) -> Metric:
+    """Return one of these metrics; say so if they are not all there are."""
+    known = cache.METRICS
+    about = "\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names)
+    chosen = choose("Metric", "metric", names, about, shown=lambda name: known[name].label)
+    if len(names) < len(known):
+        st.caption("Only metrics that both methods have are offered.")
+    return known[chosen]
 
 
 def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[insight.Method]:
