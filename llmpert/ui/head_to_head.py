@@ -1,5 +1,6 @@
 """Two methods against each other: chosen, compared and drawn, one dot a perturbation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from llmpert.evaluation.grid import grid
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.evaluation.results import NO_EMBEDDING, Results
 from llmpert.figures.evaluation import head_to_head
 from llmpert.insight import head_to_head as insight
 from llmpert.methods.published import ROWS
@@ -43,24 +44,11 @@ def show_methods(selection: Selection) -> None:
     left, right = st.columns(2)
     with left:
         metric = _choose_metric(shared)
-    percent = right.slider(
-        "Strongest perturbations, %",
-        10,
-        100,
-        50,
-        step=5,
-        key="strongest",
-        bind="query-params",
-        help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
-        " by effect size: the root mean square of the measured response over all genes.",
-    )
-    fits = []
-    for method in (ours, rival):
-        if method.model in MODELS:
-            of = cache.experiment(data, line, _source(selection, method))
-            fits += grid([of], [method.model], [size])
-    found = cache.run_fits(fits)
-    values = pd.concat([found.table, *parts] if fits else parts, ignore_index=True)
+    with right:
+        percent = _choose_percent()
+    found = _computed(selection, (ours, rival))
+    every = [part for part in (found.table, *parts) if len(part)]
+    values = pd.concat(every, ignore_index=True)
     sizes = cache.once(lambda: insight.effect_size(data.screens[line]), "effect size", data, line)
     both = insight.pairs(values, ours, rival, metric, sizes)
     table = insight.largest_effects(both, percent / 100)
@@ -106,22 +94,8 @@ def show_methods(selection: Selection) -> None:
                 "All perturbations are shown: so many have the same effect size that no"
                 f" {percent} % of them are the strongest."
             )
-        number = partial(st.column_config.NumberColumn, width="small")
         effect = f"Root mean square of the measured response, in {selection.unit}."
-        st.dataframe(
-            named[["perturbation", *names, "difference", "effect size"]],
-            hide_index=True,
-            height=480,
-            column_config={
-                "perturbation": st.column_config.TextColumn(width=95),
-                "difference": number(format="%+.3f", help=f"{names[0]} minus {names[1]}."),
-                names[0]: number(format="%.3f", help=ours.label),
-                names[1]: number(format="%.3f", help=rival.label),
-                "effect size": number(format="%.3g", help=effect),
-            },
-        )
-        st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
-
+        _list(named, names, (ours.label, rival.label), effect)
     st.header("Which functions win where?")
     if data.gene_sets is None:
         show.info("No gene sets are loaded for these data.")
@@ -143,6 +117,26 @@ def show_methods(selection: Selection) -> None:
         data,
         found.about,
     )
+
+
+def _list(
+    named: pd.DataFrame, names: tuple[str, str], labels: tuple[str, str], effect: str
+) -> None:
+    """Show the values of both methods; `effect` says what an effect size is."""
+    number = partial(show.number, width="small")
+    st.dataframe(
+        named[["perturbation", *names, "difference", "effect size"]],
+        hide_index=True,
+        height=480,
+        column_config={
+            "perturbation": st.column_config.TextColumn(width=95),
+            "difference": number(format="%+.3f", help=f"{names[0]} minus {names[1]}."),
+            names[0]: number(format="%.3f", help=labels[0]),
+            names[1]: number(format="%.3f", help=labels[1]),
+            "effect size": number(format="%.3g", help=effect),
+        },
+    )
+    st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
 
 
 def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) -> pd.DataFrame:
@@ -180,6 +174,31 @@ def _choose_metric(names: list[str]) -> Metric:
     if len(names) < len(known):
         st.caption("Only metrics that both methods have are offered.")
     return known[chosen]
+
+
+def _choose_percent() -> int:
+    """Return how many of the perturbations to show."""
+    return st.slider(
+        "Strongest perturbations, %",
+        10,
+        100,
+        50,
+        step=5,
+        key="strongest",
+        bind="query-params",
+        help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
+        " by effect size: the root mean square of the measured response over all genes.",
+    )
+
+
+def _computed(selection: Selection, methods: Sequence[insight.Method]) -> Results:
+    """Return results of those of the methods that are models of this program."""
+    fits = []
+    for method in methods:
+        if method.model in MODELS:
+            of = cache.experiment(selection.data, selection.line, _source(selection, method))
+            fits += grid([of], [method.model], [selection.size])
+    return cache.run_fits(fits)
 
 
 def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[insight.Method]:
