@@ -20,9 +20,9 @@ _CONTROL = re.compile(
 
 
 def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
-    """Add the sentence "COUNT WHAT: A, B …." on some names to notes, if there are any names."""
+    """Add the sentence "COUNT WHAT: A, B …." on some names to notes, if any; each is shown once."""
     if len(names):
-        notes.append(f"{len(names):,} {what}: {preview(names)}.")
+        notes.append(f"{len(names):,} {what}: {preview(list(dict.fromkeys(names)))}.")
 
 
 def is_control(name: str) -> bool:

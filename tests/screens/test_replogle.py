@@ -126,10 +126,14 @@ def test_targets_with_several_ensembl_ids_or_none_are_noted(tmp_path: Path) -> N
 
 def test_genes_that_share_a_symbol(tmp_path: Path) -> None:
     bulk = small_bulk("raw")
-    bulk.means[-3], bulk.means[-2] = 0.5, 0.9
+    bulk.gene_names[-4] = "TBCE"
+    bulk.means[-4:-1] = 0.4, 0.5, 0.9
     screen = read_screen(write_bulk(tmp_path / RAW, bulk))
-    assert list(screen.genes[-3:]) == [bulk.gene_ids[-3], "TBCE", "HLA-B"]
-    assert any("share a symbol" in note and "TBCE" in note for note in screen.provenance["notes"])
+    assert list(screen.genes[-4:]) == [*bulk.gene_ids[-4:-2], "TBCE", "HLA-B"]
+    assert (
+        "2 measured gene(s) share a symbol with a more expressed one and go by their Ensembl id:"
+        " TBCE." in screen.provenance["notes"]
+    )
 
 
 def test_genes_without_a_symbol_go_by_their_id(tmp_path: Path) -> None:
