@@ -83,7 +83,7 @@ class UploadStore(DatasetStore):
     def sweep(self) -> int:
         """Remove what has expired, what killed uploads left, and what there is no space for.
 
-        What is left, in bytes, is more than `TOTAL` where all of it is being used.
+        Returned are the bytes that are left: more than `TOTAL` where all of it is being used.
         """
         # A name is a secret, and locks of one upload each were once named after it.
         for path in self.root.glob(".*.*.lock"):

@@ -25,6 +25,7 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         components_: n_components_ x dimensions, orthonormal rows; the largest entry of each is
             positive.
         explained_variance_ratio_: Share of the total variance in each component.
+        mean_: Mean of the fitted rows once they have length 1.
     """
 
     def __init__(self, n_components: int = 50) -> None:
