@@ -31,7 +31,10 @@ class Prediction:
     intervals: np.ndarray | None = None
 
     def half_width(self, level: float) -> np.ndarray | None:
-        """Return half the width of intervals of this probability for new measurements, or None."""
+        """Return half the width of intervals of this probability for new measurements.
+
+        Perturbations x genes, in the screen's unit; None where the model gives no deviations.
+        """
         if self.std is None or self.intervals is None:
             return None
         return multiple(self.intervals, level) * self.std

@@ -13,7 +13,10 @@ from llmpert.screens.screen import Screen
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of two predictions that are compared, of one perturbation, beside what was measured."""
+    """One of two predictions that are compared, of one perturbation, in a unit.
+
+    `measured` is what was measured at the prediction's genes, or None.
+    """
 
     label: str
     prediction: Prediction

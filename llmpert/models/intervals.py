@@ -20,5 +20,5 @@ def interval_multiples(standardised: np.ndarray) -> np.ndarray:
 
 
 def multiple(multiples: np.ndarray, level: float) -> float:
-    """Return the number for one probability between 0.01 and 0.99."""
+    """Return the multiple for one probability between 0.01 and 0.99, of those of `LEVELS`."""
     return float(np.interp(level, LEVELS, multiples))
