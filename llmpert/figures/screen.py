@@ -32,6 +32,9 @@ MOST_VECTOR_MARKS = 3000
 ALL_PAIRS = "All pairs"
 RESPONSES = "Pearson r between responses"
 
+Looks = list[tuple[np.ndarray, dict[str, Any]]]
+"""Traces of a map: which perturbations each has (a mask), and its name and marker."""
+
 
 def response_sizes(table: pd.DataFrame, line: str, unit: str) -> go.Figure:
     """Draw how frequent responses of each size are, from `llmpert.datasets.reading.histogram`."""
@@ -74,35 +77,7 @@ def perturbation_map(
         label: What the value is, with its unit.
         groups: In the order in which they are given colours and shapes.
     """
-    looks: list[tuple[np.ndarray, dict[str, Any]]] = []
-    if groups is None:
-        rest = table["value"].isna().to_numpy()
-        grey, words = marker(REST, "x-thin-open", 6), "No value"
-        legend: dict[str, Any] = {"y": 1, "yanchor": "bottom"}
-        if not rest.all():
-            low, high = np.percentile(table["value"][~rest], (2, 98))
-            look = {
-                # From dark blue to yellow: read alike with any colour vision, and by lightness.
-                "color": table["value"][~rest], "colorscale": "Cividis", "cmin": low, "cmax": high,
-                # Below the map: on a narrow screen it would take half the width beside it.
-                "colorbar": {
-                    "title": {"text": label, "side": "top"}, "orientation": "h", "thickness": 14,
-                    "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top",
-                },
-                "line": OUTLINE, "size": 7,
-            }  # fmt: skip
-            known = {"name": "Perturbations", "marker": look, "showlegend": bool(rest.any())}
-            looks = [(~rest, known)]
-    else:
-        rest = ~table["group"].isin(list(groups)).to_numpy()
-        grey, words = marker(REST, "circle", 4, opacity=0.6), "Others"
-        legend = {"y": -0.14, "yanchor": "top"}
-        for at, group in enumerate(groups):
-            members = (table["group"] == group).to_numpy()
-            look = marker(*source_look(at), line=OUTLINE)
-            looks.append((members, {"name": f"{group} ({members.sum():,})", "marker": look}))
-    if rest.any():
-        looks.insert(0, (rest, {"name": f"{words} ({rest.sum():,})", "marker": grey}))
+    looks, legend = _by_value(table, label) if groups is None else _by_group(table, groups)
     figure = go.Figure()
     trace = go.Scatter if len(table) <= MOST_VECTOR_MARKS else go.Scattergl
     for chosen, look in looks:
@@ -132,6 +107,45 @@ def perturbation_map(
         yaxis={"title": {"text": axes[1]}, "zeroline": False},
         legend={"orientation": "h", "x": 0, "itemsizing": "constant", **legend},
     )
+
+
+def _by_value(table: pd.DataFrame, label: str) -> tuple[Looks, dict[str, Any]]:
+    """Return looks by value, and where the legend stands: above, as the scale stands below."""
+    looks: Looks = []
+    missing = table["value"].isna().to_numpy()
+    if missing.any():
+        grey = marker(REST, "x-thin-open", 6)
+        looks.append((missing, {"name": f"No value ({missing.sum():,})", "marker": grey}))
+    if not missing.all():
+        known = table["value"][~missing]
+        low, high = np.percentile(known, (2, 98))
+        look = {
+            # From dark blue to yellow: read alike with any colour vision, and by lightness.
+            "color": known, "colorscale": "Cividis", "cmin": low, "cmax": high,
+            # Below the map: on a narrow screen it would take half the width beside it.
+            "colorbar": {
+                "title": {"text": label, "side": "top"}, "orientation": "h", "thickness": 14,
+                "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top",
+            },
+            "line": OUTLINE, "size": 7,
+        }  # fmt: skip
+        named = {"name": "Perturbations", "marker": look, "showlegend": bool(missing.any())}
+        looks.append((~missing, named))
+    return looks, {"y": 1, "yanchor": "bottom"}
+
+
+def _by_group(table: pd.DataFrame, groups: Sequence[str]) -> tuple[Looks, dict[str, Any]]:
+    """Return looks by group, and where the legend stands: below."""
+    looks: Looks = []
+    rest = ~table["group"].isin(list(groups)).to_numpy()
+    if rest.any():
+        grey = marker(REST, "circle", 4, opacity=0.6)
+        looks.append((rest, {"name": f"Others ({rest.sum():,})", "marker": grey}))
+    for at, group in enumerate(groups):
+        members = (table["group"] == group).to_numpy()
+        look = marker(*source_look(at), line=OUTLINE)
+        looks.append((members, {"name": f"{group} ({members.sum():,})", "marker": look}))
+    return looks, {"y": -0.14, "yanchor": "top"}
 
 
 def closeness_by_source(found: Mapping[str, tuple[pd.DataFrame, float]]) -> go.Figure:
