@@ -295,10 +295,14 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     show.footer(f"selected-{view.key}", rows, note, selection.data)
     if opened:
         open_gene(selection, one)
-    if view.sets is None or len(names) < FEWEST_TESTED:
-        return
-    perturbations = table["gene"]
-    found = enrichment(names, perturbations, view.sets)
+    if view.sets is not None and len(names) >= FEWEST_TESTED:
+        _show_shared(view, view.sets, names)
+
+
+def _show_shared(view: Explorer, sets: GeneSets, names: Sequence[str]) -> None:
+    """Show gene sets that hold more of the selected perturbations than chance puts there."""
+    perturbations = view.table["gene"]
+    found = enrichment(names, perturbations, sets)
     found = found[found["overlap"] > 0].reset_index(drop=True)
     st.subheader("What do they share?")
     if found.empty:
@@ -320,9 +324,9 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
         found,
         f"Gene sets with more of the selected knockdowns than a random draw from all"
         f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
-        f" {view.sets.name} ({view.sets.source}). A selection from a map of these same data is no"
-        " independent test.",
-        selection.data,
+        f" {sets.name} ({sets.source}). A selection from a map of these same data is no independent"
+        " test.",
+        view.selection.data,
     )
 
 
