@@ -182,9 +182,7 @@ def _screen(
     if values.min() >= 0:
         # Whole numbers that go as high are counts.
         if values.max() >= 10 and all((row == np.rint(row)).all() for row in values):
-            found = (
-                f"whole numbers from {values.min():.0f} to {values.max():.0f}, perhaps raw counts"
-            )
-            raise InputError.of_file(path, "differences to control", found)
+            found = f"whole numbers from {values.min():.0f} to {values.max():.0f}, none negative"
+            raise InputError.of_file(path, "differences to control", f"{found}: perhaps raw counts")
         notes.append("No value is negative: these responses know no down-regulation.")
     return screen
