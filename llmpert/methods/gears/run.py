@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import MultiLabelBinarizer
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
@@ -53,6 +52,9 @@ def jaccard(terms: GeneSets, genes: Sequence[str]) -> np.ndarray:
 
     Terms spell genes as `genes` does (see `GeneSets.within`).
     """
+    # Only here: every page imports this module by way of the built-in data set.
+    from sklearn.preprocessing import MultiLabelBinarizer
+
     wanted = frozenset(genes)
     members = [found & wanted for found in terms.members.values()]
     carried = MultiLabelBinarizer(classes=list(genes), sparse_output=True).fit_transform(members)
