@@ -147,7 +147,9 @@ class ExternalPredictions:
 
     def _check(self) -> None:
         for name in ("method", "line", "unit"):
-            check_names(self.source, f"{name} (in a file: uns[{name!r}])", [getattr(self, name)])
+            if not getattr(self, name).strip():
+                raise self._refuse(f"text that names the {name} (in a file: uns[{name!r}])", "none")
+            check_names(self.source, name, [getattr(self, name)])
         taken = {*MODELS, *(spec.label for spec in MODELS.values())}
         if self.method in taken or self.method.endswith(PUBLISHED):
             raise self._refuse(

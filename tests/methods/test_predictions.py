@@ -121,7 +121,9 @@ def test_the_line_is_what_the_file_says_or_what_is_asked_for():
     assert read(layout(line=None), "RPE1").line == "RPE1"
     with pytest.raises(InputError, match=r"^gears\.h5ad: .* of RPE1, found predictions of K562\.$"):
         read(layout(), "RPE1")
-    with pytest.raises(InputError, match=r"^gears\.h5ad: expected the name of .*uns\['line'\]"):
+    with pytest.raises(
+        InputError, match=r"^gears\.h5ad: expected text that names the line .*uns\['line'\]"
+    ):
         read(layout(line=None))
 
 
@@ -152,8 +154,8 @@ def test_numbers_are_kept_from_change():
         ({"delta": np.zeros((3, 4))}, r"4 perturbations x 3 genes.*\(3, 4\)"),
         ({"genes": ["A", "B", "A"]}, "every gene once, found 1 repeated: A"),
         ({"perturbations": ["MED1", "MED9", "MED1", "NA"]}, "every perturbation once.*MED1"),
-        ({"method": " "}, "name of every method .*, found ' '"),
-        ({"unit": ""}, "name of every unit .*, found ''"),
+        ({"method": " "}, "text that names the method .*, found none"),
+        ({"unit": ""}, "text that names the unit .*, found none"),
         ({"method": "gp"}, "found 'gp'"),
         ({"method": "Gaussian process"}, "found 'Gaussian process'"),
         ({"method": "GEARS (published)"}, r"found 'GEARS \(published\)'"),
@@ -167,8 +169,8 @@ def test_what_cannot_count_as_held_out_predictions_is_a_sentence(changed, said):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"method": None}, r"name of every method .*uns\['method'\]\).*, found ''"),
-        ({"unit": 3}, r"name of every unit .*uns\['unit'\]"),
+        ({"method": None}, r"text that names the method .*uns\['method'\]\), found none"),
+        ({"unit": 3}, r"text that names the unit .*uns\['unit'\]"),
         ({"trained_on": None}, "'trained_on' in uns, found None"),
         ({"trained_on": np.array(["MED1"])}, "'trained_on' in uns, found array"),
         ({"trained_on": {"0": np.array([1, 3]), "1": np.array([0])}}, r"1.* in fold 0\.$"),
