@@ -220,8 +220,9 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, mon
         assert DatasetStore().names() == ["paper-2024-bulk", "simulated"]
         contents.append(paper_files.content("paper-2024-bulk"))
     assert contents[0] == contents[1]
-    # At most what was under way when a process was killed, and the metalink, are sent again.
-    assert server.sent - 2 * sent < kills * 100_000
+    # Sent again are at most the metalink and what was under way when a process was killed: what the
+    # connection's buffers hold, some 100 kB, and more where the process is slow to take it.
+    assert server.sent - 2 * sent < kills * 250_000
 
 
 def ended(process):
