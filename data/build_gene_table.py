@@ -29,15 +29,13 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import sqlite3
-import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from data.debian import unpacked
 from llmpert.errors import InputError
 from llmpert.genes import COLUMNS
 from llmpert.io.atomic import atomic_path
@@ -139,42 +137,6 @@ def build(sqlite: Path, version: str | None, folder: Path) -> Path:
     return table
 
 
-def build_from_deb(deb: Path, folder: Path) -> Path:
-    """Unpack a package into a temporary folder and `build` from it.
-
-    Raises
-    ------
-    InputError
-        The file is not this Debian package.
-    """
-    name, version = (_run("dpkg-deb", "-f", str(deb), field) for field in ("Package", "Version"))
-    if name != PACKAGE:
-        raise InputError.of_file(deb, f"the package {PACKAGE}", f"the package {name}")
-    with tempfile.TemporaryDirectory() as unpacked:
-        _run("dpkg-deb", "-x", str(deb), unpacked)
-        return build(Path(unpacked) / SQLITE, version, folder)
-
-
-def download_and_build(folder: Path) -> Path:
-    """Fetch the package of this machine's Debian or Ubuntu release and `build` from it."""
-    with tempfile.TemporaryDirectory() as download:
-        _run("apt-get", "download", PACKAGE, folder=download)
-        (deb,) = Path(download).glob("*.deb")
-        return build_from_deb(deb, folder)
-
-
-def _run(*command: str, folder: str | None = None) -> str:
-    """Standard output of a command, stripped; its own complaint as InputError if it fails."""
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise InputError(f"{command[0]} is not installed: expected a Debian or Ubuntu.") from None
-    except subprocess.CalledProcessError as error:
-        reason = re.sub(r"\s+", " ", error.stderr).strip()
-        raise InputError(f"{' '.join(command)} failed: {reason}") from error
-    return done.stdout.strip()
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="Build the gene table from Debian's package.")
@@ -184,12 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--into", type=Path, default=shipped(), help="folder (default: data/)")
     options = parser.parse_args(arguments)
     try:
-        if options.deb:
-            table = build_from_deb(options.deb, options.into)
-        elif options.sqlite:
+        if options.sqlite:
             table = build(options.sqlite, None, options.into)
         else:
-            table = download_and_build(options.into)
+            with unpacked(PACKAGE, options.deb) as (folder, version):
+                table = build(folder / SQLITE, version, options.into)
     except InputError as error:
         raise SystemExit(str(error)) from None
     print(f"{table}: {table.stat().st_size:,} bytes")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
          " their common perturbations, and all its embeddings.",
 )  # fmt: skip
 @options.screens
-@options.embeddings(required=False)
+@options.embeddings
 @options.genes
 @click.option(
     "--model", "models", type=click.Choice(list(MODELS)), multiple=True, required=True,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 def evaluate(
     name: str | None,
     screens: Sequence[Path],
-    embeddings: options.NamedFiles,
+    embeddings: options.Sources,
     genes: Path | None,
     models: Sequence[str],
     sizes: Sequence[int],
@@ -93,8 +93,8 @@ def evaluate(
     """
     if name and (screens or embeddings or lines or unit):
         raise click.UsageError("Expected --data or files, found both.")
-    if not name and not (screens and embeddings):
-        raise click.UsageError("Expected --data, or at least one --screen and one --embedding.")
+    if not name and not screens:
+        raise click.UsageError("Expected --data, or at least one --screen.")
 
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation import grid

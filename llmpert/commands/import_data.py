@@ -15,7 +15,7 @@ from llmpert.errors import InputError
     "--name", metavar="DATASET", required=True, help="The data set: letters, digits, - and _."
 )
 @options.screens
-@options.embeddings(required=False)
+@options.embeddings
 @click.option(
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
@@ -30,7 +30,7 @@ from llmpert.errors import InputError
 def import_data(
     name: str,
     screens: Sequence[Path],
-    embeddings: options.NamedFiles,
+    embeddings: options.Sources,
     gene_sets: Sequence[Path],
     predictions: options.NamedFiles,
     allow_missing: bool,
@@ -41,7 +41,8 @@ def import_data(
 
     Replaces those of the same cell line, embedding name or GMT file name, and predictions of the
     same line, method and training size. Says how each file was understood, and which perturbations
-    have no vector and why. If any file cannot be used, nothing is added.
+    have no vector and why. A first screen without --embedding takes those of human genes that come
+    with llmpert. If any file cannot be used, nothing is added.
 
     \b
     Example:
@@ -56,7 +57,6 @@ def import_data(
 
     from llmpert.datasets import DatasetStore, Parts
     from llmpert.datasets.report import report
-    from llmpert.embeddings import read_embedding
     from llmpert.genes.sets import GeneSets
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
@@ -64,7 +64,9 @@ def import_data(
     store = DatasetStore()
     folder = store.folder(name)  # refuses a name before files are read
     new_screens = list(options.read_screens(screens, lines, unit).values())
-    new_embeddings = [read_embedding(path, source) for source, path in embeddings]
+    new_embeddings = options.read_embeddings(embeddings)
+    if new_screens and not (embeddings or store.index(name).files["embeddings"]):
+        new_embeddings = options.built_in_embeddings(new_screens[0])
     new_sets = [GeneSets.read(path) for path in gene_sets]
     external, published, seen = [], [], set()
     for line, path in predictions:

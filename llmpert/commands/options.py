@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,36 +14,47 @@ from llmpert.errors import InputError
 
 if TYPE_CHECKING:
     from llmpert.datasets import Dataset
+    from llmpert.embeddings import Embedding
     from llmpert.evaluation.problem import Problem
+    from llmpert.genes import GeneTable
     from llmpert.screens import Screen
 
 FILE = click.Path(path_type=Path)
 NamedFiles = Sequence[tuple[str, Path]]
+Sources = Mapping[str, Path | None]
+"""Embeddings by name: their files, None for those that come with llmpert."""
 SCREENS = (
     "differences to control (.h5ad, .csv, .tsv, also .gz, or .parquet), a bulk file of Replogle et"
     " al. 2022, or single cells (.h5ad)"
 )
 
 
-def _named_files(option: str, *names: str, example: str, distinct: bool, **others: Any) -> Callable:
-    def split(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> NamedFiles:
-        found: list[tuple[str, Path]] = []
-        for value in values:
-            name, _, file = (part.strip() for part in value.partition("="))
-            # "+" joins names in results, and "none" stands there for models without embedding.
-            if not name or not file or "+" in name or name == "none":
-                raise click.BadParameter(
-                    "expected NAME=FILE with a name without '+' and other than 'none', such as"
-                    f" {example}, found {value!r}."
-                )
-            if distinct and name in dict(found):
-                raise click.BadParameter(
-                    f"expected a different name for each file, found {name!r} twice."
-                )
-            found.append((name, Path(file)))
-        return found
+def _named_file(value: str, example: str) -> tuple[str, Path]:
+    name, _, file = (part.strip() for part in value.partition("="))
+    # "+" joins names in results, and "none" stands there for models without embedding.
+    if not name or not file or "+" in name or name == "none":
+        raise click.BadParameter(
+            "expected NAME=FILE with a name without '+' and other than 'none', such as"
+            f" {example}, found {value!r}."
+        )
+    return name, Path(file)
 
-    return click.option(option, *names, callback=split, multiple=True, **others)
+
+def _sources(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> Sources:
+    from llmpert.embeddings import BUILT_IN
+
+    found: dict[str, Path | None] = {}
+    own = {name.lower(): name for name in BUILT_IN}
+    for value in values:
+        name, file = own.get(value.strip().lower()), None
+        if name is None:
+            name, file = _named_file(value, "text=genept.pickle")
+        if name in found:
+            raise click.BadParameter(
+                f"expected a different name for each file, found {name!r} twice."
+            )
+        found[name] = file
+    return found
 
 
 def count(*names: str, least: int = 1, **others: Any) -> Callable:
@@ -71,18 +82,16 @@ lines = click.option(
 yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 
-def embeddings(required: bool) -> Callable:
-    """`--embedding NAME=FILE`, one or more, with different names."""
-    return _named_files(
-        "--embedding", "embeddings", example="text=genept.pickle", distinct=True, required=required,
-        metavar="NAME=FILE",
-        help="A source of gene vectors and what to call it: GenePT pickle, UniProt HDF5, Parquet,"
-             " CSV or NPZ. Several are joined into one input.",
-    )  # fmt: skip
+embeddings = click.option(
+    "--embedding", "embeddings", callback=_sources, multiple=True, metavar="NAME=FILE",
+    help="A source of gene vectors and what to call it: GenePT pickle, UniProt HDF5, Parquet,"
+         " CSV or NPZ; or one of human genes that comes with llmpert, by its name alone: go,"
+         " description. Several are joined into one input. Default: go and description.",
+)  # fmt: skip
 
-
-predictions = _named_files(
-    "--predictions", example="K562=gears.h5ad", distinct=False, metavar="LINE=FILE",
+predictions = click.option(
+    "--predictions", multiple=True, metavar="LINE=FILE",
+    callback=lambda ctx, param, values: [_named_file(v, "K562=gears.h5ad") for v in values],
     help="What a method that was run elsewhere reached on a cell line: its predictions (.h5ad,"
          " perturbations x genes, see the README), or a table (CSV, Parquet) of published results:"
          " perturbation, method, metric and value, or as Scouter publishes them.",
@@ -183,21 +192,49 @@ def read_screens(
     return screens
 
 
+def read_embeddings(sources: Sources, genes: "GeneTable | None" = None) -> list["Embedding"]:
+    """Read the embeddings of `--embedding`."""
+    from llmpert.embeddings import built_in, read_embedding
+
+    return [
+        built_in(name) if path is None else read_embedding(path, name, genes)
+        for name, path in sources.items()
+    ]
+
+
+def built_in_embeddings(screen: "Screen") -> list["Embedding"]:
+    """Return those that come with llmpert, and say so; none if they do not know the screen's genes.
+
+    They stand in where no `--embedding` is given.
+    """
+    from llmpert.embeddings import BUILT_IN
+    from llmpert.evaluation.problem import Problem
+
+    found, names = read_embeddings(dict.fromkeys(BUILT_IN)), " and ".join(BUILT_IN)
+    try:
+        Problem.align(screen, found)
+    except InputError as problem:
+        remark(f"No --embedding, and {names}, which come with llmpert, do not fit: {problem}")
+        return []
+    remark(f"Embeddings: {names} of human genes, which come with llmpert.")
+    return found
+
+
 def read_dataset(
     screens: Sequence[Path],
     lines: Sequence[str],
     unit: str | None,
-    embeddings: NamedFiles,
+    embeddings: Sources,
     genes: Path | None,
 ) -> "Dataset":
     """Read the files of these options as a data set, of which nothing is stored."""
     from llmpert.datasets import Dataset
-    from llmpert.embeddings import read_embedding
     from llmpert.genes import GeneTable
 
     table = GeneTable.read(genes) if genes else None
-    sources = {name: read_embedding(path, name, table) for name, path in embeddings}
-    return Dataset("", read_screens(screens, lines, unit), sources, gene_table=table)
+    read = read_screens(screens, lines, unit)
+    sources = read_embeddings(embeddings, table) or built_in_embeddings(next(iter(read.values())))
+    return Dataset("", read, {one.name: one for one in sources}, gene_table=table)
 
 
 def aligned_problem(data: "Dataset", line: str) -> "Problem":

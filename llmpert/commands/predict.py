@@ -15,7 +15,7 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
     "--screen", type=options.FILE, metavar="FILE", required=True,
     help=f"Responses to train on: {options.SCREENS}.",
 )  # fmt: skip
-@options.embeddings(required=True)
+@options.embeddings
 @options.genes
 @click.option(
     "--gene", "wanted", multiple=True, required=True, metavar="SYMBOL",
@@ -30,7 +30,7 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 @options.out(".csv")
 def predict(
     screen: Path,
-    embeddings: options.NamedFiles,
+    embeddings: options.Sources,
     genes: Path | None,
     wanted: Sequence[str],
     model: str,

@@ -28,7 +28,9 @@ def save_embedding(embedding: Embedding, path: str | Path) -> None:
     columns = {"gene": pa.array(embedding.genes, pa.string()), "vector": vectors}
     table = pa.table(columns, metadata={"llmpert": json.dumps(head)})
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=False)
+        # The leading bytes of numbers are alike: together they take less space.
+        streams = {"use_dictionary": False, "use_byte_stream_split": ["vector.list.element"]}
+        pq.write_table(table, temporary, compression="zstd", **streams)
 
 
 def is_stored(path: Path) -> bool:

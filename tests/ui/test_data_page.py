@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets, reading
+from llmpert.embeddings import built_in
 from llmpert.io.paths import home
 from llmpert.ui.common import cache
 from llmpert.ui.datasets import uploads
@@ -104,6 +105,25 @@ def test_what_was_uploaded_is_used_on_every_page_and_seen_by_its_owner_alone(app
     again.switch_page("pages/table.py").run()
     assert not again.exception
     assert "HEPG2, 30 training perturbations" in shown(again)
+
+
+def test_a_screen_of_human_genes_is_enough(app):
+    genes = [gene for gene in built_in("GO").genes if gene in built_in("description").genes][:40]
+    human = table(genes, small.screen().genes, small.screen().response)
+    upload(app, "own-screen", ("hepg2_screen.csv", human))
+    assert not app.exception
+    assert "**40** knockdowns have every vector" in shown(app)
+    button(app, "Use these data").click().run()
+    again = open_page(data=app.selectbox(key="data").value)
+    again.switch_page("pages/gene.py").run()
+    assert not again.exception
+    assert again.selectbox(key="embedding").options == ["GO", "description", "GO+description"]
+
+
+def test_one_of_human_genes_can_stand_beside_an_upload(app):
+    brought(app)
+    app.multiselect(key="own-embedding-here").select("GO of human genes").run()
+    assert "share 0 gene(s)" in " ".join(errors(app))
 
 
 def test_line_unit_and_name_can_be_said(app):

@@ -10,7 +10,7 @@ from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, readin
 from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
-from llmpert.embeddings import Embedding
+from llmpert.embeddings import BUILT_IN, Embedding, built_in
 from llmpert.errors import InputError
 from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
@@ -45,11 +45,13 @@ class Chosen:
 def wizard() -> None:
     """Ask for files, say what they were understood to be, and make a data set of them."""
     st.markdown(
-        "You need a **screen** (how expression changed after each knockdown) and an **embedding**"
-        " (numbers for each gene). Nothing is used before you have seen how your files were"
-        f" understood. A file that you upload holds at most {st.get_option('server.maxUploadSize')}"
-        f" MB, {reading.PERTURBATIONS:,} knockdowns and {reading.VALUES / 1e6:.0f} million numbers,"
-        " and stays in this server's memory while you are here."
+        "You need a **screen**: how expression changed after each knockdown. **Embeddings**"
+        " (numbers for each gene) come with llmpert for human genes; yours can take their place."
+        " Nothing is used before you have seen how your files were understood. A file that you"
+        f" upload holds at most {st.get_option('server.maxUploadSize')} MB,"
+        f" {reading.PERTURBATIONS:,} knockdowns"
+        f" and {reading.VALUES / 1e6:.0f} million numbers, and stays in this server's memory while"
+        " you are here."
     )
     with st.expander("Small example files to try, and to see the formats"):
         st.markdown("Made from the simulated screen; genes are invented.")
@@ -71,23 +73,25 @@ def wizard() -> None:
     st.subheader("2. Embeddings")
     st.markdown(
         "A row for each gene, with its numbers; GenePT's and UniProt's files are understood as"
-        " published. Several are compared and combined."
+        " published. Several are compared and combined. Where you choose none, those of human genes"
+        f" that come with llmpert are used: {' and '.join(BUILT_IN)}."
     )
     endings = uploads.EMBEDDINGS
     for file in uploads.choose_files("Embeddings", endings, "own-embedding", "embedding"):
         _add(chosen, chosen.embeddings, file, _embedding)
     chosen.embeddings += _existing_embeddings()
+    if not chosen.embeddings:
+        chosen.embeddings = [_built_in(name) for name in BUILT_IN]
     st.subheader("3. Gene sets, if you like")
     st.markdown("GO terms or pathways as a GMT file, by which pages colour, count and test.")
     for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets"):
         _add(chosen, chosen.gene_sets, file, _gene_sets)
     st.subheader("4. What was understood")
-    if chosen.screens and chosen.embeddings and chosen.complete:
+    if chosen.screens and chosen.complete:
         _show_coverage(chosen)
     else:
-        missing = "a screen" if not chosen.screens else "an embedding"
         st.info(
-            f"Choose {missing} to go on."
+            "Choose a screen to go on."
             if chosen.complete
             else "A file above cannot be used as it is. Remove or replace it to go on.",
             icon=":material/arrow_upward:",
@@ -176,11 +180,10 @@ def _notes(part: Screen | Embedding) -> None:
 
 def _existing_embeddings() -> list[Part[Embedding]]:
     """Return the embeddings of other data sets that are to be used."""
-    offered = {
-        f"{part.name} of {name}": (name, part.name)
-        for name in cache.usable([*opened_uploads(), *DatasetStore().names()])
-        for part in cache.holdings(name).embeddings
-    }
+    offered = {f"{source} of human genes": ("", source) for source in BUILT_IN}
+    for name in cache.usable([*opened_uploads(), *DatasetStore().names()]):
+        for part in cache.holdings(name).embeddings:
+            offered[f"{part.name} of {name}"] = name, part.name
     labels = st.multiselect(
         "Or embeddings that are here already",
         list(offered),
@@ -190,8 +193,14 @@ def _existing_embeddings() -> list[Part[Embedding]]:
     chosen = [offered[label] for label in labels if label in offered]
     return [
         Part((cache.load(name).fingerprint, source), partial(_embedding_in, name, source))
+        if name
+        else _built_in(source)
         for name, source in chosen
     ]
+
+
+def _built_in(name: str) -> Part[Embedding]:
+    return Part((name,), partial(built_in, name))
 
 
 def _embedding_in(name: str, source: str) -> Embedding:

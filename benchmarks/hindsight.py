@@ -1,0 +1,83 @@
+"""What the built-in embeddings may owe to experiments like those that they predict.
+
+    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.hindsight
+
+GO was written by people who knew some of what screens of knockdowns show. The embeddings are made
+once more with less evidence or more, for the knockdowns of the rank-score benchmark, and `gp` is
+scored on these: 5-fold cross-validation at the largest training size, for several seeds. Made as
+`data/build_embeddings.py` makes them; the sentence model needs the extra `text`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from benchmarks import real
+from data import build_embeddings as build
+from data import build_gene_table
+from data.debian import unpacked
+from llmpert.embeddings import Embedding
+from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.problem import Problem
+from llmpert.genes import GeneTable
+from llmpert.models.registry import GAUSSIAN_PROCESS
+
+SEEDS = range(5)
+EVIDENCE = {
+    "as it ships": build.LEFT_OUT,
+    "with high-throughput experiments": build.NOTHING_KNOWN,
+    "without mutants and expression": (*build.LEFT_OUT, *build.MUTANTS),
+}
+
+
+def vectors(names: pd.Series, found: pd.DataFrame) -> dict[str, Embedding]:
+    """Make the built-in embeddings of annotations; descriptions are of genes in `names` alone."""
+    described = build.text_vectors(build.texts(names, found))
+    made = {"GO": build.go_vectors(found), "description": described}
+    return {name: build.embedding(name, of, {}) for name, of in made.items()}
+
+
+def scores(data: Mapping[str, Embedding]) -> pd.DataFrame:
+    """Score `gp` on each embedding and both, on perturbations that have both: line x embedding."""
+    rows = {}
+    for line, screen in real.read(()).screens.items():
+        whole = Problem.align(screen, list(data.values()))
+        for choice in (*data, "+".join(data)):
+            problem = whole.only(*choice.split("+"))
+            values = []
+            for seed in SEEDS:
+                one = Experiment(problem, Settings(seed=seed))
+                size = one.largest_training_size
+                parts = [one.scores(GAUSSIAN_PROCESS, size, f) for f in range(one.settings.folds)]
+                values.append(pd.concat(parts)["pearson_all"].mean())
+            rows[line, choice] = values
+    return pd.DataFrame(rows, index=list(SEEDS))
+
+
+@click.command()
+@click.option("--genes-deb", type=click.Path(path_type=Path), help="As for data.build_embeddings.")
+@click.option("--go-deb", type=click.Path(path_type=Path), help="As for data.build_embeddings.")
+def main(genes_deb: Path | None, go_deb: Path | None) -> None:
+    """Print the table."""
+    with (
+        unpacked(build_gene_table.PACKAGE, genes_deb) as (genes, _),
+        unpacked(build.PACKAGE, go_deb) as (go, _),
+    ):
+        org = genes / build_gene_table.SQLITE
+        names, every = build.coding_genes(org), build.annotations(org, go / build.SQLITE)
+    table = [["evidence", "line", "embedding", "Pearson over all genes", "seeds' deviation"]]
+    resolve = GeneTable.shipped().resolve
+    given = {name for screen in real.read(()).screens.values() for name in screen.perturbations}
+    wanted = {found.gene.symbol for found in map(resolve, given) if found.gene}
+    for evidence, left_out in EVIDENCE.items():
+        found = scores(vectors(names[names.index.isin(wanted)], build.without(every, left_out)))
+        for (line, choice), values in found.items():
+            spread = f"{values.std():.4f}"
+            table.append([evidence, line, choice, f"{values.mean():.4f}", spread])
+    real.print_table(table)
+
+
+if __name__ == "__main__":
+    main()

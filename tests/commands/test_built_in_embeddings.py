@@ -1,0 +1,74 @@
+"""Commands without `--embedding`: human genes have those that come with llmpert."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from llmpert.datasets import DatasetStore
+from llmpert.embeddings import BUILT_IN, built_in
+from llmpert.evaluation.results import Results
+from tests.support import small
+
+HUMAN = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)))[:4000:100]
+GOES = ("--screen", "human.h5ad", "--model", "linear")
+
+
+@pytest.fixture(autouse=True)
+def screens(files):
+    replace(small.screen(), perturbations=HUMAN).save(Path("human.h5ad"))
+    replace(small.screen("LineB", seed=3), perturbations=HUMAN).save(Path("second.h5ad"))
+
+
+def test_a_gene_is_predicted_from_a_screen_alone(run):
+    assert "TP53" not in HUMAN
+    code, _, err = run("predict", *GOES, "--gene", "TP53", "--out", "out.csv")
+    assert code == 0, err
+    assert "Embeddings: GO and description of human genes, which come with llmpert.\n" in err
+    assert "40 of them with a vector in GO+description" in err
+    assert set(pd.read_csv("out.csv")["perturbation"]) == {"TP53"}
+
+
+def test_one_of_them_is_chosen_by_its_name_in_any_case(run):
+    for name in ("go", "GO"):
+        command = ("evaluate", *GOES, "--embedding", name, "--train-size", 20, "--out", "o.parquet")
+        code, _, err = run(*command)
+        assert code == 0, err
+        assert "which come with llmpert" not in err
+        assert list(Results.read("o.parquet").about["embeddings"]) == ["GO"]
+
+
+def test_they_stand_beside_a_file(run):
+    code, _, err = run(
+        "predict", *GOES, "--embedding", "description", "--embedding", "text=text.parquet",
+        "--gene", "TP53", "--out", "out.csv",
+    )  # fmt: skip
+    assert code == 1
+    assert "description, text share 0 gene(s)" in err
+
+
+def test_a_first_screen_brings_them_and_a_second_one_does_not_again(run):
+    code, out, err = run("import", "--name", "mine", "--screen", "human.h5ad")
+    assert code == 0, err
+    assert "which come with llmpert" in err
+    assert "40 of 40 perturbations have a vector in GO+description" in out
+    data = DatasetStore().load("mine")
+    assert {name: one.fingerprint for name, one in data.embeddings.items()} == {
+        name: built_in(name).fingerprint for name in BUILT_IN
+    }
+    code, out, err = run("import", "--name", "mine", "--screen", "second.h5ad")
+    assert code == 0, err
+    assert "which come with llmpert" not in err
+    assert list(DatasetStore().load("mine").screens) == ["LineA", "LineB"]
+
+
+def test_genes_that_are_not_human_get_none_and_a_sentence(run):
+    code, _, err = run("import", "--name", "mine", "--screen", "screen.h5ad")
+    assert code == 0
+    assert "No --embedding, and GO and description, which come with llmpert, do not fit: " in err
+    assert "share 0 gene(s) of 40" in err
+    assert not DatasetStore().index("mine").files["embeddings"]
+    code, _, err = run("predict", "--screen", "screen.h5ad", "--gene", "TP53", "--out", "out.csv")
+    assert code == 1
+    assert "do not fit" in err
