@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,20 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.io.hashing import fingerprint, frozen
+from llmpert.io.hashing import HasProvenance, frozen
 from llmpert.io.names import check_names, is_plain, positions, preview
 
 
 @dataclass(frozen=True, eq=False)
-class Embedding:
+class Embedding(HasProvenance):
     """What one source knows about genes: a vector a gene.
 
     Attributes:
         name: What figures and explanations call this source: "text", "sequence", …
         genes: Names as the source spells them (symbols), each unique.
         vectors: float32, genes x dimensions, finite, read-only.
-        provenance: Source, model, version, licence, notes on what was left out, `simulated` and
-            `stand_in` (bool). JSON values only. `identity`, where present, stands for the content
-            in `fingerprint`, as in `Screen`.
+        provenance: As in `HasProvenance`: source, model, version, licence, notes on what was left
+            out, and `stand_in` (bool).
     """
 
     name: str
@@ -53,17 +51,9 @@ class Embedding:
         """Length of each gene's vector."""
         return self.vectors.shape[1]
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the vectors come from a simulation."""
-        return bool(self.provenance.get("simulated", False))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name this content (not its display name)."""
-        identity = self.provenance.get("identity")
-        content = (self.genes, self.vectors) if identity is None else (identity,)
-        return fingerprint(*content)
+    def _content(self) -> tuple[object, ...]:
+        # Whatever it is called.
+        return self.genes, self.vectors
 
     def rows(self, genes: Sequence[str]) -> np.ndarray:
         """Vectors of these genes, len(genes) x dimensions; an InputError of those without one."""

@@ -1,6 +1,8 @@
 """Content that stays as it is: read-only arrays, and fingerprints."""
 
 import hashlib
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,3 +29,30 @@ def frozen(values: np.ndarray) -> np.ndarray:
     found = np.array(values, dtype=np.float32, order="C", copy=None if same else True)
     found.setflags(write=False)
     return found
+
+
+class HasProvenance:
+    """What keeps where it comes from, and has a fingerprint by its content.
+
+    Attributes:
+        provenance: JSON values. `simulated` (bool) marks what a simulation made; `identity`, where
+            present, stands for the content in `fingerprint`.
+    """
+
+    provenance: dict[str, Any]
+    _format: ClassVar[tuple[object, ...]] = ()
+    """What else the fingerprint depends on."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it comes from a simulation rather than an experiment."""
+        return bool(self.provenance.get("simulated", False))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that name this content; cached results are filed under it."""
+        identity = self.provenance.get("identity")
+        return fingerprint(*self._format, *(self._content() if identity is None else (identity,)))
+
+    def _content(self) -> tuple[object, ...]:
+        raise NotImplementedError

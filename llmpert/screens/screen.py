@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable, by_symbol
 from llmpert.io.atomic import atomic_path
-from llmpert.io.hashing import fingerprint, frozen
+from llmpert.io.hashing import HasProvenance, fingerprint, frozen
 from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, positions, preview
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.screens.files import dense, numeric_column, open_h5ad
@@ -28,7 +27,7 @@ STORED_SD = "spread"
 
 
 @dataclass(frozen=True, eq=False)
-class Screen:
+class Screen(HasProvenance):
     """One cell line's responses, as differences to control (Δ).
 
     Attributes:
@@ -44,11 +43,12 @@ class Screen:
         cells: Cells behind each perturbation's mean, or None where unknown.
         layers: What single cells tell besides, float32, perturbations x genes: `variance` of the
             perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
-        provenance: Source, licence, the steps taken, notes on what was repaired, and `simulated`
-            (bool). JSON values only. `identity`, where present, stands for the content in
-            `fingerprint` (a recipe and seed stand for a simulated screen, because the last bits of
-            its numbers depend on the machine's linear algebra library).
+        provenance: As in `HasProvenance`: source, licence, the steps taken, notes on what was
+            repaired. The `identity` of a simulated screen is its recipe and seed, because the last
+            bits of its numbers depend on the machine's linear algebra library.
     """
+
+    _format = (FORMAT_VERSION,)
 
     line: str
     response: np.ndarray
@@ -96,20 +96,10 @@ class Screen:
                     f" {preview(self.perturbations[bad])}",
                 )
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the responses come from a simulation rather than an experiment."""
-        return bool(self.provenance.get("simulated", False))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name this content; cached results are filed under it."""
-        identity = self.provenance.get("identity")
-        if identity is not None:
-            return fingerprint(FORMAT_VERSION, identity)
+    def _content(self) -> tuple[object, ...]:
         known = (self.control_mean, self.control_sd, self.cells)
-        return fingerprint(
-            FORMAT_VERSION, self.line, self.response, self.perturbations, self.genes, self.unit,
+        return (
+            self.line, self.response, self.perturbations, self.genes, self.unit,
             *("none" if values is None else values for values in known),
             *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
         )  # fmt: skip
