@@ -20,7 +20,8 @@ DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
-# Whole files go to three processes: on two cores, for one of them often waits.
+# Whole files go to three processes: on two cores, for one of them often waits. None of the quick
+# ones does: they go to two.
 PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help app check test checks-installed lint format bench lock clean environment
@@ -38,7 +39,7 @@ checks-installed: environment
 
 # The linters come first: pytest's summary ends the output.
 check: lint
-	$(PYTEST) -m "not browser and not processes and not real" \
+	$(PYTEST) -n 2 -m "not browser and not processes and not real" \
 		--hypothesis-profile quick $(PYTEST_ARGS)
 
 test: lint
