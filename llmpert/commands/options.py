@@ -202,7 +202,7 @@ def read_embeddings(sources: Sources, genes: "GeneTable | None" = None) -> list[
     ]
 
 
-def built_in_embeddings(screen: "Screen") -> list["Embedding"]:
+def built_in_embeddings(screen: "Screen", genes: "GeneTable | None" = None) -> list["Embedding"]:
     """Return those that come with llmpert, and say so; none if they do not know the screen's genes.
 
     They stand in where no `--embedding` is given.
@@ -212,7 +212,7 @@ def built_in_embeddings(screen: "Screen") -> list["Embedding"]:
 
     found, names = read_embeddings(dict.fromkeys(BUILT_IN)), " and ".join(BUILT_IN)
     try:
-        Problem.align(screen, found)
+        Problem.align(screen, found, genes)
     except InputError as problem:
         remark(f"No --embedding, and {names}, which come with llmpert, do not fit: {problem}")
         return []
@@ -233,7 +233,8 @@ def read_dataset(
 
     table = GeneTable.read(genes) if genes else None
     read = read_screens(screens, lines, unit)
-    sources = read_embeddings(embeddings, table) or built_in_embeddings(next(iter(read.values())))
+    sources = read_embeddings(embeddings, table)
+    sources = sources or built_in_embeddings(next(iter(read.values())), table)
     return Dataset("", read, {one.name: one for one in sources}, gene_table=table)
 
 
