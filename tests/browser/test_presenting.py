@@ -8,11 +8,24 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
+# A run can be over before anyone asks whether it has begun.
+WATCH = """
+window.ran = false;
+const app = document.querySelector("[data-test-script-state]");
+new MutationObserver(() => { window.ran ||= app.dataset.testScriptState === "running" })
+    .observe(app, {attributeFilter: ["data-test-script-state"]});
+"""
+ANSWERED = (
+    "window.ran && document.querySelector('[data-test-script-state]')"
+    ".dataset.testScriptState === 'notRunning'"
+)
+
+
 def press(page, name: str) -> None:
     """Press a button and wait until the page has answered."""
+    page.evaluate(f"() => {{{WATCH}}}")
     page.get_by_role("button", name=name).click()
-    page.wait_for_selector('[data-test-script-state="running"]', timeout=10_000)
-    page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=60_000)
+    page.wait_for_function(ANSWERED, timeout=60_000)
 
 
 def test_meeting_mode_shows_one_figure_after_the_other(page, visit):

@@ -3,7 +3,6 @@
 import gzip
 import json
 import pickle
-import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -323,21 +322,10 @@ def test_well_known_names(name: str, expected: str) -> None:
     assert gene.symbol == expected
 
 
-def test_well_known_searches_are_fast() -> None:
+def test_well_known_names_are_found_first() -> None:
     table = GeneTable.shipped()
     assert table.search("p53")[0].symbol == "TP53"
     assert table.search("prohibitin")[0].symbol == "PHB1"
-    slowest = []
-    for text in ("tp5", "E", "ENSG0", "kinase receptor", "no such gene"):
-        best = min(_seconds(table, text) for _ in range(3))
-        slowest.append((best, text))
-    assert max(slowest)[0] < 0.05, max(slowest)
-
-
-def _seconds(table: GeneTable, text: str) -> float:
-    start = time.perf_counter()
-    table.search(text)
-    return time.perf_counter() - start
 
 
 class _NamesAndNumbers(pickle.Unpickler):

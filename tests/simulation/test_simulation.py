@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -66,12 +65,6 @@ def test_fingerprint_survives_a_file(tmp_path):
     screen = simulate(3, SMALL).screens[K562]
     screen.save(tmp_path / "screen.h5ad")
     assert Screen.load(tmp_path / "screen.h5ad").fingerprint == screen.fingerprint
-
-
-def test_takes_seconds():
-    start = time.process_time()
-    simulate(1)
-    assert time.process_time() - start < 10
 
 
 def test_shapes_and_names(built_in):
