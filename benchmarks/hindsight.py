@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchmarks import real
 from data import build_embeddings as build
-from data import build_gene_table
+from data import build_gene_table, ontology
 from data.debian import unpacked
 from llmpert.embeddings import Embedding
 from llmpert.evaluation.experiment import Experiment, Settings
@@ -26,9 +26,9 @@ from llmpert.models.registry import GAUSSIAN_PROCESS
 
 SEEDS = range(5)
 EVIDENCE = {
-    "as it ships": build.LEFT_OUT,
-    "with high-throughput experiments": build.NOTHING_KNOWN,
-    "without mutants and expression": (*build.LEFT_OUT, *build.MUTANTS),
+    "as it ships": ontology.LEFT_OUT,
+    "with high-throughput experiments": ontology.NOTHING_KNOWN,
+    "without mutants and expression": (*ontology.LEFT_OUT, *ontology.MUTANTS),
 }
 
 
@@ -63,16 +63,16 @@ def main(genes_deb: Path | None, go_deb: Path | None) -> None:
     """Print the table."""
     with (
         unpacked(build_gene_table.PACKAGE, genes_deb) as (genes, _),
-        unpacked(build.PACKAGE, go_deb) as (go, _),
+        unpacked(ontology.PACKAGE, go_deb) as (go, _),
     ):
         org = genes / build_gene_table.SQLITE
-        names, every = build.coding_genes(org), build.annotations(org, go / build.SQLITE)
+        names, every = ontology.coding_genes(org), ontology.annotations(org, go / ontology.SQLITE)
     table = [["evidence", "line", "embedding", "Pearson over all genes", "seeds' deviation"]]
     resolve = GeneTable.shipped().resolve
     given = {name for screen in real.read(()).screens.values() for name in screen.perturbations}
     wanted = {found.gene.symbol for found in map(resolve, given) if found.gene}
     for evidence, left_out in EVIDENCE.items():
-        found = scores(vectors(names[names.index.isin(wanted)], build.without(every, left_out)))
+        found = scores(vectors(names[names.index.isin(wanted)], ontology.without(every, left_out)))
         for (line, choice), values in found.items():
             spread = f"{values.std():.4f}"
             table.append([evidence, line, choice, f"{values.mean():.4f}", spread])

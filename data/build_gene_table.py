@@ -125,16 +125,21 @@ def build(sqlite: Path, version: str | None, folder: Path) -> Path:
         "sha256_uncompressed": hashlib.sha256(content).hexdigest(),
     }
     table = folder / "genes.tsv.gz"
-    with (
-        atomic_path(table) as temporary,
-        temporary.open("wb") as file,
-        # Neither file name nor time in the header: the same content gives the same bytes.
-        gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as packed,
-    ):
-        packed.write(content)
+    write_packed(table, content)
     with atomic_path(folder / "genes.provenance.json") as temporary:
         temporary.write_text(json.dumps(provenance, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return table
+
+
+def write_packed(path: Path, content: bytes) -> None:
+    """Write a file through gzip; the same content gives the same bytes."""
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+        # Neither file name nor time in the header.
+        gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as packed,
+    ):
+        packed.write(content)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ import json
 
 import streamlit as st
 
+from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import choose_dataset
 
@@ -107,13 +108,15 @@ published = [
 if predicted or published:
     st.markdown("Methods that were run elsewhere:")
     show.rows(predicted + published)
-sets = data.gene_sets
-st.markdown(
-    "No gene sets are loaded: pages cannot say what genes have in common."
-    if sets is None
-    else f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source})."
-)
-problem = data.problem(next(iter(data.screens)))
+first_line = next(iter(data.screens))
+sets, collections = data.gene_sets, cache.collections(data, first_line, "perturbations")
+if sets is not None:
+    st.markdown(f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source}).")
+if built_in := [name for name in collections if sets is None or name != sets.name]:
+    st.markdown(f"Gene sets that come with llmpert: {', '.join(built_in)}.")
+if not collections:
+    st.markdown("No gene sets are loaded: pages cannot say what genes have in common.")
+problem = data.problem(first_line)
 st.markdown(
     f"**{len(problem.screen.perturbations):,}** perturbations have every embedding and are used for"
     " all comparisons."

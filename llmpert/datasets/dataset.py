@@ -11,7 +11,7 @@ from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
-from llmpert.genes import GeneTable
+from llmpert.genes import BUILT_IN_SETS, GeneTable, are_human, built_in_sets
 from llmpert.genes.sets import GeneSets, joined
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
@@ -152,6 +152,19 @@ class Dataset:
         """Whether any part of it comes from a simulation."""
         screens, embeddings = self.screens.values(), self.embeddings.values()
         return any(s.simulated for s in screens) or any(e.simulated for e in embeddings)
+
+    def collections(self, genes: Sequence[str]) -> list[str]:
+        """Return the names of collections of gene sets to look genes up in.
+
+        Its own ones, joined, come first; those that come with llmpert follow for human genes.
+        """
+        own = [] if self.gene_sets is None else [self.gene_sets.name]
+        return list(dict.fromkeys([*own, *(BUILT_IN_SETS if are_human(genes) else ())]))
+
+    def collection(self, name: str) -> GeneSets:
+        """Return one of its `collections`."""
+        own = self.gene_sets
+        return own if own is not None and own.name == name else built_in_sets(name)
 
     @property
     def embedding_choices(self) -> list[str]:

@@ -50,6 +50,7 @@ class GeneSets:
         path = require_file(path)
         expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
         members: dict[str, frozenset[str]] = {}
+        once: dict[str, str] = {}  # a gene is in many sets: its name is held once
         with open_text(path, "\t", expected, largest=LARGEST_LIST) as text:
             lines = text.read().splitlines()
         for number, line in enumerate(lines, start=1):
@@ -66,7 +67,7 @@ class GeneSets:
                 found = f"{name} a second time on line {number}"
                 raise InputError.of_file(path, "every set once", found)
             if genes:
-                members[name] = genes
+                members[name] = frozenset(once.setdefault(gene, gene) for gene in genes)
         if not members:
             raise InputError.of_file(path, expected, "no set with a gene")
         check_names(path, "set", members)
@@ -94,9 +95,19 @@ class GeneSets:
         return replace(self, members={label: genes for label, genes in cut.items() if genes})
 
     def most_populated(self, count: int, at_most: int) -> list[str]:
-        """Return names of the sets with most genes; those with more than `at_most` come last."""
-        size = {label: len(genes) for label, genes in self.members.items()}
-        return sorted(size, key=lambda label: (size[label] > at_most, -size[label], label))[:count]
+        """Return names of sets, each with most genes that no set before it has, and at least one.
+
+        Those with more than `at_most` genes come last.
+        """
+        left, chosen = dict(self.members), list[str]()
+        while left and len(chosen) < count:
+            size = {
+                label: (len(self.members[label]) > at_most, -len(left[label])) for label in left
+            }
+            chosen.append(min(left, key=lambda label: (*size[label], label)))
+            taken = left.pop(chosen[-1])
+            left = {label: rest for label, genes in left.items() if (rest := genes - taken)}
+        return chosen
 
     def smallest_of(self, labels: Sequence[str]) -> dict[str, str]:
         """Return gene -> the smallest of these sets that it is in, for genes that are in one."""

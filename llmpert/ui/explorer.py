@@ -22,6 +22,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
+from llmpert.ui.common.gene_sets import choose_sets
 from llmpert.ui.common.selection import Selection, choose, open_gene
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
@@ -102,8 +103,11 @@ def explore(selection: Selection) -> None:
 
 def _choose_view(selection: Selection) -> Explorer:
     problem = cache.scoring_experiment(selection.data, selection.line).problem
-    sets = cache.gene_sets(selection.data, selection.line, "perturbations")
     screen = problem.screen
+    several = len(cache.collections(selection.data, selection.line, "perturbations")) > 1
+    first, second, third, fourth, *_ = columns = st.columns([2, 1, 1, 1] + [1] * several)
+    with columns[-1]:
+        sets = choose_sets(selection.data, selection.line, "perturbations")
     effect = effect_size(screen).to_numpy()
     table = pd.DataFrame({"gene": screen.perturbations, "effect size": effect})
     if screen.cells is not None:
@@ -128,7 +132,6 @@ def _choose_view(selection: Selection) -> Explorer:
     if "cells" not in table:
         missing[BY_CELLS] = "the screen does not tell"
     every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
-    first, second, third, fourth = st.columns([2, 1, 1, 1])
     with second:
         views = [*problem.vectors, RESPONSES]
         of = choose("Map of", "of", views, "What the knockdowns are placed by.")
@@ -222,8 +225,8 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
         chosen = st.multiselect(
             "Gene sets in colour",
             list(view.sets.members),
-            # None that has nearly all.
-            default=view.sets.most_populated(most, len(points) // 3),
+            # Small ones at first: nested terms say more the smaller they are.
+            default=view.sets.most_populated(most, max(len(points) // 10, 20)),
             max_selections=most,
             key="sets",
             bind="query-params",

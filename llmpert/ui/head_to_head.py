@@ -18,6 +18,7 @@ from llmpert.screens import FDR
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
+from llmpert.ui.common.gene_sets import choose_sets
 from llmpert.ui.common.selection import Selection, choose, open_gene
 
 
@@ -97,22 +98,24 @@ def show_methods(selection: Selection) -> None:
         effect = f"Root mean square of the measured response, in {selection.unit}."
         _list(named, names, (ours.label, rival.label), effect)
     st.header("Which functions win where?")
-    if data.gene_sets is None:
+    with st.columns([1, 3])[0]:
+        sets = choose_sets(data, line, "perturbations")
+    if sets is None:
         show.info("No gene sets are loaded for these data.")
         return
-    won = cache.sets_won(data, line, table, metric.name)
+    won = cache.sets_won(data, line, sets.name, table, metric.name)
     if won.empty:
         show.info(
-            f"No gene set has {insight.SMALLEST_SET} or more of these perturbations: too few to"
-            " test."
+            f"No gene set of {sets.name} has {insight.SMALLEST_SET} or more of these perturbations:"
+            " too few to test."
         )
         return
     by_set = _show_sets(won, names, tally)
     show.footer(
         f"head-to-head-sets-{name}",
         by_set,
-        f"{compared}; {metric.label}; {scope}. Gene sets: {data.gene_sets.name}"
-        f" ({data.gene_sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
+        f"{compared}; {metric.label}; {scope}. Gene sets: {sets.name}"
+        f" ({sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
         f" Benjamini–Hochberg. {source}".strip(),
         data,
         found.about,

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from data import build_embeddings as build
+from data import ontology
 from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.genes import GeneTable
 from llmpert.io.paths import shipped
@@ -44,7 +45,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
             base.execute("INSERT INTO gene_info VALUES (?, ?)", (at, symbol))
             kind = "ncRNA" if symbol == "XIST" else "protein-coding"
             base.execute("INSERT INTO genetype VALUES (?, ?)", (at, kind))
-        for table in build.ASPECTS:
+        for table in ontology.ASPECTS:
             for name in (f"go_{table}", f"go_{table}_all"):
                 base.execute(f"CREATE TABLE {name} (_id, go_id, evidence)")
         for symbol, table, term, evidence, own in ROWS:
@@ -59,25 +60,25 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_annotations_are_those_of_coding_genes_with_known_terms(files):
-    found = build.annotations(*files)
+    found = ontology.annotations(*files)
     assert set(found["symbol"]) == {"MED11", "MED12", "TP53"}
     assert set(found["term"]) == set(LABELS)
     own = found.set_index(["symbol", "term"])["direct"]
     assert own["MED11", "GO:1"]
     assert not own["MED11", "GO:2"]
     assert dict(zip(found["term"], found["aspect"], strict=True))["GO:1"] == "component"
-    assert build.dates(files[0]) == {"annotation": "2022", "ontology": "2021"}
-    assert list(build.coding_genes(files[0]).index) == ["TP53", "TP63", "MED12", "MED11"]
+    assert ontology.dates(files[0]) == {"annotation": "2022", "ontology": "2021"}
+    assert list(ontology.coding_genes(files[0]).index) == ["TP53", "TP63", "MED12", "MED11"]
 
 
 def test_evidence_is_left_out_by_its_code(files):
-    every = build.annotations(*files)
-    kept = build.without(every, [*build.NOTHING_KNOWN, *build.HIGH_THROUGHPUT])
+    every = ontology.annotations(*files)
+    kept = ontology.without(every, [*ontology.NOTHING_KNOWN, *ontology.HIGH_THROUGHPUT])
     assert set(every["term"]) - set(kept["term"]) == {"GO:4", "GO:6"}
 
 
 def test_vectors_have_the_inner_products_of_weighted_terms(files):
-    found = build.without(build.annotations(*files), build.NOTHING_KNOWN)
+    found = ontology.without(ontology.annotations(*files), ontology.NOTHING_KNOWN)
     vectors = build.go_vectors(found, dimensions=2)
     # By hand: terms of one gene do not count (GO:6 and protein binding), and those of all genes do
     # not weigh (GO:2), which leaves GO:1 and GO:3, both of two genes.
@@ -91,8 +92,8 @@ def test_vectors_have_the_inner_products_of_weighted_terms(files):
 
 
 def test_a_text_says_the_most_specific_terms_first(files):
-    found = build.without(build.annotations(*files), [*build.NOTHING_KNOWN, "HMP"])
-    texts = build.texts(build.coding_genes(files[0]), found)
+    found = ontology.without(ontology.annotations(*files), [*ontology.NOTHING_KNOWN, "HMP"])
+    texts = build.texts(ontology.coding_genes(files[0]), found)
     assert texts["TP63"] == "tumor protein p63."
     assert texts["TP53"] == "tumor protein p53. Found in complex. Takes part in transcription."
     assert texts["MED11"] == (
@@ -125,7 +126,7 @@ def test_what_ships_is_of_human_genes_and_small(name):
     assert len(found.genes) > {"GO": 18_000, "description": 19_000}[name]
     assert set(found.genes) <= {gene.symbol for gene in GeneTable.shipped()}
     assert not found.simulated
-    assert all(code in found.provenance["changes"] for code in build.HIGH_THROUGHPUT)
+    assert all(code in found.provenance["changes"] for code in ontology.HIGH_THROUGHPUT)
     assert "Gene Ontology" in found.provenance["source"]
 
 

@@ -104,11 +104,13 @@ def test_collections_are_joined_unless_they_disagree():
         joined([one, two, GeneSets("three", "3.gmt", {"A": frozenset({"G9"})})])
 
 
-def test_the_most_populated_sets_but_none_that_is_nearly_everything():
+def test_the_most_populated_sets_that_add_to_each_other_but_none_of_nearly_everything():
     members = {"all": "ABCDEF", "big": "ABC", "also big": "CDE", "small": "F"}
     sets = GeneSets("x", "y", {label: frozenset(genes) for label, genes in members.items()})
     assert sets.most_populated(3, at_most=4) == ["also big", "big", "small"]
-    assert sets.most_populated(9, at_most=4) == ["also big", "big", "small", "all"]
+    assert sets.most_populated(9, at_most=4) == ["also big", "big", "small"]
+    assert sets.most_populated(9, at_most=2) == ["small", "all"]
+    assert sets.most_populated(9, at_most=6) == ["all"]
 
 
 def test_a_gene_of_several_sets_is_in_the_smallest_one_asked_for():

@@ -164,14 +164,18 @@ def once(_make: Callable[[], R], *key: Hashable) -> R:
     return _make()
 
 
-@cached(16, "Looking up gene sets …")
-def gene_sets(data: Dataset, line: str, of: Literal["perturbations", "genes"]) -> GeneSets | None:
-    """Return the gene sets among a screen's perturbations or measured genes, as it spells them.
+@cached(64)
+def collections(data: Dataset, line: str, of: Literal["perturbations", "genes"]) -> list[str]:
+    """Return the collections of gene sets for a screen's perturbations or measured genes."""
+    return data.collections(getattr(data.screens[line], of))
 
-    None where the data set has no gene sets.
-    """
-    screen = data.screens[line]
-    return None if data.gene_sets is None else data.gene_sets.within(getattr(screen, of))
+
+@cached(16, "Looking up gene sets …")
+def gene_sets(
+    data: Dataset, line: str, of: Literal["perturbations", "genes"], collection: str
+) -> GeneSets:
+    """Return a collection among a screen's perturbations or measured genes, as it spells them."""
+    return data.collection(collection).within(getattr(data.screens[line], of))
 
 
 # Experiments and what they fit
@@ -306,10 +310,12 @@ def run_fits(fits: Sequence[Fit]) -> Results:
 
 
 @cached(64, "Testing gene sets …")
-def sets_won(data: Dataset, line: str, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def sets_won(
+    data: Dataset, line: str, collection: str, table: pd.DataFrame, metric: str
+) -> pd.DataFrame:
     """Return who wins which gene sets in a table of `pairs`; empty where none can be tested."""
-    sets = gene_sets(data, line, "perturbations")
-    return head_to_head.sets_won(table, {} if sets is None else sets.members, METRICS[metric])
+    sets = gene_sets(data, line, "perturbations", collection)
+    return head_to_head.sets_won(table, sets.members, METRICS[metric])
 
 
 @cached(64, "Drawing the map: the first time takes up to a minute …")

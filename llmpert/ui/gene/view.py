@@ -17,6 +17,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
 from llmpert.ui.common.gene_search import choose_gene, set_control, show_identity
+from llmpert.ui.common.gene_sets import choose_sets
 from llmpert.ui.common.selection import Selection, how_many, one_of
 from llmpert.ui.gene.prediction import (
     GenePrediction,
@@ -272,7 +273,6 @@ def _foundation(view: GeneView) -> Section:
 def _all_genes(view: GeneView) -> Section:
     """Show a volcano of all genes, and which gene sets the strongest are in."""
     data, line, prediction = view.selection.data, view.selection.line, view.shown.prediction
-    sets = cache.gene_sets(data, line, "genes")
     title = "All genes, and what the strongest share"
     st.header(title, divider="gray")
     left, right = st.columns(2)
@@ -292,6 +292,7 @@ def _all_genes(view: GeneView) -> Section:
             help="One-sided hypergeometric test against all predicted genes; q is the false"
             " discovery rate over all sets tested (Benjamini & Hochberg).",
         )
+        sets = choose_sets(data, line, "genes", favoured="GO processes")
         if sets is None:
             words = (
                 "This data set has no gene sets. Import some: `python -m llmpert import --name"
