@@ -20,6 +20,7 @@ if __name__ == "__main__":
         st.Page("pages/data.py", title="Data", icon=":material/database:"),
         st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
         st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
+        st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:"),
         st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),

@@ -34,7 +34,7 @@ EVIDENCE = {
 
 def vectors(names: pd.Series, found: pd.DataFrame) -> dict[str, Embedding]:
     """Make the built-in embeddings of annotations; descriptions are of genes in `names` alone."""
-    described = build.text_vectors(build.texts(names, found))
+    described, _ = build.text_vectors(build.texts(names, found))
     made = {"GO": build.go_vectors(found), "description": described}
     return {name: build.embedding(name, of, {}) for name, of in made.items()}
 

@@ -12,7 +12,8 @@ It writes
 - `embedding_GO.parquet`: what the Gene Ontology says of a gene, as latent semantic analysis
   (Deerwester et al. 1990) of its terms and all terms above them;
 - `embedding_description.parquet`: the gene's name and its most specific terms as one text, through
-  a sentence model (`llmpert.embeddings.sentences`).
+  a sentence model (`llmpert.embeddings.sentences`);
+- `embedding_description_axes.npy`: what brings another text's vector among these.
 
 They are of the protein-coding genes of `genes.tsv.gz`, and of the packages of NCBI's gene
 annotation (Bioconductor's org.Hs.eg.db) and of GO's terms (GO.db). The same packages give the same
@@ -34,6 +35,7 @@ from sklearn.preprocessing import normalize
 from data import ontology
 from llmpert.embeddings import Embedding, sentences
 from llmpert.embeddings.stored import save_embedding
+from llmpert.io.atomic import atomic_path
 
 GO_DIMENSIONS, TEXT_DIMENSIONS = 192, 160
 
@@ -80,11 +82,16 @@ def texts(names: pd.Series, found: pd.DataFrame) -> pd.Series:
     )
 
 
-def text_vectors(described: pd.Series, dimensions: int = TEXT_DIMENSIONS) -> pd.DataFrame:
-    """Return the sentence model's vectors of texts along their leading singular vectors."""
+def text_vectors(
+    described: pd.Series, dimensions: int = TEXT_DIMENSIONS
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the sentence model's vectors of texts along their leading singular vectors, and these.
+
+    The latter are float32, dimensions x the model's; a new text's vector times them joins the rest.
+    """
     vectors = sentences.SentenceModel().encode(list(described))
     svd = TruncatedSVD(dimensions, n_iter=7, random_state=0)
-    return pd.DataFrame(svd.fit_transform(vectors), index=described.index)
+    return pd.DataFrame(svd.fit_transform(vectors), index=described.index), svd.components_
 
 
 def embedding(name: str, vectors: pd.DataFrame, provenance: dict[str, object]) -> Embedding:
@@ -105,10 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         embedding("GO", go_vectors(found), source), options.into / "embedding_GO.parquet"
     )
     about = {**source, "model": f"{sentences.MODEL} (Apache-2.0)"}
+    vectors, axes = text_vectors(texts(names, found))
     save_embedding(
-        embedding("description", text_vectors(texts(names, found)), about),
-        options.into / "embedding_description.parquet",
+        embedding("description", vectors, about), options.into / "embedding_description.parquet"
     )
+    with atomic_path(options.into / "embedding_description_axes.npy") as path:
+        np.save(path, axes.astype(np.float32))
 
 
 if __name__ == "__main__":

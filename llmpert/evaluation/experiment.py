@@ -1,7 +1,7 @@
 """Fitting and scoring models on one problem, with every finished fit kept."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -81,6 +81,10 @@ class FittedModel:
         found = [self.problem.find(gene) for gene in genes]
         vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
         return self.joined.transform(vectors)
+
+    def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
+        """Predict for vectors in each embedding, a row a name."""
+        return self.predict_inputs(self.joined.transform(vectors), names)
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs, a row a name."""

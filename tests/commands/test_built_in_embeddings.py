@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,6 +11,7 @@ from llmpert.datasets import DatasetStore
 from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.evaluation.results import Results
 from tests.support import small
+from tests.support.described import says
 
 HUMAN = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)))[:4000:100]
 GOES = ("--screen", "human.h5ad", "--model", "linear")
@@ -72,3 +74,35 @@ def test_genes_that_are_not_human_get_none_and_a_sentence(run):
     code, _, err = run("predict", "--screen", "screen.h5ad", "--gene", "TP53", "--out", "out.csv")
     assert code == 1
     assert "do not fit" in err
+
+
+def test_a_text_is_predicted_as_the_gene_that_it_describes(run, monkeypatch):
+    says(monkeypatch, {"a tumour suppressor": "TP53"})
+    command = ("predict", *GOES, "--gene", "TP53", "--text", "a tumour suppressor")
+    code, out, err = run(*command, "--out", "out.csv")
+    assert code == 0, err
+    assert "text 1: most similar descriptions: TP53 1.00, " in out
+    found = pd.read_csv("out.csv").pivot(index="gene", columns="perturbation", values="mean")
+    np.testing.assert_allclose(found["text 1"], found["TP53"], atol=1e-5)
+
+
+def test_a_text_unlike_every_gene_is_not_predicted(run, monkeypatch):
+    says(monkeypatch, {})
+    code, _, err = run("predict", *GOES, "--text", "the weather", "--out", "out.csv")
+    assert code == 1
+    assert "Text 1: This text is unlike every known gene" in err
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "Expected a --gene or a --text"),
+        (("--text", "a", "--embedding", "go"), "no other has a place for a text"),
+        (("--text", "a", "--embedding", "description=text.parquet"), "that comes with llmpert"),
+    ],
+)
+def test_what_texts_do_not_go_with_is_said(run, options, words):
+    code, _, err = run("predict", *GOES, *options, "--out", "out.csv")
+    assert code == 2
+    assert words in err

@@ -1,0 +1,83 @@
+"""A gene described in words: what the page asks for, and what it shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from llmpert.embeddings import built_in
+from llmpert.errors import InputError
+from llmpert.figures.prediction import ranked_genes
+from llmpert.insight.descriptions import EMBEDDING, Description, describe
+from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
+from llmpert.ui.common.cache import cached
+from llmpert.ui.common.selection import Selection, how_many
+
+NEAREST = 10
+
+
+def show_described(selection: Selection) -> None:
+    """Take a text; show the genes most like it and, if it is known ground, the prediction."""
+    data = selection.data
+    own = data.embeddings.get(EMBEDDING)
+    if own is None or own.fingerprint != built_in(EMBEDDING).fingerprint:
+        st.info(
+            f"This page needs a data set with the embedding *{EMBEDDING}* that comes with llmpert."
+            " Choose another data set in the side bar, or add a screen of human genes on the *Data*"
+            " page without an embedding of your own."
+        )
+        return
+    text = st.text_area(
+        "Description",
+        key="text",
+        bind="query-params",
+        placeholder="Subunit of the Mediator complex. Found in the nucleus. Takes part in"
+        " transcription by RNA polymerase II.",
+        help="What the protein does, where it is found, and which others it works with. The first"
+        " 200 words count.",
+    )
+    if not text.strip():
+        return
+    try:
+        found = _described(text)
+    except InputError as error:
+        st.warning(show.verbatim(str(error)))
+        return
+    _show_nearest(selection, found)
+    if found.far:
+        st.warning(show.verbatim(found.explain_far()))
+        return
+    by_text = replace(selection, embedding=EMBEDDING)
+    fitted = cache.full_model(data, by_text.line, EMBEDDING, by_text.model)
+    name = np.array(["described gene"], dtype=object)
+    prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
+    count = how_many("Genes shown", "shown")
+    show.figure(
+        ranked_genes(prediction, None, by_text.unit, count),
+        name=f"described-gene-{by_text.line}",
+        alt=f"The {count} genes with the strongest predicted response to knocking down the"
+        f" described gene in {by_text.line}, with 95 % intervals.",
+        numbers=prediction.table(),
+        note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
+        data=data,
+    )
+
+
+def _show_nearest(selection: Selection, found: Description) -> None:
+    """Show which genes' descriptions are most like the text."""
+    problem = replace(selection, embedding=EMBEDDING).experiment.problem
+    nearest = found.similarity.head(NEAREST).rename_axis("gene").reset_index()
+    nearest["knocked down here"] = [
+        "yes" if problem.perturbation(gene) else "no" for gene in nearest["gene"]
+    ]
+    st.dataframe(nearest, hide_index=True, column_config=show.numbers(similarity="%.2f"))
+    st.caption(
+        "Similarity is the cosine between the texts' vectors; the nearest other gene of almost"
+        f" every gene reaches {found.usual:.2f}."
+    )
+
+
+@cached(64, "Reading the description …")
+def _described(text: str) -> Description:
+    return describe(text)
