@@ -44,12 +44,17 @@ def show_described(selection: Selection) -> None:
     except InputError as error:
         st.warning(show.verbatim(str(error)))
         return
-    _show_nearest(selection, found)
     if found.far:
         st.warning(show.verbatim(found.explain_far()))
-        return
+    else:
+        _show_prediction(selection, found)
+    _show_nearest(selection, found)
+
+
+def _show_prediction(selection: Selection, found: Description) -> None:
+    """Show what the model that knows genes by their descriptions predicts for the text."""
     by_text = replace(selection, embedding=EMBEDDING)
-    fitted = cache.full_model(data, by_text.line, EMBEDDING, by_text.model)
+    fitted = cache.full_model(by_text.data, by_text.line, EMBEDDING, by_text.model)
     name = np.array(["described gene"], dtype=object)
     prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
     count = how_many("Genes shown", "shown")
@@ -60,13 +65,14 @@ def show_described(selection: Selection) -> None:
         f" described gene in {by_text.line}, with 95 % intervals.",
         numbers=prediction.table(),
         note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
-        data=data,
+        data=by_text.data,
     )
 
 
 def _show_nearest(selection: Selection, found: Description) -> None:
     """Show which genes' descriptions are most like the text."""
     problem = replace(selection, embedding=EMBEDDING).experiment.problem
+    st.subheader("Most similar descriptions")
     nearest = found.similarity.head(NEAREST).rename_axis("gene").reset_index()
     nearest["knocked down here"] = [
         "yes" if problem.perturbation(gene) else "no" for gene in nearest["gene"]
