@@ -21,8 +21,9 @@ from llmpert.errors import InputError
     help="Single cells of the line (.h5ad): raw counts or log-normalised.",
 )  # fmt: skip
 @click.option(
-    "--terms", "terms_file", type=options.FILE, metavar="FILE", required=True,
-    help="Which genes carry which GO term: a GMT file.",
+    "--terms", "terms_file", type=options.FILE, metavar="FILE",
+    help="Which genes carry which GO term: a GMT file. Default, for human genes: the gene sets that"
+    " come with llmpert.",
 )  # fmt: skip
 @options.target
 @options.control
@@ -47,7 +48,7 @@ def gears(
     name: str,
     line: str,
     cells_file: Path,
-    terms_file: Path,
+    terms_file: Path | None,
     target: str | None,
     control: str | None,
     unit: str | None,
@@ -79,7 +80,8 @@ def gears(
     """
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment
-    from llmpert.genes.sets import GeneSets
+    from llmpert.genes import BUILT_IN_SETS, built_in_sets
+    from llmpert.genes.sets import GeneSets, joined
     from llmpert.io.paths import home
     from llmpert.methods.gears import run
     from llmpert.methods.gears.cells import read_cells
@@ -91,15 +93,18 @@ def gears(
     experiment = Experiment(data.problem(line))
     screen = experiment.problem.screen
     size = train_size or experiment.largest_training_size
-    terms = GeneSets.read(terms_file).within(screen.perturbations)
+    if terms_file:
+        every = GeneSets.read(terms_file)
+    else:
+        every = joined([built_in_sets(name) for name in BUILT_IN_SETS])
+    terms = every.within(screen.perturbations)
     cells = read_cells(
         cells_file, screen, per_perturbation=cells_per_perturbation, controls=controls,
         column=target, control=control, unit=unit, seed=seed,
     )  # fmt: skip
     if not terms.members:
-        raise InputError.of_file(
-            terms_file, f"terms of perturbations of {line}", "terms of other genes only"
-        )
+        expected, found = f"terms of perturbations of {line}", "terms of other genes only"
+        raise InputError.of_file(terms_file or every.name, expected, found)
     parts, left_out = run.folds(experiment, cells, terms, size, seed)
     if left_out:
         remark(

@@ -1,7 +1,7 @@
 """A data set, the parts that it is made of, and the file that each part is kept in."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -153,7 +153,7 @@ class Dataset:
         screens, embeddings = self.screens.values(), self.embeddings.values()
         return any(s.simulated for s in screens) or any(e.simulated for e in embeddings)
 
-    def collections(self, genes: Sequence[str]) -> list[str]:
+    def collections(self, genes: Iterable[str]) -> list[str]:
         """Return the names of collections of gene sets to look genes up in.
 
         Its own ones, joined, come first; those that come with llmpert follow for human genes.

@@ -10,7 +10,7 @@ from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
-from llmpert.genes.sets import GeneSets
+from llmpert.genes import BUILT_IN_SETS
 from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions, not_predicted
 from llmpert.methods.published import Published
@@ -37,7 +37,7 @@ class Coverage:
 def report(data: Dataset, added: Parts) -> list[str]:
     """Report on parts that `data` has now, as they were read; lines of details are indented."""
     return [
-        *contents(added), *_coverage(data), *_gene_sets(data, added.gene_sets),
+        *contents(added), *_coverage(data), *_gene_sets(data, added),
         *_published(data, added.published), *_external(data, added.external),
     ]  # fmt: skip
 
@@ -141,8 +141,8 @@ def _coverage(data: Dataset) -> Iterable[str]:
             yield from (f"  {line}" for line in left_out(one.left_out))
 
 
-def _gene_sets(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
-    for collection in collections:
+def _gene_sets(data: Dataset, added: Parts) -> Iterable[str]:
+    for collection in added.gene_sets:
         line = f"{collection.name}: {len(collection.members):,} gene sets"
         if data.screens:
             screen = next(iter(data.screens.values()))
@@ -150,6 +150,8 @@ def _gene_sets(data: Dataset, collections: Iterable[GeneSets]) -> Iterable[str]:
             measured = len(collection.within(screen.genes).members)
             line += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
         yield line
+    if added.screens and set(BUILT_IN_SETS) & set(data.collections(added.screens[0].perturbations)):
+        yield f"Gene sets of human genes come with llmpert: {', '.join(BUILT_IN_SETS)}"
 
 
 def _published(data: Dataset, published: Iterable[Published]) -> Iterable[str]:

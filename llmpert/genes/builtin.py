@@ -1,7 +1,7 @@
 """The gene sets of human genes that come with llmpert; `data/build_gene_sets.py` makes them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 from llmpert.genes.sets import GeneSets
@@ -26,6 +26,7 @@ def built_in_sets(name: str) -> GeneSets:
     return GeneSets(name, source, read.members)
 
 
-def are_human(names: Sequence[str]) -> bool:
+def are_human(names: Iterable[str]) -> bool:
     """Return whether these are names of human genes: at least half are in the gene table."""
-    return 2 * len(GeneTable.shipped().symbols(names)) >= max(1, len(names))
+    distinct = set(names)
+    return 2 * len(GeneTable.shipped().symbols(distinct)) >= max(1, len(distinct))

@@ -12,6 +12,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
+from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.selection import Selection, how_many, one_of
 
 
@@ -68,6 +69,12 @@ def show_effects(selection: Selection) -> None:
     )
     # Not every model gives intervals.
     st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)
+    with st.columns([1, 3])[0]:
+        sets = choose_sets(data, line, "perturbations")
+    if sets is not None:
+        known = shown.loc[shown["perturbation"].isin(screen.perturbations), "perturbation"]
+        end = f"Those with the strongest {ranked_by} effect on {gene}, raised or lowered."
+        show_shared(sets, known.tolist(), screen.perturbations, data, f"{gene}-{line}", end)
 
 
 def _choose_measured_gene(screen: Screen) -> str:

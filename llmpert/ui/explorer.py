@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,7 +14,6 @@ from llmpert.evaluation.problem import Problem
 from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
-from llmpert.insight.enrichment import enrichment
 from llmpert.insight.head_to_head import effect_size
 from llmpert.insight.maps import METHODS
 from llmpert.insight.ranking import strong_perturbation
@@ -22,7 +22,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
-from llmpert.ui.common.gene_sets import choose_sets
+from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.selection import Selection, choose, open_gene
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
@@ -36,9 +36,6 @@ NAMED_SETS = 3
 
 MOST_IN_ADDRESS = 100
 """So many selected perturbations go into the address: browsers cut very long ones."""
-
-FEWEST_TESTED = 3
-"""Fewer selected perturbations are not tested for what they share."""
 
 _KEY = "explorer-selected"
 
@@ -222,11 +219,13 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
     """Add the group or value that colours each point; return the value's label, and the groups."""
     if view.colour == BY_SET and view.sets is not None:
         most = len(SOURCE_COLORS)
+        # Small ones at first: nested terms say more the smaller they are.
+        largest = partial(view.sets.most_populated, most, max(len(points) // 10, 20))
+        of = view.selection.data, view.selection.line, view.sets.name
         chosen = st.multiselect(
             "Gene sets in colour",
             list(view.sets.members),
-            # Small ones at first: nested terms say more the smaller they are.
-            default=view.sets.most_populated(most, max(len(points) // 10, 20)),
+            default=cache.once(largest, "most populated", *of),
             max_selections=most,
             key="sets",
             bind="query-params",
@@ -298,39 +297,9 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     show.footer(f"selected-{view.key}", rows, note, selection.data)
     if opened:
         open_gene(selection, one)
-    if view.sets is not None and len(names) >= FEWEST_TESTED:
-        _show_shared(view, view.sets, names)
-
-
-def _show_shared(view: Explorer, sets: GeneSets, names: Sequence[str]) -> None:
-    """Show gene sets that hold more of the selected perturbations than chance puts there."""
-    perturbations = view.table["gene"]
-    found = enrichment(names, perturbations, sets)
-    found = found[found["overlap"] > 0].reset_index(drop=True)
-    st.subheader("What do they share?")
-    if found.empty:
-        st.markdown("No gene set of 3 to 500 of these knockdowns holds any of them.")
-        return
-    st.dataframe(
-        found.head(20),
-        hide_index=True,
-        column_config={
-            "size": show.number(help="Knockdowns here that are in it."),
-            "expected": show.number(format="%.2f", help="Selected ones in it by chance."),
-            "fold": show.number(format="%.2f", help="Overlap / expected."),
-            "p": show.number(format="%.1e"),
-            "q": show.number(format="%.1e", help="False discovery rate over all sets tested."),
-        },
-    )
-    show.footer(
-        f"shared-{view.key}",
-        found,
-        f"Gene sets with more of the selected knockdowns than a random draw from all"
-        f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
-        f" {sets.name} ({sets.source}). A selection from a map of these same data is no independent"
-        " test.",
-        view.selection.data,
-    )
+    if view.sets is not None:
+        caution = "A selection from a map of these same data is no independent test."
+        show_shared(view.sets, names, table["gene"], selection.data, view.key, caution)
 
 
 def _show_nearest(view: Explorer) -> None:

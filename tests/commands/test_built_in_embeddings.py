@@ -55,6 +55,7 @@ def test_a_first_screen_brings_them_and_a_second_one_does_not_again(run):
     assert code == 0, err
     assert "which come with llmpert" in err
     assert "40 of 40 perturbations have a vector in GO+description" in out
+    assert "Gene sets of human genes come with llmpert: GO complexes, GO processes" in out
     data = DatasetStore().load("mine")
     assert {name: one.fingerprint for name, one in data.embeddings.items()} == {
         name: built_in(name).fingerprint for name in BUILT_IN
@@ -66,8 +67,9 @@ def test_a_first_screen_brings_them_and_a_second_one_does_not_again(run):
 
 
 def test_genes_that_are_not_human_get_none_and_a_sentence(run):
-    code, _, err = run("import", "--name", "mine", "--screen", "screen.h5ad")
+    code, out, err = run("import", "--name", "mine", "--screen", "screen.h5ad")
     assert code == 0
+    assert "Gene sets" not in out
     assert "No --embedding, and GO and description, which come with llmpert, do not fit: " in err
     assert "share 0 gene(s) of 40" in err
     assert not DatasetStore().index("mine").files["embeddings"]

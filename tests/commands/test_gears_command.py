@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from llmpert.genes.sets import GeneSets
 from llmpert.methods.gears import run as gears_run
 from tests.support import small
 from tests.support.command_lines import IMPORT, replaced
@@ -52,6 +53,20 @@ def test_without_the_extra_it_says_how_to_get_it(run, cells, monkeypatch):
     assert said == (
         "Error: GEARS is not installed. It is an extra: pip install -r requirements-gears.txt.\n"
     )
+
+
+def test_human_genes_have_terms_without_a_file(run, cells, monkeypatch):
+    without = [part for part in COMMAND if part not in ("--terms", "terms.gmt")]
+    code, _, said = run(*without)
+    assert code == 1
+    assert "GO functions: expected terms of perturbations of LineA, found terms of other" in said
+    known = frozenset(small.names("KD", 40)[2:])
+    monkeypatch.setattr(
+        "llmpert.genes.built_in_sets", lambda name: GeneSets(name, "", {f"all of {name}": known})
+    )
+    code, _, said = run(*without)
+    assert code == 0
+    assert "2 of 40 perturbations left out: no term in the ontology.\n" in said
 
 
 @pytest.mark.parametrize(

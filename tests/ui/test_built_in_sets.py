@@ -75,7 +75,18 @@ def test_head_to_head_says_who_wins_which_complex():
     assert {LARGE, SMALL} & set(app.dataframe[1].value["gene set"])
 
 
-@pytest.mark.parametrize("page", ["gene", "explorer", "head_to_head"])
+def test_what_changes_a_gene_says_what_the_strongest_knockdowns_share():
+    app = start("pages/effects.py")
+    assert "20 knockdowns than a random draw from all 40 has" in shown(app)
+    assert "Gene sets: GO complexes (Gene Ontology of 2022" in shown(app)
+    shared = app.dataframe[1].value.set_index("set")
+    strongest = app.dataframe[0].value["perturbation"]
+    members = built_in_sets("GO complexes").members[LARGE]
+    assert shared.loc[LARGE, "overlap"] == len(members & set(strongest))
+    assert shared.loc[LARGE, "size"] == len(members & set(KNOCKED_DOWN))
+
+
+@pytest.mark.parametrize("page", ["gene", "explorer", "head_to_head", "effects"])
 def test_sets_of_ones_own_come_first_and_the_others_remain(page):
     app = start(f"pages/{page}.py", OWN)
     choice = app.selectbox(key="collection")

@@ -1,11 +1,19 @@
-"""The choice of gene sets that pages colour and test by."""
+"""The choice of gene sets that pages colour and test by, and what knockdowns share."""
 
+from collections.abc import Collection, Sequence
 from typing import Literal
+
+import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.genes.sets import GeneSets
+from llmpert.insight.enrichment import enrichment
 from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import choose
+
+FEWEST_TESTED = 3
+"""Fewer knockdowns are not tested for what they share."""
 
 
 def choose_sets(
@@ -24,3 +32,46 @@ def choose_sets(
         about = "GO: terms of the Gene Ontology with 5 to 500 human genes, which come with llmpert."
         first = choose("Gene sets", "collection", names, about, first)
     return cache.gene_sets(data, line, of, first)
+
+
+def show_shared(
+    sets: GeneSets,
+    names: Sequence[str],
+    perturbations: Collection[str],
+    data: Dataset,
+    key: str,
+    end: str,
+) -> None:
+    """Show sets that hold more of these of all perturbations than chance puts there.
+
+    Args:
+        key: Of what is shown, for names of files.
+        end: The end of the caption.
+    """
+    if len(names) < FEWEST_TESTED:
+        return
+    found = enrichment(names, perturbations, sets)
+    found = found[found["overlap"] > 0].reset_index(drop=True)
+    st.subheader("What do they share?")
+    if found.empty:
+        st.markdown("No gene set of 3 to 500 of these knockdowns holds any of them.")
+        return
+    st.dataframe(
+        found.head(20),
+        hide_index=True,
+        column_config={
+            "size": show.number(help="Knockdowns here that are in it."),
+            "expected": show.number(format="%.2f", help="Selected ones in it by chance."),
+            "fold": show.number(format="%.2f", help="Overlap / expected."),
+            "p": show.number(format="%.1e"),
+            "q": show.number(format="%.1e", help="False discovery rate over all sets tested."),
+        },
+    )
+    show.footer(
+        f"shared-{key}",
+        found,
+        f"Gene sets with more of the {len(names):,} knockdowns than a random draw from all"
+        f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
+        f" {sets.name} ({sets.source}). {end}".strip(),
+        data,
+    )

@@ -83,7 +83,10 @@ def wizard() -> None:
     if not chosen.embeddings:
         chosen.embeddings = [_built_in(name) for name in BUILT_IN]
     st.subheader("3. Gene sets, if you like")
-    st.markdown("GO terms or pathways as a GMT file, by which pages colour, count and test.")
+    st.markdown(
+        "GO terms or pathways as a GMT file, by which pages colour, count and test. For human genes"
+        " terms of the Gene Ontology come with llmpert."
+    )
     for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets"):
         _add(chosen, chosen.gene_sets, file, _gene_sets)
     st.subheader("4. What was understood")
