@@ -73,7 +73,7 @@ def show_effects(selection: Selection) -> None:
         sets = choose_sets(data, line, "perturbations")
     if sets is not None:
         known = shown.loc[shown["perturbation"].isin(screen.perturbations), "perturbation"]
-        end = f"Those with the strongest {ranked_by} effect on {gene}, raised or lowered."
+        end = f"Those with the strongest {ranked_by} effect on {gene}."
         show_shared(sets, known.tolist(), screen.perturbations, data, f"{gene}-{line}", end)
 
 

@@ -222,10 +222,17 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
         # Small ones at first: nested terms say more the smaller they are.
         largest = partial(view.sets.most_populated, most, max(len(points) // 10, 20))
         of = view.selection.data, view.selection.line, view.sets.name
+        first = cache.once(largest, "most populated", *of)
+        asked = st.session_state.get("sets", [])
+        gone = bool(asked) and not view.sets.members.keys() & set(asked)
+        if gone:
+            # Of another collection: Streamlit would show none.
+            st.session_state["sets"] = list(first)
         chosen = st.multiselect(
             "Gene sets in colour",
             list(view.sets.members),
-            default=cache.once(largest, "most populated", *of),
+            # Streamlit wants one default, and the session has just been given one.
+            default=None if gone else first,
             max_selections=most,
             key="sets",
             bind="query-params",

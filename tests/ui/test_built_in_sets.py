@@ -69,6 +69,17 @@ def test_the_explorer_colours_by_complexes_first():
     assert f"{SMALL} (20)" in first_figure(app)
 
 
+def test_another_collection_gives_the_explorer_other_colours():
+    app = start("pages/explorer.py", OWN)
+    assert app.multiselect(key="sets").value == ["mine"]
+    app.selectbox(key="collection").select("GO complexes").run()
+    assert not app.exception
+    assert app.multiselect(key="sets").value == [LARGE, SMALL]
+    app.multiselect(key="sets").set_value([]).run()
+    app.run()
+    assert app.multiselect(key="sets").value == []
+
+
 def test_head_to_head_says_who_wins_which_complex():
     app = start("pages/head_to_head.py")
     assert "Gene sets: GO complexes (Gene Ontology of 2022" in shown(app)

@@ -61,7 +61,7 @@ def show_shared(
         hide_index=True,
         column_config={
             "size": show.number(help="Knockdowns here that are in it."),
-            "expected": show.number(format="%.2f", help="Selected ones in it by chance."),
+            "expected": show.number(format="%.2f", help="How many of them chance puts in it."),
             "fold": show.number(format="%.2f", help="Overlap / expected."),
             "p": show.number(format="%.1e"),
             "q": show.number(format="%.1e", help="False discovery rate over all sets tested."),

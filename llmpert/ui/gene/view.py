@@ -314,7 +314,14 @@ def _all_genes(view: GeneView) -> Section:
         )
         st.markdown(words)
         formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")
-        st.dataframe(tested.head(20), hide_index=True, column_config=formats)
+        # Beside long names what counts is in sight.
+        order = ("set", "q", *tested.columns.drop(["set", "q"]))
+        st.dataframe(
+            tested.head(20),
+            hide_index=True,
+            column_order=order,
+            column_config={"set": st.column_config.TextColumn(width="medium"), **formats},
+        )
         note = f"{sets.source}. {view.note}"
         show.footer(f"{view.where}-enrichment", tested, note, data)
     return Section(title, [words], [chart], tested.head(20))
