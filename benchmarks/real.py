@@ -135,7 +135,7 @@ def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.nda
         fitted = experiment.fit_all(model, held_out=screen.perturbations[test])
         p = fitted.predict(screen.perturbations[test])
         std = p.std / fitted.model.inflation_
-        measured = screen.response[np.ix_(test, fitted.gene_idx)]
+        measured = screen.select(p.perturbations, fitted.genes).response
         yield Prediction(p.perturbations, p.genes, p.mean, std, normal), measured
 
 

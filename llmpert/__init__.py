@@ -13,16 +13,19 @@ if TYPE_CHECKING:
         Model,
         Prediction,
         Screen,
+        TrainedModel,
         fit,
+        load_model,
         read_embedding,
         read_screen,
+        train,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Embedding", "InputError", "Model", "Prediction", "Screen", "fit", "read_embedding",
-    "read_screen",
+    "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
+    "load_model", "read_embedding", "read_screen", "train",
 ]  # fmt: skip
 
 

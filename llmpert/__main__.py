@@ -24,6 +24,7 @@ from llmpert.commands.prepare import prepare
 from llmpert.commands.pseudobulk import pseudobulk
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
+from llmpert.commands.train import train
 from llmpert.errors import InputError
 from llmpert.runtime import wait_briefly
 
@@ -53,7 +54,7 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, simulate, download, prepare, pseudobulk, import_data, datasets, gears,
+    evaluate, predict, train, simulate, download, prepare, pseudobulk, import_data, datasets, gears,
     serve, doctor,
 ):  # fmt: skip
     program.add_command(command)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmpert.embeddings import Embedding, read_embedding
@@ -9,6 +10,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.trained import TrainedModel
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 from llmpert.screens import Screen, read_screen
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 __all__ = [
-    "Embedding", "InputError", "Model", "Prediction", "Screen", "fit", "read_embedding",
-    "read_screen",
+    "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
+    "load_model", "read_embedding", "read_screen", "train",
 ]  # fmt: skip
 
 
@@ -88,3 +90,30 @@ def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -
     settings = Settings(n_hvgs=len(screen.genes))
     experiment = Experiment(Problem.align(screen, embeddings), settings)
     return Model(model, experiment, experiment.fit_all(model))
+
+
+def train(screen: Screen, *embeddings: Embedding, components: int | None = None) -> TrainedModel:
+    """Train a model that `save` writes as one file, which predicts without the screen.
+
+    Args:
+        components: Components of the responses that it has at most; the rest is noise to it, and
+            not in the file.
+
+    Raises:
+        InputError: The responses have no signal, or screen and embeddings share too few genes.
+    """
+    from llmpert.insight.training import train as trained
+
+    problem = Problem.align(screen, embeddings)
+    return trained(Experiment(problem, Settings(n_hvgs=len(screen.genes))), components)
+
+
+def load_model(path: str | Path, *embeddings: Embedding) -> TrainedModel:
+    """Read a model that `TrainedModel.save` or the command `train` wrote.
+
+    Give the embeddings it was trained with where they do not come with llmpert.
+
+    Raises:
+        InputError: It is no such file or is damaged, or an embedding is another or missing.
+    """
+    return TrainedModel.load(path, embeddings)

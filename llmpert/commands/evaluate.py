@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
-@click.option(
-    "--data", "name", metavar="DATASET",
-    help="A data set of the pages, in place of --screen and --embedding: all its lines, cut to"
-         " their common perturbations, and all its embeddings.",
-)  # fmt: skip
+@options.data
 @options.screens
 @options.embeddings
 @options.genes
@@ -91,23 +86,13 @@ def evaluate(
           --model mean --model linear --model gp \\
           --train-size 100 --train-size 400 --out results.parquet
     """
-    if name and (screens or embeddings or lines or unit):
-        raise click.UsageError("Expected --data or files, found both.")
-    if not name and not screens:
-        raise click.UsageError("Expected --data, or at least one --screen.")
+    data = options.data_or_screens(name, screens, lines, unit, embeddings, genes)
 
-    from llmpert.datasets import DatasetStore
     from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.results import summarise
-    from llmpert.genes import GeneTable
     from llmpert.parallel import workers
 
-    if name:
-        table = GeneTable.read(genes) if genes else None
-        data = replace(DatasetStore().load(name), gene_table=table)
-    else:
-        data = options.read_dataset(screens, lines, unit, embeddings, genes)
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
     for line in data.screens:

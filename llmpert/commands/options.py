@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,12 @@ def count(*names: str, least: int = 1, **others: Any) -> Callable:
     kind = click.IntRange(min=least)
     return click.option(*names, type=kind, metavar="N", show_default=True, **others)
 
+
+data = click.option(
+    "--data", "name", metavar="DATASET",
+    help="A data set of the pages, in place of --screen and --embedding: its lines, cut to their"
+         " common perturbations, and all its embeddings.",
+)  # fmt: skip
 
 screens = click.option(
     "--screen", "screens", type=FILE, metavar="FILE", multiple=True,
@@ -132,10 +139,12 @@ scheduler = click.option(
 )  # fmt: skip
 
 
-def out(suffix: str) -> Callable:
+def out(suffix: str, required: bool = True) -> Callable:
     """`--out FILE`, ending in `suffix` and writable now."""
 
-    def check(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    def check(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+        if value is None:
+            return None
         if value.suffix != suffix:
             raise click.BadParameter(
                 f"expected a file that ends in {suffix}, found {str(value)!r}."
@@ -145,7 +154,7 @@ def out(suffix: str) -> Callable:
         return value
 
     return click.option(
-        "--out", type=FILE, metavar="FILE", required=True, callback=check,
+        "--out", type=FILE, metavar="FILE", required=required, callback=check,
         help=f"File to write ({suffix}). An earlier one is replaced when the new one is complete.",
     )  # fmt: skip
 
@@ -218,6 +227,32 @@ def built_in_embeddings(screen: "Screen", genes: "GeneTable | None" = None) -> l
         return []
     remark(f"Embeddings: {names} of human genes, which come with llmpert.")
     return found
+
+
+def data_or_screens(
+    name: str | None,
+    screens: Sequence[Path],
+    lines: Sequence[str],
+    unit: str | None,
+    embeddings: Sources,
+    genes: Path | None,
+) -> "Dataset":
+    """Load the data set of `--data`, or read the files of the other options as one.
+
+    Raises:
+        click.UsageError: Both are given, or neither.
+        InputError: There is no such data set, or a file cannot be used.
+    """
+    from llmpert.datasets import DatasetStore
+    from llmpert.genes import GeneTable
+
+    if name and (screens or embeddings or lines or unit):
+        raise click.UsageError("Expected --data or files, found both.")
+    if not name and not screens:
+        raise click.UsageError("Expected --data, or at least one --screen.")
+    if not name:
+        return read_dataset(screens, lines, unit, embeddings, genes)
+    return replace(DatasetStore().load(name), gene_table=GeneTable.read(genes) if genes else None)
 
 
 def read_dataset(

@@ -12,13 +12,20 @@ from llmpert.errors import InputError
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 if TYPE_CHECKING:
+    from llmpert.evaluation.prediction import Prediction
     from llmpert.insight.descriptions import Description
+
+STRONGEST = 5
+"""Genes that are printed of each prediction."""
 
 
 @click.command(short_help="Predict the responses to knocking down genes.")
 @click.option(
-    "--screen", type=options.FILE, metavar="FILE", required=True,
-    help=f"Responses to train on: {options.SCREENS}.",
+    "--screen", type=options.FILE, metavar="FILE", help=f"Responses to train on: {options.SCREENS}."
+)
+@click.option(
+    "--trained", type=options.FILE, metavar="FILE",
+    help="A model that `train` wrote, in place of --screen.",
 )  # fmt: skip
 @options.embeddings
 @options.genes
@@ -32,51 +39,110 @@ if TYPE_CHECKING:
          " others. The model then knows genes by their descriptions alone. Needs the extra text.",
 )  # fmt: skip
 @click.option(
-    "--model", type=click.Choice(list(MODELS)), default=GAUSSIAN_PROCESS, show_default=True,
-    help="The model; gp gives standard deviations.",
+    "--model", type=click.Choice(list(MODELS)),
+    help=f"The model; gp gives standard deviations.  [default: {GAUSSIAN_PROCESS}]",
 )  # fmt: skip
 @options.line
 @options.unit
-@options.out(".csv")
+@options.out(".csv", required=False)
 def predict(
-    screen: Path,
+    screen: Path | None,
+    trained: Path | None,
     embeddings: options.Sources,
     genes: Path | None,
     wanted: Sequence[str],
     texts: Sequence[str],
-    model: str,
+    model: str | None,
     line: str | None,
     unit: str | None,
-    out: Path,
+    out: Path | None,
 ) -> None:
     """Predict the responses of all measured genes to knocking down some genes.
 
     Genes that are in the screen, under whatever name, are held out of the training, all together,
-    so that every prediction is about an unseen knockdown. Writes a row a perturbation and gene with
-    the predicted mean and standard deviation (empty for models that give none). A text that is
-    unlike every known gene is not predicted.
+    so that every prediction is about an unseen knockdown. A trained model predicts each knockdown
+    it was trained on from all others (leave-one-out), and says so; it needs the embeddings it was
+    trained with where they do not come with llmpert. Writes a row a perturbation and gene with the
+    predicted mean and standard deviation (empty for models that give none). A text that is unlike
+    every known gene is not predicted.
 
     \b
     Example:
       python -m llmpert predict --screen k562.h5ad --embedding text=genept.pickle \\
           --gene GATA1 --gene CDK9 --out predictions.csv
+      python -m llmpert predict --trained k562.llmpert --gene TP53
     """
+    if (screen is None) == (trained is None):
+        found = "neither" if screen is None else "both"
+        raise click.UsageError(f"Expected --screen or --trained, found {found}.")
+    if trained and (model or line or unit or texts):
+        raise click.UsageError("Expected --model, --line, --unit and --text with --screen only.")
+    if not wanted and not texts:
+        raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
+    names = list(dict.fromkeys(name.strip() for name in wanted))
+    if trained:
+        made = _by_trained(trained, embeddings, genes, names)
+    elif screen:
+        model = model or GAUSSIAN_PROCESS
+        made = _by_screen(screen, embeddings, genes, names, texts, model, line, unit)
+    predictions, notes, simulated = made
+    if out:
+        import pandas as pd
+
+        from llmpert.io.atomic import atomic_path
+
+        with atomic_path(out) as temporary:
+            pd.concat([one.table() for one in predictions]).to_csv(temporary, index=False)
+    rows = [
+        (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
+    ]
+    for (prediction, name, mean), note in zip(rows, notes, strict=True):
+        strongest = abs(mean).argsort()[::-1][:STRONGEST]
+        shown = ", ".join(f"{prediction.genes[i]} {mean[i]:+.3g}" for i in strongest)
+        click.echo(f"{name}: {shown} ({note})")
+    if simulated:
+        click.echo(SIMULATED)
+
+
+def _by_trained(
+    path: Path, embeddings: options.Sources, genes: Path | None, names: Sequence[str]
+) -> "tuple[list[Prediction], list[str], bool]":
+    """Return predictions of a trained model, what each is, and whether they are simulated."""
+    from llmpert.evaluation.trained import TrainedModel
+    from llmpert.genes import GeneTable
+
+    table = GeneTable.read(genes) if genes else None
+    kept = TrainedModel.load(path, options.read_embeddings(embeddings, table), table)
+    prediction = kept.predict(names)
+    known, size = kept.fitted.known, len(kept.fitted.trained_on)
+    what = f"{kept.unit}; {GAUSSIAN_PROCESS} trained on {size:,} perturbations of {kept.line}"
+    others = f"{what}, this one predicted from the others: leave-one-out"
+    notes = [others if known.perturbation(name) else what for name in names]
+    return [prediction], notes, kept.simulated
+
+
+def _by_screen(
+    screen: Path,
+    embeddings: options.Sources,
+    genes: Path | None,
+    names: Sequence[str],
+    texts: Sequence[str],
+    model: str,
+    line: str | None,
+    unit: str | None,
+) -> "tuple[list[Prediction], list[str], bool]":
+    """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
     import numpy as np
-    import pandas as pd
 
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
-    from llmpert.io.atomic import atomic_path
 
-    if not wanted and not texts:
-        raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
     described = _described(texts, embeddings) if texts else []
     if described:
         embeddings = {EMBEDDING: None}
     data = options.read_dataset([screen], [line] if line else [], unit, embeddings, genes)
     (measured,) = data.screens.values()
     problem = options.aligned_problem(data, measured.line)
-    names = list(dict.fromkeys(name.strip() for name in wanted))
     for name in names:
         problem.find(name)  # says what is wrong with a name before anything is fitted
     experiment = Experiment(problem, Settings(n_hvgs=len(measured.genes)))
@@ -87,18 +153,11 @@ def predict(
         click.echo(f"text {number}: most similar descriptions: {near}")
         label = np.array([f"text {number}"], dtype=object)
         predictions.append(fitted.predict_vectors({EMBEDDING: one.vector}, label))
-    with atomic_path(out) as temporary:
-        pd.concat([one.table() for one in predictions]).to_csv(temporary, index=False)
-    for prediction in predictions:
-        for name, mean in zip(prediction.perturbations, prediction.mean, strict=True):
-            strongest = abs(mean).argsort()[::-1][:5]
-            click.echo(
-                f"{name}: {', '.join(f'{prediction.genes[i]} {mean[i]:+.3g}' for i in strongest)}"
-                f" ({measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
-                f" {measured.line})"
-            )
-    if problem.simulated:
-        click.echo(SIMULATED)
+    what = (
+        f"{measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
+        f" {measured.line}"
+    )
+    return predictions, [what] * (len(names) + len(described)), problem.simulated
 
 
 def _described(texts: Sequence[str], embeddings: options.Sources) -> "list[Description]":

@@ -1,10 +1,14 @@
 """Several embeddings as one input that keeps its parts apart."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmpert.errors import InputError
+
+if TYPE_CHECKING:
+    from llmpert.embeddings.pca import PrincipalComponents
 
 
 class JoinedInput:
@@ -27,16 +31,22 @@ class JoinedInput:
         # It brings scikit-learn, which pages that only show data need not wait for.
         from llmpert.embeddings.pca import PrincipalComponents
 
-        self.components_: dict[str, PrincipalComponents] = {}
-        self.parts: dict[str, slice] = {}
-        stop = 0
+        found = {}
         for name, vectors in sources.items():
             try:
-                found = PrincipalComponents(self.n_components).fit(vectors)
+                found[name] = PrincipalComponents(self.n_components).fit(vectors)
             except InputError as error:
                 raise InputError(f"Embedding {name}: {error}") from error
-            start, stop = stop, stop + found.n_components_
-            self.components_[name], self.parts[name] = found, slice(start, stop)
+        return self.of(found)
+
+    def of(self, components: "Mapping[str, PrincipalComponents]") -> "JoinedInput":
+        """Take fitted components of each source."""
+        self.components_ = dict(components)
+        self.parts: dict[str, slice] = {}
+        stop = 0
+        for name, one in components.items():
+            start, stop = stop, stop + one.n_components_
+            self.parts[name] = slice(start, stop)
         return self
 
     def transform(self, sources: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -60,6 +60,14 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         self.scale_ = float(np.sqrt((projected**2).sum(axis=1).mean()))
         return self
 
+    @classmethod
+    def of(cls, components: np.ndarray, mean: np.ndarray, scale: float) -> "PrincipalComponents":
+        """Return fitted ones with these attributes; the variance they explain is not known."""
+        found = cls(len(components))
+        found.n_components_, found.components_ = len(components), components
+        found.mean_, found.scale_ = mean, scale
+        return found
+
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Project X (genes x dimensions): float64, genes x components."""
         check_is_fitted(self)

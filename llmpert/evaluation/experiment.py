@@ -15,7 +15,7 @@ from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
 from llmpert.evaluation.prediction import Prediction
-from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.evaluation.splits import Split, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
@@ -56,14 +56,14 @@ class Settings:
 class FittedModel:
     """A model fitted to the perturbations `trained_on`, ready for any gene with embeddings.
 
-    `gene_idx` are the screen's genes that it predicts.
+    `genes` are the measured genes that it predicts; `known` finds genes and their vectors.
     """
 
-    problem: Problem
+    known: GeneVectors
     model: Any
     spec: ModelSpec
     joined: JoinedInput
-    gene_idx: np.ndarray
+    genes: np.ndarray
     trained_on: np.ndarray
 
     def predict(self, genes: Sequence[str]) -> Prediction:
@@ -78,8 +78,8 @@ class FittedModel:
         """Return the model's inputs for these genes, genes x components; raise as `predict`."""
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
-        found = [self.problem.find(gene) for gene in genes]
-        vectors = {name: np.vstack([f[name] for f in found]) for name in self.problem.vectors}
+        found = [self.known.find(gene) for gene in genes]
+        vectors = {name: np.vstack([f[name] for f in found]) for name in self.joined.parts}
         return self.joined.transform(vectors)
 
     def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
@@ -88,12 +88,12 @@ class FittedModel:
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs, a row a name."""
-        genes = self.problem.screen.genes[self.gene_idx]
         if not self.spec.gives_std:
-            return Prediction(names, genes, self.model.predict(inputs).astype(np.float32), None)
+            mean = self.model.predict(inputs).astype(np.float32)
+            return Prediction(names, self.genes, mean, None)
         both = self.model.predict(inputs, return_std=True)
         mean, std = (part.astype(np.float32) for part in both)
-        return Prediction(names, genes, mean, std, self.model.intervals_)
+        return Prediction(names, self.genes, mean, std, self.model.intervals_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +208,7 @@ class Experiment:
             self.key(model, part), lambda: self._fit_and_predict(model, part, fitted)
         )
 
-    def fit_all(self, model: str, held_out: Sequence[str] = ()) -> FittedModel:
+    def fit_all(self, model: str | ModelSpec, held_out: Sequence[str] = ()) -> FittedModel:
         """Fit to all perturbations but those of genes held out, to predict those or genes outside.
 
         Genes may be held out by any of their names, in the screen or not. Predicted genes are
@@ -223,7 +223,9 @@ class Experiment:
             )
         return self._fit(model, self.settings.seed, rows, self.variable_genes(rows))
 
-    def fit_fold(self, model: str, train_size: int, fold: int, repeat: int = 0) -> FittedModel:
+    def fit_fold(
+        self, model: str | ModelSpec, train_size: int, fold: int, repeat: int = 0
+    ) -> FittedModel:
         """Fit the model behind `fold_prediction`; it is not kept."""
         gene_idx, _ = self.scored_genes(fold)
         state = np.random.SeedSequence([self.settings.seed, fold, repeat, train_size])
@@ -255,17 +257,23 @@ class Experiment:
         return self.split(2, fold).test
 
     def _fit(
-        self, name: str, seed: int, rows: np.ndarray, gene_idx: np.ndarray, fold: int | None = None
+        self,
+        model: str | ModelSpec,
+        seed: int,
+        rows: np.ndarray,
+        gene_idx: np.ndarray,
+        fold: int | None = None,
     ) -> FittedModel:
-        spec, screen, (inputs, joined) = MODELS[name], self.problem.screen, self._inputs
-        model = spec.build(seed, joined.parts)
+        spec = MODELS[model] if isinstance(model, str) else model
+        screen, (inputs, joined) = self.problem.screen, self._inputs
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}
         with self.turn:
             start = perf_counter()
-            fitted = model.fit(inputs[rows], response, **cells)
+            fitted = spec.build(seed, joined.parts).fit(inputs[rows], response, **cells)
             seconds = round(perf_counter() - start, 3)
         what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
         log.info("fit made", extra={**what, "seconds": seconds})
-        return FittedModel(self.problem, fitted, spec, joined, gene_idx, screen.perturbations[rows])
+        genes, trained_on = screen.genes[gene_idx], screen.perturbations[rows]
+        return FittedModel(self.problem, fitted, spec, joined, genes, trained_on)

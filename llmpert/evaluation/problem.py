@@ -62,21 +62,112 @@ def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class GeneVectors:
+    """Genes by any of their names, their vectors, and which of them were knocked down.
+
+    Attributes:
+        perturbations: Names of those that were.
+        embeddings: Sources of vectors, one or more.
+    """
+
+    perturbations: np.ndarray
+    embeddings: tuple[Embedding, ...]
+    _indices: tuple[GeneIndex, ...] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        perturbations: np.ndarray,
+        embeddings: Sequence[Embedding],
+        table: GeneTable | None = None,
+    ) -> "GeneVectors":
+        """Find genes in these embeddings, and their names in `table`, by default the shipped one.
+
+        Raises:
+            InputError: No embedding, or two embeddings of one name.
+        """
+        names = [embedding.name for embedding in embeddings]
+        if not names or len(set(names)) < len(names):
+            raise InputError(
+                f"Expected one or more embeddings with different names, found: {names or 'none'}."
+            )
+        table = table or GeneTable.shipped()
+        indices = tuple(GeneIndex(embedding, table) for embedding in embeddings)
+        return GeneVectors(perturbations, tuple(embeddings), indices)
+
+    @property
+    def embedding_name(self) -> str:
+        """The sources joined by "+", as results and figures name them."""
+        return "+".join(embedding.name for embedding in self.embeddings)
+
+    def find(self, gene: str) -> dict[str, np.ndarray]:
+        """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
+        rows = _rows_of(gene, self._indices)
+        if isinstance(rows, str):
+            raise InputError(f"{rows}.")
+        return {
+            embedding.name: embedding.vectors[[row]]
+            for embedding, row in zip(self.embeddings, rows, strict=True)
+        }
+
+    def resolve(self, name: str) -> Resolution:
+        """Return what the gene table takes a name to mean; invented symbols are unknown to it."""
+        return self._indices[0].table.resolve(name)
+
+    def perturbation(self, gene: str) -> str | None:
+        """Return the perturbation of this gene, however spelt, or None; raise as `find`."""
+        self.find(gene)
+        return next(iter(self.perturbations_of([gene])), None)
+
+    def perturbations_of(self, genes: Iterable[str]) -> list[str]:
+        """Return the perturbations that knock down any of these genes, however they are spelt."""
+        wanted = set().union(*(_identities(gene, self._indices) for gene in genes))
+        return [name for name, known in self._known_as.items() if known & wanted]
+
+    @cached_property
+    def _known_as(self) -> dict[str, set[object]]:
+        names = map(str, self.perturbations)
+        return {name: _identities(name, self._indices) for name in names}
+
+    def unseen(self) -> list[str]:
+        """Return genes with a vector in every embedding that no perturbation knocks down."""
+        taken = set().union(*self._known_as.values())
+        return [
+            name
+            for name in map(str, self.embeddings[0].genes)
+            if isinstance(_rows_of(name, self._indices), tuple)
+            and not _identities(name, self._indices) & taken
+        ]
+
+    def suggest(self, text: str, limit: int = 12) -> list[str]:
+        """Return genes that can be predicted and match a typed text, best match first.
+
+        Perturbations come first, by the start of their name, then any gene by symbol, alias,
+        accession or words of its name.
+        """
+        typed = text.strip().upper()
+        found = [p for p in self.perturbations if str(p).upper().startswith(typed)][:limit]
+        for gene in self._indices[0].table.search(text, limit) if typed else ():
+            if isinstance(_rows_of(gene.symbol, self._indices), tuple):
+                found.append(self.perturbation(gene.symbol) or gene.symbol)
+        return list(dict.fromkeys(found))[:limit]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(GeneVectors):
     """What a model learns from: one input row and one response row a perturbation.
+
+    Embeddings are whole, so that genes outside the screen can be predicted.
 
     Attributes:
         screen: Cut to the perturbations that have a vector in every embedding.
-        embeddings: Whole, so that genes outside the screen can be predicted.
         rows: int, perturbations x embeddings: the row of each perturbation in each embedding.
         left_out: Perturbation of the original screen -> why it is not here.
     """
 
     screen: Screen
-    embeddings: tuple[Embedding, ...]
     rows: np.ndarray
     left_out: Mapping[str, str]
-    _indices: tuple[GeneIndex, ...] = field(repr=False)
 
     @classmethod
     def align(
@@ -90,46 +181,39 @@ class Problem:
         Raises:
             InputError: No embedding, two embeddings of one name, or fewer than two genes in common.
         """
-        names = [embedding.name for embedding in embeddings]
-        if not names or len(set(names)) < len(names):
-            raise InputError(
-                f"Expected one or more embeddings with different names, found: {names or 'none'}."
-            )
-        table = table or GeneTable.shipped()
-        indices = tuple(GeneIndex(embedding, table) for embedding in embeddings)
+        known = GeneVectors.of(screen.perturbations, embeddings, table)
+        indices = known._indices
         left_out: dict[str, str] = {}
         kept: dict[str, tuple[int, ...]] = {}
-        known: dict[object, str] = {}
+        taken: dict[object, str] = {}
         for perturbation in screen.perturbations:
             rows = _rows_of(perturbation, indices)
             if isinstance(rows, str):
                 left_out[perturbation] = rows
                 continue
             identities = _identities(perturbation, indices)
-            twin = next((known[identity] for identity in identities if identity in known), None)
+            twin = next((taken[identity] for identity in identities if identity in taken), None)
             if twin is not None:
                 left_out[perturbation] = f"{perturbation} names the same gene as {twin}"
                 continue
             kept[perturbation] = rows
-            known.update(dict.fromkeys(identities, perturbation))
+            taken.update(dict.fromkeys(identities, perturbation))
         if len(kept) < 2:
             raise InputError(
-                f"Screen {screen.line} and the embedding(s) {', '.join(names)} share {len(kept)}"
-                f" gene(s) of {len(screen.perturbations)}; at least 2 are needed. For example:"
+                f"Screen {screen.line} and the embedding(s)"
+                f" {', '.join(one.name for one in embeddings)} share {len(kept)} gene(s) of"
+                f" {len(screen.perturbations)}; at least 2 are needed. For example:"
                 f" {next(iter(left_out.values()), 'the screen has a single perturbation')}."
             )
+        screen = screen.select(perturbations=list(kept)) if left_out else screen
         return cls(
-            screen=screen.select(perturbations=list(kept)) if left_out else screen,
+            perturbations=screen.perturbations,
             embeddings=tuple(embeddings),
+            screen=screen,
             rows=np.array(list(kept.values())),
             left_out=left_out,
             _indices=indices,
         )
-
-    @property
-    def embedding_name(self) -> str:
-        """The sources joined by "+", as results and figures name them."""
-        return "+".join(embedding.name for embedding in self.embeddings)
 
     @cached_property
     def vectors(self) -> dict[str, np.ndarray]:
@@ -158,6 +242,7 @@ class Problem:
                 f" found {', '.join(names) or 'none'}."
             )
         return Problem(
+            perturbations=self.perturbations,
             screen=self.screen,
             embeddings=tuple(self.embeddings[i] for i in chosen),
             rows=self.rows[:, chosen],
@@ -173,55 +258,3 @@ class Problem:
         """
         joined = JoinedInput(n_components).fit(self.vectors)
         return joined.transform(self.vectors), joined
-
-    def find(self, gene: str) -> dict[str, np.ndarray]:
-        """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
-        rows = _rows_of(gene, self._indices)
-        if isinstance(rows, str):
-            raise InputError(f"{rows}.")
-        return {
-            embedding.name: embedding.vectors[[row]]
-            for embedding, row in zip(self.embeddings, rows, strict=True)
-        }
-
-    def resolve(self, name: str) -> Resolution:
-        """Return what the gene table takes a name to mean; invented symbols are unknown to it."""
-        return self._indices[0].table.resolve(name)
-
-    def perturbation(self, gene: str) -> str | None:
-        """Return the perturbation of this gene, however spelt, or None; raise as `find`."""
-        self.find(gene)
-        return next(iter(self.perturbations_of([gene])), None)
-
-    def perturbations_of(self, genes: Iterable[str]) -> list[str]:
-        """Return the perturbations that knock down any of these genes, however they are spelt."""
-        wanted = set().union(*(_identities(gene, self._indices) for gene in genes))
-        return [name for name, known in self._known_as.items() if known & wanted]
-
-    @cached_property
-    def _known_as(self) -> dict[str, set[object]]:
-        names = map(str, self.screen.perturbations)
-        return {name: _identities(name, self._indices) for name in names}
-
-    def unseen(self) -> list[str]:
-        """Return genes with a vector in every embedding that no perturbation knocks down."""
-        taken = set().union(*self._known_as.values())
-        return [
-            name
-            for name in map(str, self.embeddings[0].genes)
-            if isinstance(_rows_of(name, self._indices), tuple)
-            and not _identities(name, self._indices) & taken
-        ]
-
-    def suggest(self, text: str, limit: int = 12) -> list[str]:
-        """Return genes that can be predicted and match a typed text, best match first.
-
-        Perturbations come first, by the start of their name, then any gene by symbol, alias,
-        accession or words of its name.
-        """
-        typed = text.strip().upper()
-        found = [p for p in self.screen.perturbations if str(p).upper().startswith(typed)][:limit]
-        for gene in self._indices[0].table.search(text, limit) if typed else ():
-            if isinstance(_rows_of(gene.symbol, self._indices), tuple):
-                found.append(self.perturbation(gene.symbol) or gene.symbol)
-        return list(dict.fromkeys(found))[:limit]

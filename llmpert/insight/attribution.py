@@ -8,6 +8,7 @@ import pandas as pd
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.ranking import strongest
+from llmpert.screens.screen import Screen
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def attribute(fitted: FittedModel, gene: str) -> Attribution:
     """Attribute a Gaussian process's prediction of a gene; raise as `FittedModel.predict`."""
     model, inputs = fitted.model, fitted.inputs([gene])
     # A model of one part for all sources calls it "all".
-    joint = fitted.problem.embedding_name
+    joint = fitted.known.embedding_name
     sources = [joint if source == "all" else source for source in model.signal_to_noise_]
     names = pd.Index(fitted.trained_on, name="perturbation")
     return Attribution(
@@ -73,6 +74,7 @@ def attribute(fitted: FittedModel, gene: str) -> Attribution:
 
 def neighbourhood(
     fitted: FittedModel,
+    screen: Screen,
     attribution: Attribution,
     prediction: Prediction,
     measured: np.ndarray | None,
@@ -82,6 +84,7 @@ def neighbourhood(
     """Set a gene's response above those that its prediction rests on.
 
     Args:
+        screen: What `fitted` is trained on.
         prediction, measured: Of the gene, at the genes that `fitted` predicts.
         knockdowns, genes: How many of the strongest training knockdowns and predicted genes.
 
@@ -98,7 +101,7 @@ def neighbourhood(
     rows["training mean"] = fitted.model.mean_[order]
     names = attribution.strongest(knockdowns)
     if names:
-        responses = fitted.problem.screen.select(names, columns).response
+        responses = screen.select(names, columns).response
         labels = [f"{name} ({100 * attribution.totals[name]:+.0f} %)" for name in names]
         rows |= dict(zip(labels, responses, strict=True))
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

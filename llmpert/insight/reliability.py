@@ -18,6 +18,7 @@ from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
 from llmpert.models.intervals import INTERVAL
+from llmpert.screens.screen import Screen
 
 NEIGHBOURS = 10
 """Training knockdowns taken for "like it"."""
@@ -63,14 +64,12 @@ class ReliabilityReference:
     accuracy: pd.Series
 
     @classmethod
-    def of(cls, fitted: FittedModel, held_out: Sequence[str]) -> "ReliabilityReference":
-        """Judge a fitted Gaussian process by measured perturbations it did not train on."""
-        screen = fitted.problem.screen
-        genes = list(screen.genes[fitted.gene_idx])
-        measured = screen.select(list(fitted.trained_on), genes).response
-        errors, _ = fitted.model.leave_one_out()
-        left_out = pd.Series(pearson(measured - errors, measured), index=fitted.trained_on)
-        test = screen.select(held_out, genes)
+    def of(
+        cls, fitted: FittedModel, screen: Screen, held_out: Sequence[str]
+    ) -> "ReliabilityReference":
+        """Judge a fitted Gaussian process by perturbations of its screen it did not train on."""
+        left_out = left_out_accuracy(fitted, screen)
+        test = screen.select(held_out, list(fitted.genes))
         predicted = fitted.predict(held_out)
         accuracy = pd.Series(pearson(predicted.mean, test.response), index=list(held_out))
         return cls(fitted, left_out, _values(fitted, predicted, left_out), accuracy)
@@ -247,6 +246,13 @@ class Verdict:
         columns = ["This gene", "Among held-out knockdowns", "Does it tell good from bad?"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         return table.rename_axis("Sign")
+
+
+def left_out_accuracy(fitted: FittedModel, screen: Screen) -> pd.Series:
+    """Return each training perturbation's correlation with what the others predict for it."""
+    measured = screen.select(list(fitted.trained_on), list(fitted.genes)).response
+    errors, _ = fitted.model.leave_one_out()
+    return pd.Series(pearson(measured - errors, measured), index=fitted.trained_on)
 
 
 def _values(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> pd.DataFrame:

@@ -74,12 +74,13 @@ def naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {problem}") from problem
 
 
-def check_version(path: Path, what: str, found: Any, known: int) -> None:
-    """Raise InputError of a file in another version of a format, `found`, and say what to do."""
+def check_version(
+    path: Path, what: str, found: Any, known: int, do: str = "import the original file again"
+) -> None:
+    """Raise InputError of a file in another version of a format, `found`, and say what to `do`."""
     whole = isinstance(found, Integral)
     if whole and found == known:
         return
-    do = "import the original file again"
     if whole and found > known:
         do = f"a newer llmpert wrote it: update llmpert, or {do}"
     raise InputError.of_file(path, f"{what} format {known}", f"format {found}; {do}")

@@ -58,14 +58,14 @@ def _blocks(archive: Path, member: str, limit: int) -> Iterator[bytes]:
             yield from iter(lambda: packed.read(BLOCK), b"")
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, expected: str = "a NumPy archive (.npz)") -> dict[str, np.ndarray]:
     """Read an archive of arrays of numbers and text.
 
     Raises:
         InputError: It is no archive, its arrays are larger than can be read or than what is stored,
             or one holds Python objects.
     """
-    with as_input_error(path, "a NumPy archive (.npz)"), zipfile.ZipFile(path) as archive:
+    with as_input_error(path, expected), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         refuse_more(path, MOST_ROWS, "arrays", len(members))
         unpacked = sum(info.file_size for info in members)

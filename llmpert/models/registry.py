@@ -1,7 +1,8 @@
 """All models by the name that command line, results and pages use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,10 @@ class ModelSpec:
 
 
 GP = "llmpert.models.gp.regressor"
+
+
+def _gaussian_process(seed: int, parts: Mapping[str, slice], **options: Any) -> Any:
+    return _model(GP, "GaussianProcess")(parts, **options)
 
 
 def _model(module: str, name: str) -> Any:
@@ -98,11 +103,20 @@ MODELS: dict[str, ModelSpec] = {
             GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
-            lambda seed, parts: _model(GP, "GaussianProcess")(parts),
+            _gaussian_process,
             version=4, gives_std=True, uses_cells=True,
         ),
     )
 }  # fmt: skip
+
+
+def gaussian_process(components: int | None = None) -> ModelSpec:
+    """Return `gp` with at most so many components of the responses; None leaves its own number."""
+    gp = MODELS[GAUSSIAN_PROCESS]
+    if components is None:
+        return gp
+    build = partial(_gaussian_process, components=components)
+    return replace(gp, build=build)
 
 
 def label(model: str) -> str:

@@ -72,7 +72,7 @@ def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experime
     prediction = fitted.predict([gene])
     measured = screen.select([gene], prediction.genes).response[0]
     found = attribute(fitted, gene)
-    rows = neighbourhood(fitted, found, prediction, measured, knockdowns=3, genes=5)
+    rows = neighbourhood(fitted, screen, found, prediction, measured, knockdowns=3, genes=5)
     order = np.argsort(-np.abs(prediction.mean[0]))[:5]
     assert list(rows.columns) == list(prediction.genes[order])
     assert list(rows.index[:3]) == [
@@ -86,7 +86,7 @@ def test_rows_of_the_neighbourhood_are_responses_at_the_strongest_genes(experime
     assert rows.index[3] == f"{first} ({100 * found.totals[first]:+.0f} %)"
     np.testing.assert_array_equal(rows.iloc[3], screen.select([first], rows.columns).response[0])
     assert len(rows) == 6
-    assert len(neighbourhood(fitted, found, prediction, None, 3, 5)) == 5
+    assert len(neighbourhood(fitted, screen, found, prediction, None, 3, 5)) == 5
 
 
 def test_unknown_genes_are_refused(fitted):

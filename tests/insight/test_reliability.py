@@ -32,7 +32,9 @@ def held_out(experiment) -> list[str]:
 
 @pytest.fixture(scope="module")
 def reference(experiment, held_out) -> ReliabilityReference:
-    return ReliabilityReference.of(experiment.fit_fold("gp", 60, 0), held_out)
+    return ReliabilityReference.of(
+        experiment.fit_fold("gp", 60, 0), experiment.problem.screen, held_out
+    )
 
 
 def test_accuracy_is_that_of_held_out_predictions(experiment, reference, held_out):
@@ -43,7 +45,7 @@ def test_accuracy_is_that_of_held_out_predictions(experiment, reference, held_ou
 def test_left_out_accuracy_compares_with_the_analytic_leave_one_out(experiment, reference):
     fitted = reference.fitted
     screen = experiment.problem.screen
-    measured = screen.select(fitted.trained_on, screen.genes[fitted.gene_idx]).response
+    measured = screen.select(fitted.trained_on, fitted.genes).response
     errors, _ = fitted.model.leave_one_out()
     for row in (0, 17, 59):
         expected = pearsonr(measured[row] - errors[row], measured[row]).statistic

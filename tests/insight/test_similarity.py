@@ -110,9 +110,10 @@ def test_neighbours_are_the_most_similar_and_say_how_they_agree():
 
 def test_the_kernel_is_that_of_the_fitted_hyper_parameters():
     embeddings = [small.embedding("text"), small.embedding("sequence", seed=4)]
-    fitted = Experiment(Problem.align(small.screen(), embeddings)).fit_all("gp")
+    problem = Problem.align(small.screen(), embeddings)
+    fitted = Experiment(problem).fit_all("gp")
     found = fitted.model.similarity(fitted.inputs(["KD007"]))[0]
-    model, problem = fitted.model, fitted.problem
+    model = fitted.model
     inputs = fitted.joined.transform(problem.vectors)
     expected = np.zeros(len(inputs))
     for name, ratio in model.signal_to_noise_.items():

@@ -34,7 +34,7 @@ def test_predictions_to_believe_more_are_better(experiments, line):
     one = experiments[line]
     size, names = one.largest_training_size, one.problem.screen.perturbations
     reference = ReliabilityReference.of(
-        one.fit_fold("gp", size, 0), list(names[one.split(size, 0).test])
+        one.fit_fold("gp", size, 0), one.problem.screen, list(names[one.split(size, 0).test])
     )
     assert reference.correlations["departure"] > 0.3
     assert {"distance text", "neighbours"} <= {one.name for one in reference.informative}

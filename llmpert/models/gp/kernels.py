@@ -94,6 +94,22 @@ class Covariance:
         self._centres = np.log(self._laid_out(NOTICEABLE_RATIO, self._medians, 1)).astype("f4")
         self._widths = self._laid_out(RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR)
 
+    @classmethod
+    def of(
+        cls,
+        ratios: np.ndarray,
+        lengthscales: np.ndarray,
+        sampling_share: float,
+        kernel: type[RBF] = RBF,
+    ) -> "Covariance":
+        """Return one with these hyper-parameters; a share of 0 says that cells are unknown."""
+        found = cls([*lengthscales], sampling_share > 0, kernel)
+        odds = sampling_share / (1 - sampling_share)
+        values = found._laid_out(1, lengthscales, odds)
+        values[found._ratios] = ratios
+        found.place(np.log(values))
+        return found
+
     def _laid_out(self, ratio: float, lengthscale: np.ndarray | float, odds: float) -> np.ndarray:
         """Return values in the order of the free parameters, one lengthscale for all or each."""
         values = np.full(self._ratios.stop + self.by_cells, float(odds))

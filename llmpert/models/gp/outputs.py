@@ -7,7 +7,7 @@ from scipy.linalg import eigh
 from llmpert.models.gp.solver import Spectrum
 
 COMPONENTS = 100
-"""Principal components of the responses that may carry signal; what is beyond them is noise."""
+"""Principal components of the responses that may carry signal by default; the rest is noise."""
 
 LEVELS = torch.logspace(-3, 4, 71, dtype=torch.float64)
 """Noise-to-signal ratios tried for a component, in units of the ratio found for all outputs."""
@@ -30,11 +30,13 @@ class Outputs:
     Attributes:
         signal: Signal variance of each output for a kernel of 1, D.
         noise: Noise variance of each output for a typical perturbation, D.
+        component_signal: Signal variance of each component for a kernel of 1.
+        level, axes: As given.
     """
 
     signal: torch.Tensor
     noise: torch.Tensor
-    _signal: torch.Tensor
+    component_signal: torch.Tensor
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Outputs:
         level: torch.Tensor,
         axes: torch.Tensor | None = None,
     ) -> None:
-        self._spectrum, self._rotated, self._level, self._axes = spectrum, rotated, level, axes
+        self._spectrum, self._rotated, self.level, self.axes = spectrum, rotated, level, axes
         self._inverses = spectrum.inverses(level)
         self._weights = rotated * self._inverses
 
@@ -57,33 +59,53 @@ class Outputs:
         The transpose of another gene's covariances with the training perturbations, times these
         weights, is its posterior mean times the directions.
         """
-        along = directions if self._axes is None else self._axes.T @ directions
+        along = directions if self.axes is None else self.axes.T @ directions
         return self._spectrum.weights(self._weights @ along)
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """Return posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
         explained = cross.square().T @ self._inverses
-        return self._joined((prior - explained).clamp_min(0) * self._signal, squared=True)
+        return self._joined((prior - explained).clamp_min(0) * self.component_signal, squared=True)
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return errors (output minus prediction) of training perturbations, and the variance of
         the signal given the others."""
-        errors, variance = self._spectrum.leave_one_out(self._rotated, self._level)
-        return self._joined(errors[rows]), self._joined(variance[rows] * self._signal, squared=True)
+        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level)
+        return self._joined(errors[rows]), self._joined(
+            variance[rows] * self.component_signal, squared=True
+        )
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """Components of the training responses, N x k."""
+        return self._spectrum.unrotate(self._rotated)
+
+    def left_out(self, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return predictions of training perturbations, each from the others, and the variance of
+        the signal given these."""
+        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level)
+        mean, variance = (self.scores - errors)[rows], variance[rows] * self.component_signal
+        return self._joined(mean), self._joined(variance, squared=True)
 
     def _joined(self, components: torch.Tensor, squared: bool = False) -> torch.Tensor:
-        if self._axes is None:
+        if self.axes is None:
             return components
-        return components @ (self._axes.square() if squared else self._axes).T
+        return components @ (self.axes.square() if squared else self.axes).T
 
 
 class SharedNoise(Outputs):
     """All outputs have the same signal and noise variance (Märtens et al. 2024)."""
 
-    def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        centred: torch.Tensor,
+        gram: torch.Tensor,
+        components: int = COMPONENTS,
+    ) -> None:
         super().__init__(spectrum, spectrum.rotate(centred), torch.ones(1, dtype=torch.float64))
         variance = (self._rotated * self._weights).mean()
-        self.signal = self.noise = self._signal = variance.expand(centred.shape[1])
+        self.signal = self.noise = self.component_signal = variance.expand(centred.shape[1])
 
 
 class ComponentNoise(Outputs):
@@ -96,21 +118,27 @@ class ComponentNoise(Outputs):
     signal has none, and its variance counts as noise of the genes concerned.
     """
 
-    def __init__(self, spectrum: Spectrum, centred: torch.Tensor, gram: torch.Tensor) -> None:
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        centred: torch.Tensor,
+        gram: torch.Tensor,
+        components: int = COMPONENTS,
+    ) -> None:
         # Where noise differs between perturbations, axes are those of equally noisy responses.
         deviation = spectrum.noise.sqrt()[:, None]
-        axes = _principal_axes(centred / deviation, gram / deviation / deviation.T)
+        axes = _principal_axes(centred / deviation, gram / deviation / deviation.T, components)
         scores = centred @ axes
         rotated = spectrum.rotate(scores)
         signal, level = _signal_and_level(spectrum, rotated)
         kept = signal > 0
-        axes, self._signal = axes[:, kept], signal[kept]
+        axes, self.component_signal = axes[:, kept], signal[kept]
         super().__init__(spectrum, rotated[:, kept], level[kept], axes)
         self._rest = centred - scores[:, kept] @ axes.T
         rest_noise = (self._rest.square() / spectrum.noise[:, None]).mean(dim=0)
         squares = axes.square()
-        self.signal = squares @ self._signal
-        self.noise = squares @ (self._signal * self._level) + rest_noise
+        self.signal = squares @ self.component_signal
+        self.noise = squares @ (self.component_signal * self.level) + rest_noise
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """As of all outputs; what no component explains is error."""
@@ -118,11 +146,31 @@ class ComponentNoise(Outputs):
         return self._rest[rows] + errors, variance
 
 
-def _principal_axes(centred: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
-    """Return the leading principal axes of the responses, D x at most `COMPONENTS`, orthonormal."""
+class StoredComponents(Outputs):
+    """The components with signal that `ComponentNoise` found, without the responses behind them.
+
+    Its errors are those within the components.
+    """
+
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        scores: torch.Tensor,
+        level: torch.Tensor,
+        axes: torch.Tensor,
+        signal: torch.Tensor,
+        noise: torch.Tensor,
+    ) -> None:
+        super().__init__(spectrum, spectrum.rotate(scores), level, axes)
+        self.component_signal, self.noise = signal, noise
+        self.signal = axes.square() @ signal
+
+
+def _principal_axes(centred: torch.Tensor, gram: torch.Tensor, most: int) -> torch.Tensor:
+    """Return the leading principal axes of the responses, D x at most `most`, orthonormal."""
     rows, columns = centred.shape
     smaller = gram if rows <= columns else centred.T @ centred
-    leading = [max(0, len(smaller) - COMPONENTS), len(smaller) - 1]
+    leading = [max(0, len(smaller) - most), len(smaller) - 1]
     values, vectors = eigh(smaller.numpy(), subset_by_index=leading, driver="evr")
     # Directions in which nothing varies but rounding have no axis.
     kept = (values > values[-1] * 1e-10) & (values > 0)

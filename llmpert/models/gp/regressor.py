@@ -18,7 +18,13 @@ from sklearn.utils.validation import (
 
 from llmpert.models.gp.kernels import RBF, Covariance
 from llmpert.models.gp.likelihood import SufficientStatistics
-from llmpert.models.gp.outputs import ComponentNoise, SharedNoise
+from llmpert.models.gp.outputs import (
+    COMPONENTS,
+    ComponentNoise,
+    Outputs,
+    SharedNoise,
+    StoredComponents,
+)
 from llmpert.models.gp.search import search
 from llmpert.models.gp.solver import Spectrum
 from llmpert.models.intervals import interval_multiples
@@ -51,6 +57,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         parts: Columns of Z that belong to each source; None puts all into one.
         noise: "components": signal and noise of each principal component of the responses are told
             apart (`ComponentNoise`). "shared": one signal and one noise variance for all outputs.
+        components: How many of these components there are at most; what is beyond is noise.
 
     Attributes:
         signal_to_noise_, lengthscales_: Source, or all sources joined by "+" -> signal-to-noise
@@ -72,9 +79,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self,
         parts: Mapping[str, slice] | None = None,
         noise: Literal["components", "shared"] = "components",
+        components: int = COMPONENTS,
     ) -> None:
         self.parts = parts
         self.noise = noise
+        self.components = components
 
     def fit(
         self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None
@@ -83,9 +92,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
         Raises:
             ValueError: Fewer than 2 rows, numbers that are not finite or too large, matrices or
-                cells that do not fit together, a number of cells that is not positive, or an
-                unknown noise model.
+                cells that do not fit together, a number of cells that is not positive, no
+                component, or an unknown noise model.
         """
+        if self.components < 1:
+            raise ValueError(f"expected 1 component or more, found {self.components}")
         if self.noise not in NOISE_MODELS:
             raise ValueError(f"expected noise to be one of {[*NOISE_MODELS]}, found {self.noise!r}")
         Z = validate_data(self, Z, dtype=np.float64, copy=True, ensure_min_samples=2)
@@ -104,10 +115,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         # One number for all outputs brings them to a common scale; 1 where nothing varies.
         self._scale = float(centred.square().mean().sqrt()) or 1.0
         centred /= self._scale
-        parts = self.parts or {"all": slice(None)}
-        self._columns = list(parts.values())
         self._inputs = self._split(Z)
-
         squares = self._squares(self._inputs)
         self._covariance = Covariance(
             [_median(d) for d in squares],
@@ -126,17 +134,75 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         with torch.no_grad():
             self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)
-            self._outputs = NOISE_MODELS[self.noise](self._spectrum, centred, gram)
-        names = [*parts, "+".join(parts)] if len(parts) > 1 else [*parts]
+            kind = NOISE_MODELS[self.noise]
+            self._outputs: Outputs = kind(self._spectrum, centred, gram, self.components)
+        self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
+        self._describe()
+        self._calibrate(len(Z))
+        return self
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what predictions rest on, by the names that `of_arrays` takes.
+
+        Of the responses it has their mean and the components with signal, and what was found in
+        fitting.
+
+        Raises:
+            ValueError: The model has no components (`noise="shared"`).
+        """
+        check_is_fitted(self)
+        outputs, covariance = self._outputs, self._covariance
+        if outputs.axes is None:
+            raise ValueError("expected a model of components, found one of outputs")
+        tensors = {
+            "scores": outputs.scores, "level": outputs.level, "axes": outputs.axes,
+            "signal": outputs.component_signal, "noise": outputs.noise,
+            "inputs": torch.hstack(self._inputs), "relative_noise": self._relative_noise,
+        }  # fmt: skip
+        return {
+            "mean": self.mean_, "ratios": covariance.ratios,
+            "lengthscales": covariance.lengthscales, "intervals": self.intervals_,
+            **{name: tensor.numpy() for name, tensor in tensors.items()},
+            "scales": np.array([self._scale, self.inflation_, covariance.sampling_share]),
+        }  # fmt: skip
+
+    @classmethod
+    def of_arrays(
+        cls, parts: Mapping[str, slice], arrays: Mapping[str, np.ndarray]
+    ) -> "GaussianProcess":
+        """Return the model that gave these `arrays` (of which there may be others, too).
+
+        It predicts the same, to rounding.
+
+        Errors of `leave_one_out` are those within its components, and the likelihood is not known.
+        """
+        stored = ("scores", "level", "axes", "signal", "noise", "relative_noise")
+        *found, noise = (torch.from_numpy(np.array(arrays[key], np.float64)) for key in stored)
+        model = cls(parts, components=arrays["axes"].shape[1])
+        model.n_features_in_ = arrays["inputs"].shape[1]
+        model.mean_, model.intervals_ = arrays["mean"], arrays["intervals"]
+        model._scale, model.inflation_, share = arrays["scales"].tolist()
+        model._inputs, model._relative_noise = model._split(arrays["inputs"]), noise
+        model._covariance = Covariance.of(
+            arrays["ratios"], arrays["lengthscales"], share, cls.kernel_class
+        )
+        with torch.no_grad():
+            signal = model._covariance.signal(model._squares(model._inputs))
+            model._spectrum = Spectrum(signal, noise)
+            model._outputs = StoredComponents(model._spectrum, *found)
+        model._describe()
+        return model
+
+    def _describe(self) -> None:
+        """Set what tells about the fit."""
+        parts = [*self._parts]
+        names = [*parts, "+".join(parts)] if len(parts) > 1 else parts
         self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
         self.sampling_share_ = self._covariance.sampling_share
-        self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
         signal = self._outputs.signal.numpy() * self._covariance.prior_signal()
         self.signal_variance_ = signal * self._scale**2
         self.noise_variance_ = self._outputs.noise.numpy() * self._scale**2
-        self._calibrate(len(Z))
-        return self
 
     def predict(
         self, Z: np.ndarray, return_std: bool = False
@@ -206,6 +272,20 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             std = (variance + noise * self._outputs.noise).sqrt()
             return errors.numpy() * self._scale, std.numpy() * (self._scale * self.inflation_)
 
+    def predict_left_out(
+        self, rows: np.ndarray | slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict training perturbations, each from all others, as `leave_one_out` does.
+
+        Returns:
+            Mean and standard deviation of a new measurement as `predict` gives them, rows x D.
+        """
+        check_is_fitted(self)
+        with torch.no_grad():
+            mean, variance = self._outputs.left_out(rows)
+            std = (variance + self._outputs.noise).sqrt().numpy()
+            return mean.numpy() * self._scale + self.mean_, std * (self._scale * self.inflation_)
+
     def _calibrate(self, size: int) -> None:
         """Let the training perturbations' own errors set the widths of intervals.
 
@@ -236,9 +316,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         ]
         return [*found, functools.reduce(torch.add, found)] if len(found) > 1 else found
 
+    @property
+    def _parts(self) -> Mapping[str, slice]:
+        return self.parts or {"all": slice(None)}
+
     def _split(self, Z: np.ndarray) -> list[torch.Tensor]:
         """Return the inputs of each source."""
-        return [torch.from_numpy(np.ascontiguousarray(Z[:, columns])) for columns in self._columns]
+        columns = self._parts.values()
+        return [torch.from_numpy(np.ascontiguousarray(Z[:, part])) for part in columns]
 
 
 def _relative_sampling_noise(cells: np.ndarray | None, size: int) -> torch.Tensor:

@@ -81,6 +81,10 @@ class Spectrum:
         """Uᵀ R^-½ B for B (N x m): outputs, or the covariance of N training with m other genes."""
         return self._vectors.T @ (rows / self._deviation[:, None])
 
+    def unrotate(self, rotated: torch.Tensor) -> torch.Tensor:
+        """R^½ U B for B (N x m): outputs from rotated ones."""
+        return self._deviation[:, None] * (self._vectors @ rotated)
+
     def weights(self, rotated: torch.Tensor) -> torch.Tensor:
         """R^-½ U B for rotated B (N x m): what weighs covariances as B weighs rotated ones."""
         return (self._vectors @ rotated) / self._deviation[:, None]

@@ -93,8 +93,9 @@ class Selection:
 
     @cached(8, "Looking at held-out knockdowns …")
     def _reliability(self, fold: int) -> ReliabilityReference:
-        held_out = self.experiment.problem.screen.perturbations[self.experiment.tested(fold)]
-        return ReliabilityReference.of(self._fold_model(fold), list(held_out))
+        screen = self.experiment.problem.screen
+        held_out = screen.perturbations[self.experiment.tested(fold)]
+        return ReliabilityReference.of(self._fold_model(fold), screen, list(held_out))
 
     @cached(4, "Predicting every knockdown from the others …")
     def held_out(self) -> Sequence[Prediction]:

@@ -245,8 +245,9 @@ def _foundation(view: GeneView) -> Section:
         for near in attribution.strongest(OFFERED):
             args = ("gene", near)
             st.button(near, on_click=set_control, args=args, key=f"open-{near}", type="tertiary")
+    screen, shown = view.selection.experiment.problem.screen, view.shown
     rows = neighbourhood(
-        fitted, attribution, view.shown.prediction, view.shown.measured, KNOCKDOWNS, HEATMAP_GENES
+        fitted, screen, attribution, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )
     bars = Figure(
         figures.attribution_bars(attribution, KNOCKDOWNS),

@@ -46,7 +46,7 @@ def dense_weights(model: GaussianProcess, Z: np.ndarray, Y: np.ndarray, cells) -
     if model.noise == "shared":
         return np.linalg.solve(K + R, centred)
     alpha = np.zeros_like(centred)
-    axes, levels = model._outputs._axes.numpy(), model._outputs._level.numpy()
+    axes, levels = model._outputs.axes.numpy(), model._outputs.level.numpy()
     for axis, level in zip(axes.T, levels, strict=True):
         alpha += np.outer(np.linalg.solve(K + level * R, centred @ axis), axis)
     return alpha

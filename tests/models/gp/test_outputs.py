@@ -96,7 +96,7 @@ def test_shared_noise_is_a_dense_process_for_every_output(size, outputs, seed):
 def test_component_noise_is_a_dense_process_for_every_component(size, outputs, seed):
     problem = Problem(size, outputs, seed)
     model = problem.fit(ComponentNoise)
-    axes, signal, level = (x.numpy() for x in (model._axes, model._signal, model._level))
+    axes, signal, level = (x.numpy() for x in (model.axes, model.component_signal, model.level))
     np.testing.assert_allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-6)
     scores = problem.Y @ axes
     rest = problem.Y - scores @ axes.T
@@ -131,7 +131,7 @@ def test_component_noise_is_the_matrix_variate_normal(monkeypatch, size, outputs
     monkeypatch.setattr(module, "LEAST_GAIN", -0.1)  # so few rows seldom show signal
     problem = Problem(size, outputs, seed)
     model = problem.fit(ComponentNoise)
-    axes, signal, level = (x.numpy() for x in (model._axes, model._signal, model._level))
+    axes, signal, level = (x.numpy() for x in (model.axes, model.component_signal, model.level))
     assert len(signal)  # or there is nothing to see here
     S = axes @ np.diag(signal) @ axes.T
     # Noise beyond the components is independent of them, whatever its size.
@@ -214,7 +214,7 @@ def test_signal_and_noise_are_told_apart():
     Y = programmes @ axes.T + noise
     problem.Y = Y - Y.mean(axis=0)
     model = problem.fit(ComponentNoise)
-    assert 2 <= model._axes.shape[1] <= 4
+    assert 2 <= model.axes.shape[1] <= 4
     np.testing.assert_allclose(model.noise, sizes**2, rtol=0.35)
     np.testing.assert_allclose(model.signal, (axes**2) @ [16, 9], rtol=0.6, atol=0.3)
 
@@ -223,19 +223,18 @@ def test_signal_and_noise_are_told_apart():
 def test_axes_are_principal_components(size, outputs):
     Y = Problem(size, outputs, seed=2).Y
     centred = torch.from_numpy(Y)
-    axes = module._principal_axes(centred, centred @ centred.T).numpy()
+    axes = module._principal_axes(centred, centred @ centred.T, 100).numpy()
     rank = min(size - 1, outputs)
     known = PCA(rank).fit(Y).components_.T
     assert axes.shape == (outputs, rank)
     np.testing.assert_allclose(np.abs((axes[:, ::-1] * known).sum(axis=0)), 1, atol=1e-8)
 
 
-def test_only_leading_axes_are_kept(monkeypatch):
-    monkeypatch.setattr(module, "COMPONENTS", 3)
+def test_only_leading_axes_are_kept():
     for shape in ((30, 8), (8, 30)):
         Y = Problem(*shape, seed=3).Y
         centred = torch.from_numpy(Y)
-        axes = module._principal_axes(centred, centred @ centred.T).numpy()
+        axes = module._principal_axes(centred, centred @ centred.T, 3).numpy()
         known = PCA(3).fit(Y).components_
         np.testing.assert_allclose(axes @ axes.T, known.T @ known, atol=1e-8)
 

@@ -125,7 +125,7 @@ def dense(
     else:
         # What is a component's signal and noise is tested with the outputs.
         fitted = model._outputs
-        axes, levels = fitted._axes.numpy(), fitted._level.numpy()
+        axes, levels = fitted.axes.numpy(), fitted.level.numpy()
         scores = centred @ axes
         signals = np.array(
             [

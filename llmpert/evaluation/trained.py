@@ -1,0 +1,351 @@
+"""A trained model as a file: what a prediction needs, without the screen it was trained on.
+
+The file is a zip archive of plain arrays (`.npz`) and a JSON header; nothing in it is executed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llmpert import __version__
+from llmpert.embeddings import BUILT_IN, Embedding, built_in
+from llmpert.embeddings.joined import JoinedInput
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import FittedModel
+from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.problem import GeneVectors
+from llmpert.genes import GeneTable
+from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
+from llmpert.io.limits import MOST_COLUMNS, refuse_more
+from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, shown
+from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.zips import read_arrays
+from llmpert.models.registry import gaussian_process
+from llmpert.screens.screen import Screen
+
+ENDING = ".llmpert"
+FORMAT = "llmpert-trained-model"
+FORMAT_VERSION = 1
+EXPECTED = "a model trained by llmpert"
+KERNEL = "rbf"
+
+MOST_TRAINED = 20_000
+"""Perturbations of a model, one a human gene: predictions factorise a matrix of their square."""
+
+LARGEST = 1e38
+"""Magnitudes beyond it are refused: float32 ends there."""
+
+WORDS = ("line", "unit")
+OPTIONAL = ("cells", "control_mean")
+UNDEFINED = ("accuracy", "left_out", "signs", "reconstructed")
+"""Arrays in which numbers may be missing: a correlation with a constant is not defined."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A fitted Gaussian process of one line's responses, as it is kept in a file.
+
+    Attributes:
+        fitted: The model. Of the responses it knows their mean and its components (`arrays`).
+        line, unit, cells, control_mean: Of the screen it was trained on, as in `Screen`.
+        left_out: For each training perturbation: correlation over all genes of its response with
+            what the others predict for it.
+        signs: Training perturbations x what was known of each before its measurement, as a model
+            that was not trained on it saw it (`llmpert.insight.reliability`).
+        accuracy: Correlation over all genes of their responses with what that model predicted.
+        reconstructed: Share of the variance over genes of each response that `reconstruction`
+            explains; missing for a response that is the same for all genes.
+        provenance: Of the screen and of the embeddings, and the settings of training.
+    """
+
+    fitted: FittedModel
+    line: str
+    unit: str
+    left_out: pd.Series
+    signs: pd.DataFrame
+    accuracy: pd.Series
+    reconstructed: pd.Series
+    cells: np.ndarray | None = None
+    control_mean: np.ndarray | None = None
+    provenance: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        fitted: FittedModel,
+        screen: Screen,
+        left_out: pd.Series,
+        signs: pd.DataFrame,
+        accuracy: pd.Series,
+        settings: Mapping[str, Any],
+    ) -> "TrainedModel":
+        """Keep a Gaussian process that was fitted to perturbations of a screen.
+
+        Raises:
+            InputError: No component of the responses has signal: it predicts their mean.
+        """
+        if not fitted.model.arrays()["axes"].size:
+            raise InputError(
+                f"The model of {screen.line} found no signal in the responses: it predicts their"
+                " mean for every gene, and there is nothing to keep."
+            )
+        trained = screen.select(list(fitted.trained_on), list(fitted.genes))
+        rest = trained.response - reconstruction(fitted)
+        variance = trained.response.var(axis=1, dtype=np.float64)
+        unexplained = np.square(rest).mean(axis=1) / np.where(variance > 0, variance, np.nan)
+        sources = {e.name: e.provenance for e in fitted.known.embeddings}
+        return cls(
+            fitted,
+            screen.line,
+            screen.unit,
+            left_out,
+            signs,
+            accuracy,
+            pd.Series(1 - unexplained, index=fitted.trained_on),
+            trained.cells,
+            trained.control_mean,
+            {
+                "llmpert": __version__,
+                "screen": trained.provenance,
+                "embeddings": sources,
+                "settings": dict(settings),
+                "simulated": screen.simulated or any(e.simulated for e in fitted.known.embeddings),
+            },
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any part of what it was trained on comes from a simulation."""
+        return bool((self.provenance or {}).get("simulated"))
+
+    @property
+    def components(self) -> int:
+        """Components of the responses that it keeps."""
+        return int(self.fitted.model.arrays()["axes"].shape[1])
+
+    def predict(self, genes: Sequence[str]) -> Prediction:
+        """Predict the responses to knocking down these genes, trained on or not.
+
+        A training perturbation, by any of its names, is predicted from all others in closed form:
+        hyper-parameters, mean and components stay those of all (`GaussianProcess.leave_one_out`).
+
+        Raises:
+            InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
+        """
+        prediction = self.fitted.predict(genes)
+        for at, gene in enumerate(genes):
+            name = self.fitted.known.perturbation(gene)
+            if name is not None and prediction.std is not None:
+                row = np.flatnonzero(self.fitted.trained_on == name)
+                mean, std = self.fitted.model.predict_left_out(row)
+                prediction.mean[at], prediction.std[at] = mean[0], std[0]
+        return prediction
+
+    def save(self, path: str | Path) -> None:
+        """Write the model; a file is replaced only by a complete one."""
+        fitted = self.fitted
+        header = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "kernel": KERNEL,
+            "line": self.line,
+            "unit": self.unit,
+            "sources": [[e.name, e.fingerprint] for e in fitted.known.embeddings],
+            "signs": [*self.signs],
+            "provenance": self.provenance or {},
+        }
+        arrays = fitted.model.arrays()
+        # Predictions are linear in them, and nothing is as large.
+        arrays["axes"] = arrays["axes"].astype(np.float32)
+        arrays |= {
+            "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+            "perturbations": fitted.trained_on.astype(str),
+            "genes": fitted.genes.astype(str),
+            "left_out": self.left_out.to_numpy(np.float64),
+            "signs": self.signs.to_numpy(np.float64),
+            "accuracy": self.accuracy.to_numpy(np.float64),
+            "reconstructed": self.reconstructed.to_numpy(np.float64),
+        }
+        found = list(fitted.joined.components_.values())
+        arrays["source_scales"] = np.array([one.scale_ for one in found])
+        for number, one in enumerate(found):
+            arrays[f"source_{number}_axes"], arrays[f"source_{number}_mean"] = (
+                one.components_, one.mean_,
+            )  # fmt: skip
+        arrays |= {key: getattr(self, key) for key in OPTIONAL if getattr(self, key) is not None}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, digest=_digest(arrays), **arrays)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        embeddings: Sequence[Embedding] = (),
+        table: GeneTable | None = None,
+    ) -> "TrainedModel":
+        """Read what `save` wrote in this version.
+
+        Args:
+            embeddings: Those it was trained with; not needed for those that come with llmpert.
+            table: Says which names mean the same gene; by default the shipped one.
+
+        Raises:
+            InputError: It is no such file or is damaged, or an embedding is another or missing.
+        """
+        path = require_file(path)
+        with as_input_error(path, EXPECTED):
+            arrays = Remarks(read_arrays(path, EXPECTED))
+            header = parse_object(arrays["header"].tobytes())
+            _check_header(path, header)
+            if str(arrays.pop("digest", "")) != _digest(arrays):
+                raise InputError.of_file(path, EXPECTED, "one that is not what was written")
+            sources = [(str(name), str(mark)) for name, mark in header["sources"]]
+            _check_arrays(path, arrays, len(sources), len(header["signs"]))
+        known = _sources(path, sources, embeddings, arrays)
+        return _restored(
+            header, arrays, GeneVectors.of(_names(arrays, "perturbations"), known, table)
+        )
+
+
+def reconstruction(fitted: FittedModel) -> np.ndarray:
+    """Return the training responses as far as a file of the model has them, perturbations x genes.
+
+    Their mean, and the components with signal.
+    """
+    arrays = fitted.model.arrays()
+    scale = arrays["scales"][0]
+    return arrays["mean"] + scale * arrays["scores"] @ arrays["axes"].T
+
+
+def _check_header(path: Path, header: Mapping[str, Any]) -> None:
+    if header.get("format") != FORMAT:
+        raise InputError.of_file(path, EXPECTED, "no mark of it")
+    again = "train it again"
+    check_version(path, "trained model", header.get("version"), FORMAT_VERSION, again)
+    if header["kernel"] != KERNEL:
+        raise InputError.of_file(path, f"the kernel {KERNEL}", shown(header["kernel"]))
+    sources, signs = header["sources"], header["signs"]
+    if not isinstance(sources, list) or not all(
+        isinstance(s, list) and len(s) == 2 for s in sources
+    ):
+        raise InputError.of_file(path, "embeddings by name and fingerprint", shown(sources))
+    if not isinstance(signs, list):
+        raise InputError.of_file(path, "a list of signs", shown(signs))
+    check_names(path, "cell line and unit", [header[word] for word in WORDS])
+    check_names(path, "embedding", [name for name, _ in sources], unique=True)
+    check_names(path, "sign", signs, unique=True)
+    check_remarks(path, header["provenance"])
+
+
+def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, signs: int) -> None:
+    """Refuse arrays that do not fit together, or numbers that no fit gives."""
+    for kind in ("perturbations", "genes"):
+        if arrays[kind].ndim != 1 or arrays[kind].dtype.kind != "U":
+            raise InputError.of_file(path, f"names of {kind}", f"{arrays[kind].dtype}")
+        check_names(path, kind[:-1], arrays[kind], unique=True)
+    trained, measured = len(arrays["perturbations"]), len(arrays["genes"])
+    refuse_more(path, MOST_TRAINED, "training perturbations", trained)
+    refuse_more(path, MOST_COLUMNS, "measured genes", measured)
+    components, kernels = arrays["level"].size, sources + (sources > 1)
+    shapes: dict[str, tuple[int, ...]] = {
+        "scores": (trained, components), "level": (components,), "axes": (measured, components),
+        "signal": (components,), "noise": (measured,), "mean": (measured,),
+        "relative_noise": (trained,), "ratios": (kernels,), "lengthscales": (kernels,),
+        "intervals": (99,), "scales": (3,), "left_out": (trained,), "accuracy": (trained,),
+        "signs": (trained, signs), "reconstructed": (trained,), "source_scales": (sources,),
+    }  # fmt: skip
+    shapes |= {"cells": (trained,)} if "cells" in arrays else {}
+    shapes |= {"control_mean": (measured,)} if "control_mean" in arrays else {}
+    inputs = 0
+    for number in range(sources):
+        axes = arrays[f"source_{number}_axes"]
+        rows, columns = axes.shape if axes.ndim == 2 else (0, 0)
+        shapes |= {f"source_{number}_axes": (rows, columns), f"source_{number}_mean": (columns,)}
+        inputs += rows
+    shapes["inputs"] = (trained, inputs)
+    for name, shape in shapes.items():
+        values = arrays[name]
+        if values.dtype.kind != "f" or values.shape != shape:
+            expected = f"{' x '.join(map(str, shape))} numbers as {name}"
+            raise InputError.of_file(path, expected, f"{values.dtype} of shape {values.shape}")
+        fine = np.abs(values) <= LARGEST
+        if name in UNDEFINED:
+            fine |= np.isnan(values)
+        elif name in ("level", "relative_noise", "ratios", "lengthscales", "source_scales"):
+            fine &= values > 0
+        elif name in ("signal", "noise", "intervals", "scales"):
+            fine &= values >= 0
+        if not fine.all():
+            raise InputError.of_file(path, f"numbers that a fit gives as {name}", "others")
+    scale, inflation, share = arrays["scales"]
+    if not (scale > 0 and inflation > 0 and share < 1):
+        raise InputError.of_file(path, "numbers that a fit gives as scales", "others")
+
+
+def _sources(
+    path: Path,
+    wanted: Sequence[tuple[str, str]],
+    given: Sequence[Embedding],
+    arrays: Mapping[str, np.ndarray],
+) -> list[Embedding]:
+    """Return the embeddings of these fingerprints, under the names that the model has for them."""
+    found = []
+    for number, (name, mark) in enumerate(wanted):
+        known = [*given, *([built_in(name)] if name in BUILT_IN else [])]
+        same = next((one for one in known if one.fingerprint == mark), None)
+        if same is None or same.dimensions != arrays[f"source_{number}_axes"].shape[1]:
+            others = ", ".join(f"{one.name} ({one.fingerprint})" for one in known)
+            expected = f"the embedding {name} that it was trained with (fingerprint {shown(mark)})"
+            raise InputError.of_file(path, expected, others or "no embedding of this name")
+        found.append(same if same.name == name else replace(same, name=name))
+    return found
+
+
+def _restored(
+    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], known: GeneVectors
+) -> TrainedModel:
+    from llmpert.embeddings.pca import PrincipalComponents
+    from llmpert.models.gp.regressor import GaussianProcess
+
+    components = {
+        embedding.name: PrincipalComponents.of(
+            arrays[f"source_{number}_axes"],
+            arrays[f"source_{number}_mean"],
+            float(arrays["source_scales"][number]),
+        )
+        for number, embedding in enumerate(known.embeddings)
+    }
+    joined, names = JoinedInput().of(components), known.perturbations
+    model = GaussianProcess.of_arrays(joined.parts, arrays)
+    spec = gaussian_process(model.components)
+    signs = pd.DataFrame(arrays["signs"], index=names, columns=header["signs"])
+    left_out, accuracy, reconstructed = (
+        pd.Series(arrays[key], index=names) for key in ("left_out", "accuracy", "reconstructed")
+    )
+    genes = _names(arrays, "genes")
+    return TrainedModel(
+        FittedModel(known, model, spec, joined, genes, names),
+        str(header["line"]),
+        str(header["unit"]),
+        left_out,
+        signs,
+        accuracy,
+        reconstructed,
+        arrays.get("cells"),
+        arrays.get("control_mean"),
+        header["provenance"],
+    )
+
+
+def _names(arrays: Mapping[str, np.ndarray], kind: str) -> np.ndarray:
+    return arrays[kind].astype(object)
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    return fingerprint(*(part for name in sorted(arrays) for part in (name, arrays[name])))

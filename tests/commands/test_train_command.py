@@ -1,0 +1,136 @@
+"""`train` writes a model, and `predict --trained` uses it without the screen."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import llmpert as lp
+from llmpert.embeddings import BUILT_IN, built_in, save_embedding
+from tests.support import small
+
+pytestmark = pytest.mark.usefixtures("files")
+TEXT = ("--embedding", "text=text.parquet")
+TRAIN = ("train", "--screen", "screen.h5ad", *TEXT, "--out", "model.llmpert")
+PREDICT = ("predict", "--trained", "model.llmpert", *TEXT)
+
+
+def test_a_model_predicts_without_its_screen(run):
+    code, out, err = run(*TRAIN, "--components", 2)
+    assert code == 0, err
+    assert "LineA: gp trained on 40 perturbations, 30 genes (Δ expression); 2 components" in out
+    assert "Wrote model.llmpert (0.0 MB)." in err
+    Path("screen.h5ad").unlink()
+    code, out, err = run(*PREDICT, "--gene", "KD041", "--gene", "KD003", "--out", "out.csv")
+    assert code == 0, err
+    outside, inside = out.splitlines()
+    assert re.fullmatch(
+        r"KD041: OUT\d+ [+-].* \(Δ expression; gp trained on 40 perturbations of LineA\)", outside
+    )
+    assert inside.endswith("of LineA, this one predicted from the others: leave-one-out)")
+    found = lp.load_model("model.llmpert", small.embedding()).predict(["KD041", "KD003"])
+    table = pd.read_csv("out.csv")
+    np.testing.assert_allclose(table["mean"], found.mean.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(table["sd"], found.std.ravel(), rtol=1e-5)
+
+
+def test_it_is_the_model_that_is_trained_from_python(run):
+    run(*TRAIN, "--components", 3)
+    made = lp.train(small.screen(), small.embedding(), components=3)
+    read = lp.load_model("model.llmpert", small.embedding())
+    np.testing.assert_allclose(
+        read.predict(["KD007", "KD042"]).mean, made.predict(["KD007", "KD042"]).mean, atol=1e-6
+    )
+
+
+def test_it_says_what_the_file_gives_away(run):
+    _, out, _ = run(*TRAIN, "--components", 1)
+    made = lp.train(small.screen(), small.embedding(), components=1)
+    low, middle, high = 100 * made.reconstructed.quantile([0, 0.5, 1])
+    assert f"from {low:.0f} to {high:.0f} %, median {middle:.0f} %, can be recon" in out
+
+
+def test_human_genes_need_the_model_alone(run):
+    human = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)))[:4000:100]
+    # Responses that follow what is known of the genes.
+    response = built_in("GO").rows(human)[:, :30]
+    replace(small.screen(), perturbations=human, response=response).save(Path("human.h5ad"))
+    code, _, err = run("train", "--screen", "human.h5ad", "--out", "model.llmpert")
+    assert code == 0, err
+    code, out, err = run("predict", "--trained", "model.llmpert", "--gene", "P53")
+    assert (code, err) == (0, "")
+    assert out.startswith("P53: OUT")
+    assert not Path("out.csv").exists()
+
+
+def test_a_line_of_a_data_set(run):
+    small.add("two", [small.screen(), small.screen("LineB", seed=3)], [small.embedding()])
+    command = ("train", "--data", "two", "--out", "model.llmpert")
+    code, _, err = run(*command)
+    assert code == 2
+    assert "Expected --line LineA or LineB, found None" in err
+    code, _, err = run(*command, "--line", "LineC")
+    assert code == 2
+    assert "Expected --line LineA or LineB, found LineC" in err
+    code, out, err = run(*command, "--line", "LineB")
+    assert code == 0, err
+    assert out.startswith("LineB: gp trained on 40 perturbations")
+
+
+def test_a_simulated_model_says_so(run):
+    screen = small.screen()
+    replace(screen, provenance={"simulated": True}).save(Path("screen.h5ad"))
+    assert "Simulated data" in run(*TRAIN)[1]
+    assert "Simulated data" in run(*PREDICT, "--gene", "KD041")[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("predict", "--gene", "TP53"), "Expected --screen or --trained, found neither."),
+        ((*PREDICT, "--screen", "screen.h5ad", "--gene", "A"), "--screen or --trained, found both"),
+        ((*PREDICT, "--line", "K562", "--gene", "A"), "--text with --screen only"),
+        (
+            (*PREDICT, "--model", "gp", "--gene", "A"),
+            "Expected --model, --line, --unit and --text with",
+        ),
+        (("train", "--out", "model.llmpert"), "Expected --data, or at least one --screen."),
+        ((*TRAIN, "--data", "two"), "Expected --data or files, found both."),
+        ((*TRAIN, "--components", 0), "--components"),
+        (("train", "--screen", "screen.h5ad", "--out", "model.zip"), "ends in .llmpert"),
+    ],
+)
+def test_a_wrong_command_gets_a_sentence(command, sentence, run):
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_what_cannot_be_predicted_gets_a_sentence(run):
+    assert run(*TRAIN)[0] == 0
+    code, _, err = run(*PREDICT, "--gene", "NOGENE")
+    assert code == 1
+    assert err.startswith("Error: NOGENE is not a known gene")
+    save_embedding(small.embedding(seed=9), "text.parquet")
+    code, _, err = run(*PREDICT, "--gene", "KD041")
+    assert code == 1
+    assert "model.llmpert: expected the embedding text that it was trained with" in err
+    content = Path("model.llmpert").read_bytes()
+    Path("model.llmpert").write_bytes(content[: len(content) // 2])
+    code, _, err = run(*PREDICT, "--gene", "KD041")
+    assert code == 1
+    assert "model.llmpert: expected a model trained by llmpert" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_model_that_was_there_stays_where_training_fails(run):
+    Path("model.llmpert").write_bytes(b"the earlier one")
+    flat = replace(small.screen(), response=np.zeros((40, 30)))
+    flat.save(Path("screen.h5ad"))
+    code, _, err = run(*TRAIN)
+    assert code == 1
+    assert "LineA found no signal in the responses" in err
+    assert Path("model.llmpert").read_bytes() == b"the earlier one"
