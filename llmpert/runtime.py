@@ -1,6 +1,7 @@
 """How the process runs: what idle threads do, and who is on its own machine."""
 
 import os
+from pathlib import Path
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """Addresses, and names of a server, that only its own machine reaches."""
@@ -19,3 +20,10 @@ def wait_briefly() -> None:
     """
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
+
+
+def free_memory() -> int | None:
+    """Return how many bytes programs can still take, or None where the system does not say."""
+    found = Path("/proc/meminfo")
+    lines = found.read_text().splitlines() if found.is_file() else []
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:")), None)

@@ -82,6 +82,8 @@ def preset_list(folder: Path) -> Iterable[str]:
 
     for preset in presets().values():
         yield f"{preset.name}: {preset.what}"
+        if preset.cost:
+            yield f"  {preset.cost}"
         for way, keys in preset.ways.items():
             missing = missing_bytes(preset.files(way), folder)
             yield f"  --way {way}: {', '.join(keys)} (to download: {format_bytes(missing)})"

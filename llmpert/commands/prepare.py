@@ -17,7 +17,8 @@ from llmpert.commands.output import echo, remark
          " paper does. Default: the first way of the recipe.",
 )  # fmt: skip
 @click.option(
-    "--name", metavar="DATASET", help="What to call the data set. Default: RECIPE-WAY."
+    "--name", metavar="DATASET",
+    help="What to call the data set. Default: RECIPE, or RECIPE-WAY where there are several ways.",
 )  # fmt: skip
 @options.processes
 @options.scheduler
@@ -39,7 +40,7 @@ def prepare(
     \b
     Example:
       python -m llmpert prepare
-      python -m llmpert prepare paper-2024
+      python -m llmpert prepare replogle-2022
     """
     from llmpert import downloads
     from llmpert.datasets import DatasetStore, presets
@@ -52,7 +53,10 @@ def prepare(
         echo(preset_list(folder))
         return
     preset, way = presets.choose(recipe, way)
-    name = name or f"{preset.name}-{way}"
+    preset.check_memory()
+    if preset.cost:
+        click.echo(preset.cost)
+    name = name or preset.dataset(way)
     store = DatasetStore()
     data_folder = store.folder(name)  # refuses a name before anything is downloaded
     fetch(preset.files(way), folder, yes, "Nothing was prepared.")

@@ -6,6 +6,7 @@ responses alone, and the components (`llmpert.evaluation.experiment.Settings`).
 """
 
 import platform
+import shutil
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,14 +21,18 @@ from llmpert import __version__, downloads
 from llmpert.datasets.dataset import Dataset, Parts
 from llmpert.datasets.report import report
 from llmpert.datasets.store import DatasetStore
-from llmpert.downloads import BytesProgress, Notify, PublicFile, download_of
-from llmpert.embeddings import Embedding, read_embedding
+from llmpert.downloads import BytesProgress, Notify, PublicFile, download_of, format_bytes
+from llmpert.embeddings import Embedding, built_in, read_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home, shipped
 from llmpert.parallel import Run, run_serially
+from llmpert.runtime import free_memory
 from llmpert.screens import Screen, cells, read_screen
+
+REAL_SCREENS = "replogle-2022"
+"""The preset that pages offer first: real screens, of the smallest files."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,39 @@ class Preset:
     """A published setting, with its citation.
 
     `ways` are the ways to make it, the default first -> keys of sources: screens and embeddings.
-    `perturbations` is how many all screens have in common as published; 0 where that is not known.
+    `built_in` names the embeddings that come with llmpert. `perturbations` is how many all screens
+    have in common as published; 0 where that is not known. `memory` (bytes) and `minutes` are what
+    a Gaussian process trained on all of it takes; 0 where that is little.
     """
 
     name: str
     what: str
     citation: str
     ways: Mapping[str, Sequence[str]]
+    built_in: Sequence[str] = ()
     perturbations: int = 0
+    memory: int = 0
+    minutes: int = 0
+
+    @property
+    def cost(self) -> str:
+        """What a fit takes, as a sentence; "" where that is little."""
+        takes = f"{format_bytes(self.memory)} of memory and {self.minutes} minutes on 2 cores"
+        return f"A Gaussian process trained on all of it takes {takes}." if self.memory else ""
+
+    def dataset(self, way: str) -> str:
+        """Return what its data set is called unless somebody says otherwise."""
+        return self.name if len(self.ways) == 1 else f"{self.name}-{way}"
+
+    def check_memory(self) -> None:
+        """Raise an InputError if this computer has too little free memory for a fit."""
+        free = free_memory()
+        if free is not None and free < self.memory:
+            raise InputError(
+                f"Expected {format_bytes(self.memory)} of free memory for {self.name}, found"
+                f" {format_bytes(free)}. {self.cost} Close other programs, or take a larger"
+                f" computer; {REAL_SCREENS} needs less."
+            )
 
     def files(self, way: str) -> list[PublicFile]:
         """List the files that it is made of in one of its ways."""
@@ -105,6 +135,7 @@ def prepare(
     for file in files:
         notify(f"{file.path.name}: reading it.")
         read.append(_read(file, progress, run))
+    read += [built_in(source) for source in preset.built_in]
     parts = Parts(
         [part for part in read if isinstance(part, Screen)],
         [part for part in read if isinstance(part, Embedding)],
@@ -142,6 +173,7 @@ def prepare(
             "understood": said,
         }
 
+    _check_space(read)
     notify(f"Matching perturbations with embeddings, and writing the data set {name}.")
     DatasetStore().add(name, parts, record)
     for file in files:
@@ -189,9 +221,19 @@ def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> boo
             " was made. Choose another name, or remove it first: python -m llmpert datasets"
             f" --remove {name}"
         )
-    made_of = [part["download"]["md5"] for part in record["parts"]]
-    same = made_of == [file.download["md5"] for file in files]
+    made_of = [part["download"].get("md5", part["fingerprint"]) for part in record["parts"]]
+    own = [built_in(source).fingerprint for source in preset.built_in]
+    same = made_of == [*(file.download["md5"] for file in files), *own]
     return same and (record["way"], record["versions"]["llmpert"]) == (way, __version__)
+
+
+def _check_space(read: Sequence[Screen | Embedding]) -> None:
+    """Refuse to begin to write what the disk cannot hold; what was downloaded stays."""
+    sizes = (part.response if isinstance(part, Screen) else part.vectors for part in read)
+    needed, free = sum(values.nbytes for values in sizes), shutil.disk_usage(home()).free
+    if needed > free:
+        expected = f"{format_bytes(needed)} of free space for the data set"
+        raise InputError.of_file(home(), expected, format_bytes(free))
 
 
 def _read(file: _File, progress: BytesProgress, run: Run) -> Screen | Embedding:

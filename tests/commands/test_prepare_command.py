@@ -1,21 +1,26 @@
-"""`prepare`: from nothing to the paper's setting, whatever breaks on the way."""
+"""`prepare`: from nothing to a published setting, whatever breaks on the way."""
 
 import io
 import random
+import shutil
 import subprocess
 import time
+from collections import namedtuple
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from llmpert import downloads
-from llmpert.datasets import DatasetStore
+from llmpert.datasets import DatasetStore, presets
+from llmpert.downloads import transfer
+from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.evaluation.results import Results
 from llmpert.screens import cells
 from tests.support import paper_files, small
-from tests.support.faulty_server import Faulty, cut, md5
+from tests.support.faulty_server import Faulty, cut, md5, serve
 
+Usage = namedtuple("Usage", "total used free")
 PREPARE = ("prepare", "paper-2024", "--way", "bulk", "--yes")
 
 
@@ -32,7 +37,10 @@ def server(tmp_path, monkeypatch):
 def test_without_a_name_it_lists_the_recipes(run):
     code, out, err = run("prepare")
     assert (code, err) == (0, "")
-    assert out.startswith("paper-2024: The setting of the paper")
+    assert out.startswith("replogle-2022: Responses of K562 and RPE1")
+    assert "--way bulk: k562_essential_raw_bulk, rpe1_raw_bulk (to download: 175.1 MB)" in out
+    assert "(to download: 374.6 MB)" in out
+    assert "paper-2024: The setting of the paper" in out
     assert "--way cells: k562_essential_raw_singlecell, rpe1_raw_singlecell" in out
     assert "replogle-normalized: " in out
 
@@ -90,6 +98,69 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
     assert about["embeddings"]["text"]["download_url"].endswith("/GenePT_emebdding_v2.zip")
 
 
+def test_real_screens_need_two_files_and_what_comes_along(run, server):
+    code, out, err = run("prepare", "replogle-2022", "--yes")
+    assert code == 0, err
+    asked = {path for path, _ in server.requests}
+    assert asked == {"/K562_essential_raw_bulk_01.h5ad", "/rpe1_raw_bulk_01.h5ad"}
+    assert "Made by the recipe replogle-2022 (bulk)" in out
+    assert "evaluate --data replogle-2022 " in out
+    data = DatasetStore().load("replogle-2022")
+    assert list(data.screens) == ["K562", "RPE1"]
+    assert {name: part.fingerprint for name, part in data.embeddings.items()} == {
+        name: built_in(name).fingerprint for name in BUILT_IN
+    }
+    # Six of the eight symbols are genes that have a vector; targets named GENE7 are none.
+    assert "6 of 47 perturbations have a vector in GO+description" in out
+    sent = server.sent
+    code, _, err = run("prepare", "replogle-2022")
+    assert code == 0
+    assert "The data set replogle-2022 is there already, made of the same files." in err
+    assert server.sent == sent
+
+
+def test_one_that_breaks_off_in_the_second_file_goes_on_there(run, server, monkeypatch):
+    monkeypatch.setattr(transfer, "TRIES", 1)
+    second = server.files["/rpe1_raw_bulk_01.h5ad"]
+    server.faults += [serve, cut(after=len(second) // 2)]
+    code, _, err = run("prepare", "replogle-2022", "--yes")
+    assert code == 1
+    assert "are kept, and the next start continues from them" in err
+    assert DatasetStore().names() == ["simulated"]
+    del server.requests[:]
+    assert run("prepare", "replogle-2022", "--yes")[0] == 0
+    ((path, headers),) = server.requests
+    assert path == "/rpe1_raw_bulk_01.h5ad"
+    assert headers["Range"] == f"bytes={len(second) // 2}-"
+    assert "replogle-2022" in DatasetStore().names()
+
+
+def test_one_that_finds_no_space_keeps_what_came(run, server, monkeypatch):
+    assert run("download", "replogle-2022", "--yes")[0] == 0
+    sent = server.sent
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 1000))
+        code, _, err = run("prepare", "replogle-2022", "--yes")
+    assert code == 1
+    assert "MB of free space for the data set, found 0.0 MB." in err
+    assert DatasetStore().names() == ["simulated"]
+    assert run("prepare", "replogle-2022", "--yes")[0] == 0
+    assert server.sent == sent
+
+
+def test_genome_wide_screens_are_declined_where_the_memory_is_missing(run, server, monkeypatch):
+    monkeypatch.setattr(presets, "free_memory", lambda: 4 * 10**9)
+    code, out, err = run("prepare", "replogle-genome-wide", "--yes")
+    assert (code, out) == (1, "")
+    assert "free memory for replogle-genome-wide, found 4.0 GB. A Gaussian process trained" in err
+    assert server.requests == []
+    monkeypatch.setattr(presets, "free_memory", lambda: 10**12)
+    code, out, err = run("prepare", "replogle-genome-wide", "--yes")
+    assert code == 0, err
+    assert out.startswith("A Gaussian process trained on all of it takes ")
+    assert list(DatasetStore().load("replogle-genome-wide").screens) == ["K562"]
+
+
 def test_nothing_is_done_twice(run, server):
     assert run(*PREPARE)[0] == 0
     sent, before = server.sent, DatasetStore().fingerprint("paper-2024-bulk")
@@ -112,7 +183,10 @@ def test_nothing_happens_unless_somebody_agrees(run, server, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("paper-2042",), "Expected a recipe among paper-2024, replogle-normalized, found"),
+        (
+            ("paper-2042",),
+            "Expected a recipe among replogle-2022, replogle-genome-wide, paper-2024",
+        ),
         (("paper-2024", "--way", "guess"), "a way to make paper-2024 among bulk, cells, found 'gu"),
         (("paper-2024", "--name", "../x"), "Expected a data set name of letters"),
         (("paper-2024", "--name", "simulated"), "Expected a data set name of letters"),

@@ -6,6 +6,7 @@ import pytest
 
 from llmpert import downloads
 from llmpert.datasets import presets
+from llmpert.embeddings import BUILT_IN
 from llmpert.errors import InputError
 from tests.support import paper_files
 from tests.support.faulty_server import Faulty
@@ -18,8 +19,12 @@ WAYS = [(preset, way) for preset in presets.presets().values() for way in preset
 def test_every_way_is_one_data_set_of_known_sources(preset, way):
     needed = preset.files(way)
     assert [source.key for source in needed] == list(preset.ways[way])
-    assert [source.line for source in needed if source.line] == ["K562", "RPE1"]
-    assert [source.embedding for source in needed if source.embedding] == ["text", "sequence"]
+    lines = ["K562"] if preset.name == "replogle-genome-wide" else ["K562", "RPE1"]
+    assert [source.line for source in needed if source.line] == lines
+    embeddings = [source.embedding for source in needed if source.embedding]
+    assert (embeddings, list(preset.built_in)) in [
+        (["text", "sequence"], []), ([], list(BUILT_IN)),
+    ]  # fmt: skip
     kinds = {source.kind for source in needed if source.line}
     assert (
         kinds
@@ -27,6 +32,8 @@ def test_every_way_is_one_data_set_of_known_sources(preset, way):
             ("paper-2024", "bulk"): {"raw bulk screen"},
             ("paper-2024", "cells"): {"single cells"},
             ("replogle-normalized", "bulk"): {"normalised bulk screen"},
+            ("replogle-2022", "bulk"): {"raw bulk screen"},
+            ("replogle-genome-wide", "bulk"): {"raw bulk screen"},
         }[preset.name, way]
     )
     assert preset.citation

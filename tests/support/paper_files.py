@@ -1,4 +1,4 @@
-"""Small files in the formats of those that the recipe paper-2024 is made of, and their server."""
+"""Small files in the formats of those that recipes are made of, and their server."""
 
 import io
 import json
@@ -30,7 +30,7 @@ PICKLE = "GenePT_gene_embedding_ada_text.pickle"
 CELLS = 200
 KEYS = (
     "k562_essential_raw_bulk", "rpe1_raw_bulk", "k562_essential_raw_singlecell",
-    "rpe1_raw_singlecell", "genept_ada", "prott5",
+    "rpe1_raw_singlecell", "k562_gwps_raw_bulk", "genept_ada", "prott5",
 )  # fmt: skip
 
 # What runs a command line with a registry of its own, given as JSON.
@@ -58,6 +58,7 @@ def registry(server: Faulty, folder: Path, genes: int = 30) -> Registry:
     contents = {
         "K562_essential_raw_bulk_01.h5ad": _bulk(k562, folder),
         "rpe1_raw_bulk_01.h5ad": _bulk(_without(rpe1, ONLY_K562), folder),
+        "K562_gwps_raw_bulk_01.h5ad": _bulk(k562, folder),
         "K562_essential_raw_singlecell_01.h5ad": _cells(0, folder),
         "rpe1_raw_singlecell_01.h5ad": _cells(1, folder),
         "GenePT_emebdding_v2.zip": zipped({f"GenePT_emebdding_v2/{PICKLE}": text_file, "a": b""}),
