@@ -61,16 +61,18 @@ def _experiments(problems: Sequence[Problem], names: Sequence[str]) -> list[Expe
 
 def main() -> None:
     """Make the fits that are not kept yet, and write the summary of all."""
-    parts, about = [], {}
+    parts, about = [], {}  # what the first group is about, and the embeddings of both
     for group in fits():
         with tqdm(total=len(group), unit="fit") as bar:
             results = run(group, lambda done, total, label, bar=bar: bar.update(done - bar.n))
         parts.append(summarise(results.table))
-        about = {**results.about, "embeddings": about.get("embeddings", {})}
+        about = about or results.about
         about["embeddings"] |= results.about["embeddings"]
     table = pd.concat(parts, ignore_index=True)
     # The first group has the models without an embedding at the sizes that the pages offer.
     table = table.drop_duplicates(["line", "embedding", "model", "train_size", "metric"])
+    joint = "+".join(PREFIX + name for name in real.EMBEDDINGS)
+    table["embedding"] = table["embedding"].astype(str).replace(joint, f"{PREFIX}(all six)")
     numbers = ["mean", "se", "ci95"]
     table[numbers] = table[numbers].round(4)
     with atomic_path(FILE) as temporary:

@@ -1,0 +1,44 @@
+"""The scores that ship of the rank-score benchmark come out again from its files."""
+
+import pandas as pd
+import pytest
+
+from data.build_rank_results import FILE, fits
+from llmpert.evaluation.grid import run
+from llmpert.evaluation.results import summarise
+
+pytestmark = pytest.mark.real
+CELL = ["line", "embedding", "model", "train_size", "metric"]
+
+
+@pytest.fixture(scope="module")
+def wanted(real_data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMPERT_REAL_DATA", str(real_data))
+        return fits()
+
+
+def test_every_fit_is_among_the_scores_that_ship(wanted):
+    shipped = pd.read_parquet(FILE)
+    made = {(f.experiment.problem.screen.line, f.model, f.train_size) for of in wanted for f in of}
+    assert made == set(zip(shipped["line"], shipped["model"], shipped["train_size"], strict=True))
+    assert (shipped["folds"] == 5).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "embedding", "size"),
+    [("mean", "none", 464), ("ridge", "GO", 200), ("gp", "GO+description", 464)],
+)
+def test_scores_are_those_of_today(wanted, model, embedding, size):
+    chosen = [
+        fit
+        for fit in wanted[0]
+        if (fit.model, fit.embedding, fit.train_size) == (model, embedding, size)
+    ]
+    assert len(chosen) == 10  # two lines, five folds
+    found = summarise(run(chosen).table).set_index(CELL)
+    shipped = pd.read_parquet(FILE).set_index(CELL).loc[found.index]
+    pd.testing.assert_frame_equal(
+        found[["mean", "se", "perturbations"]], shipped[["mean", "se", "perturbations"]],
+        atol=1e-3, rtol=0, check_dtype=False,
+    )  # fmt: skip
