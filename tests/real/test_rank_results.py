@@ -22,12 +22,13 @@ def test_every_fit_is_among_the_scores_that_ship(wanted):
     shipped = pd.read_parquet(FILE)
     made = {(f.experiment.problem.screen.line, f.model, f.train_size) for of in wanted for f in of}
     assert made == set(zip(shipped["line"], shipped["model"], shipped["train_size"], strict=True))
-    assert (shipped["folds"] == 5).all()
+    # The correlation with no change is not defined.
+    assert (shipped.loc[shipped["model"] != "no-change", "folds"] == 5).all()
 
 
 @pytest.mark.parametrize(
     ("model", "embedding", "size"),
-    [("mean", "none", 464), ("ridge", "GO", 200), ("gp", "GO+description", 464)],
+    [("mean", "none", 466), ("ridge", "GO", 200), ("gp", "GO+description", 466)],
 )
 def test_scores_are_those_of_today(wanted, model, embedding, size):
     chosen = [
@@ -36,7 +37,7 @@ def test_scores_are_those_of_today(wanted, model, embedding, size):
         if (fit.model, fit.embedding, fit.train_size) == (model, embedding, size)
     ]
     assert len(chosen) == 10  # two lines, five folds
-    found = summarise(run(chosen).table).set_index(CELL)
+    found = summarise(run(chosen).table).astype({"embedding": str}).set_index(CELL)
     shipped = pd.read_parquet(FILE).set_index(CELL).loc[found.index]
     pd.testing.assert_frame_equal(
         found[["mean", "se", "perturbations"]], shipped[["mean", "se", "perturbations"]],
