@@ -39,6 +39,8 @@ def test_scores_are_those_of_today(wanted, model, embedding, size):
     ]
     assert len(chosen) == 10  # two lines, five folds
     found = summarise(run(chosen).table)
-    shipped = pd.read_parquet(FILE).set_index(CELL).loc[[*zip(*(found[c] for c in CELL))]]
+    shipped = (
+        pd.read_parquet(FILE).set_index(CELL).loc[[*zip(*(found[c] for c in CELL), strict=True)]]
+    )
     numbers = ["mean", "se", "perturbations"]
     np.testing.assert_allclose(found[numbers], shipped[numbers], atol=1e-3)
