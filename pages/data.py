@@ -4,7 +4,8 @@ import streamlit as st
 
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import choose_dataset
-from llmpert.ui.datasets.download_panel import show_downloads
+from llmpert.ui.datasets.download_panel import offer_real_screens, show_downloads
+from llmpert.ui.datasets.job_panel import show_job
 from llmpert.ui.datasets.listing import list_all
 from llmpert.ui.datasets.upload_wizard import wizard
 
@@ -15,6 +16,8 @@ show.heading(
     " embedding on every page.",
     data,
 )
+show_job()
+offer_real_screens()
 upload, public, listing = st.tabs(["Use your own", "Download public data", "What is here"])
 with upload:
     wizard()

@@ -7,6 +7,8 @@ import streamlit as st
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import choose_dataset
+from llmpert.ui.datasets.download_panel import offer_real_screens
+from llmpert.ui.datasets.job_panel import show_job
 
 CARDS = (
     (
@@ -45,6 +47,8 @@ show.heading(
     " the evidence for when to believe them.",
     data,
 )
+show_job(ended=False)
+offer_real_screens()
 columns = st.columns(len(CARDS))
 for column, (title, words, links) in zip(columns, CARDS, strict=True):
     with column.container(border=True, height="stretch"):

@@ -13,14 +13,16 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from llmpert import downloads
 from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets, reading
+from llmpert.downloads import transfer
 from llmpert.embeddings import built_in
 from llmpert.io.paths import home
 from llmpert.ui.common import cache
 from llmpert.ui.datasets import uploads
 from llmpert.ui.datasets.jobs import jobs
-from tests.support import small
-from tests.support.faulty_server import Faulty, answers, md5
+from tests.support import paper_files, small
+from tests.support.faulty_server import Faulty, answers, cut, md5, serve
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
@@ -349,6 +351,71 @@ def test_a_recipe_is_downloaded_and_prepared(public, monkeypatch):
     app.run()
     button(app, "Open ours").click().run()
     assert app.selectbox(key="data").value == "ours"
+
+
+@pytest.fixture
+def two_screens(monkeypatch, tmp_path):
+    """The files of the recipe of real screens, on a server."""
+    monkeypatch.setenv("no_proxy", "*")
+    with Faulty() as server:
+        known = paper_files.registry(server, tmp_path)
+        monkeypatch.setattr(downloads, "read_registry", lambda: known)
+        yield server
+    jobs().latest = None
+
+
+def test_one_click_leads_to_the_genes_of_real_screens(two_screens):
+    app = AppTest.from_file(APP, default_timeout=120).run()
+    text = shown(app)
+    assert "Real screens" in text
+    assert "CC BY 4.0" in text
+    two_screens.pause = 0.02
+    app.button(key="real-screens").click().run()
+    assert "Stop" in [one.label for one in app.button]
+    assert "real-screens" not in [one.key for one in app.button]
+    assert finished() == "finished"
+    app.run()
+    assert "gene?data=replogle-2022" in " ".join(one.value for one in app.get("html"))
+    app.run()  # whoever comes back to the page stays there
+    assert "gene?data=" not in " ".join(one.value for one in app.get("html"))
+    assert "Real screens" not in shown(app)
+    gene = AppTest.from_file(APP, default_timeout=120)
+    gene.query_params["data"] = "replogle-2022"
+    gene.switch_page("pages/gene.py").run()
+    assert not gene.exception
+    assert gene.selectbox(key="embedding").options == ["GO", "description", "GO+description"]
+
+
+def test_real_screens_that_break_off_go_on_where_they_were(two_screens, monkeypatch):
+    monkeypatch.setattr(transfer, "TRIES", 1)
+    two_screens.faults += [serve, cut(after=1000)]
+    app = open_page()
+    app.button(key="real-screens").click().run()
+    assert finished() == "failed"
+    app.run()
+    assert "are kept" in errors(app)[0]
+    button(app, "Continue").click().run()
+    assert finished() == "finished"
+    assert two_screens.requests[-1][1]["Range"] == "bytes=1000-"
+    app.run()
+    assert "gene?data=replogle-2022" in " ".join(one.value for one in app.get("html"))
+
+
+def test_on_a_shared_server_real_screens_are_the_operators_to_prepare(monkeypatch):
+    monkeypatch.setenv("LLMPERT_SHARED", "1")
+    for app in (open_page(), AppTest.from_file(APP, default_timeout=120).run()):
+        assert "Whoever runs this server can prepare them" in shown(app)
+        assert "python -m llmpert prepare replogle-2022" in [one.value for one in app.code]
+        assert "real-screens" not in [one.key for one in app.button]
+
+
+def test_genome_wide_screens_are_declined_where_the_memory_is_missing(monkeypatch):
+    for free, offered in ((4 * 10**9, False), (10**12, True)):
+        monkeypatch.setattr(presets, "free_memory", lambda free=free: free)
+        app = open_page()
+        app.button_group(key="way-replogle-genome-wide").set_value("bulk").run()
+        assert "A Gaussian process trained on all of it takes" in shown(app)
+        assert ("start-Prepare replogle-genome-wide" in [b.key for b in app.button]) is offered
 
 
 def test_a_download_that_fails_is_told_and_can_go_on(public):

@@ -7,14 +7,55 @@ from functools import partial
 import streamlit as st
 
 from llmpert import downloads
-from llmpert.datasets import presets
+from llmpert.datasets import DatasetStore, presets
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
+from llmpert.errors import InputError
 from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
-from llmpert.ui.common.selection import open_dataset
-from llmpert.ui.datasets.jobs import Job, Work, jobs
+from llmpert.ui.datasets.job_panel import await_dataset
+from llmpert.ui.datasets.jobs import Work, jobs
 
 WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way (hours)"}
+
+
+def offer_real_screens() -> None:
+    """Offer to fetch real screens and to show their genes, unless they are here or being fetched.
+
+    Nothing is offered where a mirror (`LLMPERT_SOURCES`) lacks the files.
+    """
+    try:
+        preset, way = presets.choose(presets.REAL_SCREENS)
+        files = preset.files(way)
+    except InputError:
+        return
+    name, job = preset.dataset(way), jobs().latest
+    begun = job is not None and job.name == name and job.state != "finished"
+    if begun or DatasetStore().exists(name):
+        return
+    missing = downloads.missing_bytes(files, downloads.downloads())
+    with st.container(border=True):
+        st.subheader("Real screens")
+        st.markdown(
+            f"{preset.what}. {format_bytes(sum(one.size for one in files))} to keep,"
+            f" {format_bytes(missing)} to download."
+        )
+        st.caption(f"{', '.join({one.licence: '' for one in files})}. {preset.citation}")
+        if not is_operator():
+            st.markdown("Whoever runs this server can prepare them for everybody:")
+            st.code(f"python -m llmpert prepare {preset.name}", language="bash")
+            return
+        st.button(
+            f"Get real screens ({format_bytes(missing)})",
+            key="real-screens",
+            type="primary",
+            icon=":material/download:",
+            on_click=await_dataset,
+            args=(name, partial(_prepare, preset, way, name)),
+            disabled=jobs().busy,
+            help="Another download is running."
+            if jobs().busy
+            else "You see how long it takes, and can stop it and go on later.",
+        )
 
 
 def show_downloads() -> None:
@@ -26,7 +67,6 @@ def show_downloads() -> None:
         st.code("python -m llmpert download", language="bash")
         _list(files)
         return
-    _show_job()
     st.markdown(
         "Nothing is fetched before you have seen what it is, where it comes from and how much space"
         " it takes."
@@ -46,7 +86,16 @@ def show_downloads() -> None:
             )
             if way is None:
                 continue
-            name = st.text_input("Name of the data set", preset.name, key=f"name-{preset.name}")
+            if preset.cost:
+                st.markdown(preset.cost)
+            try:
+                preset.check_memory()
+            except InputError as refusal:
+                st.warning(str(refusal), icon=":material/memory:")
+                continue
+            name = st.text_input(
+                "Name of the data set", preset.dataset(way), key=f"name-{preset.name}"
+            )
             work = partial(_prepare, preset, way, name)
             _offer(f"Prepare {preset.name}", preset.files(way), work, " and prepare it")
     st.subheader("Single files")
@@ -97,84 +146,29 @@ def _offer(
         f"To download: at most **{format_bytes(missing)}**. It goes to `{folder}`, where"
         f" {format_bytes(shutil.disk_usage(there).free)} are free."
     )
-
-    def fetch(progress: BytesProgress, notify: Notify) -> str:
-        downloads.download(chosen, folder, progress, notify)
-        return work(progress, notify) if work is not None else ""
-
     st.button(
         (f"Download {format_bytes(missing)}" if missing else "Check the files") + then,
         key=f"start-{name}",
         type="primary",
         icon=":material/download:",
         on_click=jobs().start,
-        args=(name, fetch),
+        args=(name, work or partial(_download, chosen)),
         disabled=jobs().busy,
         help="Another download is running." if jobs().busy else None,
     )
 
 
+def _download(chosen: Sequence[PublicFile], progress: BytesProgress, notify: Notify) -> str:
+    downloads.download(chosen, downloads.downloads(), progress, notify)
+    return ""
+
+
 def _prepare(
     preset: presets.Preset, way: str, name: str, progress: BytesProgress, notify: Notify
 ) -> str:
+    _download(preset.files(way), progress, notify)
     presets.prepare(preset, way, name, downloads.downloads(), progress, notify)
     return name
-
-
-def _show_job() -> None:
-    """The job of this server; while it runs, it redraws itself."""
-    job = jobs().latest
-    if job is None:
-        return
-    if job.state == "running":
-        st.fragment(_watch, run_every=1.0)(job)
-    else:
-        _panel(job)
-
-
-def _watch(job: Job) -> None:
-    if job.state != "running":
-        st.rerun()  # the rest of the page says what is here
-    _panel(job)
-
-
-def _panel(job: Job) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{show.verbatim(job.name)}**")
-        if job.state == "running":
-            progress = job.progress()
-            if progress is None:
-                st.progress(0.0, text="Starting …")
-            else:
-                share, words = progress
-                st.progress(share, text=show.verbatim(words))
-            for sentence in list(job.sentences)[-3:]:
-                st.caption(show.verbatim(sentence))
-            st.button(
-                "Stopping …" if job.stopping else "Stop",
-                on_click=job.stop,
-                disabled=job.stopping,
-                icon=":material/stop:",
-                help="Keeps what has come; you can continue later. Leaving the page does not stop"
-                " it.",
-            )
-        elif job.state == "finished":
-            st.success("Done.", icon=":material/check:")
-            if job.result:
-                st.button(
-                    f"Open {job.result}",
-                    type="primary",
-                    on_click=open_dataset,
-                    args=(job.result,),
-                )
-            else:
-                st.markdown("Choose the files under *Use your own*.")
-        else:
-            if job.state == "failed":
-                st.error(show.verbatim(job.sentences[-1]), icon=":material/error:")
-            else:
-                st.info("Stopped. What has come is kept.", icon=":material/pause:")
-            st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")
 
 
 def _size(one: PublicFile) -> str:
