@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.screens
 @options.embeddings
 @options.genes
+@options.orthologs
 @click.option(
     "--model", "models", type=click.Choice(list(MODELS)), multiple=True, required=True,
     help="A model to score; give several for a comparison.",
@@ -57,6 +58,7 @@ def evaluate(
     screens: Sequence[Path],
     embeddings: options.Sources,
     genes: Path | None,
+    orthologs: Path | None,
     models: Sequence[str],
     sizes: Sequence[int],
     folds: int,
@@ -86,7 +88,7 @@ def evaluate(
           --model mean --model linear --model gp \\
           --train-size 100 --train-size 400 --out results.parquet
     """
-    data = options.data_or_screens(name, screens, lines, unit, embeddings, genes)
+    data = options.data_or_screens(name, screens, lines, unit, embeddings, genes, orthologs)
 
     from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings

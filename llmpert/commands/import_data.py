@@ -16,6 +16,7 @@ from llmpert.errors import InputError
 )
 @options.screens
 @options.embeddings
+@options.orthologs
 @click.option(
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
@@ -31,6 +32,7 @@ def import_data(
     name: str,
     screens: Sequence[Path],
     embeddings: options.Sources,
+    orthologs: Path | None,
     gene_sets: Sequence[Path],
     predictions: options.NamedFiles,
     allow_missing: bool,
@@ -60,13 +62,16 @@ def import_data(
     from llmpert.genes.sets import GeneSets
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
+    from llmpert.screens import Screen
 
     store = DatasetStore()
     folder = store.folder(name)  # refuses a name before files are read
     new_screens = list(options.read_screens(screens, lines, unit).values())
-    new_embeddings = options.read_embeddings(embeddings)
-    if new_screens and not (embeddings or store.index(name).files["embeddings"]):
-        new_embeddings = options.built_in_embeddings(new_screens[0])
+    there = store.index(name).files
+    mine = [Screen.load(path) for path in there["screens"].values()] if orthologs else []
+    new_embeddings = options.read_embeddings(embeddings, None, orthologs, [*new_screens, *mine])
+    if new_screens and not (embeddings or there["embeddings"]):
+        new_embeddings = options.built_in_embeddings(new_screens[0], None, orthologs)
     new_sets = [GeneSets.read(path) for path in gene_sets]
     external, published, seen = [], [], set()
     for line, path in predictions:

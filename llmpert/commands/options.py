@@ -96,6 +96,12 @@ embeddings = click.option(
          " description. Several are joined into one input. Default: go and description.",
 )  # fmt: skip
 
+orthologs = click.option(
+    "--orthologs", type=FILE, metavar="FILE",
+    help="For screens of mouse genes and embeddings of human ones: a table of two columns, mouse"
+         " and human symbol, separated by tab or comma.",
+)  # fmt: skip
+
 predictions = click.option(
     "--predictions", multiple=True, metavar="LINE=FILE",
     callback=lambda ctx, param, values: [_named_file(v, "K562=gears.h5ad") for v in values],
@@ -201,17 +207,39 @@ def read_screens(
     return screens
 
 
-def read_embeddings(sources: Sources, genes: "GeneTable | None" = None) -> list["Embedding"]:
-    """Read the embeddings of `--embedding`."""
-    from llmpert.embeddings import built_in, read_embedding
+def read_embeddings(
+    sources: Sources,
+    genes: "GeneTable | None" = None,
+    orthologs: Path | None = None,
+    screens: "Sequence[Screen]" = (),
+) -> list["Embedding"]:
+    """Read the embeddings of `--embedding`, through `--orthologs` where these screens need it.
 
-    return [
+    Without screens those that lack the mouse genes of the file need it.
+    """
+    from llmpert.embeddings import built_in, lacks_mouse, read_embedding, through_orthologs
+    from llmpert.genes.orthologs import Orthologs
+
+    found = [
         built_in(name) if path is None else read_embedding(path, name, genes)
         for name, path in sources.items()
     ]
+    if orthologs is None:
+        return found
+    pairs = Orthologs.read(orthologs)
+    wanted = [list(screen.perturbations) for screen in screens] or [list(pairs.human)]
+    lacking = [any(lacks_mouse(one, names) for names in wanted) for one in found]
+    if found and not any(lacking):
+        remark(f"{orthologs}: not used; the embeddings do not need orthologs for these screens.")
+    return [
+        through_orthologs(one, pairs, genes) if needed else one
+        for one, needed in zip(found, lacking, strict=True)
+    ]
 
 
-def built_in_embeddings(screen: "Screen", genes: "GeneTable | None" = None) -> list["Embedding"]:
+def built_in_embeddings(
+    screen: "Screen", genes: "GeneTable | None" = None, orthologs: Path | None = None
+) -> list["Embedding"]:
     """Return those that come with llmpert, and say so; none if they do not know the screen's genes.
 
     They stand in where no `--embedding` is given.
@@ -219,7 +247,8 @@ def built_in_embeddings(screen: "Screen", genes: "GeneTable | None" = None) -> l
     from llmpert.embeddings import BUILT_IN
     from llmpert.evaluation.problem import Problem
 
-    found, names = read_embeddings(dict.fromkeys(BUILT_IN)), " and ".join(BUILT_IN)
+    names = " and ".join(BUILT_IN)
+    found = read_embeddings(dict.fromkeys(BUILT_IN), genes, orthologs, [screen])
     try:
         Problem.align(screen, found, genes)
     except InputError as problem:
@@ -236,6 +265,7 @@ def data_or_screens(
     unit: str | None,
     embeddings: Sources,
     genes: Path | None,
+    orthologs: Path | None,
 ) -> "Dataset":
     """Load the data set of `--data`, or read the files of the other options as one.
 
@@ -246,12 +276,12 @@ def data_or_screens(
     from llmpert.datasets import DatasetStore
     from llmpert.genes import GeneTable
 
-    if name and (screens or embeddings or lines or unit):
+    if name and (screens or embeddings or orthologs or lines or unit):
         raise click.UsageError("Expected --data or files, found both.")
     if not name and not screens:
         raise click.UsageError("Expected --data, or at least one --screen.")
     if not name:
-        return read_dataset(screens, lines, unit, embeddings, genes)
+        return read_dataset(screens, lines, unit, embeddings, genes, orthologs)
     return replace(DatasetStore().load(name), gene_table=GeneTable.read(genes) if genes else None)
 
 
@@ -261,15 +291,19 @@ def read_dataset(
     unit: str | None,
     embeddings: Sources,
     genes: Path | None,
+    orthologs: Path | None,
 ) -> "Dataset":
     """Read the files of these options as a data set, of which nothing is stored."""
-    from llmpert.datasets import Dataset
+    from llmpert.datasets import Dataset, Parts
+    from llmpert.datasets.report import contents
     from llmpert.genes import GeneTable
 
     table = GeneTable.read(genes) if genes else None
     read = read_screens(screens, lines, unit)
-    sources = read_embeddings(embeddings, table)
-    sources = sources or built_in_embeddings(next(iter(read.values())), table)
+    sources = read_embeddings(embeddings, table, orthologs, list(read.values()))
+    sources = sources or built_in_embeddings(next(iter(read.values())), table, orthologs)
+    if orthologs:
+        echo(contents(Parts(embeddings=sources)), err=True)
     return Dataset("", read, {one.name: one for one in sources}, gene_table=table)
 
 

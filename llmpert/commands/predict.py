@@ -29,6 +29,7 @@ STRONGEST = 5
 )  # fmt: skip
 @options.embeddings
 @options.genes
+@options.orthologs
 @click.option(
     "--gene", "wanted", multiple=True, metavar="SYMBOL",
     help="A gene to predict, by symbol, alias, Ensembl id or UniProt accession.",
@@ -50,6 +51,7 @@ def predict(
     trained: Path | None,
     embeddings: options.Sources,
     genes: Path | None,
+    orthologs: Path | None,
     wanted: Sequence[str],
     texts: Sequence[str],
     model: str | None,
@@ -81,10 +83,10 @@ def predict(
         raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
     names = list(dict.fromkeys(name.strip() for name in wanted))
     if trained:
-        made = _by_trained(trained, embeddings, genes, names)
+        made = _by_trained(trained, embeddings, genes, orthologs, names)
     elif screen:
         model = model or GAUSSIAN_PROCESS
-        made = _by_screen(screen, embeddings, genes, names, texts, model, line, unit)
+        made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, unit)
     predictions, notes, simulated = made
     if out:
         import pandas as pd
@@ -105,14 +107,21 @@ def predict(
 
 
 def _by_trained(
-    path: Path, embeddings: options.Sources, genes: Path | None, names: Sequence[str]
+    path: Path,
+    embeddings: options.Sources,
+    genes: Path | None,
+    orthologs: Path | None,
+    names: Sequence[str],
 ) -> "tuple[list[Prediction], list[str], bool]":
     """Return predictions of a trained model, what each is, and whether they are simulated."""
+    from llmpert.embeddings import BUILT_IN
     from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes import GeneTable
 
     table = GeneTable.read(genes) if genes else None
-    kept = TrainedModel.load(path, options.read_embeddings(embeddings, table), table)
+    # Those that come with llmpert are found by themselves, yet not those of mouse genes.
+    sources = {**dict.fromkeys(BUILT_IN), **embeddings} if orthologs else embeddings
+    kept = TrainedModel.load(path, options.read_embeddings(sources, table, orthologs), table)
     prediction = kept.predict(names)
     known, size = kept.fitted.known, len(kept.fitted.trained_on)
     what = f"{kept.unit}; {GAUSSIAN_PROCESS} trained on {size:,} perturbations of {kept.line}"
@@ -125,6 +134,7 @@ def _by_screen(
     screen: Path,
     embeddings: options.Sources,
     genes: Path | None,
+    orthologs: Path | None,
     names: Sequence[str],
     texts: Sequence[str],
     model: str,
@@ -140,7 +150,8 @@ def _by_screen(
     described = _described(texts, embeddings) if texts else []
     if described:
         embeddings = {EMBEDDING: None}
-    data = options.read_dataset([screen], [line] if line else [], unit, embeddings, genes)
+    lines = [line] if line else []
+    data = options.read_dataset([screen], lines, unit, embeddings, genes, orthologs)
     (measured,) = data.screens.values()
     problem = options.aligned_problem(data, measured.line)
     for name in names:

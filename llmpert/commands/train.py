@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @options.screens
 @options.embeddings
 @options.genes
+@options.orthologs
 @options.line
 @options.unit
 @options.count(
@@ -33,6 +34,7 @@ def train(
     screens: Sequence[Path],
     embeddings: options.Sources,
     genes: Path | None,
+    orthologs: Path | None,
     line: str | None,
     unit: str | None,
     components: int | None,
@@ -52,7 +54,7 @@ def train(
       python -m llmpert predict --trained k562.llmpert --gene TP53
     """
     own = [line] if line and screens else []
-    data = options.data_or_screens(name, screens, own, unit, embeddings, genes)
+    data = options.data_or_screens(name, screens, own, unit, embeddings, genes, orthologs)
 
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.training import train as trained

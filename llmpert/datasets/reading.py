@@ -15,6 +15,7 @@ from llmpert.datasets.uploads import UploadStore
 from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
 from llmpert.errors import InputError
+from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen, read_screen
 from llmpert.screens.names import line_in_name
@@ -89,6 +90,12 @@ def gene_sets_in(file: File) -> GeneSets:
     """Read gene sets (`GeneSets.read`), called like their file."""
     with _called(file):
         return replace(GeneSets.read(file.path), name=_plain(file.name), source=file.name)
+
+
+def orthologs_in(file: File) -> Orthologs:
+    """Read orthologs (`Orthologs.read`)."""
+    with _called(file):
+        return replace(Orthologs.read(file.path), source=file.name)
 
 
 def check_upload(part: Screen | Embedding, name: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.joined import JoinedInput
+from llmpert.embeddings.orthologs import refuse_mouse
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable, Resolution, by_symbol
 from llmpert.io.hashing import fingerprint
@@ -179,8 +180,12 @@ class Problem(GeneVectors):
         both sides of a split.
 
         Raises:
-            InputError: No embedding, two embeddings of one name, or fewer than two genes in common.
+            InputError: No embedding, two embeddings of one name, fewer than two genes in common, or
+                (without a `table` of one's own) mouse genes and an embedding of human ones.
         """
+        if table is None:
+            for embedding in embeddings:
+                refuse_mouse(embedding, f"Screen {screen.line}", screen.perturbations)
         known = GeneVectors.of(screen.perturbations, embeddings, table)
         indices = known._indices
         left_out: dict[str, str] = {}

@@ -78,6 +78,84 @@ def test_genes_that_are_not_human_get_none_and_a_sentence(run):
     assert "do not fit" in err
 
 
+@pytest.fixture
+def mouse_genes():
+    """The human screen, its genes spelt as a mouse's, and the pairs, Trp53 among them."""
+    mouse = [f"{name.capitalize()}m" for name in HUMAN]
+    replace(small.screen("Mouse"), perturbations=mouse).save(Path("mouse.h5ad"))
+    pairs = pd.DataFrame({"human": [*HUMAN, "TP53", "HBA1", "HBA1"]})
+    pairs["mouse"] = [*mouse, "Trp53", "Hba-a1", "Hba-a2"]
+    pairs.to_csv("orthologs.csv", index=False)
+    return mouse
+
+
+def test_mouse_genes_are_predicted_as_their_orthologs(run, mouse_genes):
+    goes = ("predict", "--model", "linear", "--out", "out.csv", "--gene")
+    code, _, err = run(*goes, "Trp53", "--screen", "mouse.h5ad")
+    assert code == 1
+    assert "these look like mouse symbols" in err
+    assert "--orthologs FILE" in err
+    found = {}
+    for gene, *files in (
+        ("Trp53", "--screen", "mouse.h5ad", "--orthologs", "orthologs.csv"),
+        ("TP53", "--screen", "human.h5ad"),
+    ):
+        code, _, err = run(*goes, gene, *files)
+        assert code == 0, err
+        found[gene] = pd.read_csv("out.csv")["mean"]
+    np.testing.assert_allclose(found["Trp53"], found["TP53"], atol=1e-5)
+
+
+def test_mouse_genes_keep_their_names_in_a_data_set(run, mouse_genes):
+    code, out, err = run("import", "--name", "mouse", "--screen", "mouse.h5ad")
+    assert code == 0
+    assert "these look like mouse symbols" in err
+    files = ("--embedding", "go", "--orthologs", "orthologs.csv")
+    code, out, err = run("import", "--name", "mouse", *files)
+    assert code == 0, err
+    assert "2 mouse genes are left out, as they have or share several orthologs: Hba-a1" in out
+    assert "40 of 40 perturbations have a vector in GO" in out
+    problem = DatasetStore().load("mouse").problem("Mouse")
+    assert set(problem.screen.perturbations) == set(mouse_genes)
+    at = list(problem.screen.perturbations).index(mouse_genes[3])
+    np.testing.assert_array_equal(problem.vectors["GO"][[at]], built_in("GO").rows([HUMAN[3]]))
+
+
+def test_a_model_trained_on_mouse_genes_predicts_them(run, mouse_genes):
+    traits = built_in("GO").rows(HUMAN)
+    directions = np.random.default_rng(0).normal(size=(traits.shape[1], 30))
+    measured = replace(small.screen("Mouse"), response=traits @ directions)
+    replace(measured, perturbations=mouse_genes).save(Path("mouse.h5ad"))
+    files = ("--orthologs", "orthologs.csv")
+    embedding = ("--embedding", "go")
+    code, _, err = run(
+        "train", "--screen", "mouse.h5ad", *embedding, *files, "--out", "mouse.llmpert"
+    )
+    assert code == 0, err
+    goes = ("predict", "--gene", "Trp53", "--out")
+    assert run(*goes, "a.csv", "--trained", "mouse.llmpert")[0] == 1
+    code, _, err = run(*goes, "a.csv", "--trained", "mouse.llmpert", *files)
+    assert code == 0, err
+    code, _, err = run(*goes, "b.csv", "--screen", "mouse.h5ad", *embedding, *files)
+    assert code == 0, err
+    kept, fitted = (pd.read_csv(name)["mean"] for name in ("a.csv", "b.csv"))
+    np.testing.assert_allclose(kept, fitted, atol=1e-3 * abs(fitted).max())
+
+
+def test_orthologs_that_nobody_needs_are_said(run, mouse_genes):
+    code, _, err = run(
+        "evaluate", *GOES, "--train-size", 20, "--orthologs", "orthologs.csv", "--out", "o.parquet"
+    )
+    assert code == 0, err
+    assert "orthologs.csv: not used" in err
+    code, _, err = run(
+        "evaluate", "--data", "mine", "--model", "mean", "--orthologs", "orthologs.csv",
+        "--out", "o.parquet",
+    )  # fmt: skip
+    assert code == 2
+    assert "found both" in err
+
+
 def test_a_text_is_predicted_as_the_gene_that_it_describes(run, monkeypatch):
     says(monkeypatch, {"a tumour suppressor": "TP53"})
     command = ("predict", *GOES, "--gene", "TP53", "--text", "a tumour suppressor")

@@ -122,6 +122,31 @@ def test_a_screen_of_human_genes_is_enough(app):
     assert again.selectbox(key="embedding").options == ["GO", "description", "GO+description"]
 
 
+def test_mouse_genes_need_orthologs_and_keep_their_names(app):
+    genes = [gene for gene in built_in("GO").genes if gene in built_in("description").genes][:40]
+    mouse = [f"{gene.capitalize()}m" for gene in genes]
+    upload(app, "own-screen", ("hepg2_screen.csv", SCREEN))
+    assert "own-orthologs" not in [one.key for one in app.file_uploader]
+    measured = table(mouse, small.screen().genes, small.screen().response)
+    upload(app, "own-screen", ("mouse_screen.csv", measured))
+    assert "**Mouse genes.**" in shown(app)
+    assert "these look like mouse symbols" in " ".join(errors(app))
+    upload(app, "own-orthologs", ("pairs.csv", b"Trp53\n"))
+    assert "pairs.csv: expected two columns" in " ".join(errors(app))
+    pairs = "".join(f"{a},{b}\n" for a, b in zip(mouse, genes, strict=True))
+    upload(app, "own-orthologs", ("pairs.csv", pairs.encode()))
+    assert not errors(app)
+    assert r"40 mouse genes have the vectors of human orthologs (pairs.csv)" in re.sub(
+        r"\\(.)", r"\1", shown(app)
+    )
+    assert "**40** knockdowns have every vector" in shown(app)
+    button(app, "Use these data").click().run()
+    again = open_page(data=app.selectbox(key="data").value, gene=mouse[0])
+    again.switch_page("pages/gene.py").run()
+    assert not again.exception
+    assert f"{mouse[0]} knockdown" in shown(again)
+
+
 def test_one_of_human_genes_can_stand_beside_an_upload(app):
     brought(app)
     app.multiselect(key="own-embedding-here").select("GO of human genes").run()

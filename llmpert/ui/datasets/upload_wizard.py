@@ -10,7 +10,7 @@ from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, readin
 from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
-from llmpert.embeddings import BUILT_IN, Embedding, built_in
+from llmpert.embeddings import BUILT_IN, Embedding, built_in, lacks_mouse, through_orthologs
 from llmpert.errors import InputError
 from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
@@ -82,6 +82,7 @@ def wizard() -> None:
     chosen.embeddings += _existing_embeddings()
     if not chosen.embeddings:
         chosen.embeddings = [_built_in(name) for name in BUILT_IN]
+    _through_orthologs(chosen)
     st.subheader("3. Gene sets, if you like")
     st.markdown(
         "GO terms or pathways as a GMT file, by which pages colour, count and test. For human genes"
@@ -208,6 +209,47 @@ def _built_in(name: str) -> Part[Embedding]:
 
 def _embedding_in(name: str, source: str) -> Embedding:
     return cache.load(name).embeddings[source]
+
+
+def _through_orthologs(chosen: Chosen) -> None:
+    """Ask for orthologs where a screen has mouse genes and an embedding human ones; use them."""
+    screens = [part.read() for part in chosen.screens]
+    human = {
+        part.key
+        for part in chosen.embeddings
+        if any(lacks_mouse(part.read(), screen.perturbations) for screen in screens)
+    }
+    if not human:
+        return
+    st.markdown(
+        "**Mouse genes.** These look like mouse symbols, and these embeddings are of human genes."
+        " Give a table of two columns, mouse and human symbol: each mouse gene gets the vector of"
+        " its human ortholog, and keeps its name."
+    )
+    for file in uploads.choose_files("Orthologs", uploads.ORTHOLOGS, "own-orthologs")[:1]:
+        try:
+            uploads.orthologs_of(file)
+            through = [
+                Part((part.key, *file.content), partial(_ortholog_vectors, part, file))
+                if part.key in human
+                else part
+                for part in chosen.embeddings
+            ]
+            for part in through:
+                if part not in chosen.embeddings:
+                    _notes(part.read())
+        except InputError as problem:
+            st.error(show.verbatim(str(problem)), icon=":material/error:")
+            chosen.complete = False
+        else:
+            chosen.embeddings = through
+
+
+def _ortholog_vectors(part: Part[Embedding], file: ChosenFile) -> Embedding:
+    orthologs = uploads.orthologs_of(file)
+    return cache.latest("files").get(
+        ("orthologs", part.key, *file.content), lambda: through_orthologs(part.read(), orthologs)
+    )
 
 
 def _show_coverage(chosen: Chosen) -> None:

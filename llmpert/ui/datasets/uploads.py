@@ -18,6 +18,7 @@ from llmpert.datasets import reading
 from llmpert.datasets.reading import File
 from llmpert.embeddings import Embedding
 from llmpert.embeddings.reader import FORMATS as EMBEDDINGS
+from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.screens.files import FORMATS as SCREENS
@@ -25,9 +26,10 @@ from llmpert.ui.common import cache
 from llmpert.ui.common.permissions import is_operator
 from llmpert.ui.streamlit_internals import UploadedFile
 
-T = TypeVar("T", Screen, Embedding, GeneSets)
+T = TypeVar("T", Screen, Embedding, GeneSets, Orthologs)
 
 GENE_SETS = (".gmt",)
+ORTHOLOGS = (".tsv", ".csv", ".txt")
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,11 @@ def gene_sets_of(file: ChosenFile) -> GeneSets:
     return _read(file, GENE_SETS, reading.gene_sets_in)
 
 
+def orthologs_of(file: ChosenFile) -> Orthologs:
+    """Return the orthologs in a file."""
+    return _read(file, ORTHOLOGS, reading.orthologs_in)
+
+
 def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -> T:
     def read_and_check() -> T:
         place = (
@@ -123,7 +130,7 @@ def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -
         )
         with place as opened, st.spinner("Reading the file …"):
             part = read(opened)
-        if not isinstance(file.at, Path) and not isinstance(part, GeneSets):
+        if not isinstance(file.at, Path) and isinstance(part, Screen | Embedding):
             reading.check_upload(part, file.name)
         return part
 
