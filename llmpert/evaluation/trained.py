@@ -24,7 +24,7 @@ from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
 from llmpert.io.limits import MOST_COLUMNS, refuse_more
 from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, shown
-from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.reading import as_input_error, check_version, naming, require_file
 from llmpert.io.zips import read_arrays
 from llmpert.models.registry import gaussian_process
 from llmpert.screens.screen import Screen
@@ -53,6 +53,7 @@ class TrainedModel:
 
     Attributes:
         fitted: The model. Of the responses it knows their mean and its components (`arrays`).
+        sources: Name -> fingerprint of the embeddings it was trained with.
         line, unit, cells, control_mean: Of the screen it was trained on, as in `Screen`.
         left_out: For each training perturbation: correlation over all genes of its response with
             what the others predict for it.
@@ -65,6 +66,7 @@ class TrainedModel:
     """
 
     fitted: FittedModel
+    sources: Mapping[str, str]
     line: str
     unit: str
     left_out: pd.Series
@@ -102,6 +104,7 @@ class TrainedModel:
         sources = {e.name: e.provenance for e in fitted.known.embeddings}
         return cls(
             fitted,
+            {e.name: e.fingerprint for e in fitted.known.embeddings},
             screen.line,
             screen.unit,
             left_out,
@@ -147,6 +150,24 @@ class TrainedModel:
                 prediction.mean[at], prediction.std[at] = mean[0], std[0]
         return prediction
 
+    def behind(self, gene: str) -> FittedModel:
+        """Return the model that a gene is predicted by: without its own response, if it has one.
+
+        Hyper-parameters, mean and components stay those of all; raise as `predict`.
+        """
+        fitted, name = self.fitted, self.fitted.known.perturbation(gene)
+        if name is None:
+            return fitted
+        others, arrays = fitted.trained_on != name, fitted.model.arrays()
+        arrays |= {key: arrays[key][others] for key in ("inputs", "scores", "relative_noise")}
+        model = type(fitted.model).of_arrays(fitted.joined.parts, arrays)
+        return replace(fitted, model=model, trained_on=fitted.trained_on[others])
+
+    def responses(self) -> Screen:
+        """Return the training responses as far as the model has them (`reconstruction`)."""
+        fitted, found = self.fitted, reconstruction(self.fitted)
+        return Screen(self.line, found, fitted.trained_on, fitted.genes, self.unit)
+
     def save(self, path: str | Path) -> None:
         """Write the model; a file is replaced only by a complete one."""
         fitted = self.fitted
@@ -156,7 +177,7 @@ class TrainedModel:
             "kernel": KERNEL,
             "line": self.line,
             "unit": self.unit,
-            "sources": [[e.name, e.fingerprint] for e in fitted.known.embeddings],
+            "sources": [*map(list, self.sources.items())],
             "signs": [*self.signs],
             "provenance": self.provenance or {},
         }
@@ -189,28 +210,66 @@ class TrainedModel:
         embeddings: Sequence[Embedding] = (),
         table: GeneTable | None = None,
     ) -> "TrainedModel":
-        """Read what `save` wrote in this version.
+        """Read a model that is ready to predict: `read`, then `knowing`."""
+        with naming(Path(path)):
+            return cls.read(path).knowing(embeddings, table)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "TrainedModel":
+        """Read what `save` wrote in this version; it knows no gene's vector yet.
+
+        Raises:
+            InputError: It is no such file, or is damaged.
+        """
+        header, arrays = _read(path)
+        names = arrays["perturbations"].astype(object)
+        return _restored(header, arrays, GeneVectors(names, (), ()))
+
+    def knowing(
+        self, embeddings: Sequence[Embedding] = (), table: GeneTable | None = None
+    ) -> "TrainedModel":
+        """Return the model with the embeddings it was trained with.
 
         Args:
-            embeddings: Those it was trained with; not needed for those that come with llmpert.
+            embeddings: Not needed for those that come with llmpert.
             table: Says which names mean the same gene; by default the shipped one.
 
         Raises:
-            InputError: It is no such file or is damaged, or an embedding is another or missing.
+            InputError: An embedding is another or missing.
         """
-        path = require_file(path)
-        with as_input_error(path, EXPECTED):
-            arrays = Remarks(read_arrays(path, EXPECTED))
-            header = parse_object(arrays["header"].tobytes())
-            _check_header(path, header)
-            if str(arrays.pop("digest", "")) != _digest(arrays):
-                raise InputError.of_file(path, EXPECTED, "one that is not what was written")
-            sources = [(str(name), str(mark)) for name, mark in header["sources"]]
-            _check_arrays(path, arrays, len(sources), len(header["signs"]))
-        known = _sources(path, sources, embeddings, arrays)
-        return _restored(
-            header, arrays, GeneVectors.of(_names(arrays, "perturbations"), known, table)
-        )
+        found = []
+        for name, mark in self.sources.items():
+            offered = [*embeddings, *([built_in(name)] if name in BUILT_IN else [])]
+            same = next((one for one in offered if one.fingerprint == mark), None)
+            expected = self.fitted.joined.components_[name].components_.shape[1]
+            if same is None or same.dimensions != expected:
+                others = ", ".join(f"{one.name} ({one.fingerprint})" for one in offered)
+                raise InputError.of_file(
+                    f"Model of {self.line}",
+                    f"the embedding {name} that it was trained with (fingerprint {shown(mark)})",
+                    others or "no embedding of this name",
+                )
+            found.append(same if same.name == name else replace(same, name=name))
+        known = GeneVectors.of(self.fitted.trained_on, found, table)
+        return replace(self, fitted=replace(self.fitted, known=known))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a file says of its model, as in `TrainedModel`, and how many names it has."""
+
+    line: str
+    unit: str
+    trained_on: int
+    genes: int
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> "Head":
+        """Read it without putting the model together; raise as `TrainedModel.read`."""
+        header, arrays = _read(path)
+        sizes = len(arrays["perturbations"]), len(arrays["genes"])
+        return cls(str(header["line"]), str(header["unit"]), *sizes, header["provenance"])
 
 
 def reconstruction(fitted: FittedModel) -> np.ndarray:
@@ -235,6 +294,8 @@ def _check_header(path: Path, header: Mapping[str, Any]) -> None:
         isinstance(s, list) and len(s) == 2 for s in sources
     ):
         raise InputError.of_file(path, "embeddings by name and fingerprint", shown(sources))
+    if not sources:
+        raise InputError.of_file(path, "at least one embedding", "none")
     if not isinstance(signs, list):
         raise InputError.of_file(path, "a list of signs", shown(signs))
     check_names(path, "cell line and unit", [header[word] for word in WORDS])
@@ -288,23 +349,17 @@ def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, si
         raise InputError.of_file(path, "numbers that a fit gives as scales", "others")
 
 
-def _sources(
-    path: Path,
-    wanted: Sequence[tuple[str, str]],
-    given: Sequence[Embedding],
-    arrays: Mapping[str, np.ndarray],
-) -> list[Embedding]:
-    """Return the embeddings of these fingerprints, under the names that the model has for them."""
-    found = []
-    for number, (name, mark) in enumerate(wanted):
-        known = [*given, *([built_in(name)] if name in BUILT_IN else [])]
-        same = next((one for one in known if one.fingerprint == mark), None)
-        if same is None or same.dimensions != arrays[f"source_{number}_axes"].shape[1]:
-            others = ", ".join(f"{one.name} ({one.fingerprint})" for one in known)
-            expected = f"the embedding {name} that it was trained with (fingerprint {shown(mark)})"
-            raise InputError.of_file(path, expected, others or "no embedding of this name")
-        found.append(same if same.name == name else replace(same, name=name))
-    return found
+def _read(path: str | Path) -> tuple[Remarks, Remarks]:
+    """Read and check the header and the arrays of a file."""
+    path = require_file(path)
+    with as_input_error(path, EXPECTED):
+        arrays = Remarks(read_arrays(path, EXPECTED))
+        header = parse_object(arrays["header"].tobytes())
+        _check_header(path, header)
+        if str(arrays.pop("digest", "")) != _digest(arrays):
+            raise InputError.of_file(path, EXPECTED, "one that is not what was written")
+        _check_arrays(path, arrays, len(header["sources"]), len(header["signs"]))
+        return header, arrays
 
 
 def _restored(
@@ -313,13 +368,14 @@ def _restored(
     from llmpert.embeddings.pca import PrincipalComponents
     from llmpert.models.gp.regressor import GaussianProcess
 
+    sources = {str(name): str(mark) for name, mark in header["sources"]}
     components = {
-        embedding.name: PrincipalComponents.of(
+        name: PrincipalComponents.of(
             arrays[f"source_{number}_axes"],
             arrays[f"source_{number}_mean"],
             float(arrays["source_scales"][number]),
         )
-        for number, embedding in enumerate(known.embeddings)
+        for number, name in enumerate(sources)
     }
     joined, names = JoinedInput().of(components), known.perturbations
     model = GaussianProcess.of_arrays(joined.parts, arrays)
@@ -328,9 +384,10 @@ def _restored(
     left_out, accuracy, reconstructed = (
         pd.Series(arrays[key], index=names) for key in ("left_out", "accuracy", "reconstructed")
     )
-    genes = _names(arrays, "genes")
+    genes = arrays["genes"].astype(object)
     return TrainedModel(
         FittedModel(known, model, spec, joined, genes, names),
+        sources,
         str(header["line"]),
         str(header["unit"]),
         left_out,
@@ -341,10 +398,6 @@ def _restored(
         arrays.get("control_mean"),
         header["provenance"],
     )
-
-
-def _names(arrays: Mapping[str, np.ndarray], kind: str) -> np.ndarray:
-    return arrays[kind].astype(object)
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

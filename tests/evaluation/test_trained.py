@@ -132,6 +132,16 @@ def test_a_gene_outside_is_predicted_by_the_fit_and_one_inside_without_itself(mo
     assert not np.allclose(found.mean[2], fitted.predict(["KD003"]).mean[0])
 
 
+def test_the_model_behind_a_training_perturbation_has_not_its_response(model):
+    for gene in ("OLD3", "KD003", "KD017"):
+        behind, name = model.behind(gene), gene.replace("OLD3", "KD003")
+        assert set(model.fitted.trained_on) - set(behind.trained_on) == {name}
+        found, expected = behind.predict([gene]), model.predict([gene])
+        np.testing.assert_allclose(found.mean, expected.mean, atol=1e-6)
+        np.testing.assert_allclose(found.std, expected.std, rtol=1e-5)
+    assert model.behind("KD041") is model.fitted
+
+
 def test_what_can_be_reconstructed_is_what_the_arrays_span(stored):
     """By least squares on all that a file has of the responses, mean and axes."""
     made = make(components=2)
@@ -190,10 +200,10 @@ def test_a_gene_that_cannot_be_predicted_gets_a_sentence(model):
         ({"version": 2}, "a newer llmpert wrote it: update llmpert, or train it again"),
         ({"version": "x"}, "trained model format 1, found format x; train it again"),
         ({"kernel": "matern"}, "expected the kernel rbf, found 'matern'"),
-        ({"sources": []}, "."),
+        ({"sources": []}, "expected at least one embedding, found none"),
         ({"sources": "text"}, "embeddings by name and fingerprint"),
         ({"sources": [["text", "0"], ["text", "0"]]}, "every embedding once"),
-        ({"sources": [[1, 2], [None, []]]}, "fingerprint"),
+        ({"sources": [["text", "0"], ["sequence", 5]]}, "(fingerprint '0')"),
         ({"line": "<b>"}, "cell line and unit"),
         ({"unit": 7}, None),
         ({"signs": 5}, "a list of signs"),
