@@ -4,7 +4,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.gene.view import show_gene
 
-selection = select()
+selection = select(trained=True)
 show.heading(
     "Gene",
     "How would the cell's expression respond to knocking down this gene? The prediction never saw"

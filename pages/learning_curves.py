@@ -7,11 +7,12 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
-from llmpert.ui.common.selection import choose_dataset
+from llmpert.ui.common.selection import choose_dataset, needs_measurements
 
 DRAWN_AT_FIRST = ("random", "mean", GAUSSIAN_PROCESS)
 
 data = choose_dataset()
+needs_measurements(data)
 show.heading(
     "Learning curves",
     "How well are *unseen* knockdowns predicted, and how many measured ones does it take?"

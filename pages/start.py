@@ -61,18 +61,31 @@ st.header("Data loaded")
 st.page_link(
     "pages/data.py", label="Use your own screens, or public ones", icon=":material/database:"
 )
-show.rows(
-    {
-        "Cell line": screen.line,
-        "Perturbations": len(screen.perturbations),
-        "Measured genes": len(screen.genes),
-        "Unit of the response": screen.unit,
-        "Source": screen.provenance.get("source", ""),
-        "Licence": screen.provenance.get("licence", ""),
-        "Fingerprint": screen.fingerprint,
-    }
-    for screen in data.screens.values()
-)
+if data.screens:
+    show.rows(
+        {
+            "Cell line": screen.line,
+            "Perturbations": len(screen.perturbations),
+            "Measured genes": len(screen.genes),
+            "Unit of the response": screen.unit,
+            "Source": screen.provenance.get("source", ""),
+            "Licence": screen.provenance.get("licence", ""),
+            "Fingerprint": screen.fingerprint,
+        }
+        for screen in data.screens.values()
+    )
+if data.trained:
+    st.markdown("Trained models, which predict without the screens they were trained on:")
+    show.rows(
+        {
+            "Cell line": line,
+            "Trained on": len(model.fitted.trained_on),
+            "Genes predicted": len(model.fitted.genes),
+            "Unit of the response": model.unit,
+            "Correlation, held out": round(model.accuracy.mean(), 3),
+        }
+        for line, model in data.trained.items()
+    )
 show.rows(
     {
         "Embedding": embedding.name,
@@ -112,7 +125,7 @@ published = [
 if predicted or published:
     st.markdown("Methods that were run elsewhere:")
     show.rows(predicted + published)
-first_line = next(iter(data.screens))
+first_line = next(iter({**data.screens, **data.trained}))
 sets, collections = data.gene_sets, cache.collections(data, first_line, "perturbations")
 if sets is not None:
     st.markdown(f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source}).")
@@ -120,6 +133,8 @@ if built_in := [name for name in collections if sets is None or name != sets.nam
     st.markdown(f"Gene sets that come with llmpert: {', '.join(built_in)}.")
 if not collections:
     st.markdown("No gene sets are loaded: pages cannot say what genes have in common.")
+if data.trained:
+    st.stop()
 problem = data.problem(first_line)
 st.markdown(
     f"**{len(problem.screen.perturbations):,}** perturbations have every embedding and are used for"

@@ -28,7 +28,7 @@ def datasets(name: str | None, yes: bool) -> None:
         table, problems = [("DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE")], []
         for name in store.names():
             found = Summary.read(store, name)
-            lines = ", ".join(part.name for part in found.screens)
+            lines = ", ".join(part.name for part in (*found.screens, *found.trained))
             embeddings = ", ".join(sorted(part.name for part in found.embeddings))
             size, changed = "built in", ""
             if found.changed:

@@ -21,6 +21,11 @@ from llmpert.errors import InputError
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
     help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
 )  # fmt: skip
+@click.option(
+    "--trained", type=options.FILE, metavar="FILE", multiple=True,
+    help="A model that `train` wrote: a data set of such models, without screens, shows what they"
+         " predict.",
+)  # fmt: skip
 @options.predictions
 @click.option(
     "--allow-missing", is_flag=True,
@@ -34,6 +39,7 @@ def import_data(
     embeddings: options.Sources,
     orthologs: Path | None,
     gene_sets: Sequence[Path],
+    trained: Sequence[Path],
     predictions: options.NamedFiles,
     allow_missing: bool,
     lines: Sequence[str],
@@ -50,15 +56,18 @@ def import_data(
     Example:
       python -m llmpert import --name replogle --screen k562.h5ad --screen rpe1.h5ad \\
           --embedding text=genept.pickle --embedding sequence=per-protein.h5
+      python -m llmpert import --name shared --trained k562.llmpert
       python -m llmpert import --name replogle --predictions K562=gears.h5ad
     """
-    if not (screens or embeddings or gene_sets or predictions):
+    if not (screens or embeddings or gene_sets or trained or predictions):
         raise click.UsageError(
-            "Expected at least one --screen, --embedding, --gene-sets or --predictions, found none."
+            "Expected at least one --screen, --embedding, --gene-sets, --trained or --predictions,"
+            " found none."
         )
 
     from llmpert.datasets import DatasetStore, Parts
     from llmpert.datasets.report import report
+    from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes.sets import GeneSets
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
@@ -86,7 +95,8 @@ def import_data(
         if found in seen:
             raise InputError.of_file(path, expected, f"{found} a second time")
         seen.add(found)
-    parts = Parts(new_screens, new_embeddings, new_sets, published, external)
+    models = [TrainedModel.read(path) for path in trained]
+    parts = Parts(new_screens, new_embeddings, new_sets, published, external, models)
     data = store.add(name, parts, allow_missing=allow_missing)
     echo(report(data, parts))
     click.echo(f"Data set {name} is in {folder}.")

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.trained import ENDING, TrainedModel
 from llmpert.genes import BUILT_IN_SETS, GeneTable, are_human, built_in_sets
 from llmpert.genes.sets import GeneSets, joined
-from llmpert.io.hashing import fingerprint
+from llmpert.io.hashing import HasProvenance, fingerprint
 from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions, check, matched
 from llmpert.methods.published import Published
@@ -56,6 +59,7 @@ KINDS = (
     Kind("screens", ".h5ad", attrgetter("line"), Screen.load, Screen.save),
     Kind("embeddings", ".parquet", attrgetter("name"), load_embedding, save_embedding),
     Kind("gene_sets", ".gmt", attrgetter("name"), GeneSets.read, GeneSets.save),
+    Kind("trained", ENDING, attrgetter("line"), TrainedModel.read, TrainedModel.save),
     Kind("published", ".parquet", attrgetter("line"), Published.load, Published.save),
     Kind("external", ".h5ad", _predictions_key, ExternalPredictions.read, ExternalPredictions.save),
 )
@@ -73,6 +77,7 @@ class Parts:
     gene_sets: Sequence[GeneSets] = ()
     published: Sequence[Published] = ()
     external: Sequence[ExternalPredictions] = ()
+    trained: Sequence[TrainedModel] = ()
 
     def with_files(self, files: Mapping[str, Mapping[str, Path]]) -> "Parts":
         """Read files (kind's name -> key -> file) and add these parts to what they hold.
@@ -98,6 +103,7 @@ class Dataset:
         published: Cell line -> published results, on perturbations as their source spells them.
         external: Cell line -> predictions made elsewhere, under the screen's names, by method and
             training size.
+        trained: Cell line -> trained model, of a data set without measured screens.
         unshared: Cell line -> its perturbations that are left out, as another line lacks them.
         record: How screens and embeddings were prepared (`llmpert.datasets.presets`), if known.
         fingerprint: Of the content as it was read from a store; caches are filed under it.
@@ -114,6 +120,7 @@ class Dataset:
     record: Mapping[str, Any] | None = None
     fingerprint: str = ""
     gene_table: GeneTable | None = None
+    trained: Mapping[str, TrainedModel] = field(default_factory=dict)
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -123,14 +130,25 @@ class Dataset:
 
         Raises:
             InputError: The screens have no perturbation in common, two collections have a gene set
-                of the same name, or predictions do not fit a screen
-                (`llmpert.methods.predictions.matched`).
+                of the same name, predictions do not fit a screen
+                (`llmpert.methods.predictions.matched`), there are both screens and trained models,
+                or an embedding of these is another or missing.
         """
+        if parts.screens and parts.trained:
+            raise InputError(
+                f"Expected screens or trained models in the data set {name}, found both: a trained"
+                " model stands for a screen that is not here. Give it a data set of its own."
+            )
         ordered = sorted(parts.screens, key=attrgetter("line"))
         screens, unshared = common_perturbations(ordered) if ordered else ([], {})
         lines = {screen.line: screen for screen in screens}
         # "text" leads: the source that predicts best by itself is shown first.
         sources = sorted(parts.embeddings, key=lambda e: (e.name != "text", e.name))
+        models = sorted(parts.trained, key=attrgetter("line"))
+        trained = {one.line: one.knowing(sources) for one in models}
+        if not sources:
+            known = [e for one in trained.values() for e in one.fitted.known.embeddings]
+            sources = list({e.name: e for e in known}.values())
         collections = sorted(parts.gene_sets, key=attrgetter("name"))
         external: dict[str, tuple[ExternalPredictions, ...]] = {}
         for one in sorted(parts.external, key=attrgetter("line", "method", "train_size")):
@@ -144,14 +162,24 @@ class Dataset:
             {results.line: results for results in parts.published},
             external,
             unshared,
+            trained=trained,
             **others,
         )
 
     @property
     def simulated(self) -> bool:
         """Whether any part of it comes from a simulation."""
-        screens, embeddings = self.screens.values(), self.embeddings.values()
-        return any(s.simulated for s in screens) or any(e.simulated for e in embeddings)
+        parts: list[HasProvenance | TrainedModel] = [
+            *self.screens.values(), *self.embeddings.values(), *self.trained.values(),
+        ]  # fmt: skip
+        return any(part.simulated for part in parts)
+
+    def names(self, line: str, of: Literal["perturbations", "genes"]) -> np.ndarray:
+        """Return a line's perturbations or measured genes: of its screen, or its trained model."""
+        if line in self.screens:
+            return getattr(self.screens[line], of)
+        fitted = self.trained[line].fitted
+        return fitted.genes if of == "genes" else fitted.trained_on
 
     def collections(self, genes: Iterable[str]) -> list[str]:
         """Return the names of collections of gene sets to look genes up in.

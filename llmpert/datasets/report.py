@@ -122,9 +122,17 @@ def contents(added: Parts) -> Iterable[str]:
             )
         for note in part.provenance.get("notes", []):
             yield f"  {note}"
+    for model in added.trained:
+        rows, columns, known = len(model.fitted.trained_on), len(model.fitted.genes), model.sources
+        yield (
+            f"{model.line}: a model trained on {rows:,} perturbations x {columns:,} genes, unit"
+            f" {model.unit}, with {' and '.join(known)}; its screen is not in it"
+        )
 
 
 def _coverage(data: Dataset) -> Iterable[str]:
+    if data.trained:
+        return
     if not data.screens or not data.embeddings:
         missing = "embedding" if data.screens else "screen"
         yield f"The data set has no {missing} yet; the pages show it when it has one."

@@ -26,6 +26,7 @@ from llmpert.datasets.builtin import SIMULATED, simulated_dataset
 from llmpert.datasets.dataset import KINDS, Dataset, Parts
 from llmpert.embeddings.stored import EXPECTED, read_head
 from llmpert.errors import InputError
+from llmpert.evaluation.trained import Head
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
 from llmpert.io.hdf5 import open_hdf5
@@ -143,18 +144,21 @@ class DatasetStore:
         """Load a data set.
 
         Raises:
-            InputError: There is none of this name, one of its files cannot be read, or it has no
-                screen or no embedding.
+            InputError: There is none of this name, one of its files cannot be read, or it has
+                neither a screen and an embedding nor a trained model.
         """
         start = perf_counter()
         if not self.exists(name):
             raise InputError(self._missing(name))
         data = simulated_dataset() if name == SIMULATED else self._load(name)
         for kind, parts in (("screen", data.screens), ("embedding", data.embeddings)):
-            if not parts:
+            if not parts and not data.trained:
                 where = f"Data set {name} in {self.folder(name)}"
                 raise InputError(f"{where} has no {kind} yet; import one.")
-        facts = {"lines": list(data.screens), "seconds": round(perf_counter() - start, 3)}
+        facts = {
+            "lines": [*data.screens, *data.trained],
+            "seconds": round(perf_counter() - start, 3),
+        }
         log.info("data set loaded", extra=facts)
         return data
 
@@ -271,7 +275,9 @@ def _sweep(folder: Path, now: Index, before: Index | None = None) -> None:
 
 @dataclass(frozen=True)
 class PartSummary:
-    """A screen (perturbations x measured genes), or an embedding (genes x dimensions)."""
+    """A screen or trained model (perturbations x measured genes), or an embedding (genes x
+    dimensions).
+    """
 
     name: str
     rows: int
@@ -285,6 +291,7 @@ class Summary:
     """What a data set holds.
 
     Attributes:
+        trained: Trained models, of a data set without screens.
         others: Keys of gene sets, published results and predictions made elsewhere.
         changed: When it was last added to; None for the built-in data set.
         size: Bytes on disk.
@@ -299,6 +306,7 @@ class Summary:
     size: int = 0
     record: Mapping[str, Any] | None = None
     problems: tuple[str, ...] = ()
+    trained: tuple[PartSummary, ...] = ()
 
     @classmethod
     def read(cls, store: DatasetStore, name: str) -> "Summary":
@@ -313,19 +321,21 @@ class Summary:
             index = store.index(name)
         except InputError as problem:
             return cls(changed=changed, size=size, problems=(str(problem),))
-        found: dict[str, list[PartSummary]] = {"screens": [], "embeddings": []}
+        kinds = {"screens": _screen, "embeddings": _embedding, "trained": _trained}
+        found: dict[str, list[PartSummary]] = {kind: [] for kind in kinds}
         problems = []
-        for kind, read in (("screens", _screen), ("embeddings", _embedding)):
+        for kind, read in kinds.items():
             for path in index.files[kind].values():
                 try:
                     found[kind].append(read(path))
                 except InputError as problem:
                     problems.append(str(problem))
-            if not index.files[kind]:
+            if kind != "trained" and not index.files[kind] and not index.files["trained"]:
                 problems.append(f"It has no {kind[:-1]} yet; import one.")
         others = [key for kind in index.files if kind not in found for key in index.files[kind]]
         parts = tuple(found["screens"]), tuple(found["embeddings"]), tuple(others)
-        return cls(*parts, changed, size, index.record, tuple(problems))
+        trained = tuple(found["trained"])
+        return cls(*parts, changed, size, index.record, tuple(problems), trained)
 
 
 def _simulated() -> Summary:
@@ -347,6 +357,12 @@ def _screen(path: Path) -> PartSummary:
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
         provenance = check_remarks(path, parse_object(str(head["provenance"])))
         return PartSummary(str(head["line"]), rows, columns, provenance, str(head["unit"]))
+
+
+def _trained(path: Path) -> PartSummary:
+    head = Head.read(path)
+    about = check_remarks(path, head.provenance.get("screen", {}))
+    return PartSummary(head.line, head.trained_on, head.genes, about, head.unit)
 
 
 def _embedding(path: Path) -> PartSummary:

@@ -101,6 +101,11 @@ class GeneVectors:
         """The sources joined by "+", as results and figures name them."""
         return "+".join(embedding.name for embedding in self.embeddings)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any embedding comes from a simulation."""
+        return any(embedding.simulated for embedding in self.embeddings)
+
     def find(self, gene: str) -> dict[str, np.ndarray]:
         """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
         rows = _rows_of(gene, self._indices)
@@ -236,7 +241,7 @@ class Problem(GeneVectors):
     @property
     def simulated(self) -> bool:
         """Whether any part of it comes from a simulation."""
-        return self.screen.simulated or any(e.simulated for e in self.embeddings)
+        return self.screen.simulated or super().simulated
 
     def only(self, *names: str) -> "Problem":
         """Return the same perturbations with some sources; raise `InputError` for others."""

@@ -244,10 +244,9 @@ class TrainedModel:
             expected = self.fitted.joined.components_[name].components_.shape[1]
             if same is None or same.dimensions != expected:
                 others = ", ".join(f"{one.name} ({one.fingerprint})" for one in offered)
-                raise InputError.of_file(
-                    f"Model of {self.line}",
-                    f"the embedding {name} that it was trained with (fingerprint {shown(mark)})",
-                    others or "no embedding of this name",
+                raise InputError(
+                    f"Expected the embedding {name} that the model of {self.line} was trained with"
+                    f" (fingerprint {shown(mark)}), found {others or 'none of this name'}."
                 )
             found.append(same if same.name == name else replace(same, name=name))
         known = GeneVectors.of(self.fitted.trained_on, found, table)

@@ -14,9 +14,12 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
+from llmpert.errors import InputError
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.trained import TrainedModel
+from llmpert.io.names import preview
 from llmpert.models.intervals import INTERVAL
 from llmpert.screens.screen import Screen
 
@@ -73,6 +76,25 @@ class ReliabilityReference:
         predicted = fitted.predict(held_out)
         accuracy = pd.Series(pearson(predicted.mean, test.response), index=list(held_out))
         return cls(fitted, left_out, _values(fitted, predicted, left_out), accuracy)
+
+    @classmethod
+    def of_trained(cls, model: TrainedModel, gene: str) -> "ReliabilityReference":
+        """Return what the file of a trained model teaches about trusting a gene's prediction.
+
+        Raises:
+            InputError: The gene cannot be predicted, or other signs are in the file.
+        """
+        fitted = model.behind(gene)
+        left_out = model.left_out[list(fitted.trained_on)]
+        found = cls(fitted, left_out, model.signs, model.accuracy)
+        expected = [one.name for one in found.indicators]
+        if list(model.signs) != expected:
+            raise InputError.of_file(
+                f"Model of {model.line}",
+                f"the signs {', '.join(expected)}",
+                preview([*model.signs]),
+            )
+        return found
 
     @cached_property
     def indicators(self) -> list[Indicator]:

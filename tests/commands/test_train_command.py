@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import llmpert as lp
+from llmpert.datasets import DatasetStore, Summary
 from llmpert.embeddings import BUILT_IN, built_in, save_embedding
 from tests.support import small
 
@@ -117,7 +118,9 @@ def test_what_cannot_be_predicted_gets_a_sentence(run):
     save_embedding(small.embedding(seed=9), "text.parquet")
     code, _, err = run(*PREDICT, "--gene", "KD041")
     assert code == 1
-    assert "model.llmpert: expected the embedding text that it was trained with" in err
+    assert (
+        "model.llmpert: Expected the embedding text that the model of LineA was trained with" in err
+    )
     content = Path("model.llmpert").read_bytes()
     Path("model.llmpert").write_bytes(content[: len(content) // 2])
     code, _, err = run(*PREDICT, "--gene", "KD041")
@@ -134,3 +137,39 @@ def test_a_model_that_was_there_stays_where_training_fails(run):
     assert code == 1
     assert "LineA found no signal in the responses" in err
     assert Path("model.llmpert").read_bytes() == b"the earlier one"
+
+
+def test_a_data_set_of_trained_models(run):
+    assert run(*TRAIN)[0] == 0
+    command = ("import", "--name", "shared", "--trained", "model.llmpert")
+    code, _, err = run(*command)
+    assert code == 1
+    assert "Expected the embedding text that the model of LineA was trained with" in err
+    assert not DatasetStore().exists("shared")
+    code, out, err = run(*command, *TEXT)
+    assert code == 0, err
+    assert "LineA: a model trained on 40 perturbations x 30 genes, unit Δ expression" in out
+    found = DatasetStore().load("shared").trained["LineA"].predict(["KD003", "KD041"])
+    expected = lp.load_model("model.llmpert", small.embedding()).predict(["KD003", "KD041"])
+    np.testing.assert_array_equal(found.mean, expected.mean)
+    assert re.search(r"shared +LineA +text", run("datasets")[1])
+
+
+def test_screens_and_trained_models_do_not_share_a_data_set(run):
+    assert run(*TRAIN)[0] == 0
+    command = ("import", "--name", "both", *TEXT)
+    assert run(*command, "--screen", "screen.h5ad")[0] == 0
+    code, _, err = run(*command, "--trained", "model.llmpert")
+    assert code == 1
+    assert "Expected screens or trained models in the data set both, found both" in err
+    assert not DatasetStore().load("both").trained
+
+
+def test_a_damaged_model_of_a_data_set_is_listed_with_what_is_wrong(run):
+    assert run(*TRAIN)[0] == 0
+    assert run("import", "--name", "shared", *TEXT, "--trained", "model.llmpert")[0] == 0
+    (path,) = DatasetStore().index("shared").files["trained"].values()
+    path.write_bytes(path.read_bytes()[:-100])
+    summary = Summary.read(DatasetStore(), "shared")
+    assert len(summary.problems) == 1
+    assert "expected a model trained by llmpert" in summary.problems[0]

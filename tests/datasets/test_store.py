@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import llmpert as lp
 from llmpert.datasets import DatasetStore, Parts
 from llmpert.datasets.dataset import KINDS
 from llmpert.datasets.store import Index
@@ -116,13 +117,15 @@ def test_an_index_that_cannot_be_used_is_named(content, said):
 
 
 def test_every_kind_of_part_says_its_version_or_has_a_format_of_others(tmp_path: Path):
-    marks = {".h5ad": b"version", ".parquet": b'"version": 1'}
+    # The header of a trained model, packed, has its version (`test_trained`).
+    marks = {".h5ad": b"version", ".parquet": b'"version": 1', ".llmpert": b"header.npy"}
     made = {
         "screens": small.screen(),
         "embeddings": small.embedding(),
         "gene_sets": GeneSets("go", "go.gmt", {"B": frozenset({"KD001"})}),
         "published": _published(tmp_path),
         "external": _external(),
+        "trained": lp.train(small.screen(), small.embedding()),
     }
     for kind in KINDS:
         path = tmp_path / f"part{kind.ending}"

@@ -184,7 +184,7 @@ def test_another_embedding_is_refused(stored, load):
     expected = rf"the embedding text .*{SOURCES[0].fingerprint}.*found text \({other.fingerprint}\)"
     with pytest.raises(InputError, match=expected):
         load(stored, other)
-    with pytest.raises(InputError, match=r"sequence that it was trained with .*, found text"):
+    with pytest.raises(InputError, match=r"embedding sequence that .*, found text"):
         load(stored, SOURCES[0])
 
 

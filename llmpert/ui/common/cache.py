@@ -167,7 +167,7 @@ def once(_make: Callable[[], R], *key: Hashable) -> R:
 @cached(64)
 def collections(data: Dataset, line: str, of: Literal["perturbations", "genes"]) -> list[str]:
     """Return the collections of gene sets for a screen's perturbations or measured genes."""
-    return data.collections(getattr(data.screens[line], of))
+    return data.collections(data.names(line, of))
 
 
 @cached(16, "Looking up gene sets …")
@@ -175,7 +175,7 @@ def gene_sets(
     data: Dataset, line: str, of: Literal["perturbations", "genes"], collection: str
 ) -> GeneSets:
     """Return a collection among a screen's perturbations or measured genes, as it spells them."""
-    return data.collection(collection).within(getattr(data.screens[line], of))
+    return data.collection(collection).within(data.names(line, of))
 
 
 # Experiments and what they fit

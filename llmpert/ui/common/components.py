@@ -198,6 +198,7 @@ def caption(data: Dataset, about: Mapping[str, Any] | None = None) -> str:
         f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
         for screen in data.screens.values()
     )
+    lines = lines or "; ".join(f"{line}: trained model" for line in data.trained)
     words = f"{kind}: {lines}."
     settings = (about or {}).get("settings")
     if settings:

@@ -6,13 +6,13 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
-from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.evaluation.results import embedding_label
 from llmpert.ui.common.components import verbatim
 
 
 def choose_gene(
-    problem: Problem,
+    problem: GeneVectors,
     default: str,
     label: str = "Gene",
     key: str = "gene",
@@ -45,8 +45,10 @@ def choose_gene(
             words = f"“{verbatim(typed)}” matches one gene only: **{matches[0]}**."
             st.caption(f":material/search: {words}")
             return problem.perturbation(matches[0]) or matches[0]
-        others = _with_embedding(problem, typed, data) if data and typed else []
-        measured = data is not None and typed in data.screens[problem.screen.line].perturbations
+        others, measured = [], False
+        if data and typed and isinstance(problem, Problem):
+            others = _with_embedding(problem, typed, data)
+            measured = typed in data.screens[problem.screen.line].perturbations
         if typed:
             words = verbatim(str(error))
             if others or "embedding" in str(error):
@@ -73,7 +75,7 @@ def choose_gene(
     return problem.perturbation(typed) or typed
 
 
-def show_identity(problem: Problem, gene: str) -> None:
+def show_identity(problem: GeneVectors, gene: str) -> None:
     """Say which gene it is where somebody typed another name, and link to other sites."""
     typed = str(st.session_state.get("gene", gene)).strip()
     known = problem.resolve(typed)

@@ -7,13 +7,16 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from llmpert.datasets import GONE, Dataset, DatasetStore, UploadStore, is_upload
+from llmpert.datasets import GONE, SIMULATED, Dataset, DatasetStore, UploadStore, is_upload
 from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.problem import GeneVectors
 from llmpert.evaluation.results import embedding_label
+from llmpert.evaluation.trained import TrainedModel
 from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
+from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.components import verbatim
@@ -44,9 +47,28 @@ class Selection:
         return cache.experiment(self.data, self.line, self.embedding)
 
     @property
+    def trained(self) -> TrainedModel | None:
+        """The trained model that stands for a screen that is not here."""
+        return self.data.trained.get(self.line)
+
+    @property
+    def known(self) -> GeneVectors:
+        """Finds genes and their vectors."""
+        return self.trained.fitted.known if self.trained else self.experiment.problem
+
+    @property
+    def screen(self) -> Screen:
+        """The responses trained on; of a trained model as far as it has them."""
+        return self._kept_responses() if self.trained else self.experiment.problem.screen
+
+    @cached(2)
+    def _kept_responses(self) -> Screen:
+        return self.data.trained[self.line].responses()
+
+    @property
     def unit(self) -> str:
         """The unit of the line's responses."""
-        return self.data.screens[self.line].unit
+        return self.trained.unit if self.trained else self.data.screens[self.line].unit
 
     @property
     def models(self) -> list[str]:
@@ -68,12 +90,18 @@ class Selection:
         """Return the fitted model that predicts a gene.
 
         For a gene of the screen the one of the fold that does not train on it, for any other one
-        that is trained on all perturbations.
+        that is trained on all perturbations. A trained model goes without the gene's own response.
         """
+        if self.trained:
+            return self._trained_without(gene)
         fold = self.fold_of(gene)
         if fold is None:
             return cache.full_model(self.data, self.line, self.embedding, self.model)
         return self._fold_model(fold)
+
+    @cached(8)
+    def _trained_without(self, gene: str) -> FittedModel:
+        return self.data.trained[self.line].behind(gene)
 
     # One of the simulated screens takes about 100 MB, and seconds to fit.
     @cached(8)
@@ -86,6 +114,8 @@ class Selection:
         A gene outside the screen is judged by the first fold at the largest training size: the
         model that is trained on everything has no perturbation left to be judged by.
         """
+        if self.trained:
+            return ReliabilityReference.of_trained(self.trained, gene)
         fold = self.fold_of(gene)
         if fold is None:
             return replace(self, size=self.experiment.largest_training_size)._reliability(0)
@@ -111,16 +141,23 @@ class Selection:
         return [of.fold_prediction(self.model, self.size, fold) for fold in folds]
 
 
-def select(embedding: bool = True, model: bool = False) -> Selection:
+def select(embedding: bool = True, model: bool = False, trained: bool = False) -> Selection:
     """Return what the side bar has, and draw its controls; a page begins with it.
 
     Args:
         embedding, model: Whether the page has a choice of these; else it is about all embeddings
             joined, and the Gaussian process.
+        trained: Whether a trained model will do, without measurements; else the page says so.
     """
     data = choose_dataset()
+    if data.trained and not trained:
+        needs_measurements(data)
     with st.sidebar:
-        line = choose("Cell line", "line", list(data.screens), "The cells that were perturbed.")
+        lines = [*data.screens, *data.trained]
+        line = choose("Cell line", "line", lines, "The cells that were perturbed.")
+        if data.trained:
+            fitted = data.trained[line].fitted
+            return Selection(data, line, fitted.known.embedding_name, len(fitted.trained_on))
         source = data.embedding_choices[-1]
         if embedding:
             source = choose(
@@ -143,6 +180,22 @@ def select(embedding: bool = True, model: bool = False) -> Selection:
             chosen = choose("Model", "model", every, about, first=GAUSSIAN_PROCESS, shown=label)
             selection = replace(selection, model=chosen)
     return selection
+
+
+def needs_measurements(data: Dataset) -> None:
+    """Say that a page needs measurements, and end it, where there are trained models only."""
+    if not data.trained:
+        return
+    st.info(
+        f"This page needs measurements. {verbatim(data.name)} has trained models, which predict"
+        " without the screens they were trained on.",
+        icon=":material/info:",
+    )
+    with st.container(horizontal=True):
+        st.page_link("pages/gene.py", label="See what they predict", icon=":material/genetics:")
+        st.page_link("pages/data.py", label="Get screens", icon=":material/database:")
+        st.button("Open the simulated data", on_click=open_dataset, args=(SIMULATED,))
+    st.stop()
 
 
 def choose_dataset() -> Dataset:

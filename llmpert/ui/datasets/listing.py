@@ -55,7 +55,7 @@ def _one(name: str, shown: str) -> None:
                     args=(name,),
                 )
     with st.expander("Sources, licences and steps"):
-        show.rows(_facts(part) for part in (*found.screens, *found.embeddings))
+        show.rows(_facts(part) for part in (*found.screens, *found.trained, *found.embeddings))
         if found.record is not None:
             st.markdown("How it was prepared:")
             st.json(dict(found.record), expanded=1)
@@ -72,6 +72,11 @@ def _lines(found: Summary) -> Iterable[str]:
         yield (
             f"**{show.verbatim(screen.name)}**: {screen.rows:,} knockdowns × {screen.columns:,}"
             f" measured genes ({show.verbatim(screen.unit)}){_origin(screen)}"
+        )
+    for model in found.trained:
+        yield (
+            f"**{show.verbatim(model.name)}**: a model trained on {model.rows:,} knockdowns, which"
+            f" predicts {model.columns:,} genes ({show.verbatim(model.unit)}){_origin(model)}"
         )
     for embedding in found.embeddings:
         yield (

@@ -28,6 +28,7 @@ class GenePrediction:
         scores: Metric name -> value.
         cells: Cells behind the measurement.
         q: False discovery rate of each gene in it; None where single cells are unknown.
+        left_out: Whether a trained model predicted it from all other training perturbations.
     """
 
     prediction: Prediction
@@ -37,10 +38,16 @@ class GenePrediction:
     scores: Mapping[str, float] = field(default_factory=dict)
     cells: float | None = None
     q: np.ndarray | None = None
+    left_out: bool = False
 
     @property
     def state(self) -> str:
         """Whether there is a measurement to judge it by, in words."""
+        if self.left_out:
+            return (
+                "**left out**: predicted from all other knockdowns (leave-one-out;"
+                " hyper-parameters, mean and components have seen it)"
+            )
         if self.measured is None:
             gene = self.prediction.perturbations[0]
             return f"**not measured**: {gene} was not knocked down in this screen"
@@ -58,6 +65,10 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
             for it.
     """
     model, size = selection.model, selection.size
+    if selection.trained:
+        fitted = selection.model_behind(gene)
+        left_out = selection.known.perturbation(gene) is not None
+        return GenePrediction(fitted.predict([gene]), len(fitted.trained_on), left_out=left_out)
     if model not in MODELS:
         elsewhere = predicted_elsewhere(selection, gene).get(model)
         if elsewhere is None:
@@ -88,6 +99,8 @@ def predicted_elsewhere(selection: Selection, gene: str) -> dict[str, GenePredic
     None where a method did not predict this perturbation; no method where there is no such
     perturbation.
     """
+    if selection.trained:
+        return {}
     experiment = cache.scoring_experiment(selection.data, selection.line)
     if gene not in experiment.problem.screen.perturbations:
         return {}

@@ -56,6 +56,8 @@ class GeneView:
         return (
             f"Gaussian process ({embedding_label(self.selection.embedding)};"
             f" {self.shown.trained_on:,} training perturbations)."
+            + " Training responses are shown as far as the trained model has them."
+            * (self.selection.trained is not None)
         )
 
     def draw(self, figure: Figure) -> None:
@@ -66,9 +68,8 @@ class GeneView:
 def show_gene(selection: Selection) -> None:
     """Let a gene be chosen; show its prediction, and offer all that is shown as a report."""
     data, line, size = selection.data, selection.line, selection.size
-    problem = selection.experiment.problem
-    gene = choose_gene(problem, strong_perturbation(problem.screen), data=data)
-    show_identity(problem, gene)
+    gene = choose_gene(selection.known, strong_perturbation(selection.screen), data=data)
+    show_identity(selection.known, gene)
     shown = predict(selection, gene)
     view = GeneView(selection, gene, shown, predicted_elsewhere(selection, gene))
     st.set_page_config(f"{gene} in {line} · llmpert")
@@ -88,9 +89,10 @@ def show_gene(selection: Selection) -> None:
             facts.append(f"{metric.label}: {format_score(value)}")
     if view.others:
         st.table(scores_in_words("Method", {selection.method: shown, **view.others}))
-    for words in (origin(data, [line], size, view.others), other_sizes(data, line, size)):
-        if words and shown.measured is not None:
-            st.caption(words)
+    if shown.measured is not None:
+        for words in (origin(data, [line], size, view.others), other_sizes(data, line, size)):
+            if words:
+                st.caption(words)
     facts += [f"not predicted by {name}" for name, one in view.others.items() if not one]
     parts = [_response(view), _trust(view), _foundation(view), _all_genes(view)]
 
@@ -245,7 +247,7 @@ def _foundation(view: GeneView) -> Section:
         for near in attribution.strongest(OFFERED):
             args = ("gene", near)
             st.button(near, on_click=set_control, args=args, key=f"open-{near}", type="tertiary")
-    screen, shown = view.selection.experiment.problem.screen, view.shown
+    screen, shown = view.selection.screen, view.shown
     rows = neighbourhood(
         fitted, screen, attribution, shown.prediction, shown.measured, KNOCKDOWNS, HEATMAP_GENES
     )

@@ -53,6 +53,8 @@ def prepare() -> None:
     from llmpert.ui.common.selection import Selection
 
     data = cache.load(cache.first_choice())
+    if data.trained:  # nothing is left to fit
+        return
     line, embedding = next(iter(data.screens)), data.embedding_choices[0]
     selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
     experiment = selection.experiment

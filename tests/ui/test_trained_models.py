@@ -1,0 +1,91 @@
+"""Pages on a data set of trained models, without any measured screen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import llmpert as lp
+from llmpert.datasets import DatasetStore, Parts
+from llmpert.evaluation.trained import TrainedModel
+from tests.support import small
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+SOURCES = [small.embedding("text", 120), small.embedding("sequence", 120, seed=4)]
+
+
+@pytest.fixture(scope="module")
+def models() -> list[TrainedModel]:
+    screens = [small.screen("LineA", 110), small.screen("LineB", 110, seed=3)]
+    return [lp.train(screen, *SOURCES, components=3) for screen in screens]
+
+
+@pytest.fixture
+def app(models):
+    import streamlit as st
+
+    DatasetStore().add("shared", Parts(embeddings=SOURCES, trained=models))
+    st.cache_resource.clear()
+    return AppTest.from_file(APP, default_timeout=120)
+
+
+def shown(app: AppTest) -> str:
+    blocks = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.info]
+    return "\n".join(block.value for block in blocks)
+
+
+def visit(app: AppTest, page: str, **query: str) -> str:
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    assert not app.error
+    return shown(app)
+
+
+def test_a_gene_outside_is_predicted(app):
+    words = visit(app, "gene", gene="KD115")
+    assert "KD115 knockdown in LineA" in words
+    assert "110 training perturbations · **not measured**" in words
+    assert "Should I believe it?" in words
+    assert "as far as the trained model has them" in words
+
+
+def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
+    words = visit(app, "gene", gene="KD007", line="LineB")
+    assert "KD007 knockdown in LineB" in words
+    assert "109 training perturbations · **left out**: predicted from all other knockdowns" in words
+    table = app.dataframe[0].value
+    assert "KD007" not in set(table["perturbation"])
+    assert len(table) == 10
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["effects", "compare", "explorer", "head_to_head", "learning_curves", "model_classes", "table",
+     "describe"],
+)  # fmt: skip
+def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
+    assert "This page needs measurements" in visit(app, page)
+    assert "Open the simulated data" in [button.label for button in app.button]
+
+
+def test_the_other_pages_say_what_is_here(app):
+    assert "Trained models, which predict without" in visit(app, "start")
+    words = visit(app, "data")
+    assert "**LineA**: a model trained on 110 knockdowns, which predicts 30 genes" in words
+
+
+def test_a_simulated_model_says_so(models):
+    provenance = {**models[0].provenance, "simulated": True}
+    parts = Parts(embeddings=SOURCES, trained=[replace(models[0], provenance=provenance)])
+    assert DatasetStore().add("shared", parts).simulated
+
+
+def test_what_comes_back_from_the_store_predicts_the_same(app, models):
+    data = DatasetStore().load("shared")
+    found = data.trained["LineB"].predict(["KD115", "KD007"])
+    expected = models[1].predict(["KD115", "KD007"])
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-6)
