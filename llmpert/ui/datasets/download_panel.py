@@ -35,10 +35,7 @@ def offer_real_screens() -> None:
     missing = downloads.missing_bytes(files, downloads.downloads())
     with st.container(border=True):
         st.subheader("Real screens")
-        st.markdown(
-            f"{preset.what}. {format_bytes(sum(one.size for one in files))} to keep,"
-            f" {format_bytes(missing)} to download."
-        )
+        st.markdown(f"{preset.what}. To download: **{format_bytes(missing)}**.")
         st.caption(f"{', '.join({one.licence: '' for one in files})}. {preset.citation}")
         if not is_operator():
             st.markdown("Whoever runs this server can prepare them for everybody:")
