@@ -4,7 +4,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.compare import show_comparison
 
-selection = select(model=True)
+selection = select(model=True, trained=True)
 show.heading(
     "Compare",
     "Two predictions on common axes, and the genes on which they disagree. Predictions never saw"

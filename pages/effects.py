@@ -4,7 +4,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.effects import show_effects
 
-selection = select(model=True)
+selection = select(model=True, trained=True)
 show.heading(
     "What changes a gene?",
     "Which knockdowns raise or lower the expression of one gene: as measured, and as predicted by"

@@ -125,7 +125,7 @@ published = [
 if predicted or published:
     st.markdown("Methods that were run elsewhere:")
     show.rows(predicted + published)
-first_line = next(iter({**data.screens, **data.trained}))
+first_line = data.lines[0]
 sets, collections = data.gene_sets, cache.collections(data, first_line, "perturbations")
 if sets is not None:
     st.markdown(f"**{len(sets.members):,}** gene sets: {sets.name} ({sets.source}).")

@@ -88,7 +88,7 @@ def gears(
 
     if not estimate:
         run.check_installed()
-    data = DatasetStore().load(name)
+    data = DatasetStore().load_measured(name)
     # All embeddings of a data set share the perturbations, hence the folds.
     experiment = Experiment(data.problem(line))
     screen = experiment.problem.screen

@@ -282,7 +282,8 @@ def data_or_screens(
         raise click.UsageError("Expected --data, or at least one --screen.")
     if not name:
         return read_dataset(screens, lines, unit, embeddings, genes, orthologs)
-    return replace(DatasetStore().load(name), gene_table=GeneTable.read(genes) if genes else None)
+    data = DatasetStore().load_measured(name)
+    return replace(data, gene_table=GeneTable.read(genes) if genes else None)
 
 
 def read_dataset(

@@ -174,6 +174,11 @@ class Dataset:
         ]  # fmt: skip
         return any(part.simulated for part in parts)
 
+    @property
+    def lines(self) -> list[str]:
+        """Cell lines, of screens or of trained models."""
+        return [*self.screens, *self.trained]
+
     def names(self, line: str, of: Literal["perturbations", "genes"]) -> np.ndarray:
         """Return a line's perturbations or measured genes: of its screen, or its trained model."""
         if line in self.screens:

@@ -156,10 +156,20 @@ class DatasetStore:
                 where = f"Data set {name} in {self.folder(name)}"
                 raise InputError(f"{where} has no {kind} yet; import one.")
         facts = {
-            "lines": [*data.screens, *data.trained],
+            "lines": data.lines,
             "seconds": round(perf_counter() - start, 3),
         }
         log.info("data set loaded", extra=facts)
+        return data
+
+    def load_measured(self, name: str) -> Dataset:
+        """Load a data set with screens; raise as `load`, and for one of trained models."""
+        data = self.load(name)
+        if data.trained:
+            raise InputError(
+                f"Expected a data set with measured screens, found {name}, which has trained models"
+                " without the screens they were trained on."
+            )
         return data
 
     def _load(self, name: str) -> Dataset:

@@ -141,14 +141,14 @@ class TrainedModel:
         Raises:
             InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
         """
-        prediction = self.fitted.predict(genes)
-        for at, gene in enumerate(genes):
-            name = self.fitted.known.perturbation(gene)
-            if name is not None and prediction.std is not None:
-                row = np.flatnonzero(self.fitted.trained_on == name)
-                mean, std = self.fitted.model.predict_left_out(row)
-                prediction.mean[at], prediction.std[at] = mean[0], std[0]
-        return prediction
+        found, names = self.fitted.predict(genes), map(self.fitted.known.perturbation, genes)
+        rows = pd.Index(self.fitted.trained_on).get_indexer(list(names))
+        at = np.flatnonzero(rows >= 0)
+        left_out = self.fitted.model.predict_left_out(rows[at])
+        for values, others in zip((found.mean, found.std), left_out, strict=True):
+            if values is not None:
+                values[at] = others
+        return found
 
     def behind(self, gene: str) -> FittedModel:
         """Return the model that a gene is predicted by: without its own response, if it has one.

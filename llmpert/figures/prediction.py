@@ -27,7 +27,7 @@ from llmpert.figures.theme import (
     styles,
 )
 from llmpert.insight.attribution import Attribution
-from llmpert.insight.effects import HELD_OUT, NOT_MEASURED
+from llmpert.insight.effects import HELD_OUT, LEFT_OUT, NOT_MEASURED
 from llmpert.models.intervals import INTERVAL
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
@@ -94,6 +94,7 @@ def ranked_knockdowns(
     drawn = effects.iloc[::-1]
     for state, name, symbol in (
         (HELD_OUT, "Predicted, held out", "circle"),
+        (LEFT_OUT, "Predicted from the others", "circle"),
         (NOT_MEASURED, "Predicted, never knocked down", "circle-open"),
     ):
         part = drawn[(drawn["state"] == state) & drawn["predicted"].notna()]

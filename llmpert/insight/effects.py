@@ -11,12 +11,17 @@ from llmpert.genes import GeneTable
 from llmpert.models.intervals import INTERVAL
 from llmpert.screens.screen import Screen
 
-HELD_OUT, NOT_MEASURED = "held out", "not measured"
-"""What is known of a knockdown: measured but not trained on, or never measured."""
+HELD_OUT, LEFT_OUT, NOT_MEASURED = "held out", "left out", "not measured"
+"""What is known of a knockdown: measured but not trained on; measured, but predicted by a trained
+model, from the others, without the measurement at hand; or never measured."""
 
 
 def effects_on(
-    gene: str, screen: Screen, held_out: Sequence[Prediction], unseen: Prediction | None = None
+    gene: str,
+    screen: Screen,
+    held_out: Sequence[Prediction],
+    unseen: Prediction | None = None,
+    measured: bool = True,
 ) -> pd.DataFrame:
     """List every knockdown's effect on one measured gene.
 
@@ -24,10 +29,12 @@ def effects_on(
         held_out: Predictions of the screen's perturbations, each by a model that was not trained on
             it; a model may predict some of the genes only.
         unseen: Predictions of genes that were not knocked down.
+        measured: Whether the screen has measurements, and not what a trained model has of them.
 
     Returns:
-        Columns perturbation, state (`HELD_OUT` or `NOT_MEASURED`), measured, predicted, low95,
-        high95, in the screen's unit or missing; a row a perturbation, then one a gene of `unseen`.
+        Columns perturbation, state (`HELD_OUT`, `LEFT_OUT` or `NOT_MEASURED`), measured, predicted,
+        low95, high95, in the screen's unit or missing; a row a perturbation, then one a gene of
+        `unseen`.
 
     Raises:
         InputError: The screen does not measure the gene.
@@ -35,13 +42,15 @@ def effects_on(
     column = np.flatnonzero(screen.genes == gene)
     if not len(column):
         raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
-    measured = pd.Series(screen.response[:, column[0]], index=screen.perturbations)
+    known = screen.response[:, column[0]] if measured else np.nan
+    responses = pd.Series(known, index=screen.perturbations)
     others = [] if unseen is None else [unseen]
     parts = [_of_gene(prediction, gene) for prediction in (*held_out, *others)]
-    names = measured.index.append([part.index for part in parts[len(held_out) :]])
+    names = responses.index.append([part.index for part in parts[len(held_out) :]])
     table = pd.concat(parts).reindex(names)
-    table.insert(0, "measured", measured.reindex(names))
-    table.insert(0, "state", np.where(names.isin(measured.index), HELD_OUT, NOT_MEASURED))
+    table.insert(0, "measured", responses.reindex(names))
+    state = HELD_OUT if measured else LEFT_OUT
+    table.insert(0, "state", np.where(names.isin(responses.index), state, NOT_MEASURED))
     return table.rename_axis("perturbation").reset_index()
 
 

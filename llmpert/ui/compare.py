@@ -35,9 +35,9 @@ def show_comparison(selection: Selection) -> None:
     data = selection.data
     enough = {
         GENES: True,
-        LINES: len(data.screens) > 1,
-        MODELS_: True,
-        EMBEDDINGS: len(data.embedding_choices) > 1,
+        LINES: len(data.lines) > 1,
+        MODELS_: not data.trained,
+        EMBEDDINGS: not data.trained and len(data.embedding_choices) > 1,
     }
     differs = one_of(
         "Compare two",
@@ -94,9 +94,8 @@ def show_comparison(selection: Selection) -> None:
     )
     with right:
         if unmeasured:
-            show.info(
-                f"**Not measured**: {' and '.join(unmeasured)}. There is nothing to judge this by."
-            )
+            what = "No measurement here" if selection.trained else "Not measured"
+            show.info(f"**{what}**: {' and '.join(unmeasured)}. There is nothing to judge this by.")
         elif one_measurement:
             figure(
                 both_against_measured(table, labels, units[0]),
@@ -171,8 +170,8 @@ def _show_genes(
 
 def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection, str]]:
     """Return both sides: A as the side bar says, B with another gene, line, model or embedding."""
-    data, problem = selection.data, selection.experiment.problem
-    strong = strong_perturbation(problem.screen)
+    data, problem, screen = selection.data, selection.known, selection.screen
+    strong = strong_perturbation(screen)
     left, right = st.columns(2)
     with left:
         gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
@@ -180,10 +179,10 @@ def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection
     with right:
         if differs == GENES:
             key = ("most alike", data, selection.line, selection.embedding, strong)
-            like = cache.once(lambda: most_alike(problem.screen, strong), *key)
+            like = cache.once(lambda: most_alike(screen, strong), *key)
             other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
         elif differs == LINES:
-            lines = [line for line in data.screens if line != selection.line]
+            lines = [line for line in data.lines if line != selection.line]
             line = choose(f"{selection.line} against", "other_line", lines)
             other = replace(selection, line=line)
         elif differs == MODELS_:

@@ -20,26 +20,27 @@ def show_effects(selection: Selection) -> None:
     """Let a gene be chosen; show the knockdowns that change it most, measured and predicted."""
     data, line, embedding = selection.data, selection.line, selection.embedding
     size, model = selection.size, selection.model
-    screen = selection.experiment.problem.screen
+    screen, measured = selection.screen, selection.trained is None
     gene = _choose_measured_gene(screen)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
     about = "The absolute effect that ranks the knockdowns."
     with first:
-        ranked_by = one_of("Ranked by", "ranked", ["measured", "predicted"], about)
+        orders = ["measured", "predicted"] if measured else ["predicted"]
+        ranked_by = one_of("Ranked by", "ranked", orders, about)
     with second:
         count = how_many("Knockdowns shown", "knockdowns")
     wanted = third.toggle(
         "Also genes that nobody knocked down here",
         key="unseen",
         bind="query-params",
-        disabled=model not in MODELS,
+        disabled=model not in MODELS or not measured,
         help="Adds predictions for every other gene with an embedding. They rank by their predicted"
         " effect only. Not for methods that were run elsewhere: they predicted this screen's"
         " knockdowns.",
     )
-    also_unseen = wanted and model in MODELS
+    also_unseen = wanted and model in MODELS and measured
     unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
-    table = effects_on(gene, screen, selection.held_out(), unseen)
+    table = effects_on(gene, screen, selection.held_out(), unseen, measured)
     st.set_page_config(f"What changes {gene} in {line}? · llmpert")
     if also_unseen and ranked_by == "measured":
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
@@ -50,21 +51,24 @@ def show_effects(selection: Selection) -> None:
         )
         ranked_by = "measured"
     shown = strongest(table, ranked_by, count)
-    r = correlation(table, "predicted", "measured")
-    st.metric(
-        "Measured against predicted, over knockdowns",
-        "not defined" if r != r else f"r = {r:.2f}",
-        help=f"Pearson correlation over all knockdowns between {gene}'s measured response and the"
-        " one predicted by a model that did not train on the knockdown.",
-    )
+    if measured:
+        r = correlation(table, "predicted", "measured")
+        st.metric(
+            "Measured against predicted, over knockdowns",
+            "not defined" if r != r else f"r = {r:.2f}",
+            help=f"Pearson correlation over all knockdowns between {gene}'s measured response and"
+            " the one predicted by a model that did not train on the knockdown.",
+        )
+    else:
+        show.info("Each knockdown is predicted from all others; the measurements are not here.")
     trained = f"{selection.method}, {size:,} training perturbations."
     show.figure(
         ranked_knockdowns(shown, gene, line, selection.unit, ranked_by),
         name=f"effects-on-{gene}-{line}",
         alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
-        f" {line}, measured and predicted.",
+        f" {line}{', measured and' * measured} predicted.",
         numbers=table,
-        note=f"{trained} {origin(data, [line], size, [model])}".strip(),
+        note=f"{trained} {origin(data, [line], size, [model]) if measured else ''}".strip(),
         data=data,
     )
     # Not every model gives intervals.

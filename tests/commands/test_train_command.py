@@ -153,6 +153,13 @@ def test_a_data_set_of_trained_models(run):
     expected = lp.load_model("model.llmpert", small.embedding()).predict(["KD003", "KD041"])
     np.testing.assert_array_equal(found.mean, expected.mean)
     assert re.search(r"shared +LineA +text", run("datasets")[1])
+    for command in (
+        ("train", "--data", "shared", "--out", "again.llmpert"),
+        ("evaluate", "--data", "shared", "--model", "mean", "--out", "out.parquet"),
+    ):
+        code, _, err = run(*command)
+        assert code == 1
+        assert "Expected a data set with measured screens, found shared" in err
 
 
 def test_screens_and_trained_models_do_not_share_a_data_set(run):

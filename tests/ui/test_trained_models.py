@@ -64,12 +64,31 @@ def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
 
 @pytest.mark.parametrize(
     "page",
-    ["effects", "compare", "explorer", "head_to_head", "learning_curves", "model_classes", "table",
+    ["explorer", "head_to_head", "learning_curves", "model_classes", "table",
      "describe"],
 )  # fmt: skip
 def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
     assert "This page needs measurements" in visit(app, page)
     assert "Open the simulated data" in [button.label for button in app.button]
+
+
+def test_what_changes_a_gene_is_predicted_from_the_others(app, models):
+    words = visit(app, "effects", target="OUT003", line="LineB")
+    assert "Each knockdown is predicted from all others; the measurements are not here." in words
+    table = app.dataframe[0].value.set_index("perturbation")
+    assert "measured" not in table
+    assert set(table["state"]) == {"left out"}
+    expected = models[1].predict(list(table.index))
+    at = list(expected.genes).index("OUT003")
+    np.testing.assert_allclose(table["predicted"], expected.mean[:, at], atol=1e-6)
+    assert table["predicted"].abs().is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("differs", ["genes", "lines"])
+def test_genes_and_lines_are_compared(app, differs):
+    words = visit(app, "compare", differs=differs, gene="KD007")
+    assert "These data have no two models or embeddings to compare." in words
+    assert "**No measurement here**: KD007 in LineA" in words
 
 
 def test_the_other_pages_say_what_is_here(app):

@@ -133,6 +133,8 @@ class Selection:
 
         A method that was run elsewhere may have left some out.
         """
+        if self.trained:
+            return [self.trained.predict(list(self.trained.fitted.trained_on))]
         one = cache.external(self.data, self.line, self.size).get(self.model)
         if one is not None:
             return [Prediction(one.perturbations, one.genes, one.delta, None)]
@@ -153,8 +155,7 @@ def select(embedding: bool = True, model: bool = False, trained: bool = False) -
     if data.trained and not trained:
         needs_measurements(data)
     with st.sidebar:
-        lines = [*data.screens, *data.trained]
-        line = choose("Cell line", "line", lines, "The cells that were perturbed.")
+        line = choose("Cell line", "line", data.lines, "The cells that were perturbed.")
         if data.trained:
             fitted = data.trained[line].fitted
             return Selection(data, line, fitted.known.embedding_name, len(fitted.trained_on))
