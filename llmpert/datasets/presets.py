@@ -58,7 +58,9 @@ class Preset:
     def cost(self) -> str:
         """What a fit takes, as a sentence; "" where that is little."""
         takes = f"{format_bytes(self.memory)} of memory and {self.minutes} minutes on 2 cores"
-        return f"A Gaussian process trained on all of it takes {takes}." if self.memory else ""
+        return (
+            f"A Gaussian process trained on all of it takes up to {takes}." if self.memory else ""
+        )
 
     def dataset(self, way: str) -> str:
         """Return what its data set is called unless somebody says otherwise."""
