@@ -78,13 +78,12 @@ class ReliabilityReference:
         return cls(fitted, left_out, _values(fitted, predicted, left_out), accuracy)
 
     @classmethod
-    def of_trained(cls, model: TrainedModel, gene: str) -> "ReliabilityReference":
-        """Return what the file of a trained model teaches about trusting a gene's prediction.
+    def of_trained(cls, model: TrainedModel, fitted: FittedModel) -> "ReliabilityReference":
+        """Return what a trained model's file teaches about trusting what one `behind` it predicts.
 
         Raises:
-            InputError: The gene cannot be predicted, or other signs are in the file.
+            InputError: Other signs are in the file.
         """
-        fitted = model.behind(gene)
         left_out = model.left_out[list(fitted.trained_on)]
         found = cls(fitted, left_out, model.signs, model.accuracy)
         expected = [one.name for one in found.indicators]

@@ -46,6 +46,12 @@ class Selection:
         """Its experiment, shared by all visitors."""
         return cache.experiment(self.data, self.line, self.embedding)
 
+    @classmethod
+    def of_trained(cls, data: Dataset, line: str) -> "Selection":
+        """Return what there is to select of a line's trained model."""
+        fitted = data.trained[line].fitted
+        return cls(data, line, fitted.known.embedding_name, len(fitted.trained_on))
+
     @property
     def trained(self) -> TrainedModel | None:
         """The trained model that stands for a screen that is not here."""
@@ -115,7 +121,7 @@ class Selection:
         model that is trained on everything has no perturbation left to be judged by.
         """
         if self.trained:
-            return ReliabilityReference.of_trained(self.trained, gene)
+            return ReliabilityReference.of_trained(self.trained, self.model_behind(gene))
         fold = self.fold_of(gene)
         if fold is None:
             return replace(self, size=self.experiment.largest_training_size)._reliability(0)
@@ -157,8 +163,7 @@ def select(embedding: bool = True, model: bool = False, trained: bool = False) -
     with st.sidebar:
         line = choose("Cell line", "line", data.lines, "The cells that were perturbed.")
         if data.trained:
-            fitted = data.trained[line].fitted
-            return Selection(data, line, fitted.known.embedding_name, len(fitted.trained_on))
+            return Selection.of_trained(data, line)
         source = data.embedding_choices[-1]
         if embedding:
             source = choose(

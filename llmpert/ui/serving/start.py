@@ -49,13 +49,16 @@ def _prepare() -> None:
 
 def prepare() -> None:
     """Fit what the gene page shows first; who comes earlier wants the same, and waits for it."""
+    from llmpert.insight.ranking import strong_perturbation
     from llmpert.ui.common import cache
     from llmpert.ui.common.selection import Selection
 
     data = cache.load(cache.first_choice())
+    line, embedding = data.lines[0], data.embedding_choices[0]
     if data.trained:  # nothing is left to fit
+        selection = Selection.of_trained(data, line)
+        selection.reliability(strong_perturbation(selection.screen))
         return
-    line, embedding = next(iter(data.screens)), data.embedding_choices[0]
     selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
     experiment = selection.experiment
     names = experiment.problem.screen.perturbations

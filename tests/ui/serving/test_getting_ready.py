@@ -9,9 +9,13 @@ import time
 import pytest
 import streamlit as st
 
-from llmpert.datasets import Parts, UploadStore
+import llmpert as lp
+from llmpert.datasets import DatasetStore, Parts, UploadStore
 from llmpert.datasets.uploads import DAYS
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.trained import TrainedModel
 from llmpert.genes.sets import GeneSets
+from llmpert.insight.ranking import strong_perturbation
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache
 from llmpert.ui.common.selection import Selection
@@ -60,6 +64,20 @@ def test_large_screens_are_left_alone(data, monkeypatch):
     monkeypatch.setattr(start, "QUICK", 39)
     start.prepare()
     assert not any(predicted(data))
+
+
+def test_trained_models_are_ready_without_a_fit(monkeypatch):
+    st.cache_resource.clear()
+    model = lp.train(small.screen("LineA"), small.embedding("text"))
+    DatasetStore().add("mine", Parts(embeddings=[small.embedding("text")], trained=[model]))
+    monkeypatch.setattr(Experiment, "_fit", None)
+    start.prepare()
+    view = Selection.of_trained(cache.load("mine"), "LineA")
+    first = strong_perturbation(view.screen)
+    # What the page asks for is at hand: not even the model without this gene is made any more.
+    monkeypatch.setattr(TrainedModel, "behind", None)
+    assert first not in view.reliability(first).fitted.trained_on
+    st.cache_resource.clear()
 
 
 def start_and_stop():
