@@ -20,7 +20,7 @@ def datasets(name: str | None, yes: bool) -> None:
       python -m llmpert datasets
       python -m llmpert datasets --remove mine
     """
-    from llmpert.datasets import SIMULATED, DatasetStore, Summary
+    from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Summary
     from llmpert.downloads import format_bytes
 
     store = DatasetStore()
@@ -41,7 +41,7 @@ def datasets(name: str | None, yes: bool) -> None:
         echo(aligned(table))
         echo(problems, err=True)
         return
-    removable = store.exists(name) and name != SIMULATED
+    removable = store.exists(name) and name not in BUILT_IN_DATA
     size = format_bytes(Summary.read(store, name).size) if removable else ""
     if removable and not yes and not agreed(f"Remove the data set {name} ({size})?"):
         raise InputError("Nothing was removed. Answer y, or give --yes.")

@@ -1,4 +1,4 @@
-"""The data set that comes with llmpert, simulated, and small files made from it."""
+"""The data sets that come with llmpert, and small files made from the simulated one."""
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,16 @@ from llmpert.methods.gears.run import predict_from_neighbours
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.simulation.generate import gene_ontology, simulate
 
+RANKS = "replogle-2022-ranks"
+"""Trained models of real screens (`data/build_trained_models.py`), which is what opens first."""
+
 SIMULATED = "simulated"
-"""Its name."""
+
+BUILT_IN_DATA = {
+    RANKS: "Replogle 2022, up-regulation ranks: trained model",
+    SIMULATED: "Demo, simulated",
+}
+"""Names of the data sets that come with llmpert, and what they are called in words."""
 
 TRAIN_SIZE = 1400
 """Perturbations that other methods are trained on, as in Märtens et al. 2024, Table 1."""

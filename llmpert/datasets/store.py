@@ -22,7 +22,7 @@ from typing import Any
 import anndata
 import pyarrow.parquet as pq
 
-from llmpert.datasets.builtin import SIMULATED, simulated_dataset
+from llmpert.datasets.builtin import BUILT_IN_DATA, RANKS, SIMULATED, simulated_dataset
 from llmpert.datasets.dataset import KINDS, Dataset, Parts
 from llmpert.embeddings.stored import EXPECTED, read_head
 from llmpert.errors import InputError
@@ -31,7 +31,7 @@ from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
 from llmpert.io.hdf5 import open_hdf5
 from llmpert.io.names import Remarks, check_remarks, parse_object
-from llmpert.io.paths import home
+from llmpert.io.paths import home, shipped
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.screens.screen import FORMAT_VERSION as SCREEN_VERSION
 from llmpert.simulation.generate import BUILT_IN, EMBEDDING_STEPS, SCREEN_STEPS, UNIT, provenance
@@ -92,7 +92,7 @@ class Index:
 
 
 class DatasetStore:
-    """The data sets for everybody: imported ones in a folder, and the built-in one."""
+    """The data sets for everybody: imported ones in a folder, and the built-in ones."""
 
     _place = "datasets"
     _lock = ".{name}.lock"
@@ -101,9 +101,9 @@ class DatasetStore:
         self.root = home() / self._place
 
     def names(self) -> list[str]:
-        """List all data sets, usable or not: imported ones first, then the built-in one."""
+        """List all data sets, usable or not: imported ones first, then the built-in ones."""
         paths = self.root.glob("[!.]*/" + FILE)
-        return [*sorted(path.parent.name for path in paths), SIMULATED]
+        return [*sorted(path.parent.name for path in paths), *BUILT_IN_DATA]
 
     def exists(self, name: str) -> bool:
         """Whether there is a data set of this name."""
@@ -111,26 +111,30 @@ class DatasetStore:
 
     def folder(self, name: str) -> Path:
         """Return where an imported data set lies, or would; raise an InputError for other names."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name == SIMULATED:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name in BUILT_IN_DATA:
             raise InputError(
                 "Expected a data set name of letters, digits, - and _ other than"
-                f" {SIMULATED!r}, found {name!r}."
+                f" {' and '.join(map(repr, BUILT_IN_DATA))}, found {name!r}."
             )
         return self.root / name
+
+    def source(self, name: str) -> Path:
+        """Return where the files of a data set lie: an imported one, or the trained models."""
+        return shipped() / RANKS if name == RANKS else self.folder(name)
 
     def computed(self, name: str) -> Path:
         """Return the folder of what is computed on a data set: `results` and `maps` in it."""
         return self.root.parent
 
     def index(self, name: str) -> Index:
-        """Read which files make up an imported data set; a damaged index raises an InputError."""
-        return Index.read(self.folder(name))
+        """Read which files make up a data set; a damaged index raises an InputError."""
+        return Index.read(self.source(name))
 
     def fingerprint(self, name: str) -> str:
         """Tell the content of a data set from any other without reading it."""
         if name == SIMULATED:
             return SIMULATED
-        folder, states = self.folder(name), []
+        folder, states = self.source(name), []
         paths = [folder / FILE]
         with suppress(InputError):  # a damaged index is told from a whole one by its own state
             paths += sorted(Index.read(folder).paths)
@@ -236,9 +240,9 @@ class DatasetStore:
         """Remove an imported data set: it is gone at once, then its files are.
 
         Raises:
-            InputError: There is none of this name, or it is the built-in one.
+            InputError: There is none of this name, or it is a built-in one.
         """
-        if name == SIMULATED:
+        if name in BUILT_IN_DATA:
             raise InputError(f"The data set {name} comes with llmpert and cannot be removed.")
         folder = self.folder(name)
         with file_lock(self.root / self._lock.format(name=name)):
@@ -323,10 +327,14 @@ class Summary:
         """Summarise a data set by the heads of its files, which do not show all damage."""
         if name == SIMULATED:
             return _simulated()
-        folder = store.folder(name)
+        folder = store.source(name)
         size, changed = size_of(folder), None
         with suppress(OSError):  # it has just been removed
-            changed = datetime.fromtimestamp((folder / FILE).stat().st_mtime, UTC)
+            changed = (
+                None
+                if name in BUILT_IN_DATA
+                else datetime.fromtimestamp((folder / FILE).stat().st_mtime, UTC)
+            )
         try:
             index = store.index(name)
         except InputError as problem:

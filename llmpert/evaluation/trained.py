@@ -118,6 +118,7 @@ class TrainedModel:
                 "screen": trained.provenance,
                 "embeddings": sources,
                 "settings": dict(settings),
+                "raised_only": bool((trained.response >= 0).all()),
                 "simulated": screen.simulated or any(e.simulated for e in fitted.known.embeddings),
             },
         )
@@ -126,6 +127,17 @@ class TrainedModel:
     def simulated(self) -> bool:
         """Whether any part of what it was trained on comes from a simulation."""
         return bool((self.provenance or {}).get("simulated"))
+
+    @property
+    def notes(self) -> list[str]:
+        """What its source says that its screen does not know, or was left out of it."""
+        screen = (self.provenance or {}).get("screen", {})
+        return [str(note) for note in screen.get("notes", ())]
+
+    @property
+    def raised_only(self) -> bool:
+        """Whether the responses trained on know of raised genes alone, as ranks of these do."""
+        return bool((self.provenance or {}).get("raised_only"))
 
     @property
     def components(self) -> int:

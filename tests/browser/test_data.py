@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from llmpert.datasets import BUILT_IN_DATA
 from tests.support import small
 from tests.support.chromium import CHROMIUM, DONE
 from tests.support.faulty_server import Faulty, answers, cut, md5
@@ -113,10 +114,10 @@ def test_own_files_are_understood_used_and_seen_by_their_owner_alone(
 
     shown, options = offered(link.partition("?")[0])
     assert shown == "mine"
-    assert options == ["mine", "simulated"]
+    assert options == ["mine", *BUILT_IN_DATA]
     shown, options = offered(link)
     assert shown == name
-    assert options == ["mine", "simulated", name]
+    assert options == ["mine", *BUILT_IN_DATA, name]
 
 
 def test_a_wrong_file_is_told_in_a_sentence(page, open_data, files):

@@ -218,7 +218,7 @@ def test_a_bad_data_set_name_is_one_line(run, earlier, name):
 def test_import_writes_nothing_if_a_later_file_or_name_is_bad(run, earlier):
     wrong(run(*IMPORT, "--embedding", "b/d=sequence.parquet"), "'b/d'", code=1)
     wrong(run(*IMPORT, "--embedding", "bad=missing.parquet"), "missing.parquet", code=1)
-    wrong(run("import", "--name", "mine"), "--gene-sets or --predictions", code=2)
+    wrong(run("import", "--name", "mine"), "--trained or --predictions", code=2)
 
 
 def test_simulate_into_a_file_is_one_line(run, earlier):

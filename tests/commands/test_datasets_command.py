@@ -2,7 +2,7 @@
 
 import io
 
-from llmpert.datasets import DatasetStore
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore
 from tests.support import small
 
 
@@ -13,13 +13,14 @@ def test_data_sets_are_listed(run, files):
     code, out, err = run("datasets")
     assert code == 0
     assert "dataset.json: expected an index of a data set written by llmpert" in err
-    head, broken, mine, simulated = out.splitlines()
+    head, broken, mine, ranks, simulated = out.splitlines()
     assert head.split() == ["DATASET", "LINES", "EMBEDDINGS", "SIZE", "CHANGED", "RECIPE"]
-    assert broken.startswith("broken     cannot be used")
+    assert broken.split()[:4] == ["broken", "cannot", "be", "used"]
     assert mine.startswith("mine ")
     assert "  LineA  " in mine
     assert "  sequence, text  " in mine
     assert "  0.0 MB    20" in mine
+    assert ranks.split()[:5] == ["replogle-2022-ranks", "K562,", "RPE1", "built", "in"]
     assert simulated.split()[:2] == ["simulated", "Sim-K562-like,"]
     assert simulated.endswith("built in")
 
@@ -31,10 +32,10 @@ def test_one_is_removed_once_that_is_agreed_to(run, files, monkeypatch):
     assert (code, out) == (1, "")
     assert "Remove the data set mine (0.0 MB)?" in err
     assert err.endswith("Error: Nothing was removed. Answer y, or give --yes.\n")
-    assert DatasetStore().names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", *BUILT_IN_DATA]
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert run("datasets", "--remove", "mine")[0] == 0
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     small.add("mine", [small.screen()], [small.embedding()])
     assert run("datasets", "--remove", "mine", "--yes")[1] == (
         "Removed the data set mine (0.0 MB).\n"

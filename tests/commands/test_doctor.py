@@ -32,7 +32,7 @@ def test_a_working_installation_has_no_problem(run, own_home):
 @pytest.fixture
 def quick(monkeypatch):
     """A built-in data set that need not be simulated."""
-    builtin = SimpleNamespace(screens=[small.screen()], embeddings=[small.embedding()])
+    builtin = SimpleNamespace(screens=[small.screen()], embeddings=[small.embedding()], trained={})
     monkeypatch.setattr("llmpert.datasets.store.simulated_dataset", lambda: builtin)
 
 
@@ -100,4 +100,4 @@ def test_mistakes_and_missing_libraries_do_not_end_the_check(quick, run, monkeyp
     assert re.search(r"^  not checked +PROBLEM: import of torch halted", out, re.MULTILINE)
     assert "PROBLEM: llmpert made a mistake (RuntimeError); please report it." in out
     assert "KD001" not in out
-    assert out.endswith("\n2 problems found.\n")
+    assert out.endswith("\n3 problems found.\n")

@@ -72,7 +72,12 @@ def test_human_genes_have_terms_without_a_file(run, cells, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "code", "words"),
     [
-        ("mine", "other", 1, "Expected a data set among mine, simulated, found 'other'."),
+        (
+            "mine",
+            "other",
+            1,
+            "Expected a data set among mine, replogle-2022-ranks, simulated, found 'other'.",
+        ),
         ("LineA", "HeLa", 1, "Expected a cell line among LineA, found HeLa."),
         ("cells.h5ad", "none.h5ad", 1, "none.h5ad"),
         ("cells.h5ad", "screen.h5ad", 1, "screen.h5ad"),

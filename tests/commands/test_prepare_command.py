@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from llmpert import downloads
-from llmpert.datasets import DatasetStore, presets
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, presets
 from llmpert.downloads import transfer
 from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.evaluation.results import Results
@@ -86,7 +87,7 @@ def test_one_command_leads_from_nothing_to_the_papers_setting(run, server, monke
     assert parts["text"]["fingerprint"] == data.embeddings["text"].fingerprint
 
     _, out, _ = run("datasets")
-    assert "paper-2024-bulk  K562, RPE1" in out
+    assert re.search(r"^paper-2024-bulk +K562, RPE1 ", out, re.MULTILINE)
     assert out.splitlines()[1].endswith("  paper-2024")
     # The command that is printed last, on a model that is fitted at once.
     words = ("evaluate", "--data", "paper-2024-bulk", "--each", "--model", "mean", "--model", "knn")
@@ -126,7 +127,7 @@ def test_one_that_breaks_off_in_the_second_file_goes_on_there(run, server, monke
     code, _, err = run("prepare", "replogle-2022", "--yes")
     assert code == 1
     assert "are kept, and the next start continues from them" in err
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     del server.requests[:]
     assert run("prepare", "replogle-2022", "--yes")[0] == 0
     ((path, headers),) = server.requests
@@ -143,7 +144,7 @@ def test_one_that_finds_no_space_keeps_what_came(run, server, monkeypatch):
         code, _, err = run("prepare", "replogle-2022", "--yes")
     assert code == 1
     assert "MB of free space for the data set, found 0.0 MB." in err
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     assert run("prepare", "replogle-2022", "--yes")[0] == 0
     assert server.sent == sent
 
@@ -177,7 +178,7 @@ def test_nothing_happens_unless_somebody_agrees(run, server, monkeypatch):
     assert code == 1
     assert "To download: at most" in out
     assert err.endswith("Error: Nothing was prepared. Answer y, or give --yes.\n")
-    assert (server.requests, DatasetStore().names()) == ([], ["simulated"])
+    assert (server.requests, DatasetStore().names()) == ([], [*BUILT_IN_DATA])
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_a_file_that_cannot_be_used_adds_nothing(run, server, monkeypatch):
     code, _, err = run(*PREPARE)
     assert code == 1
     assert "rpe1_raw_bulk_01.h5ad: expected an AnnData file" in err
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
 
 
 def test_downloads_of_a_recipe_by_its_name(run, server):
@@ -248,7 +249,7 @@ def test_single_cells_go_on_with_the_line_that_is_not_finished(run, server, own_
 
     monkeypatch.setattr(cells, "pseudobulk", interrupted)
     assert run(*words)[0] == 130
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     code, out, err = run(*words)
     assert code == 0, err
     assert prepared == ["K562", "RPE1", "RPE1"]
@@ -291,7 +292,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(server, tmp_path, mon
     contents = []
     for home in (undisturbed, killed):
         monkeypatch.setenv("LLMPERT_HOME", str(home))
-        assert DatasetStore().names() == ["paper-2024-bulk", "simulated"]
+        assert DatasetStore().names() == ["paper-2024-bulk", *BUILT_IN_DATA]
         contents.append(paper_files.content("paper-2024-bulk"))
     assert contents[0] == contents[1]
     # Sent again are at most the metalink and what was under way when a process was killed: what the

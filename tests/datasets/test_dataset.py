@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmpert.datasets import DatasetStore, Parts
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Parts
 from llmpert.errors import InputError
 from llmpert.genes.sets import GeneSets
 from tests.support import small
@@ -25,7 +25,7 @@ def test_what_was_added_is_loaded_cut_to_common_perturbations(imported):
 
 
 def test_imported_data_come_before_the_simulated(imported):
-    assert DatasetStore().names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", *BUILT_IN_DATA]
 
 
 def test_problems_on_all_choices_have_the_same_perturbations():
@@ -77,7 +77,7 @@ def test_a_removed_data_set_is_gone_and_can_come_again(imported):
     before = DatasetStore().fingerprint("mine")
     small.add("other", [small.screen()], [])
     DatasetStore().remove("mine")
-    assert DatasetStore().names() == ["other", "simulated"]
+    assert DatasetStore().names() == ["other", *BUILT_IN_DATA]
     with pytest.raises(InputError, match="found 'mine'"):
         DatasetStore().load("mine")
     folder = DatasetStore().folder("mine").parent
@@ -93,7 +93,7 @@ def test_a_removed_data_set_is_gone_and_can_come_again(imported):
 def test_what_cannot_be_removed_is_told(imported, name, said):
     with pytest.raises(InputError, match=said):
         DatasetStore().remove(name)
-    assert DatasetStore().names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", *BUILT_IN_DATA]
 
 
 def test_what_a_killed_removal_left_is_removed_by_the_next(imported, monkeypatch):
@@ -101,7 +101,7 @@ def test_what_a_killed_removal_left_is_removed_by_the_next(imported, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr("shutil.rmtree", lambda *_, **__: None)
         DatasetStore().remove("mine")
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     assert len(list(folder.glob(".mine.*.removed"))) == 1
     small.add("mine", [small.screen()], [])
     DatasetStore().remove("mine")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmpert.datasets import DatasetStore, Summary, UploadStore, is_upload
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Summary, UploadStore, is_upload
 from llmpert.embeddings import Embedding
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
@@ -25,7 +25,7 @@ def home(own_home) -> Path:
 
 
 def test_its_data_set_is_listed_and_loaded(home):
-    assert DatasetStore().names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", *BUILT_IN_DATA]
     assert Summary.read(DatasetStore(), "mine").problems == ()
     data = DatasetStore().load("mine")
     shared = GENES[2:24]

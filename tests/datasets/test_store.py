@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import llmpert as lp
-from llmpert.datasets import DatasetStore, Parts
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Parts
 from llmpert.datasets.dataset import KINDS
 from llmpert.datasets.store import Index
 from llmpert.embeddings import Embedding
@@ -78,7 +78,7 @@ def test_a_first_addition_that_is_killed_leaves_no_data_set(monkeypatch):
     monkeypatch.setattr(Index, "write", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         small.add("mine", [small.screen()], [small.embedding()])
-    assert DatasetStore().names() == ["simulated"]
+    assert DatasetStore().names() == [*BUILT_IN_DATA]
     assert list(DatasetStore().folder("mine").rglob("LineA.h5ad"))
 
 
@@ -110,10 +110,10 @@ def test_an_index_that_cannot_be_used_is_named(content, said):
             use()
     # Other data sets are listed and loaded as ever.
     small.add("other", [small.screen()], [small.embedding()])
-    assert DatasetStore().names() == ["mine", "other", "simulated"]
+    assert DatasetStore().names() == ["mine", "other", *BUILT_IN_DATA]
     assert DatasetStore().load("other").screens
     DatasetStore().remove("mine")
-    assert DatasetStore().names() == ["other", "simulated"]
+    assert DatasetStore().names() == ["other", *BUILT_IN_DATA]
 
 
 def test_every_kind_of_part_says_its_version_or_has_a_format_of_others(tmp_path: Path):

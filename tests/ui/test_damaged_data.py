@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from llmpert.datasets import DatasetStore, Parts, UploadStore
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Parts, UploadStore
 from llmpert.genes.sets import GeneSets
 from tests.support import small
 
@@ -77,7 +77,7 @@ def test_pages_show_the_first_that_can_be_used(damaged, page):
     app = open_page(page)
     assert not app.exception
     assert app.selectbox(key="data").value == "mine"
-    assert app.selectbox(key="data").options == ["mine", "simulated"]
+    assert app.selectbox(key="data").options == ["mine", *BUILT_IN_DATA]
 
 
 def test_the_data_page_says_what_is_wrong_with_each(damaged):
@@ -88,7 +88,7 @@ def test_the_data_page_says_what_is_wrong_with_each(damaged):
         assert name in text
         assert sentence in text
     opened = [button.key for button in app.button if (button.key or "").startswith("open-")]
-    assert opened == ["open-simulated"]
+    assert opened == [f"open-{name}" for name in BUILT_IN_DATA]
 
 
 @pytest.mark.parametrize("name", ["a-bare", "j-gene-sets"])

@@ -14,7 +14,15 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from llmpert import downloads
-from llmpert.datasets import GONE, DatasetStore, UploadStore, is_upload, presets, reading
+from llmpert.datasets import (
+    BUILT_IN_DATA,
+    GONE,
+    DatasetStore,
+    UploadStore,
+    is_upload,
+    presets,
+    reading,
+)
 from llmpert.downloads import transfer
 from llmpert.embeddings import built_in
 from llmpert.io.paths import home
@@ -254,7 +262,7 @@ def test_the_operator_saves_for_everybody_but_replaces_nothing(app):
     app.text_input(key="own-name").input("ours").run()
     button(app, "Save for everybody").click().run()
     assert not app.error
-    assert DatasetStore().names() == ["mine", "ours", "simulated"]
+    assert DatasetStore().names() == ["mine", "ours", *BUILT_IN_DATA]
     assert app.selectbox(key="data").value == "ours"
 
 
@@ -286,7 +294,7 @@ def test_what_is_here_is_opened_and_removed(app):
     assert app.selectbox(key="data").value == "other"
     app.button(key="remove-other").click().run()
     assert not app.exception
-    assert DatasetStore().names() == ["mine", "simulated"]
+    assert DatasetStore().names() == ["mine", *BUILT_IN_DATA]
     assert app.selectbox(key="data").value == "mine"
 
 

@@ -81,6 +81,9 @@ def heading(title: str, question: str, data: Dataset) -> None:
             label="Use real screens: your own, or public ones",
             icon=":material/database:",
         )
+    notes = [note for one in data.trained.values() for note in one.notes]
+    for note in dict.fromkeys(notes):
+        st.caption(f":material/info: {verbatim(note)}")
     stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
     if stand_ins:
         info(

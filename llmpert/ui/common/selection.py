@@ -7,7 +7,15 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from llmpert.datasets import GONE, SIMULATED, Dataset, DatasetStore, UploadStore, is_upload
+from llmpert.datasets import (
+    BUILT_IN_DATA,
+    GONE,
+    SIMULATED,
+    Dataset,
+    DatasetStore,
+    UploadStore,
+    is_upload,
+)  # fmt: skip
 from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.prediction import Prediction
@@ -75,6 +83,13 @@ class Selection:
     def unit(self) -> str:
         """The unit of the line's responses."""
         return self.trained.unit if self.trained else self.data.screens[self.line].unit
+
+    @property
+    def raised_only(self) -> bool:
+        """Whether responses know of raised genes alone, as ranks of these do."""
+        if self.trained:
+            return self.trained.raised_only
+        return bool((self.screen.response >= 0).all())
 
     @property
     def models(self) -> list[str]:
@@ -218,9 +233,11 @@ def choose_dataset() -> Dataset:
             "Data",
             "data",
             names,
-            "Data sets for everybody, the simulated one that comes with the program, and your"
-            " own uploads. The page *Data* adds more.",
+            "Data sets for everybody, those that come with the program, and your own uploads. The"
+            " page *Data* adds more.",
         )
+        if name in BUILT_IN_DATA:
+            st.caption(BUILT_IN_DATA[name])
         if is_upload(name):
             UploadStore().use(name)
             st.caption(

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from llmpert.datasets import SIMULATED, DatasetStore, Summary, is_upload, store_of
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Summary, is_upload, store_of
 from llmpert.datasets.store import PartSummary
 from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
@@ -44,7 +44,7 @@ def _one(name: str, shown: str) -> None:
                 args=(name,),
                 help="Show it on all pages.",
             )
-        if name != SIMULATED and (is_upload(name) or is_operator()):
+        if name not in BUILT_IN_DATA and (is_upload(name) or is_operator()):
             with st.popover("Remove", icon=":material/delete:"):
                 whom = "your upload" if is_upload(name) else "it for everybody"
                 st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
@@ -62,8 +62,8 @@ def _one(name: str, shown: str) -> None:
 
 
 def _title(name: str) -> str:
-    if name == SIMULATED:
-        return "Simulated data"
+    if name in BUILT_IN_DATA:
+        return BUILT_IN_DATA[name]
     return f"{name.partition('.')[0]} (your upload)" if is_upload(name) else name
 
 

@@ -307,7 +307,8 @@ def _all_genes(view: GeneView) -> Section:
         with first:
             count = how_many("Genes", "top", TOP_GENES)
         with second:
-            direction = one_of("Direction", "direction", DIRECTIONS)
+            offered = DIRECTIONS[1:2] if view.selection.raised_only else DIRECTIONS
+            direction = one_of("Direction", "direction", offered)
         chosen = strongest_genes(prediction, count, direction)
         tested = enrichment(chosen, prediction.genes, sets)
         words = (

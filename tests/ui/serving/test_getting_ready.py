@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 
 import llmpert as lp
-from llmpert.datasets import DatasetStore, Parts, UploadStore
+from llmpert.datasets import BUILT_IN_DATA, DatasetStore, Parts, UploadStore
 from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.trained import TrainedModel
@@ -103,7 +103,7 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
     assert {"started", "data set loaded", "fit made", "ready", "stopped"} <= set(events)
     assert events["started"].version == "0.1.0"
     assert events["started"].data_folder == str(own_home)
-    assert events["ready"].data_sets == ["mine", "simulated"]
+    assert events["ready"].data_sets == ["mine", *BUILT_IN_DATA]
     assert events["data set loaded"].lines == ["LineA", "LineB"]
     fit = events["fit made"]
     assert (fit.model, fit.line, fit.size) == (GAUSSIAN_PROCESS, "LineA", 32)
