@@ -1,6 +1,7 @@
 """The wheel holds all that the program needs: it works from any folder, without the clone."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
+from llmpert.datasets import BUILT_IN_DATA
 from tests.support.server_process import REPOSITORY, running
 
 pytestmark = pytest.mark.processes
@@ -59,7 +61,9 @@ def test_it_installs_one_name_and_leaves_out_what_only_makes_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"llmpert"}
     assert "llmpert/py.typed" in names
-    shipped = {path.name for path in (REPOSITORY / "data").iterdir() if path.suffix != ".py"}
+    data = REPOSITORY / "data"
+    files = [path for path in data.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    shipped = {path.relative_to(data).as_posix() for path in files if path.suffix != ".py"}
     start = "llmpert/_app/data/"
     assert {name.removeprefix(start) for name in names if name.startswith(start)} == shipped
 
@@ -83,7 +87,9 @@ def test_the_command_works_from_any_folder(run, installed):
     # These read what comes with the program: lists of public files and of published settings.
     assert "prott5" in run("-m", "llmpert", "download")
     assert "paper-2024" in run("-m", "llmpert", "prepare")
-    assert "simulated  can be used" in run("-m", "llmpert", "doctor")
+    known = run("-m", "llmpert", "doctor")
+    for name in BUILT_IN_DATA:
+        assert re.search(rf"^  {name} +can be used$", known, re.MULTILINE)
 
 
 def test_the_pages_are_served_with_the_programs_settings(installed, tmp_path):

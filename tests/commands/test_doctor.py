@@ -4,12 +4,11 @@ import re
 import sys
 from collections import namedtuple
 from importlib import metadata
-from types import SimpleNamespace
 
 import pytest
 
 from llmpert import __version__
-from llmpert.datasets import DatasetStore, Parts, UploadStore
+from llmpert.datasets import Dataset, DatasetStore, Parts, UploadStore
 from llmpert.io.paths import LEAST_FREE
 from tests.support import small
 
@@ -32,7 +31,7 @@ def test_a_working_installation_has_no_problem(run, own_home):
 @pytest.fixture
 def quick(monkeypatch):
     """A built-in data set that need not be simulated."""
-    builtin = SimpleNamespace(screens=[small.screen()], embeddings=[small.embedding()], trained={})
+    builtin = Dataset("simulated", {"LineA": small.screen()}, {"text": small.embedding()})
     monkeypatch.setattr("llmpert.datasets.store.simulated_dataset", lambda: builtin)
 
 
