@@ -207,10 +207,10 @@ def needs_measurements(data: Dataset) -> None:
     """Say that a page needs measurements, and end it, where there are trained models only."""
     if not data.trained:
         return
-    st.info(
-        f"This page needs measurements. {verbatim(data.name)} has trained models, which predict"
-        " without the screens they were trained on.",
-        icon=":material/info:",
+    st.title("This page needs measurements")
+    st.markdown(
+        f"{verbatim(BUILT_IN_DATA.get(data.name, data.name))} has trained models, which predict"
+        " without the screens they were trained on."
     )
     with st.container(horizontal=True):
         st.page_link("pages/gene.py", label="See what they predict", icon=":material/genetics:")
