@@ -65,9 +65,16 @@ def log_unforeseen(event: str) -> str:
     )
 
 
+# Streamlit writes white on a theme's primary colour, which in the dark is a light blue.
+BUTTONS = """<style>
+[data-testid="stBaseButton-primary"] { background: #0b5f96; border-color: #0b5f96; color: white }
+</style>"""
+
+
 def heading(title: str, question: str, data: Dataset) -> None:
     """The page's title, the question it answers, and whether its data are simulated."""
     present.show_controls(title)
+    st.html(BUTTONS)
     st.title(title)
     st.markdown(question)
     if data.simulated:

@@ -356,7 +356,7 @@ def test_prediction_needs_a_fit_and_the_same_inputs():
 def test_behaves_as_scikit_learn_expects():
     model = GaussianProcess(THREE, "shared")
     names = set(inspect.signature(GaussianProcess).parameters)
-    assert set(model.get_params()) == names == {"parts", "noise"}
+    assert set(model.get_params()) == names == {"parts", "noise", "components"}
     again = clone(model)
     assert again.get_params() == model.get_params()
     Z, Y = smooth(16, 12, 6)
