@@ -118,7 +118,7 @@ class TrainedModel:
                 "screen": trained.provenance,
                 "embeddings": sources,
                 "settings": dict(settings),
-                "raised_only": bool((trained.response >= 0).all()),
+                "raised_only": trained.raised_only,
                 "simulated": screen.simulated or any(e.simulated for e in fitted.known.embeddings),
             },
         )

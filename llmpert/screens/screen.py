@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,11 @@ class Screen(HasProvenance):
             *("none" if values is None else values for values in known),
             *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
         )  # fmt: skip
+
+    @cached_property
+    def raised_only(self) -> bool:
+        """Whether no response is below 0, as ranks of raised genes are."""
+        return bool(self.response.min() >= 0)
 
     def select(
         self, perturbations: Sequence[str] | None = None, genes: Sequence[str] | None = None

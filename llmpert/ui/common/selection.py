@@ -87,9 +87,7 @@ class Selection:
     @property
     def raised_only(self) -> bool:
         """Whether responses know of raised genes alone, as ranks of these do."""
-        if self.trained:
-            return self.trained.raised_only
-        return bool((self.screen.response >= 0).all())
+        return (self.trained or self.screen).raised_only
 
     @property
     def models(self) -> list[str]:
