@@ -21,6 +21,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.trained import TrainedModel
 from llmpert.insight.training import train
 from llmpert.io.paths import shipped
+from llmpert.screens import Screen
 
 COMPONENTS = 64
 ABOUT = {
@@ -34,14 +35,11 @@ ABOUT = {
 }
 
 
-def models() -> list[TrainedModel]:
-    """Train a model of each line of the benchmark."""
-    found = []
-    for screen in real.read(()).screens.values():
-        credited = replace(screen, provenance={**screen.provenance, **ABOUT})
-        problem = Problem.align(credited, [built_in(name) for name in BUILT_IN])
-        found.append(train(Experiment(problem), COMPONENTS))
-    return found
+def trained(screen: Screen) -> TrainedModel:
+    """Train the model of a line of the benchmark."""
+    credited = replace(screen, provenance={**screen.provenance, **ABOUT})
+    problem = Problem.align(credited, [built_in(name) for name in BUILT_IN])
+    return train(Experiment(problem), COMPONENTS)
 
 
 def main() -> None:
@@ -49,7 +47,7 @@ def main() -> None:
     folder = shipped() / RANKS
     kind = next(kind for kind in KINDS if kind.name == "trained")
     files = {}
-    for model in models():
+    for model in map(trained, real.read(()).screens.values()):
         files[model.line] = folder / kind.file_name(model)
         model.save(files[model.line])
         print(f"{files[model.line]}: {files[model.line].stat().st_size / 1e6:.2f} MB")

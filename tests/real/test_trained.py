@@ -1,10 +1,13 @@
-"""Trained models on real screens: as good as with their screen, and small."""
+"""Trained models on real screens: as good as with their screen, small, and what ships is one."""
 
 import numpy as np
 import pytest
 
 import llmpert as lp
+from data.build_trained_models import trained
+from llmpert.datasets.builtin import RANKS
 from llmpert.embeddings import BUILT_IN, built_in
+from llmpert.io.paths import shipped
 
 pytestmark = pytest.mark.real
 
@@ -27,3 +30,29 @@ def test_64_components_predict_held_out_knockdowns_from_a_small_file(
     # Far from all of each response, and less than all of any.
     assert model.reconstructed.max() < 0.95
     assert model.reconstructed.median() < 0.7
+
+
+def test_the_model_that_ships_comes_out_again(real_data):
+    """But for rounding: the search for hyper-parameters ends where its last steps were small."""
+    made = trained(lp.read_screen(real_data / "k562_rank_response.h5ad"))
+    kept = lp.load_model(shipped() / RANKS / "K562.llmpert")
+    assert (made.line, made.unit, made.sources) == (kept.line, kept.unit, kept.sources)
+    assert list(made.fitted.trained_on) == list(kept.fitted.trained_on)
+    assert list(made.fitted.genes) == list(kept.fitted.genes)
+    assert {**made.provenance, "llmpert": ""} == {**kept.provenance, "llmpert": ""}
+
+    found, stored = made.fitted.model.arrays(), kept.fitted.model.arrays()
+    for name in ("ratios", "lengthscales", "relative_noise", "scales", "intervals"):
+        np.testing.assert_allclose(found[name], stored[name], rtol=1e-3, err_msg=name)
+    # An eigenvector's sign is the machine's, and so are those of one component's scores and axis.
+    np.testing.assert_allclose(made.responses().response, kept.responses().response, atol=1e-5)
+
+    genes = ["TP53", "GATA1", *kept.fitted.trained_on[:50]]
+    assert kept.fitted.known.perturbation("TP53") is None
+    again, shown = made.predict(genes), kept.predict(genes)
+    np.testing.assert_allclose(again.mean, shown.mean, atol=1e-4)
+    np.testing.assert_allclose(again.std, shown.std, rtol=1e-3)
+    assert list(made.signs) == list(kept.signs)
+    for name in ("left_out", "accuracy", "signs", "reconstructed"):
+        first, second = getattr(made, name), getattr(kept, name)
+        np.testing.assert_allclose(first, second, atol=1e-3, err_msg=name)
