@@ -59,8 +59,9 @@ show.figure(
     alt="Line charts of prediction accuracy against the number of training perturbations, one"
     f" column of panels for each of {', '.join(lines)}, one row a metric.",
     numbers=summary[summary["model"].isin(models)],
-    note=origin(data, lines),
+    note=f"{' and '.join(lines)}: mean ± standard error over folds.",
     data=data,
     about=about,
+    details=origin(data, lines),
 )
 show.left_out(summary)

@@ -23,8 +23,9 @@ show.figure(
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
-    note=origin(data, [line], size),
+    note=f"{line}, {size:,} training perturbations: mean ± standard error over folds.",
     data=data,
     about=about,
+    details=origin(data, [line], size),
 )
 show.left_out(summary)

@@ -39,10 +39,11 @@ if line in data.published:
 show.footer(
     f"table-1-{line}-{size}",
     summary,
-    "Published values come from other data and preprocessing unless the data set is the paper's."
-    f" {elsewhere} {other_sizes(data, line, size)}".rstrip(),
+    f"{line}, {size:,} training perturbations: mean ± standard error over folds.",
     data,
     about,
+    "Published values come from other data and preprocessing unless the data set is the paper's."
+    f" {elsewhere} {other_sizes(data, line, size)}".rstrip(),
 )
 with st.expander("What the metrics mean"):
     for metric in metrics:

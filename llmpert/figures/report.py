@@ -21,19 +21,26 @@ h2 {{ margin-top: 2.2rem; border-top: 1px solid #d0d7de; padding-top: 1rem; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: .9rem; }}
 th, td {{ border-bottom: 1px solid #d0d7de; padding: .25rem .7rem; text-align: left; }}
-footer {{ margin-top: 2.5rem; color: #57606a; font-size: .9rem; }}
+footer {{ margin-top: 2.5rem; }}
+footer, figcaption {{ color: #57606a; font-size: .9rem; }}
+pre {{ white-space: pre-wrap; }}
 @media print {{ h2 {{ break-before: auto; }} figure {{ break-inside: avoid; }} }}
 """
 
 
 class Figure(NamedTuple):
-    """A chart with its text alternative; pages also name and caption it, and offer its numbers."""
+    """A chart with its text alternative, a name for files, its numbers and words about it.
+
+    `note` is the line below it, `details` how to read it, `code` what makes its numbers.
+    """
 
     chart: go.Figure
     alt: str
-    name: str
-    numbers: pd.DataFrame
-    note: str
+    name: str = ""
+    numbers: pd.DataFrame | None = None
+    note: str = ""
+    details: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +69,19 @@ def report(
     for section in sections:
         body.append(f"<section><h2>{escape(section.title)}</h2>")
         body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
-        for chart, alt, *_ in section.figures:
+        for figure in section.figures:
             number += 1
-            drawn = go.Figure(mark_simulated(chart) if simulated else chart)
+            drawn = go.Figure(mark_simulated(figure.chart) if simulated else figure.chart)
             # Plotly's JSON has <, > and / escaped, so that no name can end the script.
             code = drawn.update_layout(template="plotly_white").to_html(
                 CONFIG, full_html=False, include_plotlyjs=False, div_id=f"figure-{number}"
             )
-            body.append(f'<figure aria-label="{escape(alt)}">{code}</figure>')
+            words = escape(f"{figure.note} {figure.details}".strip())
+            made = f"<pre>{escape(figure.code)}</pre>" if figure.code else ""
+            body.append(
+                f'<figure aria-label="{escape(figure.alt)}">{code}'
+                f"<figcaption>{words}{made}</figcaption></figure>"
+            )
         if section.table is not None:
             cells = section.table.to_html(
                 index=section.table.index.name is not None, index_names=False, escape=True,

@@ -71,11 +71,12 @@ def show_comparison(selection: Selection) -> None:
     if any(made.scores for made in found):
         st.table(scores_in_words("", dict(zip(labels, found, strict=True))))
 
-    note = f"A: {states[0]}. B: {states[1]}.".replace("**", "")
+    note = "A: {}. B: {}.".format(*(state.partition(" · ")[0] for state in states))
+    details = f"A: {states[0]}. B: {states[1]}.".replace("**", "")
     gene = subjects[0][1]
     name = f"{gene}-{selection.line}-{selection.model}-{selection.embedding}-{selection.size}"
     name += f"-{names[1]}"
-    figure = partial(show.figure, numbers=table, note=note, data=data)
+    figure = partial(show.figure, numbers=table, note=note, data=data, details=details)
 
     def against(what: Literal["predicted", "measured"]) -> None:
         figure(
@@ -106,7 +107,9 @@ def show_comparison(selection: Selection) -> None:
         else:
             against("measured")
     st.header("Gene by gene")
-    _show_genes(table, a, b, one_measurement, partial(figure, name=f"compare-genes-{name}"), note)
+    intervals = f"{details} Intervals are for a new measurement, noise included."
+    figure = partial(figure, name=f"compare-genes-{name}", details=intervals)
+    _show_genes(table, a, b, one_measurement, figure)
 
 
 def _show_genes(
@@ -115,7 +118,6 @@ def _show_genes(
     b: Side,
     one_measurement: bool,
     figure: Callable[..., list[Any]],
-    note: str,
 ) -> None:
     """Show the genes with the strongest responses or disagreements, and all of them as a table."""
     labels = (a.label, b.label)
@@ -140,7 +142,6 @@ def _show_genes(
             alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
             " with 95 % intervals and measurements where there are any.",
             numbers=drawn,
-            note=f"{note} Intervals are for a new measurement, noise included.",
         )
     with right:
         st.subheader("Where they disagree")

@@ -61,15 +61,15 @@ def show_effects(selection: Selection) -> None:
         )
     else:
         show.info("Each knockdown is predicted from all others; the measurements are not here.")
-    trained = f"{selection.method}, {size:,} training perturbations."
     show.figure(
         ranked_knockdowns(shown, gene, line, selection.unit, ranked_by),
         name=f"effects-on-{gene}-{line}",
         alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
         f" {line}{', measured and' * measured} predicted.",
         numbers=table,
-        note=f"{trained} {origin(data, [line], size, [model]) if measured else ''}".strip(),
+        note=f"{selection.method}, {size:,} training perturbations.",
         data=data,
+        details=origin(data, [line], size, [model]) if measured else "",
     )
     # Not every model gives intervals.
     st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)

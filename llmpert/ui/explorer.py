@@ -186,10 +186,10 @@ def _show_map(view: Explorer) -> list[str]:
         alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by"
         f" {view.colour}.",
         numbers=points.drop(columns="note").merge(table, on="gene"),
-        note=f"{len(points):,} knockdowns. Vectors are scaled to length 1 before the map is"
-        f" made{strength}.",
+        note=f"{view.of}, {view.method}: {len(points):,} knockdowns.",
         data=data,
         select=["points", "lasso", "box"],
+        details=f"Vectors are scaled to length 1 before the map is made{strength}.",
     )
     if drawn_around:
         names = list(dict.fromkeys(map(str, drawn_around)))
@@ -342,9 +342,10 @@ def _show_nearest(view: Explorer) -> None:
             alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
             f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
             numbers=together,
-            note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean. Box:"
-            " quartiles and median of all pairs of knockdowns, whiskers 5th to 95th percentile.",
+            note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean.",
             data=data,
+            details="Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
+            " percentile.",
         )
     elif view.measured:
         st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
@@ -388,7 +389,8 @@ def _show_closeness(selection: Selection) -> None:
         numbers=pd.concat(
             [bins.assign(embedding=name, spearman=rho) for name, (bins, rho) in found.items()]
         ),
-        note=f"All pairs of {among}, in bins of equal number (the most similar 5 % in finer ones);"
-        " band: 10th to 90th percentile of the pairs in a bin.",
+        note=f"All pairs of {among}.",
         data=data,
+        details="In bins of equal number (the most similar 5 % in finer ones); band: 10th to 90th"
+        " percentile of the pairs in a bin.",
     )

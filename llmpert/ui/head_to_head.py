@@ -81,10 +81,11 @@ def show_methods(selection: Selection) -> None:
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
             f" for each of {tally.compared:,} held-out perturbations in {line}: {counts}",
             numbers=named.assign(winner=table["winner"].replace(_sides(names))),
-            note=f"{compared}; {scope}. {source}".strip(),
+            note=f"{compared}; {scope}.",
             data=data,
             about=found.about,
             select=["points"],
+            details=source,
         )
         if chosen:
             open_gene(replace(selection, embedding=_source(selection, ours)), str(chosen[0]))
@@ -114,11 +115,11 @@ def show_methods(selection: Selection) -> None:
     show.footer(
         f"head-to-head-sets-{name}",
         by_set,
-        f"{compared}; {metric.label}; {scope}. Gene sets: {sets.name}"
-        f" ({sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
-        f" Benjamini–Hochberg. {source}".strip(),
+        f"{compared}; {metric.label}; {scope}.",
         data,
         found.about,
+        f"Gene sets: {sets.name} ({sets.source}). Paired Wilcoxon signed-rank test, two-sided;"
+        f" Benjamini–Hochberg. {source}".strip(),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from llmpert.figures.report import Section, report
+from llmpert.figures.report import Figure, Section, report
 
 EVIL = '</script><script>alert("x")</script>&'
 
@@ -15,9 +15,10 @@ EVIL = '</script><script>alert("x")</script>&'
 def made(simulated=True, name="MED12"):
     figure = go.Figure(go.Bar(x=[name], y=[1.5])).update_layout(title_text=name)
     table = pd.DataFrame({name: [1.23456, None]}, index=pd.Index([name, "b"], name="gene"))
+    first = Figure(figure, f"Bars of {name}", note="By a model.", details=name, code=f"do {name}")
     sections = [
-        Section("Response", [f"About {name}."], [(figure, f"Bars of {name}")], table),
-        Section(f"More {name}", figures=[(figure, "again")]),
+        Section("Response", [f"About {name}."], [first], table),
+        Section(f"More {name}", figures=[Figure(figure, "again")]),
     ]
     return report(f"{name} knockdown", ["held out", name], sections, f"Data: {name}.", simulated)
 
@@ -34,6 +35,7 @@ def test_it_holds_figures_numbers_and_the_mark():
     assert 'id="figure-1"' in page
     assert 'id="figure-2"' in page
     assert 'aria-label="Bars of MED12"' in page
+    assert "<figcaption>By a model. MED12<pre>do MED12</pre></figcaption>" in page
     assert "SIMULATED" not in made(simulated=False)
 
 

@@ -121,9 +121,8 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params["data"] = "simulated"
     app.run()
-    assert app.warning[0].value.startswith("**Simulated data.**")
-    links = [link.proto.label for link in app.get("page_link")]
-    assert "Use real screens: your own, or public ones" in links
+    assert any("Simulated data" in markdown.value for markdown in app.markdown)
+    assert "Use real screens" in [link.proto.label for link in app.get("page_link")]
 
 
 @pytest.mark.parametrize("meeting", [False, True])

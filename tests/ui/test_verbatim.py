@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from llmpert.ui.common.components import LONGEST, verbatim
+from llmpert.ui.common.verbatim import LONGEST, verbatim
 
 special = st.text(st.characters() | st.sampled_from("*_`[]()!<>#$~|\\:&-+.\n\t "))
 

@@ -8,7 +8,7 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.evaluation.results import embedding_label
-from llmpert.ui.common.components import verbatim
+from llmpert.ui.common.verbatim import verbatim
 
 
 def choose_gene(

@@ -70,8 +70,9 @@ def show_shared(
     show.footer(
         f"shared-{key}",
         found,
-        f"Gene sets with more of the {len(names):,} knockdowns than a random draw from all"
-        f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
-        f" {sets.name} ({sets.source}). {end}".strip(),
+        f"{sets.name}: {len(names):,} of {len(perturbations):,} knockdowns. {end}".strip(),
         data,
+        details=f"Gene sets with more of the {len(names):,} knockdowns than a random draw from all"
+        f" {len(perturbations):,} has: hypergeometric test, Benjamini–Hochberg. Gene sets:"
+        f" {sets.name} ({sets.source}).",
     )

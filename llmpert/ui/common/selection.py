@@ -27,7 +27,7 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common.cache import cached
-from llmpert.ui.common.components import verbatim
+from llmpert.ui.common.verbatim import verbatim
 from llmpert.ui.streamlit_internals import follow_link, through_app
 
 T = TypeVar("T")

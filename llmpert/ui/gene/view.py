@@ -54,10 +54,8 @@ class GeneView:
     def note(self) -> str:
         """The model, for captions."""
         return (
-            f"Gaussian process ({embedding_label(self.selection.embedding)};"
-            f" {self.shown.trained_on:,} training perturbations)."
-            + " Training responses are shown as far as the trained model has them."
-            * (self.selection.trained is not None)
+            f"Gaussian process on {embedding_label(self.selection.embedding)},"
+            f" {self.shown.trained_on:,} training perturbations."
         )
 
     def draw(self, figure: Figure) -> None:
@@ -136,8 +134,9 @@ def _response(view: GeneView) -> Section:
         + ".",
         f"{view.where}-genes",
         table,
+        view.note,
         "Intervals are for a new measurement, noise included; their widths come from how far off"
-        f" training knockdowns were when predicted from the others. {view.note}",
+        " training knockdowns were when predicted from the others.",
     )
     title, best = "Predicted response", strongest(table, "mean", count)
     if shown.measured is None or shown.top is None:
@@ -264,8 +263,11 @@ def _foundation(view: GeneView) -> Section:
         f" the {KNOCKDOWNS} training knockdowns that contribute most.",
         f"{view.where}-neighbourhood",
         rows.rename_axis("row").reset_index(),
+        view.note,
         f"The {len(rows.columns)} strongest predicted genes; in brackets the share in the"
-        f" prediction. {view.note}",
+        " prediction."
+        + " Training responses are shown as far as the trained model has them."
+        * (view.selection.trained is not None),
     )
     for column, figure in zip(st.columns([2, 3]), (bars, heatmap), strict=True):
         with column:
@@ -284,8 +286,8 @@ def _all_genes(view: GeneView) -> Section:
         f"Volcano of every gene's predicted response to knocking down {view.gene} in {line}.",
         f"{view.where}-volcano",
         prediction.table().assign(z=lambda table: table["mean"] / table["sd"]),
-        "z is the predicted response divided by its standard deviation, that of a new measurement."
-        f" {view.note}",
+        view.note,
+        "z is the predicted response divided by its standard deviation, that of a new measurement.",
     )
     with left:
         view.draw(chart)
@@ -326,8 +328,7 @@ def _all_genes(view: GeneView) -> Section:
             column_order=order,
             column_config={"set": st.column_config.TextColumn(width="medium"), **formats},
         )
-        note = f"{sets.source}. {view.note}"
-        show.footer(f"{view.where}-enrichment", tested, note, data)
+        show.footer(f"{view.where}-enrichment", tested, view.note, data, details=f"{sets.source}.")
     return Section(title, [words], [chart], tested.head(20))
 
 

@@ -1,0 +1,145 @@
+"""A figure on a page: below it one line of words; what stands behind it, a click away."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from llmpert import __version__
+from llmpert.datasets import Dataset
+from llmpert.figures.theme import mark_simulated
+from llmpert.ui.common import presentation as present
+from llmpert.ui.common.verbatim import verbatim
+
+
+def figure(
+    chart: go.Figure,
+    name: str,
+    alt: str,
+    numbers: pd.DataFrame,
+    note: str,
+    data: Dataset,
+    about: Mapping[str, Any] | None = None,
+    select: Sequence[str] = (),
+    details: str = "",
+    code: str = "",
+) -> list[Any]:
+    """Show a figure with its text alternative, and below it a `footer`.
+
+    It is marked where the data are simulated.
+
+    Args:
+        name: For file names and as the widget's key.
+        alt: What the figure shows, for those who do not see it.
+        numbers: What the figure draws.
+        note, about, details, code: As in `footer`.
+        select: Ways in which points can be selected, such as "points" or "lasso".
+
+    Returns:
+        The `customdata` of the selected points; empty where none is or can be selected.
+    """
+    if data.simulated:
+        chart = mark_simulated(chart)
+    config = present.export(_file_name(name, data))
+    if present.stage(chart, name, alt, note, config):
+        return []
+    selecting: dict[str, Any] = {"on_select": "rerun", "selection_mode": select} if select else {}
+    event: Any = st.plotly_chart(chart, key=name, config=config, alt=alt, **selecting)
+    footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code)
+    return [point.get("customdata") for point in event.selection.points] if select else []
+
+
+def footer(
+    name: str,
+    numbers: pd.DataFrame,
+    note: str,
+    data: Dataset,
+    about: Mapping[str, Any] | None = None,
+    details: str = "",
+    code: str = "",
+) -> None:
+    """Show a line of words, and beside it what it is *About*, and ways to *Save* it.
+
+    Args:
+        numbers: To be saved; marked where they are simulated.
+        note: The line: which model, embedding and training size.
+        about: What results are about (`llmpert.evaluation.results.Results`).
+        details: How to read it and how it was made, as far as the line does not say.
+        code: A command or lines of Python that make the numbers.
+    """
+    if data.simulated:
+        numbers = numbers.assign(data="simulated")
+    known, file_name = provenance(data, about), _file_name(name, data)
+    # A row rather than columns, so that the buttons keep their words in a narrow place.
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(note, width="stretch")
+        with st.popover("About", icon=":material/info:", type="tertiary", key=f"{name}-about"):
+            facts = "".join(f"\n- **{what}:** {verbatim(words)}" for what, words in known.items())
+            st.markdown(f"{details}\n{facts}")
+        with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{name}-save"):
+            _save(name, numbers, file_name, note, details, known, code)
+
+
+def _save(
+    name: str,
+    numbers: pd.DataFrame,
+    file_name: str,
+    note: str,
+    details: str,
+    known: Mapping[str, str],
+    code: str,
+) -> None:
+    """Offer the numbers as a plain table, all words about them in a file beside, and the code."""
+    words = [note, details, *(f"{what}: {fact}" for what, fact in known.items()), code]
+    files = {
+        "Numbers (CSV)": ("csv", "text/csv", lambda: numbers.to_csv(index=False).encode()),
+        "About them (text)": (
+            "txt",
+            "text/plain",
+            lambda: "\n\n".join(filter(None, words)).encode(),
+        ),
+    }
+    for label, (ending, mime, content) in files.items():
+        st.download_button(
+            label,
+            content,
+            file_name=f"{file_name}.{ending}",
+            mime=mime,
+            on_click="ignore",
+            key=f"{name}-{ending}",
+            type="tertiary",
+        )
+    if code:
+        st.markdown("These lines make the numbers:")
+        language = "bash" if code.startswith("python -m") else "python"
+        st.code(code, language, wrap_lines=True)
+
+
+def provenance(data: Dataset, about: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return what figures rest on, by what it is: data, settings of the evaluation, and when."""
+    screens = "; ".join(
+        f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
+        for screen in data.screens.values()
+    )
+    screens = screens or "; ".join(f"{line}: trained model" for line in data.trained)
+    known = {"Simulated data" if data.simulated else "Data": screens}
+    settings = (about or {}).get("settings")
+    if settings:
+        known["Evaluation"] = (
+            f"{settings['folds']}-fold cross-validation, seed {settings['seed']},"
+            f" {settings['features']:,} most variable training genes,"
+            f" {settings['components']} components an embedding"
+        )
+    return known | {"Made": f"{date.today().isoformat()}, llmpert {__version__}"}
+
+
+def caption(data: Dataset, about: Mapping[str, Any] | None = None) -> str:
+    """Return what figures rest on in one line."""
+    return " ".join(f"{what}: {words}." for what, words in provenance(data, about).items())
+
+
+def _file_name(name: str, data: Dataset) -> str:
+    return f"llmpert-{name}-simulated" if data.simulated else f"llmpert-{name}"
