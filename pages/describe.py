@@ -4,7 +4,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.describe import show_described
 
-selection = select(embedding=False)
+selection = select(embedding=False, trained=True)
 show.heading(
     "Describe a gene",
     "How would the cell's expression respond to knocking down a gene that only a text tells of: a"

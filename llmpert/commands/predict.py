@@ -12,6 +12,7 @@ from llmpert.errors import InputError
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 if TYPE_CHECKING:
+    from llmpert.evaluation.experiment import FittedModel
     from llmpert.evaluation.prediction import Prediction
     from llmpert.insight.descriptions import Description
 
@@ -37,7 +38,8 @@ STRONGEST = 5
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT",
     help="A description of a gene that no embedding has: what its protein does, where, with which"
-         " others. The model then knows genes by their descriptions alone. Needs the extra text.",
+         " others. A screen's model then knows genes by descriptions alone; to a trained one, genes"
+         " with similar descriptions lend the rest. Needs the extra text.",
 )  # fmt: skip
 @click.option(
     "--model", type=click.Choice(list(MODELS)),
@@ -77,13 +79,13 @@ def predict(
     if (screen is None) == (trained is None):
         found = "neither" if screen is None else "both"
         raise click.UsageError(f"Expected --screen or --trained, found {found}.")
-    if trained and (model or line or unit or texts):
-        raise click.UsageError("Expected --model, --line, --unit and --text with --screen only.")
+    if trained and (model or line or unit):
+        raise click.UsageError("Expected --model, --line and --unit with --screen only.")
     if not wanted and not texts:
         raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
     names = list(dict.fromkeys(name.strip() for name in wanted))
     if trained:
-        made = _by_trained(trained, embeddings, genes, orthologs, names)
+        made = _by_trained(trained, embeddings, genes, orthologs, names, texts)
     elif screen:
         model = model or GAUSSIAN_PROCESS
         made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, unit)
@@ -112,22 +114,32 @@ def _by_trained(
     genes: Path | None,
     orthologs: Path | None,
     names: Sequence[str],
+    texts: Sequence[str],
 ) -> "tuple[list[Prediction], list[str], bool]":
     """Return predictions of a trained model, what each is, and whether they are simulated."""
-    from llmpert.embeddings import BUILT_IN
+    from llmpert.embeddings import BUILT_IN, built_in
+    from llmpert.evaluation.problem import LENDERS
     from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes import GeneTable
+    from llmpert.insight.descriptions import EMBEDDING
 
     table = GeneTable.read(genes) if genes else None
     # Those that come with llmpert are found by themselves, yet not those of mouse genes.
     sources = {**dict.fromkeys(BUILT_IN), **embeddings} if orthologs else embeddings
     kept = TrainedModel.load(path, options.read_embeddings(sources, table, orthologs), table)
-    prediction = kept.predict(names)
+    if texts and kept.sources.get(EMBEDDING) != built_in(EMBEDDING).fingerprint:
+        expected = f"a model on the embedding {EMBEDDING} that comes with llmpert, for --text"
+        raise InputError.of_file(path, expected, f"one on {' and '.join(kept.sources)}")
+    predictions = [kept.predict(names)] if names else []
+    predictions += _of_texts(kept.fitted, _described(texts))
     known, size = kept.fitted.known, len(kept.fitted.trained_on)
     what = f"{kept.unit}; {GAUSSIAN_PROCESS} trained on {size:,} perturbations of {kept.line}"
     others = f"{what}, this one predicted from the others: leave-one-out"
     notes = [others if known.perturbation(name) else what for name in names]
-    return [prediction], notes, kept.simulated
+    missing = " and ".join(kept.fitted.missing([EMBEDDING]))
+    lent = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
+    notes += [what + lent * bool(missing)] * len(texts)
+    return predictions, notes, kept.simulated
 
 
 def _by_screen(
@@ -142,12 +154,15 @@ def _by_screen(
     unit: str | None,
 ) -> "tuple[list[Prediction], list[str], bool]":
     """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
-    import numpy as np
-
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
 
-    described = _described(texts, embeddings) if texts else []
+    if texts and (set(embeddings) - {EMBEDDING} or any(embeddings.values())):
+        raise click.UsageError(
+            f"Expected --text with the embedding {EMBEDDING} that comes with llmpert: no other has"
+            " a place for a text. Leave --embedding out."
+        )
+    described = _described(texts)
     if described:
         embeddings = {EMBEDDING: None}
     lines = [line] if line else []
@@ -159,11 +174,7 @@ def _by_screen(
     experiment = Experiment(problem, Settings(n_hvgs=len(measured.genes)))
     fitted = experiment.fit_all(model, held_out=names)
     predictions = [fitted.predict(names)] if names else []
-    for number, one in enumerate(described, 1):
-        near = ", ".join(f"{gene} {value:.2f}" for gene, value in one.similarity[:5].items())
-        click.echo(f"text {number}: most similar descriptions: {near}")
-        label = np.array([f"text {number}"], dtype=object)
-        predictions.append(fitted.predict_vectors({EMBEDDING: one.vector}, label))
+    predictions += _of_texts(fitted, described)
     what = (
         f"{measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
         f" {measured.line}"
@@ -171,17 +182,27 @@ def _by_screen(
     return predictions, [what] * (len(names) + len(described)), problem.simulated
 
 
-def _described(texts: Sequence[str], embeddings: options.Sources) -> "list[Description]":
+def _described(texts: Sequence[str]) -> "list[Description]":
     """Place texts among genes; refuse those that are far from all of them."""
-    from llmpert.insight.descriptions import EMBEDDING, describe
+    from llmpert.insight.descriptions import describe
 
-    if set(embeddings) - {EMBEDDING} or any(embeddings.values()):
-        raise click.UsageError(
-            f"Expected --text with the embedding {EMBEDDING} that comes with llmpert: no other has"
-            " a place for a text. Leave --embedding out."
-        )
     described = [describe(text) for text in texts]
     for number, one in enumerate(described, 1):
         if one.far:
             raise InputError(f"Text {number}: {one.explain_far()}")
     return described
+
+
+def _of_texts(fitted: "FittedModel", described: "Sequence[Description]") -> "list[Prediction]":
+    """Predict genes from their descriptions, and print what these are most like."""
+    import numpy as np
+
+    from llmpert.insight.descriptions import EMBEDDING
+
+    predictions = []
+    for number, one in enumerate(described, 1):
+        near = ", ".join(f"{gene} {value:.2f}" for gene, value in one.similarity[:5].items())
+        click.echo(f"text {number}: most similar descriptions: {near}")
+        label = np.array([f"text {number}"], dtype=object)
+        predictions.append(fitted.predict_vectors({EMBEDDING: one.vector}, label))
+    return predictions

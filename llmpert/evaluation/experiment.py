@@ -1,7 +1,7 @@
 """Fitting and scoring models on one problem, with every finished fit kept."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -83,8 +83,21 @@ class FittedModel:
         return self.joined.transform(vectors)
 
     def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
-        """Predict for vectors in each embedding, a row a name."""
-        return self.predict_inputs(self.joined.transform(vectors), names)
+        """Predict for vectors in one or more of the embeddings, a row a name.
+
+        Where vectors of an embedding are missing, genes that are alike in the others lend theirs
+        (`GeneVectors.completed`), and the prediction is the mixture of those with each lender's:
+        the less these agree, the wider its intervals.
+        """
+        if self.missing(vectors):
+            vectors = self.known.completed(vectors)
+        inputs = self.joined.transform(vectors)
+        rows = np.repeat(names, len(inputs) // len(names))
+        return self.predict_inputs(inputs, rows).mixed(names)
+
+    def missing(self, sources: Container[str]) -> list[str]:
+        """Return the embeddings that the model knows genes by and that are not among these."""
+        return [name for name in self.joined.parts if name not in sources]
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs, a row a name."""

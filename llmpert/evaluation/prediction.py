@@ -47,6 +47,19 @@ class Prediction:
         std = None if self.std is None else self.std[at]
         return Prediction(self.perturbations[at], self.genes, self.mean[at], std, self.intervals)
 
+    def mixed(self, names: np.ndarray) -> "Prediction":
+        """Return a prediction a name: a mixture, in equal parts, of the rows that are its own.
+
+        As many rows in turn are of the first name as of any other. A mixture's variance is the mean
+        of its parts' variances and the variance of their means together.
+        """
+        parts = self.mean.reshape(len(names), -1, len(self.genes))
+        std = self.std
+        if std is not None:
+            variance = np.square(std).reshape(parts.shape).mean(axis=1)
+            std = np.sqrt(variance + parts.var(axis=1))
+        return Prediction(names, self.genes, parts.mean(axis=1), std, self.intervals)
+
     def table(self) -> pd.DataFrame:
         """Return columns perturbation, gene, mean, and of a new measurement sd, low95, high95.
 

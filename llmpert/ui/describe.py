@@ -7,6 +7,7 @@ import streamlit as st
 
 from llmpert.embeddings import built_in
 from llmpert.errors import InputError
+from llmpert.evaluation.problem import LENDERS
 from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.descriptions import EMBEDDING, Description, describe
 from llmpert.ui.common import cache
@@ -52,30 +53,41 @@ def show_described(selection: Selection) -> None:
 
 
 def _show_prediction(selection: Selection, found: Description) -> None:
-    """Show what the model that knows genes by their descriptions predicts for the text."""
-    by_text = replace(selection, embedding=EMBEDDING)
-    fitted = cache.full_model(by_text.data, by_text.line, EMBEDDING, by_text.model)
+    """Show what the model predicts for the text; one trained here knows descriptions alone."""
+    by_text, data, line = selection, selection.data, selection.line
+    if selection.trained:
+        fitted = selection.trained.fitted
+    else:
+        by_text = replace(selection, embedding=EMBEDDING)
+        fitted = cache.full_model(data, line, EMBEDDING, by_text.model)
     name = np.array(["described gene"], dtype=object)
     prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
     count = how_many("Genes shown", "shown")
     show.figure(
         ranked_genes(prediction, None, by_text.unit, count),
-        name=f"described-gene-{by_text.line}",
+        name=f"described-gene-{line}",
         alt=f"The {count} genes with the strongest predicted response to knocking down the"
-        f" described gene in {by_text.line}, with 95 % intervals.",
+        f" described gene in {line}, with 95 % intervals.",
         numbers=prediction.table(),
         note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
-        data=by_text.data,
+        data=data,
     )
+    missing = " and ".join(fitted.missing([EMBEDDING]))
+    if missing:
+        st.caption(
+            f"The model also knows genes by **{missing}**, which a text does not give. The"
+            f" {LENDERS} genes with the most similar descriptions lend theirs, and the prediction"
+            " is the mean over these: the less they agree, the wider the intervals."
+        )
 
 
 def _show_nearest(selection: Selection, found: Description) -> None:
     """Show which genes' descriptions are most like the text."""
-    problem = replace(selection, embedding=EMBEDDING).experiment.problem
+    known = selection.known
     st.subheader("Most similar descriptions")
     nearest = found.similarity.head(NEAREST).rename_axis("gene").reset_index()
     nearest["knocked down here"] = [
-        "yes" if problem.perturbation(gene) else "no" for gene in nearest["gene"]
+        "yes" if known.perturbations_of([gene]) else "no" for gene in nearest["gene"]
     ]
     st.dataframe(nearest, hide_index=True, column_config=show.numbers(similarity="%.2f"))
     st.caption(

@@ -12,6 +12,7 @@ import llmpert as lp
 from llmpert.datasets import DatasetStore, Summary
 from llmpert.embeddings import BUILT_IN, built_in, save_embedding
 from tests.support import small
+from tests.support.described import says
 
 pytestmark = pytest.mark.usefixtures("files")
 TEXT = ("--embedding", "text=text.parquet")
@@ -54,17 +55,59 @@ def test_it_says_what_the_file_gives_away(run):
     assert f"from {low:.0f} to {high:.0f} %, median {middle:.0f} %, can be recon" in out
 
 
-def test_human_genes_need_the_model_alone(run):
-    human = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)))[:4000:100]
-    # Responses that follow what is known of the genes.
-    response = built_in("GO").rows(human)[:, :30]
-    replace(small.screen(), perturbations=human, response=response).save(Path("human.h5ad"))
+@pytest.fixture
+def human():
+    """A screen of human genes, whose responses follow what is known of them."""
+    genes = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)))[:4000:100]
+    response = built_in("GO").rows(genes)[:, :30]
+    replace(small.screen(), perturbations=genes, response=response).save(Path("human.h5ad"))
+
+
+def test_human_genes_need_the_model_alone(run, human):
     code, _, err = run("train", "--screen", "human.h5ad", "--out", "model.llmpert")
     assert code == 0, err
     code, out, err = run("predict", "--trained", "model.llmpert", "--gene", "P53")
     assert (code, err) == (0, "")
     assert out.startswith("P53: OUT")
     assert not Path("out.csv").exists()
+
+
+def test_a_text_is_predicted_with_what_similar_genes_lend(run, human, monkeypatch):
+    says(monkeypatch, {"a tumour suppressor": "TP53"})
+    assert run("train", "--screen", "human.h5ad", "--out", "model.llmpert")[0] == 0
+    command = ("predict", "--trained", "model.llmpert", "--text", "a tumour suppressor")
+    code, out, err = run(*command, "--gene", "TP53", "--out", "out.csv")
+    assert code == 0, err
+    assert "text 1: most similar descriptions: TP53 1.00, " in out
+    lent = "; GO lent by the 5 genes with the most similar descriptions)"
+    assert [line.endswith(lent) for line in out.splitlines()] == [False, False, True]
+    found = pd.read_csv("out.csv").pivot(index="gene", columns="perturbation", values="mean")
+    near = [word.split()[0] for word in out.splitlines()[0].split(": ")[2].split(", ")]
+    own = built_in("description").rows(["TP53"])
+    vectors = {"description": np.repeat(own, 5, axis=0), "GO": built_in("GO").rows(near)}
+    fitted = lp.load_model("model.llmpert").fitted
+    expected = fitted.predict_vectors(vectors, np.array(near)).mean.mean(axis=0)
+    np.testing.assert_allclose(found.loc[fitted.genes, "text 1"], expected, atol=1e-5)
+    assert run(*command[:-1], "the weather")[0] == 1
+
+
+def test_a_model_of_descriptions_alone_takes_a_text_for_the_gene_it_describes(
+    run, human, monkeypatch
+):
+    says(monkeypatch, {"a tumour suppressor": "TP53"})
+    train = ("train", "--screen", "human.h5ad", "--embedding", "description", "--out", "d.llmpert")
+    assert run(*train)[0] == 0
+    command = ("predict", "--trained", "d.llmpert", "--text", "a tumour suppressor")
+    _, out, _ = run(*command, "--gene", "TP53")
+    gene, text = (line.split(": ", 1)[1] for line in out.splitlines()[1:])
+    assert text == gene
+
+
+def test_a_model_of_other_embeddings_takes_no_text(run):
+    assert run(*TRAIN)[0] == 0
+    code, _, err = run(*PREDICT, "--text", "a tumour suppressor")
+    assert code == 1
+    assert "expected a model on the embedding description that comes with llmpert" in err
 
 
 def test_a_line_of_a_data_set(run):
@@ -93,10 +136,10 @@ def test_a_simulated_model_says_so(run):
     [
         (("predict", "--gene", "TP53"), "Expected --screen or --trained, found neither."),
         ((*PREDICT, "--screen", "screen.h5ad", "--gene", "A"), "--screen or --trained, found both"),
-        ((*PREDICT, "--line", "K562", "--gene", "A"), "--text with --screen only"),
+        ((*PREDICT, "--line", "K562", "--gene", "A"), "--unit with --screen only"),
         (
             (*PREDICT, "--model", "gp", "--gene", "A"),
-            "Expected --model, --line, --unit and --text with",
+            "Expected --model, --line and --unit with",
         ),
         (("train", "--out", "model.llmpert"), "Expected --data, or at least one --screen."),
         ((*TRAIN, "--data", "two"), "Expected --data or files, found both."),

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 import llmpert as lp
+from benchmarks.described import lent
 from data.build_trained_models import trained
 from llmpert.datasets.builtin import RANKS
 from llmpert.embeddings import BUILT_IN, built_in
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.metrics import pearson
+from llmpert.evaluation.problem import LENDERS, Problem
 from llmpert.io.paths import shipped
 
 pytestmark = pytest.mark.real
@@ -56,3 +60,11 @@ def test_the_model_that_ships_comes_out_again(real_data):
     for name in ("left_out", "accuracy", "signs", "reconstructed"):
         first, second = getattr(made, name), getattr(kept, name)
         np.testing.assert_allclose(first, second, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize(("line", "least"), [("k562", 0.495), ("rpe1", 0.545)])
+def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(real_data, line, least):
+    screen = lp.read_screen(real_data / f"{line}_rank_response.h5ad")
+    experiment = Experiment(Problem.align(screen, [built_in(name) for name in BUILT_IN]))
+    folds = [pearson(found.mean, measured) for found, measured in lent(experiment, LENDERS)]
+    assert np.concatenate(folds).mean() >= least

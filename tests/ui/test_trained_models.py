@@ -64,9 +64,8 @@ def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
 
 @pytest.mark.parametrize(
     "page",
-    ["explorer", "head_to_head", "learning_curves", "model_classes", "table",
-     "describe"],
-)  # fmt: skip
+    ["explorer", "head_to_head", "learning_curves", "model_classes", "table"],
+)
 def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
     assert "This page needs measurements" in visit(app, page)
     assert "Open the simulated data" in [button.label for button in app.button]
