@@ -59,7 +59,7 @@ show.figure(
     alt="Line charts of prediction accuracy against the number of training perturbations, one"
     f" column of panels for each of {', '.join(lines)}, one row a metric.",
     numbers=summary[summary["model"].isin(models)],
-    note=f"{' and '.join(lines)}: mean ± standard error over folds.",
+    note=f"{' and '.join(lines)}, {len(models)} models.",
     data=data,
     about=about,
     details=origin(data, lines),

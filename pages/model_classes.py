@@ -23,7 +23,7 @@ show.figure(
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
-    note=f"{line}, {size:,} training perturbations: mean ± standard error over folds.",
+    note=f"{line}, {size:,} training perturbations.",
     data=data,
     about=about,
     details=origin(data, [line], size),

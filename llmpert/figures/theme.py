@@ -46,6 +46,8 @@ DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
 FONT = "Source Sans Pro, Helvetica, Arial, sans-serif"
 EXPORT: dict[str, Any] = {"displaylogo": False}
 """Plotly configuration of every figure."""
+QUIET = EXPORT | {"modeBarButtonsToRemove": ["toImage"]}
+"""That of figures on pages, which save them in another way."""
 
 ZERO_LINE: dict[str, Any] = {
     "type": "line", "x0": 0, "x1": 0, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain",

@@ -1,9 +1,11 @@
 """What is needed in a meeting: one figure at a time, pictures, and links that reopen a view."""
 
-import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 
@@ -45,18 +47,41 @@ def test_meeting_mode_shows_one_figure_after_the_other(page, visit):
     page.get_by_role("heading", name="KD007 knockdown in LineA").wait_for()
 
 
-def test_pictures_are_saved_in_the_chosen_format(page, visit):
-    visit("learning_curves?picture=PNG")
-    chart = page.locator(".js-plotly-plot").first
-    chart.wait_for()
-    chart.hover()
+def saved(page, what: str):
+    """What the first figure's menu saves under a name."""
     with page.expect_download() as download:
-        page.locator('[data-title^="Download plot"]').first.click()
-    content = Path(download.value.path()).read_bytes()
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    width = struct.unpack(">I", content[16:20])[0]
-    assert width > 2 * chart.bounding_box()["width"]
-    assert download.value.suggested_filename.endswith(".png")
+        page.get_by_role("button", name=what).click()
+    return download.value
+
+
+def test_pictures_carry_what_is_known_of_them(page, visit):
+    visit("learning_curves")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.get_by_role("button", name="Save").first.click()
+    words = Path(saved(page, "About (text)").path()).read_text("utf-8")
+    assert "5-fold cross-validation, seed 0" in words
+    svg = saved(page, "Picture (SVG)")
+    assert svg.suggested_filename == "llmpert-learning-curves-mine.svg"
+    root = ElementTree.parse(svg.path()).getroot()
+    assert root.find("{*}desc").text == words
+    drawn = " ".join(text.text or "" for text in root.findall("{*}text"))
+    assert "made for a test" in drawn
+    png = saved(page, "Picture (PNG)")
+    assert png.suggested_filename == "llmpert-learning-curves-mine.png"
+    with Image.open(png.path()) as picture:
+        picture.load()
+        assert picture.text == {"Description": words}
+        assert picture.width == 3 * int(root.get("width"))
+        assert picture.height == 3 * int(root.get("height"))
+        assert len(set(picture.convert("L").resize((50, 50)).getdata())) > 10
+
+
+def test_numbers_are_saved_as_a_table_and_nothing_else(page, visit):
+    visit("learning_curves")
+    page.get_by_role("button", name="Save").first.click()
+    table = pd.read_csv(saved(page, "Numbers (CSV)").path())
+    assert {"model", "metric", "mean", "se"} <= set(table)
+    assert table["mean"].dtype == float
 
 
 def test_the_link_names_even_what_stands_at_its_first_value(page, visit):

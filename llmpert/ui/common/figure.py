@@ -1,6 +1,6 @@
 """A figure on a page: below it one line of words; what stands behind it, a click away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,8 +10,9 @@ import streamlit as st
 
 from llmpert import __version__
 from llmpert.datasets import Dataset
-from llmpert.figures.theme import mark_simulated
+from llmpert.figures.theme import QUIET, mark_simulated
 from llmpert.ui.common import presentation as present
+from llmpert.ui.common.picture import offer_picture
 from llmpert.ui.common.verbatim import verbatim
 
 
@@ -43,12 +44,11 @@ def figure(
     """
     if data.simulated:
         chart = mark_simulated(chart)
-    config = present.export(_file_name(name, data))
-    if present.stage(chart, name, alt, note, config):
+    if present.stage(chart, name, alt, note):
         return []
     selecting: dict[str, Any] = {"on_select": "rerun", "selection_mode": select} if select else {}
-    event: Any = st.plotly_chart(chart, key=name, config=config, alt=alt, **selecting)
-    footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code)
+    event: Any = st.plotly_chart(chart, key=name, config=QUIET, alt=alt, **selecting)
+    footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code, picture=True)
     return [point.get("customdata") for point in event.selection.points] if select else []
 
 
@@ -60,6 +60,7 @@ def footer(
     about: Mapping[str, Any] | None = None,
     details: str = "",
     code: str = "",
+    picture: bool = False,
 ) -> None:
     """Show a line of words, and beside it what it is *About*, and ways to *Save* it.
 
@@ -69,38 +70,37 @@ def footer(
         about: What results are about (`llmpert.evaluation.results.Results`).
         details: How to read it and how it was made, as far as the line does not say.
         code: A command or lines of Python that make the numbers.
+        picture: Whether it is below a chart with this name.
     """
     if data.simulated:
         numbers = numbers.assign(data="simulated")
-    known, file_name = provenance(data, about), _file_name(name, data)
+    file_name = _file_name(name, data)
     # A row rather than columns, so that the buttons keep their words in a narrow place.
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(note, width="stretch")
-        with st.popover("About", icon=":material/info:", type="tertiary", key=f"{name}-about"):
-            facts = "".join(f"\n- **{what}:** {verbatim(words)}" for what, words in known.items())
-            st.markdown(f"{details}\n{facts}")
-        with st.popover("Save", icon=":material/download:", type="tertiary", key=f"{name}-save"):
-            _save(name, numbers, file_name, note, details, known, code)
+        buttons = st.container(horizontal=True, gap="small", width="content")
+    known = provenance(data, about)
+    with buttons.popover("About", icon=":material/info:", key=f"{name}-about", type="tertiary"):
+        listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
+        st.markdown("\n".join([details, "", *listed]))
+    save = buttons.popover("Save", icon=":material/download:", key=f"{name}-save", type="tertiary")
+    facts = [f"{what}: {words}." for what, words in known.items()]
+    everything = "\n\n".join(filter(None, [note, details, *facts, code]))
+    with save, st.container(gap="xxsmall"):
+        if picture:
+            offer_picture(name, file_name, " ".join([note, *facts]), everything)
+        _offer_files(name, file_name, numbers, everything)
+        if code:
+            st.markdown("These lines make the numbers:")
+            language = "bash" if code.startswith("python -m") else "python"
+            st.code(code, language, wrap_lines=True)
 
 
-def _save(
-    name: str,
-    numbers: pd.DataFrame,
-    file_name: str,
-    note: str,
-    details: str,
-    known: Mapping[str, str],
-    code: str,
-) -> None:
-    """Offer the numbers as a plain table, all words about them in a file beside, and the code."""
-    words = [note, details, *(f"{what}: {fact}" for what, fact in known.items()), code]
-    files = {
+def _offer_files(name: str, file_name: str, numbers: pd.DataFrame, words: str) -> None:
+    """Offer the numbers as a plain table, which any program reads, and the words beside it."""
+    files: dict[str, tuple[str, str, Callable[[], bytes]]] = {
         "Numbers (CSV)": ("csv", "text/csv", lambda: numbers.to_csv(index=False).encode()),
-        "About them (text)": (
-            "txt",
-            "text/plain",
-            lambda: "\n\n".join(filter(None, words)).encode(),
-        ),
+        "About (text)": ("txt", "text/plain", words.encode),
     }
     for label, (ending, mime, content) in files.items():
         st.download_button(
@@ -112,10 +112,6 @@ def _save(
             key=f"{name}-{ending}",
             type="tertiary",
         )
-    if code:
-        st.markdown("These lines make the numbers:")
-        language = "bash" if code.startswith("python -m") else "python"
-        st.code(code, language, wrap_lines=True)
 
 
 def provenance(data: Dataset, about: Mapping[str, Any] | None = None) -> dict[str, str]:

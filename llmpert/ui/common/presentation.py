@@ -1,16 +1,12 @@
-"""Presenting: the format of pictures, a link to the view, and one figure at a time for meetings."""
+"""Presenting: a link to the view, and one figure at a time for meetings."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from llmpert.figures.theme import EXPORT, enlarged
+from llmpert.figures.theme import QUIET, enlarged
 from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION
-
-PICTURES = {"SVG": 1, "PNG": 3}
-"""Formats of saved figures, and how many pixels of theirs go into one on the screen."""
 
 SIDE_BAR = ("data", "line", "embedding", "size")
 """Controls of the side bar, which a link names even where they stand at their first value."""
@@ -31,15 +27,6 @@ def show_controls(page: str) -> None:
         st.session_state["presented"], st.session_state["on_stage"] = page, 0
     panel = st.sidebar.expander("Present", icon=":material/slideshow:", on_change="rerun")
     with panel:
-        st.segmented_control(
-            "Pictures as",
-            list(PICTURES),
-            default="SVG",
-            key="picture",
-            bind="query-params",
-            help="What the camera in a figure's corner saves. SVG stays sharp at any size and can"
-            " be edited; PNG goes everywhere.",
-        )
         st.toggle(
             "Meeting mode",
             key="meeting",
@@ -56,14 +43,7 @@ def show_controls(page: str) -> None:
             st.code(link, language=None, wrap_lines=True)
 
 
-def export(file_name: str) -> dict[str, Any]:
-    """Plotly's configuration: the camera saves under this name in the chosen format."""
-    picture = st.session_state.get("picture") or "SVG"
-    options = {"format": picture.lower(), "scale": PICTURES[picture], "filename": file_name}
-    return EXPORT | {"toImageButtonOptions": options}
-
-
-def stage(chart: go.Figure, name: str, alt: str, caption: str, config: dict[str, Any]) -> bool:
+def stage(chart: go.Figure, name: str, alt: str, caption: str) -> bool:
     """Return whether figures are shown one at a time; show this one, over all else, in its turn."""
     if not st.session_state.get("meeting"):
         return False
@@ -79,7 +59,7 @@ def stage(chart: go.Figure, name: str, alt: str, caption: str, config: dict[str,
             leave = {"meeting": False}
             update = st.session_state.update
             st.button("Leave meeting mode", on_click=update, args=(leave,), icon=":material/close:")
-        st.plotly_chart(enlarged(chart), key=f"{name}-stage", config=config, alt=alt)
+        st.plotly_chart(enlarged(chart), key=f"{name}-stage", config=QUIET, alt=alt)
         st.caption(caption)
     return True
 
