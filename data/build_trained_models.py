@@ -24,6 +24,7 @@ from llmpert.io.paths import shipped
 from llmpert.screens import Screen
 
 COMPONENTS = 64
+UNIT = "up-regulation rank score, 0 to 1"
 ABOUT = {
     "source": "Replogle et al. 2022, Cell, doi:10.1016/j.cell.2022.05.013, as ranked by sigrecon",
     "licence": "CC BY 4.0 (Replogle et al.); sigrecon: its description says MIT, its licence file"
@@ -37,7 +38,7 @@ ABOUT = {
 
 def trained(screen: Screen) -> TrainedModel:
     """Train the model of a line of the benchmark."""
-    credited = replace(screen, provenance={**screen.provenance, **ABOUT})
+    credited = replace(screen, unit=UNIT, provenance={**screen.provenance, **ABOUT})
     problem = Problem.align(credited, [built_in(name) for name in BUILT_IN])
     return train(Experiment(problem), COMPONENTS)
 

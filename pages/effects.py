@@ -7,8 +7,8 @@ from llmpert.ui.effects import show_effects
 selection = select(model=True, trained=True)
 show.heading(
     "What changes a gene?",
-    "Which knockdowns raise or lower the expression of one gene: as measured, and as predicted by"
-    " models that did not see the knockdown.",
+    f"Which knockdowns raise {'' if selection.raised_only else 'or lower '}the expression of one"
+    " gene: as measured, and as predicted by models that did not see the knockdown.",
     selection.data,
 )
 show_effects(selection)

@@ -89,7 +89,7 @@ def predict(
     elif screen:
         model = model or GAUSSIAN_PROCESS
         made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, unit)
-    predictions, notes, simulated = made
+    predictions, notes, simulated, raised_only = made
     if out:
         import pandas as pd
 
@@ -101,7 +101,7 @@ def predict(
         (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
     ]
     for (prediction, name, mean), note in zip(rows, notes, strict=True):
-        strongest = abs(mean).argsort()[::-1][:STRONGEST]
+        strongest = (mean if raised_only else abs(mean)).argsort()[::-1][:STRONGEST]
         shown = ", ".join(f"{prediction.genes[i]} {mean[i]:+.3g}" for i in strongest)
         click.echo(f"{name}: {shown} ({note})")
     if simulated:
@@ -115,8 +115,11 @@ def _by_trained(
     orthologs: Path | None,
     names: Sequence[str],
     texts: Sequence[str],
-) -> "tuple[list[Prediction], list[str], bool]":
-    """Return predictions of a trained model, what each is, and whether they are simulated."""
+) -> "tuple[list[Prediction], list[str], bool, bool]":
+    """Return predictions of a trained model, what each is, and two facts.
+
+    These are whether they are simulated, and whether they know of raised genes alone.
+    """
     from llmpert.embeddings import BUILT_IN, built_in
     from llmpert.evaluation.problem import LENDERS
     from llmpert.evaluation.trained import TrainedModel
@@ -139,7 +142,7 @@ def _by_trained(
     missing = " and ".join(kept.fitted.missing([EMBEDDING]))
     lent = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
     notes += [what + lent * bool(missing)] * len(texts)
-    return predictions, notes, kept.simulated
+    return predictions, notes, kept.simulated, kept.raised_only
 
 
 def _by_screen(
@@ -152,7 +155,7 @@ def _by_screen(
     model: str,
     line: str | None,
     unit: str | None,
-) -> "tuple[list[Prediction], list[str], bool]":
+) -> "tuple[list[Prediction], list[str], bool, bool]":
     """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
@@ -179,7 +182,8 @@ def _by_screen(
         f"{measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
         f" {measured.line}"
     )
-    return predictions, [what] * (len(names) + len(described)), problem.simulated
+    notes = [what] * (len(names) + len(described))
+    return predictions, notes, problem.simulated, measured.raised_only
 
 
 def _described(texts: Sequence[str]) -> "list[Description]":

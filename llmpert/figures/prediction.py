@@ -82,13 +82,19 @@ def ranked_genes(
 
 
 def ranked_knockdowns(
-    effects: pd.DataFrame, gene: str, line: str, unit: str, ranked_by: str
+    effects: pd.DataFrame,
+    gene: str,
+    line: str,
+    unit: str,
+    ranked_by: str,
+    raised_only: bool = False,
 ) -> go.Figure:
     """Draw the knockdowns that change a gene most, strongest on top; measured and predicted apart.
 
     Args:
         effects: The strongest rows of `llmpert.insight.effects.effects_on`.
         ranked_by: "measured" or "predicted", for the title.
+        raised_only: Whether they are those that raise it, of responses that know no others.
     """
     figure = go.Figure()
     drawn = effects.iloc[::-1]
@@ -114,9 +120,10 @@ def ranked_knockdowns(
             figure, part["measured"], part["perturbation"], "Measured", MEASURED_MARK,
             "%{y} knockdown: measured %{x:.3f}",
         )  # fmt: skip
+    verb = "raise" if raised_only else "change"
     return finish(
         figure,
-        f"{len(effects)} knockdowns that change {gene} most<br>in {line}, by {ranked_by} effect",
+        f"{len(effects)} knockdowns that {verb} {gene} most<br>in {line}, by {ranked_by} effect",
         height=250 + 22 * len(effects),
         xaxis={"title": {"text": f"{gene}<br>({unit})"}},
         yaxis=by_name(list(effects["perturbation"]), "Knockdown"),
@@ -160,12 +167,15 @@ def predicted_against_measured(
     )
 
 
-def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> go.Figure:
+def volcano(
+    prediction: Prediction, measured: np.ndarray | None, unit: str, raised_only: bool = False
+) -> go.Figure:
     """Draw every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
 
     Genes whose 95 % interval excludes 0 stand out: raised and lowered ones by colour and marker.
-    Those with the largest |z| are named, as far as there is room. Arguments are those of
-    `ranked_genes`; a `ValueError` is raised without standard deviations.
+    Those with the largest |z| are named, as far as there is room. With `raised_only` z is along y,
+    and raised genes alone stand out. Arguments are those of `ranked_genes`; a `ValueError` is
+    raised without standard deviations.
     """
     half_width = prediction.half_width(INTERVAL)
     if prediction.std is None or half_width is None:
@@ -173,25 +183,27 @@ def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> g
     mean, std = prediction.mean[0], prediction.std[0]
     # A gene that never varies has no deviation and no response.
     z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
-    sure = np.abs(mean) > half_width[0]
+    height = z if raised_only else np.abs(z)
+    sure = (mean if raised_only else np.abs(mean)) > half_width[0]
+    unsure = f"95 % interval {'not above' if raised_only else 'includes'} 0"
     columns = [z] if measured is None else [z, measured]
     known = "" if measured is None else "<br>measured %{customdata[1]:.3f}"
     figure = go.Figure()
     for chosen, name, look in (
-        (~sure, "95 % interval includes 0", UNREMARKABLE),
+        (~sure, unsure, UNREMARKABLE),
         (sure & (mean < 0), "Lowered: interval below 0", (PREDICTED, "triangle-down", 9)),
         (sure & (mean > 0), "Raised: interval above 0", (MEASURED, "triangle-up", 9)),
     ):
         if chosen.any():
             points(
-                figure, mean[chosen], np.abs(z[chosen]), f"{name} ({chosen.sum():,})",
+                figure, mean[chosen], height[chosen], f"{name} ({chosen.sum():,})",
                 marker(*look, opacity=0.8),
                 f"%{{text}}<br>predicted %{{x:.3f}}, z = %{{customdata[0]:.2f}}{known}",
                 text=prediction.genes[chosen], customdata=np.column_stack(columns)[chosen],
             )  # fmt: skip
-    named = _apart(mean, np.abs(z))
+    named = _apart(mean, height)
     figure.add_scatter(
-        x=mean[named], y=np.abs(z[named]), mode="text", text=prediction.genes[named],
+        x=mean[named], y=height[named], mode="text", text=prediction.genes[named],
         textposition="top center", textfont={"size": 11}, cliponaxis=False,
         hoverinfo="skip", showlegend=False, name="names",
     )  # fmt: skip
@@ -201,7 +213,9 @@ def volcano(prediction: Prediction, measured: np.ndarray | None, unit: str) -> g
         height=520,
         xaxis={"title": {"text": f"Predicted<br>({unit})"}},
         yaxis={
-            "title": {"text": "|z| = |predicted Δ| / standard deviation"}, "rangemode": "tozero",
+            "title": {"text": f"{'z = predicted' if raised_only else '|z| = |predicted Δ|'} /"
+                      " standard deviation"},
+            "rangemode": "tozero",
         },
         legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
         shapes=[ZERO_LINE],
@@ -259,17 +273,21 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
     )
 
 
-def neighbourhood_heatmap(rows: pd.DataFrame, gene: str, unit: str) -> go.Figure:
+def neighbourhood_heatmap(
+    rows: pd.DataFrame, gene: str, unit: str, raised_only: bool = False
+) -> go.Figure:
     """Draw `llmpert.insight.attribution.neighbourhood` of a gene: knockdowns down, genes along x.
 
-    Blue is lowered, orange is raised, and the middle of the scale is 0.
+    Blue is lowered, orange is raised, and the middle of the scale is 0; with `raised_only` its
+    lower end is.
     """
     values, labels = rows.to_numpy(dtype=float), list(rows.index)
     # One extreme gene would pale all others.
     limit = float(np.percentile(np.abs(values), 98)) or 1.0
+    first, ends = (2, {"zmin": 0}) if raised_only else (0, {"zmin": -limit, "zmid": 0})
     heatmap = go.Heatmap(
-        z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING, zmid=0, zmin=-limit,
-        zmax=limit, xgap=1, ygap=1, colorbar={"thickness": 12},
+        z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING[first:], zmax=limit,
+        **ends, xgap=1, ygap=1, colorbar={"thickness": 12},
         hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
     )  # fmt: skip
     return finish(

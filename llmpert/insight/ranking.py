@@ -16,13 +16,18 @@ LARGEST_SHARE = 0.25
 
 
 def strongest(
-    table: pd.DataFrame, columns: str | list[str], count: int | None = None
+    table: pd.DataFrame,
+    columns: str | list[str],
+    count: int | None = None,
+    raised_only: bool = False,
 ) -> pd.DataFrame:
     """Return the rows with the largest absolute value in any of these columns, strongest first.
 
-    Rows without a value are left out; rows of equal strength keep their order.
+    Rows without a value are left out; rows of equal strength keep their order. With `raised_only`
+    the largest values count, and rows that have none above 0 are left out, too.
     """
-    strength = table[columns if isinstance(columns, list) else [columns]].abs().max(axis=1)
+    values = table[columns if isinstance(columns, list) else [columns]]
+    strength = (values.where(values > 0) if raised_only else values.abs()).max(axis=1)
     order = strength.sort_values(ascending=False, kind="stable").dropna().index
     return table.loc[order[:count]].reset_index(drop=True)
 

@@ -109,7 +109,8 @@ def show_comparison(selection: Selection) -> None:
     st.header("Gene by gene")
     intervals = f"{details} Intervals are for a new measurement, noise included."
     figure = partial(figure, name=f"compare-genes-{name}", details=intervals)
-    _show_genes(table, a, b, one_measurement, figure)
+    raised_only = all(of.raised_only for of, _ in subjects)
+    _show_genes(table, a, b, one_measurement, raised_only, figure)
 
 
 def _show_genes(
@@ -117,6 +118,7 @@ def _show_genes(
     a: Side,
     b: Side,
     one_measurement: bool,
+    raised_only: bool,
     figure: Callable[..., list[Any]],
 ) -> None:
     """Show the genes with the strongest responses or disagreements, and all of them as a table."""
@@ -129,11 +131,13 @@ def _show_genes(
         )
     first, second = st.columns([2, 1], vertical_alignment="bottom")
     with first:
-        about = "Strongest response: the larger of the two |predictions|. Disagreement:"
+        larger = "predictions" if raised_only else "|predictions|"
+        about = f"Strongest response: the larger of the two {larger}. Disagreement:"
         order = one_of("Ranked by", "order", ORDERS, f"{about} {meaning}.")
     with second:
         count = how_many("Genes shown", "shown")
-    drawn = table.head(count) if order == ORDERS[1] else strongest(table, ["a", "b"], count)
+    strong = partial(strongest, table, ["a", "b"], count, raised_only)
+    drawn = table.head(count) if order == ORDERS[1] else strong()
     left, right = st.columns([3, 2])
     with left:
         title = f"{len(drawn)} genes with the {order}:<br>{a.label} and {b.label}"

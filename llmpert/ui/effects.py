@@ -20,10 +20,10 @@ def show_effects(selection: Selection) -> None:
     """Let a gene be chosen; show the knockdowns that change it most, measured and predicted."""
     data, line, embedding = selection.data, selection.line, selection.embedding
     size, model = selection.size, selection.model
-    screen, measured = selection.screen, selection.trained is None
-    gene = _choose_measured_gene(screen)
+    screen, measured, raised_only = selection.screen, not selection.trained, selection.raised_only
+    gene = _choose_measured_gene(screen, raised_only)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
-    about = "The absolute effect that ranks the knockdowns."
+    about = f"The {'' if raised_only else 'absolute '}effect that ranks the knockdowns."
     with first:
         orders = ["measured", "predicted"] if measured else ["predicted"]
         ranked_by = one_of("Ranked by", "ranked", orders, about)
@@ -41,7 +41,8 @@ def show_effects(selection: Selection) -> None:
     also_unseen = wanted and model in MODELS and measured
     unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
     table = effects_on(gene, screen, selection.held_out(), unseen, measured)
-    st.set_page_config(f"What changes {gene} in {line}? · llmpert")
+    verb = "raises" if raised_only else "changes"
+    st.set_page_config(f"What {verb} {gene} in {line}? · llmpert")
     if also_unseen and ranked_by == "measured":
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
     if table["predicted"].isna().all():
@@ -50,7 +51,7 @@ def show_effects(selection: Selection) -> None:
             " little between training knockdowns to be among the predicted genes."
         )
         ranked_by = "measured"
-    shown = strongest(table, ranked_by, count)
+    shown = strongest(table, ranked_by, count, raised_only)
     if measured:
         r = correlation(table, "predicted", "measured")
         st.metric(
@@ -62,7 +63,7 @@ def show_effects(selection: Selection) -> None:
     else:
         show.info("Each knockdown is predicted from all others; the measurements are not here.")
     show.figure(
-        ranked_knockdowns(shown, gene, line, selection.unit, ranked_by),
+        ranked_knockdowns(shown, gene, line, selection.unit, ranked_by, raised_only),
         name=f"effects-on-{gene}-{line}",
         alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
         f" {line}{', measured and' * measured} predicted.",
@@ -81,7 +82,7 @@ def show_effects(selection: Selection) -> None:
         show_shared(sets, known.tolist(), screen.perturbations, data, f"{gene}-{line}", end)
 
 
-def _choose_measured_gene(screen: Screen) -> str:
+def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:
     """Return the gene in a search box; where none is found the page says why, and stops."""
     typed = st.text_input(
         "Measured gene",
@@ -90,7 +91,7 @@ def _choose_measured_gene(screen: Screen) -> str:
         bind="query-params",
         placeholder="Symbol, alias or Ensembl id",
         help="One of the genes whose expression was measured. Knockdowns are searched for those"
-        " that raise or lower it.",
+        f" that raise {'' if raised_only else 'or lower '}it.",
     ).strip()
     try:
         return find_measured(screen, typed)

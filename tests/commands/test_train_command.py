@@ -124,6 +124,25 @@ def test_a_line_of_a_data_set(run):
     assert out.startswith("LineB: gp trained on 40 perturbations")
 
 
+def test_of_raised_genes_alone_the_largest_predictions_are_printed(run):
+    # Most are 0: around there predictions fall below it.
+    response = small.traits(40) @ np.random.default_rng(0).normal(size=(3, 30)) - 1.5
+    screen = replace(small.screen(), response=np.maximum(response, 0))
+    screen.save(Path("screen.h5ad"))
+    assert run(*TRAIN)[0] == 0
+    ways = (
+        (PREDICT, lp.load_model("model.llmpert", small.embedding())),
+        (("predict", "--screen", "screen.h5ad", *TEXT), lp.fit(screen, small.embedding())),
+    )
+    for command, model in ways:
+        found = model.predict(["KD018"])
+        order = np.argsort(-found.mean[0])[:5]
+        assert set(order) != set(np.argsort(-np.abs(found.mean[0]))[:5])
+        code, out, err = run(*command, "--gene", "KD018")
+        assert code == 0, err
+        assert re.findall(r"(OUT\d+) [+-]", out) == list(found.genes[order])
+
+
 def test_a_simulated_model_says_so(run):
     screen = small.screen()
     replace(screen, provenance={"simulated": True}).save(Path("screen.h5ad"))

@@ -60,6 +60,12 @@ def test_the_heatmap_shows_every_row_around_zero():
     assert figure.layout.xaxis.title.text == "Colour:<br>Δ z-score"
 
 
+def test_the_heatmap_of_raised_genes_alone_begins_at_zero():
+    (heatmap,) = neighbourhood_heatmap(ROWS, "X", "rank score", raised_only=True).data
+    assert heatmap.zmin == 0
+    assert [color for _, color in heatmap.colorscale] == list(DIVERGING[2:])  # white to orange
+
+
 def test_responses_of_nothing_but_zeros_have_a_scale():
     (heatmap,) = neighbourhood_heatmap(0 * ROWS, "X", "Δ").data
     assert (heatmap.zmin, heatmap.zmax) == (-1, 1)

@@ -43,6 +43,16 @@ def test_every_gene_is_drawn_once_by_size_and_certainty():
     assert figure.layout.xaxis.title.text == "Predicted<br>(Δ z-score)"
 
 
+def test_of_raised_genes_alone_no_other_stands_out():
+    figure = volcano(five(), None, "rank score", raised_only=True)
+    others, raised, names = figure.data
+    assert sorted(others.text) == ["A", "B", "D", "E"]
+    assert list(raised.text) == ["C"]
+    # What is below 0 lies below the axis, and is not named.
+    assert dict(zip(others.text, others.y, strict=True))["B"] == -4
+    assert set(names.text) == {"A", "C"}
+
+
 def test_the_measurement_is_told_where_there_is_one():
     figure = volcano(five(), np.arange(5.0), "Δ")
     trace = next(trace for trace in figure.data if "Raised" in trace.name)

@@ -61,6 +61,11 @@ def test_measured_held_out_and_never_measured_are_told_apart():
     assert title.startswith("3 knockdowns that change Y most<br>in K562, by predicted effect")
 
 
+def test_knockdowns_are_said_to_raise_where_nothing_else_is_known():
+    figure = ranked_knockdowns(ROWS, "Y", "K562", "rank score", "predicted", raised_only=True)
+    assert figure.layout.title.text.startswith("3 knockdowns that raise Y most")
+
+
 def test_without_predictions_only_measurements_are_drawn():
     part = ROWS.iloc[[2]]
     figure = ranked_knockdowns(part, "Y", "K562", "Δ", "measured")

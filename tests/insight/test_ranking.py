@@ -44,6 +44,12 @@ def test_the_strongest_rows_have_the_largest_absolute_values():
     assert strongest(TABLE, "a", 1)["a"].tolist() == [2]
 
 
+def test_of_raised_genes_alone_the_strongest_rows_have_the_largest_values():
+    assert strongest(TABLE, ["a", "b"], raised_only=True)["a"].tolist() == [2, 1]
+    assert strongest(TABLE, "a", 1, raised_only=True)["a"].tolist() == [2]
+    assert strongest(TABLE, "b", raised_only=True).empty
+
+
 def test_correlation_is_over_rows_that_have_both():
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 2)), columns=["x", "y"])
     expected = pearsonr(table["x"], table["y"]).statistic

@@ -258,7 +258,7 @@ def _foundation(view: GeneView) -> Section:
         view.note,
     )
     heatmap = Figure(
-        figures.neighbourhood_heatmap(rows, gene, view.selection.unit),
+        figures.neighbourhood_heatmap(rows, gene, view.selection.unit, view.selection.raised_only),
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
         f" the {KNOCKDOWNS} training knockdowns that contribute most.",
         f"{view.where}-neighbourhood",
@@ -282,7 +282,9 @@ def _all_genes(view: GeneView) -> Section:
     st.header(title, divider="gray")
     left, right = st.columns(2)
     chart = Figure(
-        figures.volcano(prediction, view.shown.measured, view.selection.unit),
+        figures.volcano(
+            prediction, view.shown.measured, view.selection.unit, view.selection.raised_only
+        ),
         f"Volcano of every gene's predicted response to knocking down {view.gene} in {line}.",
         f"{view.where}-volcano",
         prediction.table().assign(z=lambda table: table["mean"] / table["sd"]),
