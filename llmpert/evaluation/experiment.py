@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -24,6 +24,9 @@ from llmpert.models.registry import MODELS, ModelSpec
 
 VERSION = 2
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
+
+ROWS = 512
+"""Knockdowns predicted at a time where there are many."""
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +81,26 @@ class FittedModel:
         """Return the model's inputs for these genes, genes x components; raise as `predict`."""
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
-        found = [self.known.find(gene) for gene in genes]
-        vectors = {name: np.vstack([f[name] for f in found]) for name in self.joined.parts}
-        return self.joined.transform(vectors)
+        return self.joined.transform(self.known.find_all(genes))
+
+    def predict_one(self, measured: str, genes: Sequence[str]) -> Prediction:
+        """Predict one of the measured `genes` under many knockdowns; raise as `predict`.
+
+        A Gaussian process computes no other, and no model holds more than `ROWS` whole responses.
+        """
+        column = np.flatnonzero(self.genes == measured)
+        one, at = self, column
+        if hasattr(self.model, "only"):
+            one, at = replace(self, model=self.model.only(column)), np.array([0])
+        inputs, names = self.inputs(genes), np.array(list(genes), dtype=object)
+        means, stds = [], []
+        for start in range(0, len(names), ROWS):
+            rows = slice(start, start + ROWS)
+            found = one.predict_inputs(inputs[rows], names[rows])
+            means.append(found.mean[:, at])
+            stds += [] if found.std is None else [found.std[:, at]]
+        std = np.vstack(stds) if stds else None
+        return Prediction(names, self.genes[column], np.vstack(means), std, found.intervals)
 
     def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
         """Predict for vectors in one or more of the embeddings, a row a name.

@@ -115,13 +115,16 @@ class GeneVectors:
 
     def find(self, gene: str) -> dict[str, np.ndarray]:
         """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
-        rows = _rows_of(gene, self._indices)
-        if isinstance(rows, str):
-            raise InputError(f"{rows}.")
-        return {
-            embedding.name: embedding.vectors[[row]]
-            for embedding, row in zip(self.embeddings, rows, strict=True)
-        }
+        return self.find_all([gene])
+
+    def find_all(self, genes: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return source name -> vectors (genes x dimensions); raise as `find`."""
+        found = [_rows_of(gene, self._indices) for gene in genes]
+        for rows in found:
+            if isinstance(rows, str):
+                raise InputError(f"{rows}.")
+        columns = zip(self.embeddings, np.array(found).T, strict=True)
+        return {embedding.name: embedding.vectors[rows] for embedding, rows in columns}
 
     def completed(
         self, vectors: Mapping[str, np.ndarray], lenders: int = LENDERS

@@ -10,7 +10,6 @@ from llmpert.errors import InputError
 from llmpert.evaluation.problem import LENDERS
 from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.descriptions import EMBEDDING, Description, describe
-from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.selection import Selection, how_many
@@ -54,12 +53,9 @@ def show_described(selection: Selection) -> None:
 
 def _show_prediction(selection: Selection, found: Description) -> None:
     """Show what the model predicts for the text; one trained here knows descriptions alone."""
-    by_text, data, line = selection, selection.data, selection.line
-    if selection.trained:
-        fitted = selection.trained.fitted
-    else:
-        by_text = replace(selection, embedding=EMBEDDING)
-        fitted = cache.full_model(data, line, EMBEDDING, by_text.model)
+    data, line = selection.data, selection.line
+    by_text = selection if selection.trained else replace(selection, embedding=EMBEDDING)
+    fitted = by_text.full_model
     name = np.array(["described gene"], dtype=object)
     prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
     count = how_many("Genes shown", "shown")

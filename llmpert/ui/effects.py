@@ -8,7 +8,6 @@ from llmpert.insight.effects import effects_on, find_measured
 from llmpert.insight.ranking import changing_gene, correlation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
-from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
@@ -18,8 +17,7 @@ from llmpert.ui.common.selection import Selection, how_many, one_of
 
 def show_effects(selection: Selection) -> None:
     """Let a gene be chosen; show the knockdowns that change it most, measured and predicted."""
-    data, line, embedding = selection.data, selection.line, selection.embedding
-    size, model = selection.size, selection.model
+    data, line, size, model = selection.data, selection.line, selection.size, selection.model
     screen, measured, raised_only = selection.screen, not selection.trained, selection.raised_only
     gene = _choose_measured_gene(screen, raised_only)
     first, second, third = st.columns([2, 2, 3], vertical_alignment="bottom")
@@ -33,13 +31,13 @@ def show_effects(selection: Selection) -> None:
         "Also genes that nobody knocked down here",
         key="unseen",
         bind="query-params",
-        disabled=model not in MODELS or not measured,
+        disabled=model not in MODELS,
         help="Adds predictions for every other gene with an embedding. They rank by their predicted"
         " effect only. Not for methods that were run elsewhere: they predicted this screen's"
         " knockdowns.",
     )
-    also_unseen = wanted and model in MODELS and measured
-    unseen = cache.unseen(data, line, embedding, model) if also_unseen else None
+    also_unseen = wanted and model in MODELS
+    unseen = selection.unseen(gene) if also_unseen else None
     table = effects_on(gene, screen, selection.held_out(), unseen, measured)
     verb = "raises" if raised_only else "changes"
     st.set_page_config(f"What {verb} {gene} in {line}? · llmpert")

@@ -1,5 +1,8 @@
 """What is signal and what is noise in each output: two answers that share one factorisation."""
 
+from copy import copy
+from typing import Self
+
 import numpy as np
 import torch
 from scipy.linalg import eigh
@@ -48,6 +51,17 @@ class Outputs:
         self._spectrum, self._rotated, self.level, self.axes = spectrum, rotated, level, axes
         self._inverses = spectrum.inverses(level)
         self._weights = rotated * self._inverses
+
+    def only(self, columns: np.ndarray) -> Self:
+        """Return the description of some outputs, by their positions."""
+        one = copy(self)
+        one.signal, one.noise = self.signal[columns], self.noise[columns]
+        if self.axes is None:
+            one._rotated, one._weights = self._rotated[:, columns], self._weights[:, columns]
+            one.component_signal = one.signal
+        else:
+            one.axes = self.axes[columns]
+        return one
 
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """Return posterior mean of M other genes, M x D."""
@@ -139,6 +153,12 @@ class ComponentNoise(Outputs):
         squares = axes.square()
         self.signal = squares @ self.component_signal
         self.noise = squares @ (self.component_signal * self.level) + rest_noise
+
+    def only(self, columns: np.ndarray) -> Self:
+        """As of all outputs."""
+        one = super().only(columns)
+        one._rest = self._rest[:, columns]
+        return one
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """As of all outputs; what no component explains is error."""

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping
+from copy import copy
 from typing import Literal
 
 import numpy as np
@@ -192,6 +193,13 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             model._outputs = StoredComponents(model._spectrum, *found)
         model._describe()
         return model
+
+    def only(self, columns: np.ndarray) -> "GaussianProcess":
+        """Return the fit of some outputs, by their positions: it computes no others."""
+        one = copy(self)
+        one._outputs, one.mean_ = self._outputs.only(columns), self.mean_[columns]
+        one._describe()
+        return one
 
     def _describe(self) -> None:
         """Set what tells about the fit."""

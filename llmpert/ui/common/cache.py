@@ -19,7 +19,6 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.metrics import registry
-from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import COLUMNS, Results, summarise
 from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.evaluation.store import ResultsStore
@@ -219,14 +218,6 @@ def training_sizes(data: Dataset) -> list[int]:
 def full_model(data: Dataset, line: str, embedding: str, model: str) -> FittedModel:
     """Return a model fitted to every perturbation of a line, for genes outside the screen."""
     return experiment(data, line, embedding).fit_all(model)
-
-
-# All genes of a real embedding take hundreds of megabytes: only the latest is kept.
-@cached(1, "Predicting genes that were not knocked down …")
-def unseen(data: Dataset, line: str, embedding: str, model: str) -> Prediction | None:
-    """Return a model's predictions of every gene that was not knocked down; None if all were."""
-    genes = experiment(data, line, embedding).problem.unseen()
-    return full_model(data, line, embedding, model).predict(genes) if genes else None
 
 
 # Results

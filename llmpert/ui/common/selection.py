@@ -100,6 +100,24 @@ class Selection:
         uses = self.model in MODELS and MODELS[self.model].uses_embedding
         return label(self.model) + (f" on {embedding_label(self.embedding)}" if uses else "")
 
+    @property
+    def full_model(self) -> FittedModel:
+        """The model that is trained on all perturbations, for genes outside the screen."""
+        if self.trained:
+            return self.trained.fitted
+        return cache.full_model(self.data, self.line, self.embedding, self.model)
+
+    @cached(32, "Predicting genes that were not knocked down …")
+    def unseen(self, measured: str) -> Prediction | None:
+        """Predict a measured gene for every gene that was not knocked down.
+
+        None where all were, or the model does not predict the measured gene.
+        """
+        key = ("unseen", self.data, self.line, self.embedding)
+        genes, fitted = cache.once(self.known.unseen, *key), self.full_model
+        known = genes and (fitted.genes == measured).any()
+        return fitted.predict_one(measured, genes) if known else None
+
     def fold_of(self, gene: str) -> int | None:
         """Return the fold that tests a gene; None for one outside the screen."""
         tested = gene in self.experiment.problem.screen.perturbations
@@ -115,7 +133,7 @@ class Selection:
             return self._trained_without(gene)
         fold = self.fold_of(gene)
         if fold is None:
-            return cache.full_model(self.data, self.line, self.embedding, self.model)
+            return self.full_model
         return self._fold_model(fold)
 
     @cached(8)

@@ -200,3 +200,25 @@ def test_the_optimum_is_no_worse_than_any_start(problem):
     with patch("llmpert.models.gp.regressor.search", spy):
         GaussianProcess(problem.parts, problem.model).fit(Z, Y, cells)
     assert seen["found"] <= seen["starts"] + 1e-9 * max(1, abs(seen["starts"]))
+
+
+@settings(deadline=None, derandomize=True)
+@given(problems)
+@example(Problem(outputs=1))
+def test_some_outputs_are_predicted_as_among_all(problem):
+    Z, Y, cells = problem.data()
+    model = GaussianProcess(problem.parts, noise=problem.model).fit(Z, Y, cells)
+    columns = np.random.default_rng(problem.seed).permutation(problem.outputs)[:4]
+    some = model.only(columns)
+    assert some.mean_.shape == columns.shape
+    for whole, part in (
+        *zip(
+            model.predict(problem.others(), True), some.predict(problem.others(), True), strict=True
+        ),
+        *zip(model.leave_one_out(), some.leave_one_out(), strict=True),
+        *zip(model.predict_left_out(), some.predict_left_out(), strict=True),
+        (model.signal_variance_[None], some.signal_variance_[None]),
+        (model.noise_variance_[None], some.noise_variance_[None]),
+    ):
+        scale = np.abs(whole).max() or 1.0
+        np.testing.assert_allclose(part, whole[:, columns], rtol=1e-9, atol=1e-9 * scale)

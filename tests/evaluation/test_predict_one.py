@@ -1,0 +1,48 @@
+"""One measured gene under many knockdowns: as in the predictions of whole responses."""
+
+import numpy as np
+import pytest
+
+from llmpert.evaluation import experiment as module
+from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.trained import TrainedModel
+from llmpert.insight.training import train
+from llmpert.models.registry import MODELS
+from tests.support import small
+
+SOURCES = [small.embedding("text", 60), small.embedding("sequence", 60, seed=4)]
+EXPERIMENT = Experiment(Problem.align(small.screen(), SOURCES), Settings(n_hvgs=20))
+GENES = EXPERIMENT.problem.unseen()
+
+
+def check(fitted):
+    whole = fitted.predict(GENES)
+    for column in (0, 7, 19):
+        found = fitted.predict_one(str(fitted.genes[column]), GENES)
+        assert found.perturbations.tolist() == GENES
+        assert found.genes.tolist() == [fitted.genes[column]]
+        np.testing.assert_allclose(found.mean[:, 0], whole.mean[:, column], atol=1e-6)
+        if whole.std is None:
+            assert found.std is None
+        else:
+            expected = whole.half_width(0.95)[:, [column]]
+            np.testing.assert_allclose(found.half_width(0.95), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_is_the_column_of_whole_predictions(model):
+    check(EXPERIMENT.fit_all(model))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 20])
+@pytest.mark.parametrize("model", ["gp", "gp-paper", "knn"])
+def test_so_it_is_a_few_knockdowns_at_a_time(model, rows, monkeypatch):
+    fitted = EXPERIMENT.fit_all(model)
+    monkeypatch.setattr(module, "ROWS", rows)
+    check(fitted)
+
+
+def test_a_trained_model_does_so_from_its_file(tmp_path):
+    train(EXPERIMENT, 3).save(tmp_path / "model.llmpert")
+    check(TrainedModel.load(tmp_path / "model.llmpert", SOURCES).fitted)
