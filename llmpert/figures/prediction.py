@@ -11,6 +11,7 @@ from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
 from llmpert.figures.theme import (
     DIAGONAL,
     DIVERGING,
+    GREY,
     LEGEND_BELOW,
     MEASURED,
     MEASURED_MARK,
@@ -30,6 +31,11 @@ from llmpert.insight.attribution import Attribution
 from llmpert.insight.effects import HELD_OUT, LEFT_OUT, NOT_MEASURED
 from llmpert.models.intervals import INTERVAL
 
+RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10)
+"""Colour, marker and size of genes by direction, where both are predicted."""
+KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
+"""The measurement, where colour tells directions apart."""
+
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 """Hatching of each source's bars, for those who do not tell the colours."""
 
@@ -40,28 +46,43 @@ def ranked_genes(
     unit: str,
     count: int,
     others: Mapping[str, np.ndarray] | None = None,
+    usual: np.ndarray | None = None,
+    raised_only: bool = False,
 ) -> go.Figure:
-    """Draw the genes with the largest predicted |Δ|, strongest on top, with 95 % intervals.
+    """Draw the genes with the largest predicted |Δ| by value, the most raised on top.
+
+    With 95 % intervals; raised and lowered ones differ by colour and marker.
 
     Args:
         prediction: Of one perturbation.
         measured: Its measured response at the prediction's genes, or None without one.
         unit: What one unit of the response is.
         others: External method -> what it predicts at the prediction's genes.
+        usual: Which of the prediction's genes most knockdowns change alike; they are marked.
+        raised_only: Whether to leave out lowered genes, of which the data know nothing.
     """
     mean = prediction.mean[0]
-    chosen = np.argsort(-np.abs(mean), kind="stable")[:count][::-1]
+    strength = np.where(mean > 0, mean, 0) if raised_only else np.abs(mean)
+    chosen = np.argsort(-strength, kind="stable")[:count]
+    chosen = chosen[np.argsort(-mean[chosen], kind="stable")]
     genes = prediction.genes[chosen]
     half_width = prediction.half_width(INTERVAL)
     figure = go.Figure()
-    points(
-        figure, mean[chosen], genes, "Predicted (95 % interval)", marker(PREDICTED, "circle"),
-        "%{y}: predicted %{x:.3f}",
-        error_x=None if half_width is None else interval_bars(half_width[0][chosen]),
-    )  # fmt: skip
+    for which, name, direction in (
+        (mean[chosen] >= 0, "Raised", RAISED), (mean[chosen] < 0, "Lowered", LOWERED),
+    ):  # fmt: skip
+        if which.any():
+            part = chosen[which]
+            known = half_width is not None
+            points(
+                figure, mean[part], genes[which],
+                f"{name} (95 % interval)" if known else name, marker(*direction),
+                "%{y}: predicted %{x:.3f}",
+                error_x=None if half_width is None else interval_bars(half_width[0][part]),
+            )  # fmt: skip
     if measured is not None:
         hover = "%{y}: measured %{x:.3f}"
-        points(figure, measured[chosen], genes, "Measured", MEASURED_MARK, hover)
+        points(figure, measured[chosen], genes, "Measured", KNOWN_MARK, hover)
     others = others or {}
     looks = styles((method, NO_EMBEDDING) for method in others)
     for look, predicted in zip(looks.values(), others.values(), strict=True):
@@ -70,14 +91,59 @@ def ranked_genes(
             marker(look.color, look.symbol, opacity=0.85),
             f"%{{y}}: {look.label} predicts %{{x:.3f}}",
         )  # fmt: skip
+    marked = np.zeros(len(chosen), bool) if usual is None else usual[chosen]
+    labels = [f"{gene} *" if known else gene for gene, known in zip(genes, marked, strict=True)]
+    axis = {"type": "category", "categoryorder": "array", "categoryarray": genes[::-1]}
     return finish(
         figure,
-        f"{prediction.perturbations[0]} knockdown:<br>{len(chosen)} strongest predicted genes",
-        height=190 + 22 * (len(chosen) + len(figure.data)),
+        f"{prediction.perturbations[0]} knockdown: {len(chosen)} strongest genes",
+        height=126 + 17 * len(chosen),
+        lines=1,
+        note="* most knockdowns change it alike" if marked.any() else "",
         xaxis={"title": {"text": unit}},
-        yaxis={"type": "category", "tickmode": "linear"},
+        yaxis=axis | {"tickmode": "array", "tickvals": genes, "ticktext": labels},
         legend=LEGEND_BELOW,
         shapes=[ZERO_LINE],
+    )
+
+
+def similar_knockdowns(near: pd.DataFrame, alike: pd.Series, usual: float) -> go.Figure:
+    """Draw how well the knockdowns most like a gene were predicted, the most similar on top.
+
+    Args:
+        near: From `llmpert.insight.reliability.ReliabilityReference.neighbours`.
+        alike: Accuracy of held-out knockdowns with signs like the gene's, of which the middle half
+            is shaded.
+        usual: Median accuracy of all held-out knockdowns, drawn as a line.
+    """
+    labels = [f"{row.perturbation} ({row.similarity:.2f})" for row in near.itertuples(index=False)]
+    figure = go.Figure()
+    points(
+        figure, near["accuracy"], labels, "Knockdown (its similarity)", marker(PREDICTED, "circle"),
+        "%{y}: r = %{x:.2f}",
+    )  # fmt: skip
+    shapes: list[dict[str, object]] = []
+    across = {"yref": "y domain", "y0": 0, "y1": 1, "layer": "below", "showlegend": True}
+    if alike.notna().any():
+        low, high = alike.quantile([0.25, 0.75])
+        shapes.append(
+            {"type": "rect", "x0": low, "x1": high, "fillcolor": PREDICTED, "opacity": 0.18,
+             "line": {"width": 0}, "name": "Signs like these: middle half"} | across
+        )  # fmt: skip
+    if np.isfinite(usual):
+        shapes.append(
+            {"type": "line", "x0": usual, "x1": usual, "name": "All held out: median",
+             "line": {"width": 1.5, "dash": "dash", "color": GREY}} | across
+        )  # fmt: skip
+    return finish(
+        figure,
+        "How well the knockdowns most like it were predicted",
+        height=190 + 24 * len(labels),
+        lines=1,
+        xaxis={"title": {"text": "Correlation of predicted and measured response (r)"}},
+        yaxis=by_name(labels, ""),
+        legend=LEGEND_BELOW,
+        shapes=shapes,
     )
 
 
@@ -159,7 +225,8 @@ def predicted_against_measured(
     return finish(
         figure,
         f"{prediction.perturbations[0]}, all genes: {coefficient('r', correlation)}",
-        height=520,
+        height=466,
+        lines=1,
         # A long unit would be cut: the figure stands in a narrow column.
         xaxis={"title": {"text": f"Predicted<br>({unit.replace(' (', '<br>(')})"}},
         yaxis={"title": {"text": "Measured"}},
@@ -191,8 +258,8 @@ def volcano(
     figure = go.Figure()
     for chosen, name, look in (
         (~sure, unsure, UNREMARKABLE),
-        (sure & (mean < 0), "Lowered: interval below 0", (PREDICTED, "triangle-down", 9)),
-        (sure & (mean > 0), "Raised: interval above 0", (MEASURED, "triangle-up", 9)),
+        (sure & (mean < 0), "Lowered: interval below 0", LOWERED),
+        (sure & (mean > 0), "Raised: interval above 0", RAISED),
     ):
         if chosen.any():
             points(

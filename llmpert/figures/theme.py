@@ -166,10 +166,13 @@ def by_name(names: Sequence[str], title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def finish(figure: go.Figure, title: str, height: int, note: str = "", **layout: Any) -> go.Figure:
+def finish(
+    figure: go.Figure, title: str, height: int, note: str = "", lines: int = 2, **layout: Any
+) -> go.Figure:
     """Give a figure its layout, title, font and margins, with room for `mark_simulated`.
 
     The note is part of the title, in small type: a narrow figure has no room for both in one line.
+    The title has room for so many `lines`.
     """
     if note:
         title += f'<br><span style="font-size:12px">{note}</span>'
@@ -180,7 +183,7 @@ def finish(figure: go.Figure, title: str, height: int, note: str = "", **layout:
         },
         "font": {"family": FONT, "size": 13},
         "height": height,
-        "margin": {"l": 10, "r": 10, "t": 72 + 18 * (bool(note) + 1), "b": 10},
+        "margin": {"l": 10, "r": 10, "t": 54 + 18 * (bool(note) + lines), "b": 10},
         "hoverlabel": {"namelength": -1},
     }  # fmt: skip
     # Not a template: Streamlit writes its own fonts, margins and title over any template's.

@@ -36,6 +36,11 @@ BANDS = ((0.5, "well"), (0.3, "moderately well"), (0.1, "weakly"), (-1.0, "hardl
 """Lowest correlation for each word."""
 
 Third = Literal["lower", "middle", "upper"]
+Trust = Literal["high", "fair", "low", "unknown"]
+
+EXPRESSED = 0.02
+"""Mean log-normalised expression in control below which a gene counts as not expressed: fewer than
+one molecule in 50 cells of 10,000."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,7 @@ class Verdict:
             of the informative ones, each times its correlation with accuracy. All where none is
             informative.
         third: Which third; None where no indicator is informative.
+        expression: The gene's own mean in control, where it is known and log-normalised.
     """
 
     gene: str
@@ -208,6 +214,50 @@ class Verdict:
     accuracy: pd.Series
     alike: pd.Series
     third: Third | None
+    expression: float | None = None
+
+    @property
+    def expressed(self) -> bool:
+        """Whether the gene is expressed in the line, as far as is known."""
+        return self.expression is None or self.expression >= EXPRESSED
+
+    @property
+    def trust(self) -> Trust:
+        """How far to trust it: by the median accuracy of those like it, in the terms of `BANDS`."""
+        known = self.alike.dropna()
+        if not self.expressed:
+            return "low"
+        if known.empty:
+            return "unknown"
+        (well, _), (fairly, _), *_ = BANDS
+        middle = round(known.median(), 2)
+        return "high" if middle >= well else "fair" if middle >= fairly else "low"
+
+    def because(self) -> str:
+        """Return the reason for `trust` in plain words."""
+        if self.expression is not None and not self.expressed:
+            return (
+                f"{self.gene} is not expressed in these cells (mean in control"
+                f" {self.expression:.2f}), so there is little to knock down"
+            )
+        known = self.alike.dropna()
+        if known.empty:
+            return "no other held-out knockdown has a defined accuracy"
+        word, numbers = self._accuracy_of_alike()
+        if self.third is None:
+            return f"all {len(known):,} held-out knockdowns were predicted {word} ({numbers})"
+        return (
+            f"the {len(known):,} held-out knockdowns with signs like these were predicted {word}"
+            f" ({numbers}; all {self.accuracy.notna().sum():,}: {self.accuracy.median():.2f})"
+        )
+
+    def _accuracy_of_alike(self) -> tuple[str, str]:
+        """Return the word of `BANDS` for the median of those like it, and the numbers."""
+        known = self.alike.dropna()
+        middle = round(known.median(), 2)  # the word fits the number shown
+        word = next(word for lowest, word in BANDS if middle >= lowest)
+        low, high = known.quantile([0.25, 0.75])
+        return word, f"median r = {middle:.2f}, middle half {low:.2f} to {high:.2f}"
 
     @property
     def standing(self) -> Literal["more", "less", "average"]:
@@ -231,10 +281,7 @@ class Verdict:
         known = self.alike.dropna()
         if known.empty:
             return "**Nothing to go by**: no other held-out knockdown has a defined accuracy."
-        middle = round(known.median(), 2)  # the word fits the number shown
-        word = next(word for lowest, word in BANDS if middle >= lowest)
-        low, high = known.quantile([0.25, 0.75])
-        numbers = f"median r = {middle:.2f}, middle half {low:.2f} to {high:.2f}"
+        word, numbers = self._accuracy_of_alike()
         if self.third is None:
             return (
                 "**About as much as any other prediction here**: nothing known beforehand tells"
@@ -267,6 +314,20 @@ class Verdict:
         columns = ["This gene", "Among held-out knockdowns", "Does it tell good from bad?"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         return table.rename_axis("Sign")
+
+
+def expression(
+    genes: np.ndarray, control_mean: np.ndarray | None, unit: str, gene: str
+) -> float | None:
+    """Return a gene's mean expression in control; None where it is not known, or not as logs.
+
+    Args:
+        genes, control_mean, unit: Of the screen, as in `Screen`.
+    """
+    if control_mean is None or "log-normalised" not in unit:
+        return None
+    at = np.flatnonzero(genes == gene)
+    return float(control_mean[at[0]]) if len(at) else None
 
 
 def left_out_accuracy(fitted: FittedModel, screen: Screen) -> pd.Series:

@@ -63,7 +63,7 @@ def show_comparison(selection: Selection) -> None:
     one_measurement = differs not in (GENES, LINES)
     states = [
         f"{gene} knockdown in {of.line}, {of.method},"
-        f" {made.trained_on:,} training perturbations · {made.state}"
+        f" {made.trained_on:,} training perturbations · **{made.state}**: {made.about_state}"
         for made, (of, gene) in zip(found, subjects, strict=True)
     ]
     st.subheader(f"{a.label} against {b.label}")

@@ -33,7 +33,7 @@ def press(page, name: str) -> None:
 def test_meeting_mode_shows_one_figure_after_the_other(page, visit):
     visit("gene?gene=KD007&meeting=true")
     stage = page.locator(".st-key-stage")
-    stage.get_by_text("20 strongest predicted genes").first.wait_for()
+    stage.get_by_text("20 strongest genes").first.wait_for()
     assert page.locator(".js-plotly-plot").count() == 1
     box = stage.bounding_box()
     assert (box["x"], box["y"], box["width"]) == (0, 0, 1440)
@@ -41,7 +41,7 @@ def test_meeting_mode_shows_one_figure_after_the_other(page, visit):
     stage.get_by_text("KD007, all genes: r =").first.wait_for()
     assert page.locator(".js-plotly-plot").count() == 1
     press(page, "Previous figure")
-    stage.get_by_text("20 strongest predicted genes").first.wait_for()
+    stage.get_by_text("20 strongest genes").first.wait_for()
     press(page, "Leave meeting mode")
     stage.wait_for(state="detached")
     page.get_by_role("heading", name="KD007 knockdown in LineA").wait_for()

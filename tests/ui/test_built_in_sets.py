@@ -23,7 +23,7 @@ MEASURED = sorted(built_in_sets("GO processes").members["cholesterol biosyntheti
 OWN = GeneSets("own", "own.gmt", {"mine": frozenset(KNOCKED_DOWN[:10] + MEASURED[:10])})
 
 
-def start(page: str, *own: GeneSets) -> AppTest:
+def start(page: str, *own: GeneSets, tab: str = "") -> AppTest:
     import streamlit as st
 
     st.cache_resource.clear()
@@ -34,7 +34,10 @@ def start(page: str, *own: GeneSets) -> AppTest:
         [Embedding("text", KNOCKED_DOWN, made.vectors, made.provenance)],
         own,
     )
-    app = AppTest.from_file(APP, default_timeout=120).switch_page(page).run()
+    app = AppTest.from_file(APP, default_timeout=120)
+    if tab:
+        app.query_params["tab"] = tab
+    app.switch_page(page).run()
     assert not app.exception
     assert not app.error
     return app
@@ -50,7 +53,7 @@ def first_figure(app: AppTest) -> str:
 
 
 def test_the_gene_page_tests_processes_and_any_other_collection():
-    app = start("pages/gene.py")
+    app = start("pages/gene.py", tab="Pathways")
     assert "gene sets of GO processes stand out" in shown(app)
     assert "Gene Ontology of 2022" in shown(app)
     tested = app.dataframe[-1].value
@@ -99,7 +102,7 @@ def test_what_changes_a_gene_says_what_the_strongest_knockdowns_share():
 
 @pytest.mark.parametrize("page", ["gene", "explorer", "head_to_head", "effects"])
 def test_sets_of_ones_own_come_first_and_the_others_remain(page):
-    app = start(f"pages/{page}.py", OWN)
+    app = start(f"pages/{page}.py", OWN, tab="Pathways")
     choice = app.selectbox(key="collection")
     assert choice.value == "own"
     assert choice.options == [

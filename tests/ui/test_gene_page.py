@@ -1,5 +1,7 @@
 """The gene's page without a browser, on small data sets."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,24 +65,100 @@ def visit(app: AppTest, **query: str) -> str:
     return shown(app)
 
 
-def test_a_held_out_gene_is_judged_and_explained(app):
+def titles(app: AppTest) -> list[str]:
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return [spec["layout"]["title"]["text"] for spec in specs]
+
+
+def test_the_first_look_has_verdict_answer_and_two_figures(app):
     text = visit(app, gene="KD007", embedding="text+sequence")
-    assert "Should I believe it?" in text
-    assert "held-out knockdowns" in text
-    assert "median r = " in text
-    assert "What it rests on" in text
-    assert "text + sequence" in text
-    assert "sum to 100 %" in text
-    assert len(app.table[0].value) == 5  # two distances, width, departure, neighbours
-    near = app.dataframe[0].value
-    assert len(near) == 10
-    assert "KD007" not in set(near["perturbation"])
+    assert re.search(r"\*\*[▲◆▼] (High|Fair|Low) trust\*\*: .*held\\-out knockdowns", text)
+    assert "Strongest: **OUT" in text
+    assert ":green-badge[:material/science: measured]" in text
+    assert "held out]" in text
+    ranked, scatter = titles(app)
+    assert "KD007 knockdown: 20 strongest genes" in ranked
+    assert "KD007, all genes: r = " in scatter
     assert "not in the table of human genes" in text
     assert "https://" not in text
 
 
-def test_a_click_leads_to_a_knockdown_that_contributes(app):
+def test_a_held_out_gene_is_judged(app):
+    text = visit(app, gene="KD007", embedding="text+sequence", tab="Trust")
+    assert "median r = " in text
+    assert len(app.table[0].value) == 5  # two distances, width, departure, neighbours
+    near = app.dataframe[0].value
+    assert len(near) == 10
+    assert "KD007" not in set(near["perturbation"])
+    assert list(app.table[1].value.index) == ["Gaussian process on text + sequence"]
+
+
+def test_a_held_out_gene_is_explained(app):
+    text = visit(app, gene="KD007", embedding="text+sequence", tab="Why")
+    assert "text + sequence" in text
+    assert "sum to 100 %" in text
+    assert len(titles(app)) == 4
+
+
+def test_only_the_open_tab_runs(app):
+    seen = {}
+    for tab in ("Response", "Trust", "Why", "Pathways", "All genes"):
+        visit(app, gene="KD007", tab=tab)
+        seen[tab] = len(app.get("plotly_chart")), len(app.table)
+    assert seen == {
+        "Response": (2, 0), "Trust": (2, 2), "Why": (4, 0), "Pathways": (2, 0), "All genes": (3, 0)
+    }  # fmt: skip
+    assert [tab.label for tab in app.tabs] == list(seen)  # one line only
+
+
+def test_relative_to_the_mean_response(app):
     visit(app, gene="KD007")
+    control = app.dataframe[0].value.set_index("gene")
+    app.button_group(key="against").set_value("mean response").run()
+    assert not app.exception
+    relative = app.dataframe[0].value.set_index("gene")
+    both = control.index.intersection(relative.index)
+    assert len(both) > 5
+    # Prediction, interval and measurement move by the same amount.
+    columns = ["mean", "low95", "high95", "measured"]
+    moved = relative.loc[both, columns] - control.loc[both, columns]
+    for column in columns:
+        np.testing.assert_allclose(moved[column], moved["mean"], atol=1e-5)
+    assert moved["mean"].abs().max() > 1e-3
+
+
+def test_another_line_stands_beside(app):
+    small.add("mine", [small.screen("LineB", perturbations=110, seed=3)], [])
+    text = visit(app, gene="KD007", tab="Other lines")
+    assert "In LineB: held out." in text
+    assert any("Measured: r = " in title for title in titles(app))
+    assert any("Predicted: r = " in title for title in titles(app))
+
+
+def test_a_gene_that_is_not_expressed_is_said_to_be_so_and_not_trusted():
+    screen = small.screen("LineA", perturbations=110)
+    genes = np.array(["KD007", "KD008", *screen.genes[2:]], dtype=object)
+    control = np.full(len(genes), 0.7, dtype=np.float32)
+    control[0] = 0.001
+    made = replace(screen, genes=genes, control_mean=control, unit="Δ log-normalised expression")
+    small.add("mine", [made], [small.embedding("text", 120)])
+    text = visit(open_app(), gene="KD007")
+    assert "not expressed in LineA" in text
+    assert "▼ Low trust**: KD007 is not expressed in these cells" in text
+    assert "not expressed" not in visit(open_app(), gene="KD008")
+    assert "not expressed" not in visit(open_app(), gene="KD009")  # not known
+
+
+def test_meetings_have_the_figures_of_all_tabs(app):
+    visit(app, gene="KD007", meeting="true")
+    names = app.session_state["figures"]
+    assert [name.removeprefix("KD007-LineA-") for name in names] == [
+        "genes", "scatter", "rests-on", "neighbourhood", "volcano",
+    ]  # fmt: skip
+
+
+def test_a_click_leads_to_a_knockdown_that_contributes(app):
+    visit(app, gene="KD007", tab="Why")
     first = next(button for button in app.button if button.key.startswith("open-"))
     first.click().run()
     assert not app.exception
@@ -88,11 +166,12 @@ def test_a_click_leads_to_a_knockdown_that_contributes(app):
 
 
 def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
-    text = visit(app, gene="KD115")
-    assert "**not measured**" in text
+    text = visit(app, gene="KD115", tab="Trust")
+    assert "predicted]" in text
     assert "median r = " in text
     assert "KD115 itself was not measured" in text
-    assert "What it rests on" in text
+    assert "There is no measurement of KD115 to compare with" in text
+    assert "How well the knockdowns most like it were predicted" in titles(app)[1]
 
 
 def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):
@@ -113,13 +192,13 @@ def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):
 
 
 def test_without_gene_sets_it_says_how_to_get_them(app):
-    assert "This data set has no gene sets" in visit(app)
+    assert "This data set has no gene sets" in visit(app, tab="Pathways")
 
 
 def test_gene_sets_are_tested(app):
     sets = GeneSets("toy", "made", {"odd": frozenset(small.names("OUT", 30)[1::2])})
     small.add("mine", [], [], [sets])
-    text = visit(app, gene="KD007")
+    text = visit(app, gene="KD007", tab="Pathways")
     assert "of 1 gene sets of toy stand out" in text
     assert "7 genes with the strongest predicted response" in text  # a quarter of thirty
 
@@ -139,7 +218,7 @@ def test_any_name_finds_the_gene(named, typed):
 def test_a_gene_without_an_embedding_is_said_to_have_none_and_predicted_from_another(named):
     text = visit(named, gene="EZH2", embedding="text+sequence")
     assert "**No embedding**: EZH2 has no sequence embedding" in text
-    assert not named.subheader
+    assert named.title[0].value == "Gene"
     assert [b.label for b in named.button] == ["Predict it from text"]
     named.button[0].click().run()
     assert not named.exception
@@ -152,7 +231,7 @@ def test_an_empty_box_asks_for_a_gene(app):
     app.text_input(key="gene").set_value("").run()
     assert not app.exception
     assert "Type a gene" in shown(app)
-    assert not app.subheader
+    assert app.title[0].value == "Gene"
 
 
 @pytest.mark.parametrize("perturbations", [5, 12])
@@ -160,22 +239,23 @@ def test_responses_that_never_vary_are_said_to_teach_nothing(perturbations):
     screen = small.screen("LineA", perturbations=perturbations)
     flat = replace(screen, response=np.ones_like(screen.response))
     small.add("flat", [flat], [small.embedding("text")])
-    text = visit(open_app(), gene="KD001")
-    assert "Nothing to go by" in text
+    text = visit(open_app(), gene="KD001", tab="Why")
+    assert "○ Trust unknown**: no other held\\-out knockdown has a defined accuracy" in text
     assert "nothing that was learnt applies to it" in text
 
 
 def test_a_handful_of_perturbations_is_enough_to_show_something():
     small.add("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
     app = open_app()
-    text = visit(app, gene="KD001")
+    text = visit(app, gene="KD001", tab="Trust")
     assert "Nothing to go by" in text  # the fold holds out this gene alone
     assert app.table[0].value.iloc[:, -1].str.contains("too few").all()
 
 
 def test_nonsense_in_the_address_does_no_harm(app):
-    text = visit(app, gene="KD007", shown="-3", top="x", direction="sideways")
-    assert "What it rests on" in text
+    nonsense = {"shown": "-3", "top": "x", "direction": "sideways", "against": "all"}
+    text = visit(app, gene="KD007", tab="Nowhere", **nonsense)
+    assert "Strongest: " in text
 
 
 def test_a_screen_from_single_cells_says_how_many_genes_differ():
@@ -185,7 +265,7 @@ def test_a_screen_from_single_cells_says_how_many_genes_differ():
     small.add("mine", [replace(screen, layers={"q": q})], [small.embedding()])
     said = visit(open_app(), gene="KD007")
     assert (
-        "In the measurement **4** of these 30 genes differ from control (Welch's t-test on 120"
+        "In the measurement 4 of these 30 genes differ from control (Welch's t-test on 120"
         " cells, false discovery rate 5 %)." in said
     )
     assert "genes differ from control" not in visit(open_app(), gene="KD044")

@@ -53,23 +53,24 @@ def test_start_says_what_is_loaded(app):
 
 
 def test_a_held_out_gene_shows_its_scores(app):
-    app.query_params["gene"] = "KD007"
+    app.query_params.update({"gene": "KD007", "tab": "Trust"})
     app.switch_page("pages/gene.py").run()
     assert "KD007 knockdown in LineA" in shown(app)
-    assert "**held out**" in shown(app)
-    assert [m.label for m in app.metric][:2] == ["Pearson, top 20 DE genes", "Pearson, all genes"]
+    assert "held out]" in shown(app)
+    (said,) = app.table[1].value.to_dict("records")
+    assert list(said)[:2] == ["Pearson, top 20 DE genes", "Pearson, all genes"]
     experiment = Experiment(Problem.align(small.screen("LineA"), [small.embedding("text")]))
     folds = [experiment.scores("gp", 32, fold) for fold in range(5)]
     scores = pd.concat(folds).set_index("perturbation").loc["KD007"]
-    assert app.metric[0].value == f"{scores['pearson_top20']:.3f}"
-    assert app.metric[1].value == f"{scores['pearson_all']:.3f}"
+    assert said["Pearson, top 20 DE genes"] == f"{scores['pearson_top20']:.3f}"
+    assert said["Pearson, all genes"] == f"{scores['pearson_all']:.3f}"
 
 
 def test_a_gene_outside_the_screen_is_predicted_and_said_to_be_unmeasured(app):
-    app.query_params["gene"] = "KD044"
+    app.query_params.update({"gene": "KD044", "tab": "Trust"})
     app.switch_page("pages/gene.py").run()
-    assert "**not measured**" in shown(app)
-    assert not app.metric
+    assert "There is no measurement of KD044 to compare with." in shown(app)
+    assert len(app.table) == 1
     assert not app.exception
 
 
@@ -136,9 +137,10 @@ def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     )
     app = AppTest.from_file(APP, default_timeout=120)
     app.session_state["meeting"] = meeting
+    app.query_params["tab"] = "Why"
     app.switch_page("pages/gene.py").run()
     figures = app.get("plotly_chart")
-    assert len(figures) == (1 if meeting else 5)
+    assert len(figures) == (1 if meeting else 4)
     for figure in figures:
         assert ("SIMULATED DATA" in figure.proto.spec) == simulated
 

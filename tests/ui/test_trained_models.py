@@ -36,6 +36,10 @@ def shown(app: AppTest) -> str:
     return "\n".join(block.value for block in blocks)
 
 
+def helps(app: AppTest) -> str:
+    return "\n".join(str(block.help) for block in app.markdown)
+
+
 def visit(app: AppTest, page: str, **query: str) -> str:
     for name, value in query.items():
         app.query_params[name] = value
@@ -46,17 +50,19 @@ def visit(app: AppTest, page: str, **query: str) -> str:
 
 
 def test_a_gene_outside_is_predicted(app):
-    words = visit(app, "gene", gene="KD115")
+    words = visit(app, "gene", gene="KD115", tab="Why")
     assert "KD115 knockdown in LineA" in words
-    assert "110 training perturbations · **not measured**" in words
-    assert "Should I believe it?" in words
+    assert "110 training perturbations" in words
+    assert "KD115 was not knocked down in this screen" in helps(app)
+    assert "trust**: " in words
     assert "as far as the trained model has them" in words
 
 
 def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
-    words = visit(app, "gene", gene="KD007", line="LineB")
+    words = visit(app, "gene", gene="KD007", line="LineB", tab="Trust")
     assert "KD007 knockdown in LineB" in words
-    assert "109 training perturbations · **left out**: predicted from all other knockdowns" in words
+    assert "109 training perturbations" in words
+    assert "predicted from all other knockdowns" in helps(app)
     table = app.dataframe[0].value
     assert "KD007" not in set(table["perturbation"])
     assert len(table) == 10

@@ -53,10 +53,15 @@ BUTTONS = """<style>
 </style>"""
 
 
+def begin(page: str) -> None:
+    """Begin a page: the controls for presenting it, and its looks."""
+    present.show_controls(page)
+    st.html(BUTTONS)
+
+
 def heading(title: str, question: str, data: Dataset) -> None:
     """The page's title, the question it answers, and whether its data are simulated."""
-    present.show_controls(title)
-    st.html(BUTTONS)
+    begin(title)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(title, width="content")
         if data.simulated:

@@ -24,14 +24,32 @@ def choose_sets(
     Shows a control where there are several: the data set's own come first, otherwise the favoured
     one. None where no collection is of such genes.
     """
-    names = cache.collections(data, line, of)
+    names, first = _offered(data, line, of, favoured)
     if not names:
         return None
-    first = favoured if favoured in names and data.gene_sets is None else names[0]
     if len(names) > 1:
         about = "GO: terms of the Gene Ontology with 5 to 500 human genes, which come with llmpert."
         first = choose("Gene sets", "collection", names, about, first)
     return cache.gene_sets(data, line, of, first)
+
+
+def chosen_sets(
+    data: Dataset, line: str, of: Literal["perturbations", "genes"], favoured: str = ""
+) -> GeneSets | None:
+    """Return what `choose_sets` does, where its control is out of sight."""
+    names, first = _offered(data, line, of, favoured)
+    asked = st.session_state.get("collection", st.query_params.get("collection"))
+    name = asked if asked in names else first
+    return cache.gene_sets(data, line, of, name) if names else None
+
+
+def _offered(
+    data: Dataset, line: str, of: Literal["perturbations", "genes"], favoured: str
+) -> tuple[list[str], str]:
+    """Return the collections there are, and which of them is shown at first."""
+    names = cache.collections(data, line, of)
+    own = data.gene_sets is not None or favoured not in names
+    return names, (names[0] if names else "") if own else favoured
 
 
 def show_shared(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlencode
 
+import pandas as pd
 import streamlit as st
 
 from llmpert.datasets import (
@@ -22,6 +23,7 @@ from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors
 from llmpert.evaluation.results import embedding_label
 from llmpert.evaluation.trained import TrainedModel
+from llmpert.insight.answer import changed_alike
 from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens import Screen
@@ -163,6 +165,11 @@ class Selection:
         screen = self.experiment.problem.screen
         held_out = screen.perturbations[self.experiment.tested(fold)]
         return ReliabilityReference.of(self._fold_model(fold), screen, list(held_out))
+
+    @cached(16)
+    def changed_alike(self) -> pd.Series:
+        """Return of each measured gene whether most knockdowns change it alike."""
+        return pd.Series(changed_alike(self.screen.response), index=self.screen.genes)
 
     @cached(4, "Predicting every knockdown from the others …")
     def held_out(self) -> Sequence[Prediction]:

@@ -1,7 +1,7 @@
 """The prediction shown for a gene, held out where the gene was measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -42,16 +42,30 @@ class GenePrediction:
 
     @property
     def state(self) -> str:
-        """Whether there is a measurement to judge it by, in words."""
+        """Whether there is a measurement to judge it by."""
         if self.left_out:
-            return (
-                "**left out**: predicted from all other knockdowns (leave-one-out;"
-                " hyper-parameters, mean and components have seen it)"
-            )
-        if self.measured is None:
-            gene = self.prediction.perturbations[0]
-            return f"**not measured**: {gene} was not knocked down in this screen"
-        return "**held out**: measured, but not trained on"
+            return "left out"
+        return "not measured" if self.measured is None else "held out"
+
+    @property
+    def about_state(self) -> str:
+        """What `state` means."""
+        return {
+            "left out": "predicted from all other knockdowns (leave-one-out; hyper-parameters, mean"
+            " and components have seen it)",
+            "not measured": f"{self.prediction.perturbations[0]} was not knocked down in this"
+            " screen",
+            "held out": "measured, but not trained on",
+        }[self.state]
+
+    def relative_to(self, response: np.ndarray) -> "GenePrediction":
+        """Return the same as a difference to a response at the prediction's genes."""
+        prediction = replace(self.prediction, mean=self.prediction.mean - response)
+        if self.measured is None or self.top is None:
+            return replace(self, prediction=prediction)
+        measured = self.measured - response
+        scores = _scores(prediction.mean, measured, self.top)
+        return replace(self, prediction=prediction, measured=measured, scores=scores)
 
 
 def predict(selection: Selection, gene: str) -> GenePrediction:
@@ -93,6 +107,15 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
     return _scored(experiment, prediction, size)
 
 
+def kept_prediction(selection: Selection, gene: str) -> GenePrediction | None:
+    """Return `predict` of a perturbation of the screen, or None where that needs a fit."""
+    if selection.trained:
+        return predict(selection, gene)
+    experiment, size = selection.experiment, selection.size
+    kept = experiment.kept_held_out(selection.model, size, gene)
+    return None if kept is None else _scored(experiment, kept, size)
+
+
 def predicted_elsewhere(selection: Selection, gene: str) -> dict[str, GenePrediction | None]:
     """Return methods that were run elsewhere with this training size -> predictions for a gene.
 
@@ -119,16 +142,20 @@ def _scored(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
     columns = np.flatnonzero(pd.Index(screen.genes).isin(prediction.genes))
     measured = screen.response[row[0], columns]
     top_genes = strongest_responses(screen, row, columns, TOP)
-    scores = evaluate(prediction.mean, measured[None], top_genes)
     return GenePrediction(
         prediction,
         trained_on,
         measured,
         top_genes[0],
-        {name: float(value[0]) for name, value in scores.items()},
+        _scores(prediction.mean, measured, top_genes[0]),
         None if screen.cells is None else float(screen.cells[row[0]]),
         screen.layers["q"][row[0], columns] if "q" in screen.layers else None,
     )
+
+
+def _scores(mean: np.ndarray, measured: np.ndarray, top: np.ndarray) -> dict[str, float]:
+    scores = evaluate(mean, measured[None], top[None])
+    return {name: float(value[0]) for name, value in scores.items()}
 
 
 def scores_in_words(

@@ -1,0 +1,252 @@
+"""The tabs of the gene page: what stands behind its answer. Only the open one runs."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from llmpert.errors import InputError
+from llmpert.figures.report import Figure, Section
+from llmpert.insight import reliability
+from llmpert.insight.ranking import strongest
+from llmpert.ui.common import cache
+from llmpert.ui.common import components as show
+from llmpert.ui.common.external_methods import origin, other_sizes
+from llmpert.ui.common.gene_search import set_control
+from llmpert.ui.common.gene_sets import choose_sets
+from llmpert.ui.common.selection import how_many, one_of
+from llmpert.ui.gene import sections
+from llmpert.ui.gene.prediction import predict
+from llmpert.ui.gene.sections import DIRECTIONS, SETS_SHOWN, GeneView
+
+FAVOURED = "GO processes"
+OFFERED = 6
+TOP_GENES = (25, 50, 100, 200)
+
+COLUMNS = {
+    "mean": show.number("predicted", format="%.3f"),
+    "sd": show.number(format="%.3f", help="Standard deviation of a new measurement."),
+    "low95": show.number("95 % from", format="%.3f"),
+    "high95": show.number("to", format="%.3f"),
+    "measured": show.number(format="%.3f"),
+}
+"""How tables of genes call their columns."""
+
+ABOUT_SETS = (
+    "One-sided hypergeometric test against all predicted genes; q is the false discovery rate over"
+    " all sets tested (Benjamini & Hochberg)."
+)
+
+
+def show_tabs(view: GeneView, response: Section) -> None:
+    """Show the tab that is open; in a meeting all, as its figures come one after the other.
+
+    Args:
+        response: Its table of the strongest genes stands in the first tab.
+    """
+    contents: dict[str, Callable[[], None]] = {
+        "Response": lambda: _response(response),
+        "Trust": lambda: _trust(view),
+        "Why": lambda: _why(view),
+        "Pathways": lambda: _pathways(view),
+        "All genes": lambda: _all_genes(view),
+    }
+    if len(view.selection.data.lines) > 1:
+        contents["Other lines"] = lambda: _other_lines(view)
+    if st.session_state.get("meeting"):
+        for content in contents.values():
+            content()
+        return
+    tabs = st.tabs(list(contents), key="tab", bind="query-params")
+    for tab, content in zip(tabs, contents.values(), strict=True):
+        if tab.open:
+            with tab:
+                content()
+
+
+def draw(view: GeneView, figure: Figure) -> None:
+    """Show a figure of a section."""
+    show.figure(**figure._asdict(), data=view.selection.data)
+
+
+def _side_by_side(view: GeneView, figures: list[Figure], widths: tuple[int, int] = (1, 1)) -> None:
+    for column, figure in zip(st.columns(widths), figures, strict=False):
+        with column:
+            draw(view, figure)
+
+
+def _response(section: Section) -> None:
+    for words in section.text:
+        st.markdown(words)
+    if section.table is not None:
+        st.dataframe(
+            section.table.drop(columns="perturbation").dropna(axis="columns", how="all"),
+            hide_index=True,
+            column_config=COLUMNS,
+        )
+
+
+def _trust(view: GeneView) -> None:
+    data, line, size = view.selection.data, view.selection.line, view.selection.size
+    st.markdown(view.verdict.sentence())
+    left, right = st.columns([3, 2])
+    with left:
+        st.table(view.verdict.words())
+    with right:
+        st.markdown(f"**The {len(view.near)} measured knockdowns most like it** to the model")
+        st.dataframe(
+            view.near,
+            hide_index=True,
+            height=38 + 35 * min(len(view.near), 6),
+            column_config={
+                "perturbation": st.column_config.TextColumn("Knockdown"),
+                "similarity": show.number(
+                    "Similarity",
+                    format="%.2f",
+                    help="Correlation that the model expects between the two responses before"
+                    " seeing any: 1 is the same gene, 0 is unrelated.",
+                ),
+                "accuracy": show.number(
+                    "Accuracy (r)",
+                    format="%.2f",
+                    help="Pearson correlation over all genes between its measured response and the"
+                    " one predicted from all other training knockdowns.",
+                ),
+            },
+        )
+        st.caption(
+            f"Their mean accuracy: r = {view.near['accuracy'].mean():.2f};"
+            f" all training knockdowns: {view.reference.left_out.mean():.2f}."
+        )
+    with st.expander("How this is judged"):
+        st.markdown(_how_judged(view))
+    if view.control.measured is not None:
+        own = sections.scores(view)
+        st.subheader(own.title)
+        st.markdown(" ".join(own.text))
+        st.table(own.table)
+        with st.expander("What the scores mean"):
+            for metric in cache.METRICS.values():
+                st.markdown(f"**{metric.label}**: {metric.definition} {metric.edge_cases}")
+        for words in (origin(data, [line], size, view.elsewhere), other_sizes(data, line, size)):
+            if words:
+                st.caption(words)
+
+
+def _why(view: GeneView) -> None:
+    section = sections.foundation(view)
+    if section.table is None:
+        show.info(" ".join(section.text))
+        return
+    st.markdown(
+        " ".join(section.text),
+        help="The share of a knockdown: how far its own term moves the prediction from the mean"
+        " towards where it ends. Negative shares pull away. The source over all embeddings"
+        " together counts genes that are near in every one of them.",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Open one of them:", width="content")
+        for name in map(str, section.table["perturbation"].head(OFFERED)):
+            args = ("gene", name)
+            st.button(name, on_click=set_control, args=args, key=f"open-{name}", type="tertiary")
+    _side_by_side(view, list(section.figures), (2, 3))
+
+
+def _pathways(view: GeneView) -> None:
+    data, line = view.selection.data, view.selection.line
+    first, second, third = st.columns(3)
+    with first:
+        sets = choose_sets(data, line, "genes", FAVOURED)
+    with second:
+        count = how_many("Genes", "top", TOP_GENES)
+    with third:
+        offered = DIRECTIONS[1:2] if view.raised_only else DIRECTIONS
+        direction = one_of("Direction", "direction", offered)
+    section = sections.pathways(view, sets, count, direction)
+    if section.table is None or sets is None:
+        show.info(" ".join(section.text))
+        return
+    st.markdown(" ".join(section.text), help=ABOUT_SETS)
+    # Beside long names what counts is in sight.
+    order = ("set", "q", *section.table.columns.drop(["set", "q"]))
+    formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")
+    st.dataframe(
+        section.table.head(SETS_SHOWN),
+        hide_index=True,
+        column_order=order,
+        column_config={"set": st.column_config.TextColumn(width="medium"), **formats},
+    )
+    about = f"{ABOUT_SETS} {sets.source}."
+    show.footer(f"{view.where}-enrichment", section.table, view.note, data, details=about)
+
+
+def _all_genes(view: GeneView) -> None:
+    (chart,) = sections.all_genes(view).figures
+    left, right = st.columns(2)
+    with left:
+        draw(view, chart)
+    with right:
+        shown = view.table().drop(columns=["perturbation", "low95", "high95"])
+        st.dataframe(
+            strongest(shown, "mean", raised_only=view.raised_only),
+            hide_index=True,
+            height=520,
+            column_config=COLUMNS,
+        )
+
+
+def _other_lines(view: GeneView) -> None:
+    for of in sections.other_lines(view):
+        try:
+            section = sections.other_line(view, of, predict(of, view.gene))
+        except InputError as error:
+            show.info(f"**{of.line}**: {show.verbatim(str(error))}")
+            continue
+        st.markdown(" ".join(section.text))
+        if len(section.figures) > 1:
+            _side_by_side(view, list(section.figures))
+        else:
+            with st.columns(2)[0]:
+                draw(view, section.figures[0])
+
+
+def _how_judged(view: GeneView) -> str:
+    """Return how the verdict comes about, in Markdown, with what was found for these data."""
+    reference, verdict = view.reference, view.verdict
+    gene, indicators = verdict.gene, verdict.indicators.dropna(subset="correlation")
+    tested, trained = int(verdict.accuracy.notna().sum()), len(reference.fitted.trained_on)
+    found = "; ".join(
+        f"{label.lower()} ρ = {correlation:+.2f}"
+        for label, correlation in zip(
+            indicators["indicator"], indicators["correlation"], strict=True
+        )
+    )
+    whether = (
+        f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
+        if found
+        else f"Here only {tested:,} knockdowns are held out; at least {reliability.ENOUGH} are"
+        " needed."
+    )
+    which = (
+        f"held out with {gene}"
+        if gene in reference.values.index
+        else f"left out by a model of the same kind ({gene} itself was not measured)"
+    )
+    words = ", ".join(f"from {low:g} {word}" for low, word in reliability.BANDS if low > 0)
+    return (
+        "Signs are things known before any measurement. None is believed unseen: each is held"
+        " against how well knockdowns were predicted that were measured but not trained on"
+        f" ({tested:,} {which}; {trained:,} trained on), by Spearman's correlation ρ. A sign is"
+        " used if it goes the right way by more than two standard errors, else it is shown only."
+        f" {whether}\n\n"
+        "A gene's ranks in the used signs, each times its ρ, put it into the lower, middle or upper"
+        " third; the"
+        " verdict gives the accuracy of the held-out knockdowns in that third, without the gene's"
+        " own measurement. *More* or *less than most* is said in the outer thirds, where their"
+        " median differs from that of all by more than two standard errors. Words for the median"
+        f" correlation: {words}, below {reliability.BANDS[-1][1]}.\n\n"
+        f"Distance: mean over the {reliability.NEAREST} nearest training genes in the source's"
+        " principal components. Width: mean half-width of the 95 % intervals. Departure: root mean"
+        " square of prediction minus the mean response of training knockdowns. Accuracy of the"
+        f" {reliability.NEIGHBOURS} knockdowns most like it: each predicted from all others by the"
+        " same model (leave-one-out)."
+    )
