@@ -1,4 +1,4 @@
-"""Build `data/rank_results.parquet`: scores of every model on the rank-score benchmark.
+"""Build the results that come with the trained models: every model on the rank-score benchmark.
 
 Run from the repository's root, with the benchmark's folder; about half an hour on two cores:
 
@@ -13,30 +13,33 @@ evaluated by 5-fold cross-validation, seed 0:
 - on six embeddings that the benchmark brings, and all of them together, at the largest training
   size, on the perturbations that have all six. Their names begin with "benchmark".
 
-It writes their summary (`llmpert.evaluation.results.summarise`): means over folds with standard
-errors, no response and no prediction. Finished fits are kept in the data folder (LLMPERT_HOME): a
+Their summary (`llmpert.evaluation.results.summarise`) becomes a part of the data set
+`data/replogle-2022-ranks/`: means over folds with standard errors, no response and no prediction.
+Finished fits are kept in the data folder (LLMPERT_HOME): a
 run that is stopped goes on where it was.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
 from benchmarks import real
+from llmpert.datasets.builtin import RANKS
+from llmpert.datasets.store import Index
 from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.problem import Problem
-from llmpert.evaluation.results import summarise, write_table
+from llmpert.evaluation.results import ResultsSummary, summarise
 from llmpert.evaluation.splits import learning_curve_sizes
-from llmpert.io.atomic import atomic_path
 from llmpert.io.paths import shipped
 from llmpert.models.registry import MODELS
 
-FILE = shipped() / "rank_results.parquet"
+FOLDER = shipped() / RANKS
+FILE = FOLDER / "results.parquet"
 PREFIX = "benchmark "
 
 
@@ -59,10 +62,26 @@ def _experiments(problems: Sequence[Problem], names: Sequence[str]) -> list[Expe
     return [Experiment(problem.only(*choice)) for problem in problems for choice in choices]
 
 
+def notes(ours: Sequence[Fit], theirs: Sequence[Fit], stand_ins: Sequence[str]) -> list[str]:
+    """Return what captions say of the scores; `stand_ins` are embeddings."""
+    count, own = (len(fits[0].experiment.problem.screen.perturbations) for fits in (ours, theirs))
+    size = max(fit.train_size for fit in theirs)
+    return [
+        "Responses are rank scores of the 1,000 genes that a knockdown raises most (Replogle et al."
+        " 2022, CC BY 4.0, as ranked by sigrecon); its top 20 DE genes are the 20 it raises most."
+        f" Computed by this program on {count} knockdowns.",
+        f"Embeddings named {PREFIX}…, where they are shown, are the benchmark's own six, on the"
+        f" {own} knockdowns that have all of them, {size} to train on;"
+        f" {' and '.join(stand_ins)} are stand-ins.",
+    ]
+
+
 def main() -> None:
     """Make the fits that are not kept yet, and write the summary of all."""
-    parts, about = [], {}  # what the first group is about, and the embeddings of both
-    for group in fits():
+    parts: list[pd.DataFrame] = []
+    about: dict[str, Any] = {}  # what the first group is about, and the embeddings of both
+    groups = fits()
+    for group in groups:
         with tqdm(total=len(group), unit="fit") as bar:
             results = run(group, lambda done, total, label, bar=bar: bar.update(done - bar.n))
         parts.append(summarise(results.table))
@@ -75,8 +94,9 @@ def main() -> None:
     table["embedding"] = table["embedding"].astype(str).replace(joint, f"{PREFIX}(all six)")
     numbers = ["mean", "se", "ci95"]
     table[numbers] = table[numbers].round(4)
-    with atomic_path(FILE) as temporary:
-        write_table(table, temporary, {"about": json.dumps(about)})
+    stand_ins = [name for name, of in about["embeddings"].items() if of["stand_in"]]
+    ResultsSummary(table, about | {"notes": notes(*groups, stand_ins)}).save(FILE)
+    Index(FOLDER, {**Index.read(FOLDER).files, "results": {"results": FILE}}).write()
     print(f"{FILE}: {len(table):,} rows, {FILE.stat().st_size / 1e3:.0f} kB")
 
 

@@ -52,7 +52,7 @@ def main() -> None:
         files[model.line] = folder / kind.file_name(model)
         model.save(files[model.line])
         print(f"{files[model.line]}: {files[model.line].stat().st_size / 1e6:.2f} MB")
-    Index(folder, {kind.name: files}).write()
+    Index(folder, {**Index.read(folder).files, kind.name: files}).write()
 
 
 if __name__ == "__main__":

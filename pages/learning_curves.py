@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from llmpert.evaluation.results import on_embeddings
 from llmpert.figures.evaluation import learning_curves
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
@@ -12,7 +13,8 @@ from llmpert.ui.common.selection import choose_dataset, needs_measurements
 DRAWN_AT_FIRST = ("random", "mean", GAUSSIAN_PROCESS)
 
 data = choose_dataset()
-needs_measurements(data)
+if not data.results:
+    needs_measurements(data)
 show.heading(
     "Learning curves",
     "How well are *unseen* knockdowns predicted, and how many measured ones does it take?"
@@ -29,9 +31,8 @@ chosen = st.pills(
     bind="query-params",
     help="\n\n".join(f"**{m.label}**: {m.definition}" for m in cache.METRICS.values()),
 )
-elsewhere = dict.fromkeys(one.method for of_line in data.external.values() for one in of_line)
-offered = [*MODELS, *elsewhere]
-at_first = [*DRAWN_AT_FIRST, *elsewhere]
+offered, _ = cache.scored(data)
+at_first = [model for model in offered if model in DRAWN_AT_FIRST or model not in MODELS]
 picked = st.pills(
     "Models",
     offered,
@@ -43,9 +44,12 @@ picked = st.pills(
     help="\n\n".join(f"**{spec.label}**: {spec.summary}" for spec in MODELS.values()),
 )
 models = [model for model in offered if model in picked] or at_first
-lines = list(data.screens)
+lines = data.lines
 summary, about = cache.summary(data, lines, [model for model in models if model in MODELS], None)
 metrics = [cache.METRICS[name] for name in chosen or cache.METRICS]
+# Carried results may be on further embeddings, at one training size and so without a curve.
+summary = on_embeddings(summary, data.embedding_choices)
+unit = " or ".join(dict.fromkeys(map(data.unit, lines)))
 chart = cache.once(
     lambda: learning_curves(summary, lines, metrics, models),
     "learning curves",
@@ -59,9 +63,14 @@ show.figure(
     alt="Line charts of prediction accuracy against the number of training perturbations, one"
     f" column of panels for each of {', '.join(lines)}, one row a metric.",
     numbers=summary[summary["model"].isin(models)],
-    note=f"{' and '.join(lines)}, {len(models)} models.",
+    note=f"{' and '.join(lines)}, {len(models)} models. Responses in {unit}.",
     data=data,
     about=about,
     details=origin(data, lines),
 )
+if data.results:
+    size = max(data.results.sizes)
+    every, _ = cache.summary(data, lines, offered, size)
+    for line in lines:
+        show.best_of(on_embeddings(every, data.embedding_choices), line, size, metrics)
 show.left_out(summary)

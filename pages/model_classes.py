@@ -1,13 +1,14 @@
 """Figure 2: classes of models on each embedding."""
 
+from llmpert.evaluation.results import on_embeddings
 from llmpert.figures.evaluation import model_classes
 from llmpert.models.registry import MODELS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
-from llmpert.ui.common.selection import select
+from llmpert.ui.common.selection import choose_embeddings, select
 
-selection = select(embedding=False)
+selection = select(embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 show.heading(
     "Model classes",
@@ -17,13 +18,16 @@ show.heading(
     data,
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
+metrics = list(cache.METRICS.values())
+summary = on_embeddings(summary, choose_embeddings(data))
+show.best_of(summary, line, size, metrics)
 show.figure(
-    model_classes(summary, line, size, list(cache.METRICS.values())),
+    model_classes(summary, line, size, metrics),
     name=f"model-classes-{line}-{size}",
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",
     numbers=summary,
-    note=f"{line}, {size:,} training perturbations.",
+    note=f"{line}, {show.trained_on(summary)}. Responses in {selection.unit}.",
     data=data,
     about=about,
     details=origin(data, [line], size),

@@ -2,26 +2,32 @@
 
 import streamlit as st
 
-from llmpert.evaluation.tables import PUBLISHED_SOURCE, table1
+from llmpert.evaluation.results import on_embeddings
+from llmpert.evaluation.tables import PUBLISHED_SOURCE, published, table1
 from llmpert.models.registry import MODELS
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
-from llmpert.ui.common.selection import select
+from llmpert.ui.common.selection import choose_embeddings, select
 
-selection = select(embedding=False)
+selection = select(embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
-show.heading(
-    "Table 1",
-    "Every model by every metric: *computed* here from the data named below (mean ± standard error"
-    f" across folds), *published* as printed in {PUBLISHED_SOURCE}; in rows marked (published), as"
-    " imported.",
-    data,
+# Errors of ranks and of expression are no more comparable than metres and seconds.
+reported = [] if selection.raised_only else [published(), cache.published_results(data, line)]
+question = (
+    "Every model by every metric: *computed* from these data (mean ± standard error across folds)"
 )
+if reported:
+    question += (
+        f", *published* as printed in {PUBLISHED_SOURCE}; in rows marked (published), as imported"
+    )
+show.heading("Table 1", f"{question}.", data)
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
-table = table1(summary, line, size, metrics, cache.published_results(data, line))
 st.subheader(f"{line}, {size:,} training perturbations")
+summary = on_embeddings(summary, choose_embeddings(data))
+show.best_of(summary, line, size, metrics)
+table = table1(summary, line, size, metrics, reported)
 st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=270)})
 if data.simulated:
     st.caption(
@@ -36,18 +42,23 @@ if line in data.published:
         f" (published): {data.published[line].source}, mean over the perturbations of {line} that"
         " it has."
     )
+if reported:
+    elsewhere = (
+        "Published values come from other data and preprocessing unless the data set is the"
+        f" paper's. {elsewhere}"
+    )
 show.footer(
     f"table-1-{line}-{size}",
     summary,
-    f"{line}, {size:,} training perturbations: mean ± standard error over folds.",
+    f"{line}, {show.trained_on(summary)}: mean ± standard error over folds. Responses in"
+    f" {selection.unit}.",
     data,
     about,
-    "Published values come from other data and preprocessing unless the data set is the paper's."
-    f" {elsewhere} {other_sizes(data, line, size)}".rstrip(),
+    f"{elsewhere} {other_sizes(data, line, size)}".rstrip(),
 )
 with st.expander("What the metrics mean"):
     for metric in metrics:
-        better = "higher" if metric.best == "max" else "lower"
+        better = "larger" if metric.best == "max" else "smaller"
         st.markdown(
             f"**{metric.label}** ({better} is better). {metric.definition} {metric.edge_cases}"
         )

@@ -13,6 +13,7 @@ from llmpert.embeddings import Embedding, load_embedding, save_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.results import ResultsSummary
 from llmpert.evaluation.trained import ENDING, TrainedModel
 from llmpert.genes import BUILT_IN_SETS, GeneTable, are_human, built_in_sets
 from llmpert.genes.sets import GeneSets, joined
@@ -61,6 +62,7 @@ KINDS = (
     Kind("gene_sets", ".gmt", attrgetter("name"), GeneSets.read, GeneSets.save),
     Kind("trained", ENDING, attrgetter("line"), TrainedModel.read, TrainedModel.save),
     Kind("published", ".parquet", attrgetter("line"), Published.load, Published.save),
+    Kind("results", ".parquet", lambda _: "results", ResultsSummary.load, ResultsSummary.save),
     Kind("external", ".h5ad", _predictions_key, ExternalPredictions.read, ExternalPredictions.save),
 )
 
@@ -78,6 +80,7 @@ class Parts:
     published: Sequence[Published] = ()
     external: Sequence[ExternalPredictions] = ()
     trained: Sequence[TrainedModel] = ()
+    results: Sequence[ResultsSummary] = ()
 
     def with_files(self, files: Mapping[str, Mapping[str, Path]]) -> "Parts":
         """Read files (kind's name -> key -> file) and add these parts to what they hold.
@@ -104,6 +107,7 @@ class Dataset:
         external: Cell line -> predictions made elsewhere, under the screen's names, by method and
             training size.
         trained: Cell line -> trained model, of a data set without measured screens.
+        results: Of such a data set: how well models predicted its lines, computed beforehand.
         unshared: Cell line -> its perturbations that are left out, as another line lacks them.
         record: How screens and embeddings were prepared (`llmpert.datasets.presets`), if known.
         fingerprint: Of the content as it was read from a store; caches are filed under it.
@@ -121,6 +125,7 @@ class Dataset:
     fingerprint: str = ""
     gene_table: GeneTable | None = None
     trained: Mapping[str, TrainedModel] = field(default_factory=dict)
+    results: ResultsSummary | None = None
     # Aligning resolves every name; it is done once a line, not once a choice of embedding.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
@@ -163,6 +168,7 @@ class Dataset:
             external,
             unshared,
             trained=trained,
+            results=next(iter(parts.results), None),
             **others,
         )
 
@@ -178,6 +184,10 @@ class Dataset:
     def lines(self) -> list[str]:
         """Cell lines, of screens or of trained models."""
         return [*self.screens, *self.trained]
+
+    def unit(self, line: str) -> str:
+        """Return the unit of a line's responses."""
+        return (self.screens if line in self.screens else self.trained)[line].unit
 
     def names(self, line: str, of: Literal["perturbations", "genes"]) -> np.ndarray:
         """Return a line's perturbations or measured genes: of its screen, or its trained model."""

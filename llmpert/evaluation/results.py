@@ -1,6 +1,7 @@
 """The tidy table of results: one row a perturbation and metric; figures draw from nothing else."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
+from llmpert.evaluation.splits import nearest_size
 from llmpert.io.atomic import atomic_path
-from llmpert.io.reading import as_input_error, require_file
+from llmpert.io.names import check_remarks, parse_object
+from llmpert.io.reading import as_input_error, check_version, require_file
+from llmpert.io.tables import refuse_oversized
 from llmpert.models.registry import label
 
 COLUMNS = (
     "line", "embedding", "model", "train_size", "fold", "repeat", "perturbation", "metric", "value",
 )  # fmt: skip
 NUMBERS = ("train_size", "fold", "repeat", "value")
+CELL = ("line", "embedding", "model", "train_size", "metric")
+SUMMARY_NUMBERS = ("mean", "se", "ci95", "folds", "perturbations", "undefined")
+FORMAT_VERSION = 1
 NO_EMBEDDING = "none"
 """What the column `embedding` says for models that use none."""
 PUBLISHED = " (published)"
@@ -57,22 +64,83 @@ class Results:
     @classmethod
     def read(cls, path: str | Path) -> "Results":
         """Read what `write` wrote; raise `InputError` where the file or a column is none of it."""
-        with as_input_error(require_file(path), "a Parquet table of results"):
-            stored = pq.read_table(path)
-        missing = [c for c in COLUMNS if c not in stored.column_names]
-        if missing:
-            raise InputError.of_file(
-                path, f"the columns {', '.join(COLUMNS)}", f"none named {', '.join(missing)}"
-            )
-        table = stored.to_pandas()
-        text = [c for c in NUMBERS if not pd.api.types.is_numeric_dtype(table[c])]
-        if text:
-            raise InputError.of_file(
-                path, f"numbers in the columns {', '.join(NUMBERS)}", f"others in {text[0]}"
-            )
-        with as_input_error(Path(path), "JSON in the note `about`"):
-            about = json.loads((stored.schema.metadata or {}).get(b"about", b"{}"))
-        return cls(table, about)
+        return cls(*_read(require_file(path), COLUMNS, NUMBERS))
+
+
+@dataclass(frozen=True, eq=False)
+class ResultsSummary:
+    """Summarised results that were computed beforehand, with what they are about.
+
+    Attributes:
+        table: As from `summarise`.
+        about: As in `Results`, and `notes` (sentences that captions say).
+    """
+
+    table: pd.DataFrame
+    about: dict[str, Any]
+
+    def save(self, path: str | Path) -> None:
+        """Write as Parquet; an existing file is replaced only by a complete one."""
+        about = json.dumps({**self.about, "version": FORMAT_VERSION})
+        with atomic_path(path) as temporary:
+            write_table(self.table, temporary, {"about": about})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ResultsSummary":
+        """Read what `save` wrote; raise `InputError` where it is none of it, or cannot be shown."""
+        path = require_file(path)
+        with as_input_error(path, "a Parquet table of results"):
+            refuse_oversized(path)
+        numbers = ("train_size", *SUMMARY_NUMBERS)
+        table, about = _read(path, (*CELL, *SUMMARY_NUMBERS), numbers)
+        if table.empty:
+            raise InputError.of_file(path, "results of at least one model", "none")
+        check_version(path, "summarised results", about.pop("version", None), FORMAT_VERSION)
+        return cls(table, check_remarks(path, about))
+
+    @property
+    def models(self) -> list[str]:
+        """Models, in the table's order."""
+        return list(dict.fromkeys(self.table["model"]))
+
+    @property
+    def embeddings(self) -> list[str]:
+        """Embeddings that models were given, in the table's order."""
+        return [one for one in dict.fromkeys(self.table["embedding"]) if one != NO_EMBEDDING]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Training sizes, ascending, without those that count as a larger one (`nearest_size`)."""
+        every = sorted(map(int, self.table["train_size"].unique()))
+        return [one for one in every if nearest_size(one, [s for s in every if s > one]) == one]
+
+    def select(
+        self, lines: Sequence[str], models: Sequence[str], sizes: Sequence[int]
+    ) -> pd.DataFrame:
+        """Return the results of these lines and models at these of the `sizes`."""
+        wanted = self.table["line"].isin(lines) & self.table["model"].isin(models)
+        return at_sizes(self.table[wanted], sizes)
+
+
+def _read(
+    path: Path, columns: Sequence[str], numbers: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    with as_input_error(path, "a Parquet table of results"):
+        stored = pq.read_table(path)
+    missing = [c for c in columns if c not in stored.column_names]
+    if missing:
+        raise InputError.of_file(
+            path, f"the columns {', '.join(columns)}", f"none named {', '.join(missing)}"
+        )
+    table = stored.to_pandas()
+    text = [c for c in numbers if not pd.api.types.is_numeric_dtype(table[c])]
+    if text:
+        raise InputError.of_file(
+            path, f"numbers in the columns {', '.join(numbers)}", f"others in {text[0]}"
+        )
+    with as_input_error(path, "JSON in the note `about`"):
+        about = parse_object((stored.schema.metadata or {}).get(b"about", b"{}"))
+    return table, dict(about)
 
 
 def method_label(model: str, embedding: str) -> str:
@@ -100,7 +168,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         Columns line, embedding, model, train_size, metric, mean, se, ci95 (1.96 se), folds,
         perturbations, undefined (values that are not defined, left out of the means).
     """
-    cell = ["line", "embedding", "model", "train_size", "metric"]
+    cell = list(CELL)
     grouped = table.groupby([*cell, "fold"], observed=True, sort=False)
     folds = grouped["value"].mean().reset_index()
     counted = table.groupby(cell, observed=True, sort=False).agg(
@@ -112,6 +180,22 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     summary["se"] = summary["std"] / np.sqrt(summary["count"])
     summary["ci95"] = 1.96 * summary["se"]
     summary = summary.rename(columns={"count": "folds"}).drop(columns="std")
-    return summary.join(counted).reset_index()[
-        [*cell, "mean", "se", "ci95", "folds", "perturbations", "undefined"]
-    ]
+    return summary.join(counted).reset_index()[[*cell, *SUMMARY_NUMBERS]]
+
+
+def on_embeddings(summary: pd.DataFrame, embeddings: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of a summary on these embeddings, and of models that use none."""
+    return summary[summary["embedding"].isin([NO_EMBEDDING, *embeddings])]
+
+
+def at_sizes(summary: pd.DataFrame, sizes: Sequence[int]) -> pd.DataFrame:
+    """Return the rows of a summary at these training sizes.
+
+    A model that was trained on another number, as on embeddings that fewer genes have, is at the
+    size that it counts as (`nearest_size`), under its own number; of several the nearest.
+    """
+    counted = summary["train_size"].map(lambda size: nearest_size(size, sizes))
+    found, counted = summary[counted.isin(sizes)], counted[counted.isin(sizes)]
+    away = (found["train_size"] - counted).abs()
+    cell = [found[name] for name in CELL if name != "train_size"]
+    return found[away == away.groupby([*cell, counted], observed=True).transform("min")]

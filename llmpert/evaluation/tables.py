@@ -1,12 +1,12 @@
 """Table 1: every model's metrics at one training size, beside the published values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING, method_label
+from llmpert.evaluation.results import at_sizes, method_label
 from llmpert.io.paths import shipped
 from llmpert.models.registry import MODELS
 
@@ -23,44 +23,63 @@ def table1(
     line: str,
     train_size: int,
     metrics: Sequence[Metric],
-    imported: pd.DataFrame | None = None,
+    reported: Iterable[pd.DataFrame] = (),
 ) -> pd.DataFrame:
     """Return computed "mean ± standard error" and published values, a row a model and embedding.
 
-    A method run elsewhere has a row by its name; where the paper has a value of that name, as of
+    A method run elsewhere has a row by its name; where a value of that name was published, as of
     GEARS, it stands in the same row.
 
     Args:
         summary: From `llmpert.evaluation.results.summarise`.
-        imported: Further published values of the line, a row a perturbation, of which the mean is
-            shown: columns model (such as "GEARS (published)"), metric and value.
+        reported: Published values, such as `published()` and those of perturbations, of which the
+            mean is shown: columns model (such as "GEARS (published)"), embedding, metric and value.
 
     Returns:
-        Columns (metric label, "computed" | "published"); "–" where there is no value.
+        Columns (metric label, "computed" | "published"), without the latter where none are
+        reported; "–" where there is no value.
     """
-    cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
+    cell = at_sizes(summary[summary["line"] == line], [train_size])
     computed = {
         (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["mean"], row["se"])
         for row in cell.to_dict("records")
     }
-    others = []
-    if imported is not None and len(imported):
-        means = imported.groupby(["model", "metric"], as_index=False, sort=False)["value"].mean()
-        others = [means.assign(embedding=NO_EMBEDDING)]
-    reported = {
+    cells = ["model", "embedding", "metric"]
+    printed = {
         (row["model"], row["embedding"], row["metric"]): _mean_and_error(row["value"], math.nan)
-        for row in pd.concat([published(), *others]).to_dict("records")
+        for one in reported
+        if len(one)
+        for row in one.groupby(cells, sort=False)["value"].mean().reset_index().to_dict("records")
     }
-    pairs = dict.fromkeys((model, embedding) for model, embedding, _ in [*reported, *computed])
+    pairs = dict.fromkeys((model, embedding) for model, embedding, _ in [*printed, *computed])
+    kinds = {"computed": computed} | ({"published": printed} if printed else {})
     rows = sorted(pairs, key=lambda pair: _place(pair[0]))
     return pd.DataFrame(
         {
             (metric.label, kind): [values.get((*row, metric.name), "–") for row in rows]
             for metric in metrics
-            for kind, values in (("computed", computed), ("published", reported))
+            for kind, values in kinds.items()
         },
         index=pd.Index([method_label(*row) for row in rows], name="Model"),
     )
+
+
+def best(
+    summary: pd.DataFrame, line: str, train_size: int, metrics: Sequence[Metric]
+) -> dict[str, tuple[str, float]]:
+    """Return which method has the best mean by each metric, baselines among them: label -> both.
+
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
+    """
+    cell = at_sizes(summary[summary["line"] == line], [train_size]).dropna(subset="mean")
+    found = {}
+    for metric in metrics:
+        rows = cell[cell["metric"] == metric.name].sort_values("mean", kind="stable")
+        if len(rows):
+            first = rows.iloc[-1 if metric.best == "max" else 0]
+            found[metric.label] = method_label(first["model"], first["embedding"]), first["mean"]
+    return found
 
 
 def _place(model: str) -> tuple[int, int]:

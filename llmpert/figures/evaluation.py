@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from llmpert.evaluation.metrics import Metric
-from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
+from llmpert.evaluation.results import NO_EMBEDDING, at_sizes, embedding_label
 from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
@@ -100,7 +100,7 @@ def model_classes(
     Lines across are the models that use no embedding and external methods. `summary` comes from
     `llmpert.evaluation.results.summarise`.
     """
-    cell = summary[(summary["line"] == line) & (summary["train_size"] == train_size)]
+    cell = at_sizes(summary[summary["line"] == line], [train_size])
     pairs = list(cell[["model", "embedding"]].itertuples(index=False, name=None))
     across = {m: look for (m, e), look in styles(pairs).items() if e == NO_EMBEDDING}
     embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import llmpert as lp
@@ -15,6 +16,7 @@ from llmpert.datasets.dataset import KINDS
 from llmpert.datasets.store import Index
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.results import COLUMNS, ResultsSummary, summarise
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.predictions import ExternalPredictions
 from llmpert.methods.published import Published
@@ -126,12 +128,30 @@ def test_every_kind_of_part_says_its_version_or_has_a_format_of_others(tmp_path:
         "published": _published(tmp_path),
         "external": _external(),
         "trained": lp.train(small.screen(), small.embedding()),
+        "results": _results(),
     }
     for kind in KINDS:
         path = tmp_path / f"part{kind.ending}"
         kind.save(made[kind.name], path)
         assert kind.ending == ".gmt" or marks[kind.ending] in path.read_bytes()
         assert kind.load(path) is not None
+
+
+def _results() -> ResultsSummary:
+    one = ("LineA", "text", "gp", 40, 0, 0, "KD001", "pearson_all", 0.5)
+    return ResultsSummary(summarise(pd.DataFrame([one], columns=COLUMNS)), {})
+
+
+def test_results_lie_in_the_data_set_and_an_addition_replaces_them():
+    model = lp.train(small.screen(), small.embedding())
+    parts = Parts(embeddings=[small.embedding()], trained=[model], results=[_results()])
+    DatasetStore().add("mine", parts)
+    assert DatasetStore().load("mine").results.table["mean"].tolist() == [0.5]
+    other = ResultsSummary(_results().table.assign(mean=0.25), {})
+    DatasetStore().add("mine", Parts(results=[other]))
+    found = DatasetStore().load("mine")
+    assert found.results.table["mean"].tolist() == [0.25]
+    assert list(found.trained) == ["LineA"]
 
 
 def _published(folder: Path) -> Published:

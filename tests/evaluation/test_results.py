@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.errors import InputError
-from llmpert.evaluation.results import COLUMNS, Results, summarise, write_table
+from llmpert.evaluation.results import (
+    COLUMNS,
+    Results,
+    ResultsSummary,
+    at_sizes,
+    summarise,
+    write_table,
+)
 
 ABOUT = {"simulated": True, "lines": {"K562": {"unit": "Δ"}}, "settings": {"folds": 5}}
 
@@ -26,7 +33,7 @@ def table(rows: list[dict]) -> pd.DataFrame:
         "metric": "pearson_all",
         "value": 0.0,
     }
-    return pd.DataFrame([{**plain, **row} for row in rows])[list(COLUMNS)]
+    return pd.DataFrame([{**plain, **row} for row in rows], columns=list(COLUMNS))
 
 
 def test_a_summary_worked_by_hand():
@@ -191,3 +198,60 @@ def test_metadata_of_ones_own_stands_beside_pandas(tmp_path):
     schema = pq.read_schema(tmp_path / "a.parquet")
     assert set(schema.metadata) == {b"pandas", b"about"}
     assert pa.types.is_floating(schema.field("value").type)
+
+
+def summary(*cells: tuple[str, int]) -> pd.DataFrame:
+    """Scores of a model on embeddings at training sizes."""
+    return summarise(table([{"embedding": e, "train_size": size} for e, size in cells]))
+
+
+@given(
+    st.sets(st.tuples(st.sampled_from("ABC"), st.integers(2, 60)), max_size=12),
+    st.sets(st.integers(2, 60), min_size=1, max_size=4),
+)
+def test_rows_at_sizes_are_the_nearest_within_a_tenth(cells, sizes):
+    found = at_sizes(summary(*sorted(cells)), sorted(sizes))
+
+    def counts_as(size):
+        near = [one for one in sorted(sizes) if abs(size - one) <= one / 10]
+        return min(near, key=lambda one: abs(size - one), default=None)
+
+    groups = {}
+    for embedding, size in cells:
+        if counts_as(size) is not None:
+            groups.setdefault((embedding, counts_as(size)), []).append(size)
+    expected = {
+        (embedding, size)
+        for (embedding, at), near in groups.items()
+        for size in near
+        if abs(size - at) == min(abs(one - at) for one in near)
+    }
+    assert set(zip(found["embedding"], found["train_size"], strict=True)) == expected
+
+
+def test_summarised_results_come_back_as_they_were_saved(tmp_path):
+    saved = ResultsSummary(summary(("text", 100), ("text", 95), ("go", 40)), ABOUT)
+    saved.save(tmp_path / "results.parquet")
+    found = ResultsSummary.load(tmp_path / "results.parquet")
+    pd.testing.assert_frame_equal(found.table, saved.table)
+    assert found.about == ABOUT
+    assert (found.models, found.embeddings, found.sizes) == (["gp"], ["text", "go"], [40, 100])
+
+
+@pytest.mark.parametrize(
+    ("change", "about", "said"),
+    [
+        (lambda t: t.drop(columns="mean"), {"version": 1}, "none named mean"),
+        (lambda t: t[:0], {"version": 1}, "at least one model"),
+        (lambda t: t.assign(mean="x"), {"version": 1}, "others in mean"),
+        (lambda t: t, {}, "found format None"),
+        (lambda t: t, {"version": 2}, "a newer llmpert wrote it"),
+        (lambda t: t, {"version": 1, "notes": ["<b>"]}, "without <"),
+    ],
+)
+def test_summarised_results_that_cannot_be_used_are_named(tmp_path, change, about, said):
+    path = tmp_path / "results.parquet"
+    write_table(change(summary(("text", 100))), path, {"about": json.dumps(about)})
+    with pytest.raises(InputError, match=said) as refused:
+        ResultsSummary.load(path)
+    assert str(refused.value).startswith(str(path))

@@ -90,6 +90,19 @@ def test_what_is_not_defined_in_one_panel_is_drawn_and_named_in_the_others():
     ]
 
 
+def test_a_method_at_a_size_that_counts_as_the_one_asked_for_is_drawn():
+    rows = [("gp", "text", 100, 0.4), ("gp", "own", 96, 0.5), ("gp", "own", 80, 0.1)]
+    table = pd.DataFrame(
+        [
+            {"line": "A", "embedding": e, "model": m, "train_size": size, "metric": METRIC.name,
+             "mean": value, "ci95": 0.01}
+            for m, e, size, value in rows
+        ]
+    )  # fmt: skip
+    figure = model_classes(table, "A", 100, [METRIC])
+    assert list(trace(figure, "Gaussian process").y) == [0.4, 0.5]
+
+
 def test_units_and_title():
     assert ": A<" in draw().layout.title.text
     assert "100 training perturbations" in draw().layout.title.text

@@ -27,6 +27,7 @@ from llmpert.insight import head_to_head, maps, similarity
 from llmpert.io.paths import shipped
 from llmpert.methods.predictions import ExternalPredictions, by_size, scores
 from llmpert.methods.published import ROWS
+from llmpert.models.registry import MODELS
 from llmpert.screens import Screen
 
 P = ParamSpec("P")
@@ -210,8 +211,18 @@ def scoring_experiment(data: Dataset, line: str) -> Experiment:
 
 def training_sizes(data: Dataset) -> list[int]:
     """Return the sizes of learning curves on a data set, ascending."""
+    if data.results:
+        return data.results.sizes
     first = experiment(data, next(iter(data.screens)), data.embedding_choices[0])
     return learning_curve_sizes(first.largest_training_size)
+
+
+def scored(data: Dataset) -> tuple[list[str], list[str]]:
+    """Return the models and methods, and the embeddings, of which a data set can have scores."""
+    if data.results:
+        return data.results.models, data.results.embeddings
+    elsewhere = dict.fromkeys(one.method for every in data.external.values() for one in every)
+    return [*MODELS, *elsewhere], data.embedding_choices
 
 
 @cached(8, "Fitting to all perturbations …")
@@ -256,11 +267,16 @@ def summary(
 
     Those of methods that were run elsewhere are among them. Fits that were never made are made now,
     under a progress bar; each is kept at once, so leaving the page loses at most the one in hand.
+    A data set that carries its results has these, on whatever embeddings, and nothing is fitted.
 
     Args:
         size: The training size; None for those of the pages, and whatever else methods that were
             run elsewhere were trained on.
     """
+
+    if data.results:
+        sizes = training_sizes(data) if size is None else [size]
+        return data.results.select(lines, models, sizes), data.results.about
 
     def make() -> tuple[pd.DataFrame, dict[str, Any]]:
         experiments = [

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,8 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
+from llmpert.evaluation.metrics import Metric
+from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.figure import caption as caption
@@ -113,3 +115,22 @@ def left_out(summary: pd.DataFrame) -> None:
             "Values that are not defined (a constant prediction or measurement has no correlation)"
             f" are left out of the means: {which}."
         )
+
+
+def trained_on(summary: pd.DataFrame) -> str:
+    """Say how many perturbations models were trained on: "1,400 training perturbations"."""
+    sizes = " or ".join(f"{size:,}" for size in sorted(summary["train_size"].unique()))
+    return f"{sizes} training perturbations"
+
+
+def best_of(summary: pd.DataFrame, line: str, size: int, metrics: Sequence[Metric]) -> None:
+    """Say which method is best by each metric, so that a baseline that wins is not overlooked.
+
+    Args:
+        summary: From `llmpert.evaluation.results.summarise`.
+    """
+    found = best(summary, line, size, metrics).items()
+    words = " · ".join(
+        f"*{metric}*: {verbatim(method)} ({mean:.3f})" for metric, (method, mean) in found
+    )
+    st.caption(f"Best in {line} with {trained_on(summary)}, by {words}.")

@@ -120,9 +120,19 @@ def provenance(data: Dataset, about: Mapping[str, Any] | None = None) -> dict[st
         f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
         for screen in data.screens.values()
     )
-    screens = screens or "; ".join(f"{line}: trained model" for line in data.trained)
+    about = about or {}
+    if data.trained:
+        scored = about.get("lines", {})
+        screens = "; ".join(
+            f"{line}: {scored[line]['source']} [{scored[line]['fingerprint'][:8]}]"
+            if line in scored
+            else f"{line}: trained model"
+            for line in data.trained
+        )
     known = {"Simulated data" if data.simulated else "Data": screens}
-    settings = (about or {}).get("settings")
+    if notes := about.get("notes"):
+        known["Scores"] = " ".join(notes).rstrip(".")
+    settings = about.get("settings")
     if settings:
         known["Evaluation"] = (
             f"{settings['folds']}-fold cross-validation, seed {settings['seed']},"

@@ -84,7 +84,7 @@ class Selection:
     @property
     def unit(self) -> str:
         """The unit of the line's responses."""
-        return self.trained.unit if self.trained else self.data.screens[self.line].unit
+        return self.data.unit(self.line)
 
     @property
     def raised_only(self) -> bool:
@@ -187,20 +187,23 @@ class Selection:
         return [of.fold_prediction(self.model, self.size, fold) for fold in folds]
 
 
-def select(embedding: bool = True, model: bool = False, trained: bool = False) -> Selection:
+def select(
+    embedding: bool = True, model: bool = False, trained: bool = False, results: bool = False
+) -> Selection:
     """Return what the side bar has, and draw its controls; a page begins with it.
 
     Args:
         embedding, model: Whether the page has a choice of these; else it is about all embeddings
             joined, and the Gaussian process.
-        trained: Whether a trained model will do, without measurements; else the page says so.
+        trained, results: Whether trained models will do, or results that the data set carries,
+            without measurements; else the page says so.
     """
     data = choose_dataset()
-    if data.trained and not trained:
+    if not (trained or (results and data.results)):
         needs_measurements(data)
     with st.sidebar:
         line = choose("Cell line", "line", data.lines, "The cells that were perturbed.")
-        if data.trained:
+        if trained and data.trained:
             return Selection.of_trained(data, line)
         source = data.embedding_choices[-1]
         if embedding:
@@ -226,14 +229,33 @@ def select(embedding: bool = True, model: bool = False, trained: bool = False) -
     return selection
 
 
+def choose_embeddings(data: Dataset) -> Sequence[str]:
+    """Return the embeddings whose scores are shown: a choice where there are more than its own."""
+    every = cache.scored(data)[1]
+    own = [one for one in data.embedding_choices if one in every] or every
+    if own == every:
+        return every
+    chosen = st.pills(
+        "Embeddings",
+        every,
+        selection_mode="multi",
+        default=own,
+        format_func=embedding_label,
+        key="embeddings",
+        bind="query-params",
+        help="What the models know about a gene before any experiment.",
+    )
+    return chosen or own
+
+
 def needs_measurements(data: Dataset) -> None:
     """Say that a page needs measurements, and end it, where there are trained models only."""
     if not data.trained:
         return
     st.title("This page needs measurements")
     st.markdown(
-        f"{verbatim(BUILT_IN_DATA.get(data.name, data.name))} has trained models, which predict"
-        " without the screens they were trained on."
+        f"The data set *{verbatim(BUILT_IN_DATA.get(data.name, data.name))}* comes without the"
+        " screens that its models were trained on."
     )
     with st.container(horizontal=True):
         st.page_link("pages/gene.py", label="See what they predict", icon=":material/genetics:")
