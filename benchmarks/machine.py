@@ -21,7 +21,7 @@ def describe() -> str:
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores,"
         f" Python {platform.python_version()}, matrix product {gemm_rate('float64'):.0f} GFLOP/s in"
-        f" float64, {gemm_rate('float32'):.0f} in float32"
+        f" float64, {gemm_rate('float32'):.0f} in float32; load {os.getloadavg()[0]:.1f}"
     )
 
 
