@@ -5,7 +5,7 @@ import streamlit as st
 from llmpert.evaluation.results import on_embeddings
 from llmpert.figures.evaluation import learning_curves
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.selection import choose_dataset, needs_measurements
@@ -67,6 +67,7 @@ show.figure(
     data=data,
     about=about,
     details=origin(data, lines),
+    code=script.of_summary(data, lines, models, None, data.embedding_choices),
 )
 if data.results:
     size = max(data.results.sizes)

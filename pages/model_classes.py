@@ -3,7 +3,7 @@
 from llmpert.evaluation.results import on_embeddings
 from llmpert.figures.evaluation import model_classes
 from llmpert.models.registry import MODELS
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.selection import choose_embeddings, select
@@ -19,7 +19,8 @@ show.heading(
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
-summary = on_embeddings(summary, choose_embeddings(data))
+embeddings = choose_embeddings(data)
+summary = on_embeddings(summary, embeddings)
 show.best_of(summary, line, size, metrics)
 show.figure(
     model_classes(summary, line, size, metrics),
@@ -31,5 +32,6 @@ show.figure(
     data=data,
     about=about,
     details=origin(data, [line], size),
+    code=script.of_summary(data, [line], list(MODELS), size, embeddings),
 )
 show.left_out(summary)

@@ -5,7 +5,7 @@ import streamlit as st
 from llmpert.evaluation.results import on_embeddings
 from llmpert.evaluation.tables import PUBLISHED_SOURCE, published, table1
 from llmpert.models.registry import MODELS
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
 from llmpert.ui.common.selection import choose_embeddings, select
@@ -25,7 +25,8 @@ show.heading("Table 1", f"{question}.", data)
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
 st.subheader(f"{line}, {size:,} training perturbations")
-summary = on_embeddings(summary, choose_embeddings(data))
+embeddings = choose_embeddings(data)
+summary = on_embeddings(summary, embeddings)
 show.best_of(summary, line, size, metrics)
 table = table1(summary, line, size, metrics, reported)
 st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=270)})
@@ -55,6 +56,7 @@ show.footer(
     data,
     about,
     f"{elsewhere} {other_sizes(data, line, size)}".rstrip(),
+    script.of_summary(data, [line], list(MODELS), size, embeddings),
 )
 with st.expander("What the metrics mean"):
     for metric in metrics:

@@ -139,10 +139,12 @@ def _called(file: File) -> Iterator[None]:
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
-    return {
+    """Let what is said of a file have its owner's name for it, which is noted, too."""
+    known = {
         key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
         for key, value in provenance.items()
     }
+    return known | {"file": file.name}
 
 
 def _plain(name: str) -> str:

@@ -60,5 +60,9 @@ def through_orthologs(
         embedding,
         genes=np.array(list(genes), dtype=object),
         vectors=embedding.rows(list(genes.values())),
-        provenance={**known, "notes": [*known.get("notes", ()), note]},
+        provenance={
+            **known,
+            "orthologs": orthologs.source,
+            "notes": [*known.get("notes", ()), note],
+        },
     )

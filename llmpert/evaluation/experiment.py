@@ -241,6 +241,19 @@ class Experiment:
             self.key(model, part), lambda: self._fit_and_predict(model, part, fitted)
         )
 
+    def predict_gene(self, model: str, train_size: int, gene: str) -> Prediction:
+        """Predict the response to knocking down a gene, by a model that has not seen it.
+
+        That of a gene of the screen is its row of `fold_prediction`; any other one is predicted by
+        a model that is trained on all perturbations.
+
+        Raises:
+            InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        """
+        if gene not in self._names:
+            return self.fit_all(model).predict([gene])
+        return self.fold_prediction(model, train_size, self.fold_of(gene)).row(gene)
+
     def fit_all(self, model: str | ModelSpec, held_out: Sequence[str] = ()) -> FittedModel:
         """Fit to all perturbations but those of genes held out, to predict those or genes outside.
 

@@ -13,7 +13,7 @@ from llmpert.figures.compare import both_against_measured, gene_by_gene, one_aga
 from llmpert.insight.compare import Side, compare, in_deviations, most_alike
 from llmpert.insight.ranking import strong_perturbation, strongest
 from llmpert.models.registry import MODELS, label
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.selection import Selection, choose, how_many, one_of
@@ -76,7 +76,8 @@ def show_comparison(selection: Selection) -> None:
     gene = subjects[0][1]
     name = f"{gene}-{selection.line}-{selection.model}-{selection.embedding}-{selection.size}"
     name += f"-{names[1]}"
-    figure = partial(show.figure, numbers=table, note=note, data=data, details=details)
+    code = script.of_comparison(subjects, [made.measured is not None for made in found])
+    figure = partial(show.figure, numbers=table, note=note, data=data, details=details, code=code)
 
     def against(what: Literal["predicted", "measured"]) -> None:
         figure(
@@ -145,7 +146,6 @@ def _show_genes(
             gene_by_gene(drawn, labels, (a.unit, b.unit), title, one_measurement),
             alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
             " with 95 % intervals and measurements where there are any.",
-            numbers=drawn,
         )
     with right:
         st.subheader("Where they disagree")

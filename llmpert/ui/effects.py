@@ -9,6 +9,7 @@ from llmpert.insight.ranking import changing_gene, correlation, strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.screens.screen import Screen
 from llmpert.ui.common import components as show
+from llmpert.ui.common import script
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
@@ -69,6 +70,7 @@ def show_effects(selection: Selection) -> None:
         note=f"{selection.method}, {size:,} training perturbations.",
         data=data,
         details=origin(data, [line], size, [model]) if measured else "",
+        code=script.of_effects(selection, gene, unseen is not None),
     )
     # Not every model gives intervals.
     st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True)

@@ -15,7 +15,7 @@ from llmpert.insight import head_to_head as insight
 from llmpert.methods.published import ROWS
 from llmpert.models.registry import MODELS, label
 from llmpert.screens import FDR
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.gene_sets import choose_sets
@@ -86,6 +86,12 @@ def show_methods(selection: Selection) -> None:
             about=found.about,
             select=["points"],
             details=source,
+            code=script.of_head_to_head(
+                selection,
+                [(method, _source(selection, method)) for method in (ours, rival)],
+                metric.name,
+                percent,
+            ),
         )
         if chosen:
             open_gene(replace(selection, embedding=_source(selection, ours)), str(chosen[0]))

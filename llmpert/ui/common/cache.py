@@ -234,6 +234,17 @@ def full_model(data: Dataset, line: str, embedding: str, model: str) -> FittedMo
 # Results
 
 
+def training_sets(data: Dataset, lines: Sequence[str], size: int | None) -> list[tuple[int, int]]:
+    """Return training sizes of summaries, and how many random training sets there are of each.
+
+    At the largest size every repeat would be the same training set, give or take one.
+    """
+    source = data.embedding_choices[0]
+    largest = min(experiment(data, line, source).largest_training_size for line in lines)
+    asked = training_sizes(data) if size is None else [size]
+    return [(min(one, largest), REPEATS if one < largest else 1) for one in asked]
+
+
 def external(data: Dataset, line: str, size: int) -> dict[str, ExternalPredictions]:
     """Return methods that were run elsewhere with a training size of the pages -> predictions."""
     found = by_size(data.external.get(line, ()), training_sizes(data))
@@ -282,13 +293,10 @@ def summary(
         experiments = [
             experiment(data, line, source) for line in lines for source in data.embedding_choices
         ]
-        # At the largest size every repeat would be the same training set, give or take one.
-        largest = min(e.largest_training_size for e in experiments)
-        asked = training_sizes(data) if size is None else [size]
-        below = [size for size in asked if size < largest]
-        fits = grid(experiments, models, below, REPEATS) if models and below else []
-        if models and len(below) < len(asked):
-            fits += grid(experiments, models, [largest], 1)
+        fits = []
+        if models:
+            for asked, repeats in training_sets(data, lines, size):
+                fits += grid(experiments, models, [asked], repeats)
         results = run_fits(fits)
         elsewhere = [external_results(data, line) for line in lines]
         if size is not None:

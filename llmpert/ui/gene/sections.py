@@ -20,7 +20,7 @@ from llmpert.insight.enrichment import enrichment
 from llmpert.insight.ranking import Direction, strongest, strongest_genes
 from llmpert.insight.reliability import ReliabilityReference, Verdict, expression
 from llmpert.screens import FDR
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common.selection import Selection
 from llmpert.ui.gene.prediction import GenePrediction, format_score, scores_in_words
 
@@ -66,6 +66,13 @@ class GeneView:
         if not self.relative:
             return found
         return {name: one.relative_to(self.fitted.model.mean_) for name, one in found.items()}
+
+    @property
+    def code(self) -> str:
+        """Lines of Python that make the response; they know it relative to control alone."""
+        if self.relative:
+            return ""
+        return script.of_response(self.selection, self.gene, self.shown.measured is not None)
 
     @cached_property
     def reference(self) -> ReliabilityReference:
@@ -156,6 +163,7 @@ def response(view: GeneView, count: int) -> Section:
         "Intervals are for a new measurement, noise included; their widths come from how far off"
         " training knockdowns were when predicted from the others. An asterisk marks genes whose"
         " mean response over all knockdowns is larger than its standard deviation.",
+        view.code,
     )  # fmt: skip
     title = "Predicted response" + " relative to the mean response" * view.relative
     if shown.measured is None or shown.top is None:
@@ -179,6 +187,7 @@ def response(view: GeneView, count: int) -> Section:
             f"{view.where}-scatter",
             table,
             view.note,
+            code=view.code,
         )
     return Section(
         title, called(view), [ranked, second], strongest(table, "mean", count, view.raised_only)
@@ -294,6 +303,7 @@ def all_genes(view: GeneView) -> Section:
         view.table().assign(z=lambda table: table["mean"] / table["sd"]),
         view.note,
         "z is the predicted response divided by its standard deviation, that of a new measurement.",
+        view.code,
     )
     return Section("All genes", figures=[chart])
 

@@ -1,0 +1,194 @@
+"""Lines of Python that make the numbers of a figure, for whoever wants them without the page.
+
+All begin with the data set. One that was uploaded is read of the visitor's own files, by the names
+that they had: its own name is a secret. Where these files are not all that it was made of, and
+where numbers were made elsewhere, there are no lines: "".
+"""
+
+from collections.abc import Iterable, Sequence
+
+from llmpert.datasets import Dataset, is_upload
+from llmpert.embeddings import BUILT_IN, built_in
+from llmpert.insight.head_to_head import Method
+from llmpert.models.registry import MODELS
+from llmpert.ui.common import cache
+from llmpert.ui.common.selection import Selection
+
+EXPERIMENT = "from llmpert.evaluation.experiment import Experiment"
+
+
+def of_response(selection: Selection, gene: str, measured: bool) -> str:
+    """Return lines for the response to knocking down a gene: `table`."""
+    lines = [f"prediction = {_prediction(selection, gene)}", "table = prediction.table()"]
+    if measured:
+        lines.append(f'table["measured"] = {_measured(selection, gene, "prediction")}')
+    return _script(selection.data, [selection.model], [EXPERIMENT], lines)
+
+
+def of_effects(selection: Selection, gene: str, unseen: bool) -> str:
+    """Return lines for what every knockdown does to a measured gene: `table`.
+
+    Args:
+        unseen: Whether genes that were not knocked down are among them.
+    """
+    name, size = selection.model, selection.size
+    if selection.trained:
+        lines = [
+            f"model = data.trained[{selection.line!r}]",
+            "held_out = [model.predict(list(model.fitted.trained_on))]",
+        ]
+        fitted, known = "model.fitted", "model.fitted.known"
+        screen = "model.responses()"
+    else:
+        lines = [
+            f"experiment = {_experiment(selection.line, selection.embedding)}",
+            "folds = range(experiment.settings.folds)",
+            f"held_out = [experiment.fold_prediction({name!r}, {size}, fold) for fold in folds]",
+        ]
+        fitted, known = f"experiment.fit_all({name!r})", "experiment.problem"
+        screen = "experiment.problem.screen"
+    others = f"{fitted}.predict_one({gene!r}, {known}.unseen())" if unseen else None
+    measured = selection.trained is None
+    lines += [
+        f"unseen = {others}",
+        f"table = effects_on({gene!r}, {screen}, held_out, unseen, measured={measured})",
+    ]
+    needed = [EXPERIMENT, "from llmpert.insight.effects import effects_on"]
+    return _script(selection.data, [name], needed, lines)
+
+
+def of_comparison(subjects: Sequence[tuple[Selection, str]], measured: Sequence[bool]) -> str:
+    """Return lines for two predictions side by side: `table`."""
+    lines = []
+    for name, (of, gene), known in zip("ab", subjects, measured, strict=True):
+        response = _measured(of, gene, name) if known else None
+        lines += [
+            f"{name} = {_prediction(of, gene)}",
+            f'side_{name} = Side("{name.upper()}", {name}, {response}, {of.unit!r})',
+        ]
+    lines.append("table = compare(side_a, side_b)")
+    needed = [EXPERIMENT, "from llmpert.insight.compare import Side, compare"]
+    return _script(subjects[0][0].data, [of.model for of, _ in subjects], needed, lines)
+
+
+def of_head_to_head(
+    selection: Selection, methods: Sequence[tuple[Method, str]], metric: str, percent: int
+) -> str:
+    """Return lines for two methods on every perturbation: `table`.
+
+    Args:
+        methods: Both, each with the embedding of the experiment that it is scored in.
+    """
+    line = selection.line
+    lines = ["fits = []"]
+    lines += [
+        f"fits += grid([{_experiment(line, source)}], [{one.model!r}], [{selection.size}])"
+        for one, source in methods
+    ]
+    ours, rival = (f"Method({one.model!r}, {one.embedding!r})" for one, _ in methods)
+    lines += [
+        f"effect = effect_size(data.screens[{line!r}])",
+        f"metric = registry()[{metric!r}]",
+        f"table = pairs(run(fits).table, {ours}, {rival}, metric, effect)",
+        f"table = largest_effects(table, {percent / 100})",
+    ]
+    needed = [
+        EXPERIMENT,
+        "from llmpert.evaluation.grid import grid, run",
+        "from llmpert.evaluation.metrics import registry",
+        "from llmpert.insight.head_to_head import Method, effect_size, largest_effects, pairs",
+    ]
+    return _script(selection.data, [one.model for one, _ in methods], needed, lines)
+
+
+def of_summary(
+    data: Dataset,
+    lines: Sequence[str],
+    models: Sequence[str],
+    size: int | None,
+    embeddings: Sequence[str],
+) -> str:
+    """Return lines for scores on held-out perturbations, by model and embedding: `table`.
+
+    Args:
+        size: The training size; None for all of the pages'.
+    """
+    ours = [model for model in models if model in MODELS]
+    if not ours:
+        return ""
+    results = "from llmpert.evaluation.results import"
+    if data.results:
+        sizes = cache.training_sizes(data) if size is None else [size]
+        read = f"table = data.results.select({list(lines)}, {ours}, {sizes})"
+        cut = f"table = on_embeddings(table, {list(embeddings)})"
+        return _script(data, [], [f"{results} on_embeddings"], [read, cut])
+    made = [
+        "experiments = [",
+        f"    Experiment(data.problem(line, embedding)) for line in {list(lines)}",
+        f"    for embedding in {list(embeddings)}",
+        "]",
+        f"models = {ours}",
+        "fits = []",
+        f"for size, repeats in {cache.training_sets(data, lines, size)}:",
+        "    fits += grid(experiments, models, [size], repeats)",
+        "table = summarise(run(fits).table)",
+    ]
+    needed = ["from llmpert.evaluation.grid import grid, run", f"{results} summarise"]
+    return _script(data, [], [EXPERIMENT, *needed], made)
+
+
+def _script(
+    data: Dataset, models: Iterable[str], imports: Sequence[str], lines: Sequence[str]
+) -> str:
+    loading = _loading(data)
+    if loading is None or not all(model in MODELS for model in models):
+        return ""
+    used = "\n".join(lines)
+    needed = [one for one in imports if one != EXPERIMENT or "Experiment(" in used]
+    return "\n".join([*sorted([*loading[:-1], *needed]), "", loading[-1], *lines])
+
+
+def _loading(data: Dataset) -> list[str] | None:
+    """Return imports, and lastly the line that makes the data set; None where none does."""
+    if not is_upload(data.name):
+        load = f"data = DatasetStore().load({data.name!r})"
+        return ["from llmpert.datasets import DatasetStore", load]
+    imports = ["import llmpert as lp", "from llmpert.datasets import Dataset, Parts"]
+    screens, embeddings = [], []
+    for screen in data.screens.values():
+        file = screen.provenance.get("file")
+        if file is None:
+            return None
+        named = f"line={screen.line!r}, unit={screen.unit!r}"
+        screens.append(f"lp.read_screen({file!r}, {named})")
+    for one in data.embeddings.values():
+        file = one.provenance.get("file")
+        if one.name in BUILT_IN and one.fingerprint == built_in(one.name).fingerprint:
+            embeddings.append(f"built_in({one.name!r})")
+            imports.append("from llmpert.embeddings import built_in")
+        elif file is None or "orthologs" in one.provenance:
+            return None
+        else:
+            embeddings.append(f"lp.read_embedding({file!r}, {one.name!r})")
+    parts = f"    [{', '.join(screens)}],\n    [{', '.join(embeddings)}],\n"
+    return [
+        *dict.fromkeys(imports),
+        f"parts = Parts(\n{parts})\ndata = Dataset.of_parts('', parts)",
+    ]
+
+
+def _experiment(line: str, embedding: str) -> str:
+    return f"Experiment(data.problem({line!r}, {embedding!r}))"
+
+
+def _prediction(selection: Selection, gene: str) -> str:
+    line = selection.line
+    if selection.trained:
+        return f"data.trained[{line!r}].predict([{gene!r}])"
+    made = _experiment(line, selection.embedding)
+    return f"{made}.predict_gene({selection.model!r}, {selection.size}, {gene!r})"
+
+
+def _measured(selection: Selection, gene: str, prediction: str) -> str:
+    of = f"data.screens[{selection.line!r}]"
+    return f"{of}.select([{gene!r}], list({prediction}.genes)).response[0]"
