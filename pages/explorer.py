@@ -4,11 +4,12 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.explorer import explore
 
-selection = select()
+selection = select(trained=True)
+alike = "" if selection.trained else ", and do those respond alike"
 show.heading(
     "Explorer",
-    "Which genes do the embeddings put near each other, and do those respond alike? Click a dot, or"
-    " draw around some, to list them.",
+    f"Which genes do the embeddings put near each other{alike}? Click a dot, or draw around some,"
+    " to list them.",
     selection.data,
 )
 explore(selection)

@@ -115,7 +115,7 @@ def neighbours(
     names: np.ndarray,
     similarity: np.ndarray,
     agreement: np.ndarray | None,
-    pairs: Pairs,
+    pairs: Pairs | None,
     count: int,
 ) -> pd.DataFrame:
     """Find the perturbations most similar to one gene, and whether their responses agree.
@@ -124,6 +124,7 @@ def neighbours(
         names, similarity: The N others; those without a similarity (NaN) are left out.
         agreement: Pearson correlation of each one's response with the gene's; None where it was not
             measured.
+        pairs: To hold agreement against; None where nothing was measured.
 
     Returns:
         Columns `gene`, `similarity`, `response` (Pearson; missing where not measured or not
@@ -132,7 +133,7 @@ def neighbours(
     order = np.argsort(-similarity, kind="stable")
     order = order[np.isfinite(similarity[order])][:count]
     response = np.full(len(order), np.nan) if agreement is None else agreement[order]
-    known = pairs.ordered
+    known = np.empty(0) if pairs is None else pairs.ordered
     below = np.searchsorted(known, response.astype(known.dtype)) / max(len(known), 1)
     return pd.DataFrame(
         {

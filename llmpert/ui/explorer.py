@@ -1,7 +1,7 @@
 """Maps of perturbations, their neighbours, and what closeness in an embedding means."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlencode
 
@@ -10,17 +10,17 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.evaluation.grid import grid
-from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.problem import GeneVectors
 from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.head_to_head import effect_size
 from llmpert.insight.maps import METHODS
 from llmpert.insight.ranking import strong_perturbation
-from llmpert.insight.similarity import correlation, cosine, neighbours
+from llmpert.insight.similarity import Pairs, correlation, cosine, neighbours
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
-from llmpert.ui.common.cache import RESPONSES
+from llmpert.ui.common.cache import KEPT, RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.selection import Selection, choose, open_gene
@@ -39,22 +39,29 @@ MOST_IN_ADDRESS = 100
 
 _KEY = "explorer-selected"
 
+_ABOUT_KEPT_ACCURACY = (
+    "Held-out accuracy: Pearson, all genes, between a knockdown's measured response and what a"
+    " model that was not trained on it predicted. The trained model's file has it."
+)
+
 
 @dataclass(frozen=True)
 class Explorer:
     """What the page is about.
 
     Attributes:
-        problem: The line's perturbations with all embeddings.
+        known: Finds genes and their vectors in all embeddings.
+        places: Vectors of the perturbations, by what a map can be of (`cache.places`).
         sets: Gene sets among the perturbations, or None.
         table: What is known of each perturbation; gets columns that colour the map.
-        of: An embedding, or `RESPONSES`: what the map places perturbations by.
+        of: One of the places: what the map is of.
         method, colour: How it does, and by what it colours them.
         gene: The gene that is looked at; in the screen or not.
     """
 
     selection: Selection
-    problem: Problem
+    known: GeneVectors
+    places: Mapping[str, np.ndarray]
     sets: GeneSets | None
     table: pd.DataFrame
     of: str
@@ -63,14 +70,19 @@ class Explorer:
     gene: str
 
     @property
-    def measured(self) -> bool:
-        """Whether the gene is on the map."""
-        return self.gene in self.problem.screen.perturbations
+    def embeddings(self) -> list[str]:
+        """Those that perturbations have a place in."""
+        return [embedding.name for embedding in self.known.embeddings]
+
+    @property
+    def on_map(self) -> bool:
+        """Whether the gene was knocked down."""
+        return self.gene in set(self.table["gene"])
 
     @property
     def title(self) -> str:
         """What the map shows."""
-        place = self.of if self.of == RESPONSES else f"{self.of} embeddings"
+        place = f"{self.of} embeddings" if self.of in self.embeddings else self.of
         return f"{self.method} of {place}, {self.selection.line}"
 
     @property
@@ -81,13 +93,13 @@ class Explorer:
     def similarity(self, of: str) -> np.ndarray | None:
         """Return perturbations' similarity to the gene: cosine in an embedding, else Pearson.
 
-        None where the gene's response was not measured.
+        None where the gene was not knocked down.
         """
-        if of != RESPONSES:
-            return cosine(self.problem.find(self.gene)[of], self.problem.vectors[of])[0]
-        screen = self.problem.screen
-        row = np.flatnonzero(screen.perturbations == self.gene)
-        return correlation(screen.response[row], screen.response)[0] if len(row) else None
+        vectors = self.places[of]
+        if of in self.embeddings:
+            return cosine(self.known.find(self.gene)[of], vectors)[0]
+        row = np.flatnonzero(self.table["gene"] == self.gene)
+        return correlation(vectors[row], vectors)[0] if len(row) else None
 
 
 def explore(selection: Selection) -> None:
@@ -95,20 +107,28 @@ def explore(selection: Selection) -> None:
     view = _choose_view(selection)
     _show_selected(view, _show_map(view))
     _show_nearest(view)
-    _show_closeness(selection)
+    if selection.trained:
+        show.info(
+            "Whether genes that are near each other respond alike needs the measured screen, which"
+            " is not here."
+        )
+    else:
+        _show_closeness(selection)
 
 
 def _choose_view(selection: Selection) -> Explorer:
-    problem = cache.scoring_experiment(selection.data, selection.line).problem
-    screen = problem.screen
+    joined = replace(selection, embedding=selection.data.embedding_choices[-1])
+    known, screen, trained = joined.known, joined.screen, selection.trained
     several = len(cache.collections(selection.data, selection.line, "perturbations")) > 1
     first, second, third, fourth, *_ = columns = st.columns([2, 1, 1, 1] + [1] * several)
     with columns[-1]:
         sets = choose_sets(selection.data, selection.line, "perturbations")
-    effect = effect_size(screen).to_numpy()
-    table = pd.DataFrame({"gene": screen.perturbations, "effect size": effect})
-    if screen.cells is not None:
-        table["cells"] = screen.cells
+    table = pd.DataFrame({"gene": screen.perturbations})
+    if trained is None:
+        table["effect size"] = effect_size(screen).to_numpy()
+    cells = (trained or screen).cells
+    if cells is not None:
+        table["cells"] = cells
     if sets is not None:
         of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
         for name, members in sets.members.items():
@@ -124,14 +144,16 @@ def _choose_view(selection: Selection) -> Explorer:
         missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
     elif not sets.members:
         missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
-    if np.ptp(effect) <= 1e-3 * effect.max():
+    if trained:
+        missing[BY_EFFECT] = "needs the measured screen, which is not here"
+    elif np.ptp(table["effect size"]) <= 1e-3 * table["effect size"].max():
         missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
     if "cells" not in table:
         missing[BY_CELLS] = "the screen does not tell"
     every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
     with second:
-        views = [*problem.vectors, RESPONSES]
-        of = choose("Map of", "of", views, "What the knockdowns are placed by.")
+        places = cache.places(selection.data, selection.line)
+        of = choose("Map of", "of", list(places), "What the knockdowns are placed by.")
     with third:
         method = choose(
             "Method",
@@ -145,16 +167,18 @@ def _choose_view(selection: Selection) -> Explorer:
             "Colour by",
             "colour",
             [colour for colour in every if colour not in missing],
-            "Effect size: root mean square of the measured response. Held-out accuracy: Pearson,"
-            f" all genes, of the {selection.method} with {selection.size:,} training perturbations"
-            " (side bar).",
+            _ABOUT_KEPT_ACCURACY
+            if trained
+            else "Effect size: root mean square of the measured response. Held-out accuracy:"
+            f" Pearson, all genes, of the {selection.method} with {selection.size:,} training"
+            " perturbations (side bar).",
         )
     with first:
-        gene = choose_gene(problem, strong_perturbation(screen))
+        gene = choose_gene(known, strong_perturbation(screen))
     if missing:
         reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
         st.caption(f"Not to colour by: {reasons}.")
-    return Explorer(selection, problem, sets, table, of, method, colour, gene)
+    return Explorer(selection, known, places, sets, table, of, method, colour, gene)
 
 
 def _show_map(view: Explorer) -> list[str]:
@@ -166,20 +190,23 @@ def _show_map(view: Explorer) -> list[str]:
     if similarity is not None:
         table[f"similarity to {gene}"] = similarity
     # A chart forgets what was selected in it whenever it is drawn with anything else than before.
-    known = set(view.problem.screen.perturbations)
+    known = set(table["gene"])
     if _KEY not in st.session_state:
         st.session_state[_KEY] = st.query_params.get("selected", "").split(",")
     names = [name for name in st.session_state[_KEY] if name in known]
-    note = table["effect size"].map("effect size {:.3g}".format)
+    lines = []
+    if "effect size" in table:
+        lines.append(table["effect size"].map("effect size {:.3g}".format))
     if "gene sets" in table:
-        note += "<br>" + table["gene sets"].replace("", "in no gene set")
+        lines.append(table["gene sets"].replace("", "in no gene set"))
+    note = ["<br>".join(words) for words in zip(*lines, strict=True)] if lines else ""
     x, y = placed.points[:, 0], placed.points[:, 1]
     points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
     label, groups = _add_colour(view, points)
     chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups)
-    if not view.measured:
+    if not view.on_map:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
-    strength = ", so that strength plays no part" if view.of == RESPONSES else ""
+    strength = "" if view.of in view.embeddings else ", so that strength plays no part"
     drawn_around = show.figure(
         chart,
         name=f"map-{view.key}",
@@ -189,7 +216,8 @@ def _show_map(view: Explorer) -> list[str]:
         note=f"{view.of}, {view.method}: {len(points):,} knockdowns.",
         data=data,
         select=["points", "lasso", "box"],
-        details=f"Vectors are scaled to length 1 before the map is made{strength}.",
+        details=f"Vectors are scaled to length 1 before the map is made{strength}."
+        + " The model keeps the leading components of the responses." * (view.of == KEPT),
     )
     if drawn_around:
         names = list(dict.fromkeys(map(str, drawn_around)))
@@ -199,7 +227,11 @@ def _show_map(view: Explorer) -> list[str]:
 
 def _add_accuracy(view: Explorer) -> None:
     """Add how well each perturbation was predicted; offer to find out where that is not known."""
-    selection, experiment = view.selection, view.selection.experiment
+    selection = view.selection
+    if selection.trained:
+        view.table["held-out Pearson"] = selection.trained.accuracy.to_numpy()
+        return
+    experiment = selection.experiment
     model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
     if all(experiment.is_done(model, size, fold) for fold in folds):
         scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
@@ -241,7 +273,7 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
         groups = [name for name in chosen if name in view.sets.members][:most]
         points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
         return "", groups
-    measure = "Pearson r" if view.of == RESPONSES else "Cosine similarity"
+    measure = "Cosine similarity" if view.of in view.embeddings else "Pearson r"
     column, label = {
         BY_EFFECT: ("effect size", f"Effect size<br>({view.selection.unit})"),
         BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
@@ -311,49 +343,37 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
 
 def _show_nearest(view: Explorer) -> None:
     """Show the gene's nearest perturbations, and whether these respond as it does."""
-    selection, problem, gene = view.selection, view.problem, view.gene
-    data, line = selection.data, selection.line
+    selection, gene, trained = view.selection, view.gene, view.selection.trained
     st.header(f"Nearest to {gene}")
-    ask_kernel = st.toggle(
+    ask_kernel = trained is not None or st.toggle(
         f"Ask the {selection.method} too",
         key="kernel",
         bind="query-params",
         help="Its kernel says which knockdowns it learnt to take as informative for this gene."
         " Fitting it to all knockdowns takes seconds at the first time.",
     )
-    agreement = view.similarity(RESPONSES)
-    by_measure = {source: view.similarity(source) for source in problem.vectors}
+    by_measure = {source: view.similarity(source) for source in view.embeddings}
     if ask_kernel:
-        fitted = cache.full_model(data, line, selection.embedding, selection.model)
+        fitted = selection.full_model
         by_measure[KERNEL] = fitted.model.similarity(fitted.inputs([gene]))[0]
-    names, pairs = problem.screen.perturbations, cache.pairs(data, line)
+    names = view.table["gene"].to_numpy()
     other = names != gene
+    agreement = None if trained else view.similarity(RESPONSES)
     responses = None if agreement is None else agreement[other]
+    pairs = None if trained else cache.pairs(selection.data, selection.line)
     near = {
         measure: neighbours(names[other], similarity[other], responses, pairs, NEAREST)
         for measure, similarity in by_measure.items()
         if similarity is not None
     }
-    together = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
-    if view.measured and together["response"].notna().any():
-        show.figure(
-            neighbour_agreement(near, pairs, gene),
-            name=f"neighbours-{gene}-{line}",
-            alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
-            f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
-            numbers=together,
-            note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean.",
-            data=data,
-            details="Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
-            " percentile.",
-        )
-    elif view.measured:
-        st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
+    if pairs is None:
+        accuracy = view.table.set_index("gene")["held-out Pearson"]
+        near = {
+            measure: rows[["gene", "similarity"]].assign(accuracy=rows["gene"].map(accuracy))
+            for measure, rows in near.items()
+        }
     else:
-        show.info(
-            f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
-            " does."
-        )
+        _show_agreement(view, near, pairs)
     for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):
         similarity = "Kernel (prior correlation)" if measure == KERNEL else "Cosine similarity"
         tab.dataframe(
@@ -364,7 +384,33 @@ def _show_nearest(view: Explorer) -> None:
                 "similarity": show.number(similarity, format="%.3f"),
                 "response": show.number("r of responses", format="%.3f"),
                 "above": show.number("Agrees more than … of all pairs", format="percent"),
+                "accuracy": show.number("Its held-out accuracy (r)", format="%.3f"),
             },
+        )
+
+
+def _show_agreement(view: Explorer, near: Mapping[str, pd.DataFrame], pairs: Pairs) -> None:
+    """Show whether the gene's nearest perturbations by each measure respond as it does."""
+    gene = view.gene
+    together = pd.concat([t.assign(measure=measure) for measure, t in near.items()])
+    if view.on_map and together["response"].notna().any():
+        show.figure(
+            neighbour_agreement(near, pairs, gene),
+            name=f"neighbours-{gene}-{view.selection.line}",
+            alt=f"Pearson correlation between the response to knocking down {gene} and those of its"
+            f" {NEAREST} nearest neighbours by each measure, beside all pairs of knockdowns.",
+            numbers=together,
+            note=f"A mark a neighbour ({NEAREST} by each measure), a line at their mean.",
+            data=view.selection.data,
+            details="Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
+            " percentile.",
+        )
+    elif view.on_map:
+        st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
+    else:
+        show.info(
+            f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
+            " does."
         )
 
 

@@ -101,6 +101,8 @@ def downloads(monkeypatch) -> list[Callable[[], bytes]]:
         ("gene", {"gene": "GATA1", "line": "RPE1"}),
         ("gene", {"gene": "TP53"}),
         ("compare", {"differs": "lines"}),
+        ("effects", {"unseen": "true"}),
+        ("explorer", {"of": "kept responses", "colour": "held-out accuracy"}),
     ],
 )
 def test_no_page_speaks_of_lowered_genes(page, query, downloads):

@@ -72,3 +72,27 @@ def test_genes_that_nobody_knocked_down_are_predicted_to_change_a_gene(visit):
     high = expected.mean[:, column] + expected.half_width(0.95)[:, column]
     np.testing.assert_allclose(unseen["high95"], high, atol=1e-5)
     assert table["predicted"].is_monotonic_decreasing
+
+
+def test_the_explorer_opens_on_a_map_coloured_by_gene_sets(visit):
+    app = visit("explorer", line="RPE1", gene="MED11")
+    (chart,) = app.get("plotly_chart")
+    assert "PCA of GO embeddings, RPE1" in chart.proto.spec
+    assert app.selectbox(key="collection").value == "GO complexes"
+    assert "effect size (needs the measured screen, which is not here)" in shown(app)
+    assert [tab.label for tab in app.tabs] == ["GO", "description", "Gaussian process"]
+    for table in app.dataframe:
+        assert sum(gene.startswith("MED") for gene in table.value["gene"]) >= 5
+        assert table.value["accuracy"].between(-1, 1).all()
+
+
+def test_the_explorer_lists_what_is_selected_with_its_gene_sets(visit):
+    app = visit("explorer", selected="MED11,MED12,MED4,NOBODY", colour="held-out accuracy")
+    rows = app.dataframe[0].value
+    assert set(rows["gene"]) == {"MED11", "MED12", "MED4"}
+    assert rows["gene sets"].str.contains("mediator").all()
+    assert rows["held-out Pearson"].between(-1, 1).all()
+    assert "3 of 583 knockdowns selected." in shown(app)
+    app.button(key="open-gene").click().run()
+    assert not app.exception
+    assert not app.error

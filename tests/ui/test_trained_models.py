@@ -1,15 +1,19 @@
 """Pages on a data set of trained models, without any measured screen."""
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import llmpert as lp
 from llmpert.datasets import DatasetStore, Parts
 from llmpert.evaluation.trained import TrainedModel
+from llmpert.genes.sets import GeneSets
 from tests.support import small
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
@@ -26,7 +30,8 @@ def models() -> list[TrainedModel]:
 def app(models):
     import streamlit as st
 
-    DatasetStore().add("shared", Parts(embeddings=SOURCES, trained=models))
+    ones = GeneSets("made", "made.gmt", {"ones": frozenset(small.names("KD", 12))})
+    DatasetStore().add("shared", Parts(embeddings=SOURCES, gene_sets=[ones], trained=models))
     st.cache_resource.clear()
     return AppTest.from_file(APP, default_timeout=120)
 
@@ -70,7 +75,7 @@ def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
 
 @pytest.mark.parametrize(
     "page",
-    ["explorer", "head_to_head", "learning_curves", "model_classes", "table"],
+    ["head_to_head", "learning_curves", "model_classes", "table"],
 )
 def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
     assert "This page needs measurements" in visit(app, page)
@@ -94,6 +99,71 @@ def test_genes_and_lines_are_compared(app, differs):
     words = visit(app, "compare", differs=differs, gene="KD007")
     assert "These data have no two models or embeddings to compare." in words
     assert "**No measurement here**: KD007 in LineA" in words
+
+
+def chart(app: AppTest) -> dict:
+    (found,) = app.get("plotly_chart")
+    return json.loads(found.proto.spec)
+
+
+@pytest.mark.parametrize("of", ["text", "sequence", "kept responses"])
+@pytest.mark.parametrize("colour", ["gene set", "held-out accuracy", "similarity to the gene"])
+def test_the_explorer_has_every_map_in_every_colour(app, models, of, colour):
+    words = visit(app, "explorer", of=of, colour=colour, gene="KD007", collection="made")
+    assert "needs the measured screen, which is not here." in words
+    assert "effect size (needs the measured screen, which is not here)" in words
+    assert [header.value for header in app.header] == ["Selected knockdowns", "Nearest to KD007"]
+    assert app.selectbox(key="of").options == ["text", "sequence", "kept responses"]
+    drawn = json.dumps(chart(app))
+    assert f"PCA of {of}" in drawn
+    measure = "Cosine similarity" if of in ("text", "sequence") else "Pearson r"
+    expected = {
+        "gene set": "ones (12)",
+        "held-out accuracy": "Held-out Pearson, all genes",
+        "similarity to the gene": f"{measure} to KD007",
+    }
+    assert expected[colour] in drawn
+
+
+def values(app: AppTest) -> pd.Series:
+    """What colours each knockdown of the map."""
+    trace = next(one for one in chart(app)["data"] if one["name"] == "Perturbations")
+    color = trace["marker"]["color"]
+    if isinstance(color, dict):
+        color = np.frombuffer(base64.b64decode(color["bdata"]), color["dtype"])
+    return pd.Series(color, trace["customdata"])
+
+
+def test_the_map_has_the_accuracy_that_the_file_has(app, models):
+    visit(app, "explorer", colour="held-out accuracy")
+    expected = models[0].accuracy.dropna()
+    np.testing.assert_allclose(values(app)[expected.index], expected, atol=1e-6)
+
+
+def test_the_map_has_similarities_of_kept_responses(app, models):
+    model = models[0]
+    visit(app, "explorer", of="kept responses", colour="similarity to the gene",
+          gene="KD007")  # fmt: skip
+    kept = model.fitted.model.arrays()
+    responses = kept["mean"] + kept["scales"][0] * kept["scores"] @ kept["axes"].T
+    expected = np.corrcoef(responses)[7]
+    np.testing.assert_allclose(values(app)[list(model.fitted.trained_on)], expected, atol=1e-5)
+
+
+def test_neighbours_are_those_of_embeddings_and_of_the_kernel(app, models):
+    words = visit(app, "explorer", gene="KD115")
+    assert "KD115 was not knocked down in this screen, so it is not on the map." in words
+    assert [tab.label for tab in app.tabs] == ["text", "sequence", "Gaussian process"]
+    fitted = models[0].fitted
+    own, others = SOURCES[0].rows(["KD115"])[0], SOURCES[0].rows(list(fitted.trained_on))
+    cosine = others @ own / np.linalg.norm(others, axis=1) / np.linalg.norm(own)
+    kernel = fitted.model.similarity(fitted.inputs(["KD115"]))[0]
+    for table, similarity in ((app.dataframe[0], cosine), (app.dataframe[2], kernel)):
+        nearest = np.argsort(-similarity)[:10]
+        assert list(table.value["gene"]) == list(fitted.trained_on[nearest])
+        np.testing.assert_allclose(table.value["similarity"], similarity[nearest], atol=1e-5)
+        accuracy = models[0].accuracy.to_numpy()[nearest]
+        np.testing.assert_allclose(table.value["accuracy"], accuracy, atol=1e-6)
 
 
 def test_the_other_pages_say_what_is_here(app):

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, Literal, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -39,8 +40,8 @@ DATA_SETS = 4
 """So many are held at once: real ones take hundreds of megabytes."""
 ENTRIES, BYTES = 32, 1_000_000_000
 """Of what is read of visitors' files, so much is held at once: five of the largest."""
-RESPONSES = "measured responses"
-"""What a map can be of, besides the embeddings."""
+RESPONSES, KEPT = "measured responses", "kept responses"
+"""What a map can be of, besides the embeddings: of a screen, and of a trained model."""
 
 
 def cached(
@@ -333,12 +334,22 @@ def sets_won(
     return head_to_head.sets_won(table, sets.members, METRICS[metric])
 
 
+@cached(4)
+def places(data: Dataset, line: str) -> dict[str, np.ndarray]:
+    """Return what maps place a line's perturbations by: each embedding, then their responses."""
+    if line in data.trained:
+        model = data.trained[line]
+        vectors = model.fitted.known.find_all(model.fitted.trained_on)
+        return {**vectors, KEPT: model.responses().response}
+    problem = scoring_experiment(data, line).problem
+    return {**problem.vectors, RESPONSES: problem.screen.response}
+
+
 @cached(64, "Drawing the map: the first time takes up to a minute …")
 def map_of(data: Dataset, line: str, of: str, method: str) -> maps.Map:
-    """Return the map of an embedding or of the `RESPONSES`; the data folder keeps it too."""
-    problem = scoring_experiment(data, line).problem
-    vectors = problem.screen.response if of == RESPONSES else problem.vectors[of]
-    return maps.read_or_make(method, vectors, store_of(data.name).computed(data.name) / "maps")
+    """Return the map of one of the `places`; the data folder keeps it too."""
+    folder = store_of(data.name).computed(data.name) / "maps"
+    return maps.read_or_make(method, places(data, line)[of], folder)
 
 
 @cached(4, "Comparing all pairs of knockdowns …")

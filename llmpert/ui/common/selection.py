@@ -318,12 +318,13 @@ def open_dataset(name: str) -> None:
 def open_gene(selection: Selection, gene: str) -> None:
     """Go to the page of a gene, with the data, line, size and embedding selected."""
     data = selection.data
-    shown = {
+    shown: dict[str, tuple[object, object]] = {
         "data": (data.name, cache.first_choice()),
-        "line": (selection.line, next(iter(data.screens))),
-        "size": (selection.size, cache.training_sizes(data)[-1]),
-        "embedding": (selection.embedding, data.embedding_choices[0]),
+        "line": (selection.line, data.lines[0]),
     }
+    if not data.trained:
+        shown["size"] = selection.size, cache.training_sizes(data)[-1]
+        shown["embedding"] = selection.embedding, data.embedding_choices[0]
     # Controls take their first value out of the address, each in a step of the browser's history.
     view = {name: value for name, (value, first) in shown.items() if value != first}
     follow_link(f"gene?{urlencode(view | {'gene': gene})}", f"Open {gene}")
