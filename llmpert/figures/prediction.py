@@ -36,6 +36,9 @@ RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10
 KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
 """The measurement, where colour tells directions apart."""
 
+ONE_LINE = 58
+"""Pixels above the axes for a title of one line and the mark of simulated data."""
+
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 """Hatching of each source's bars, for those who do not tell the colours."""
 
@@ -48,6 +51,7 @@ def ranked_genes(
     others: Mapping[str, np.ndarray] | None = None,
     usual: np.ndarray | None = None,
     raised_only: bool = False,
+    directions: tuple[str, str] = ("Raised", "Lowered"),
 ) -> go.Figure:
     """Draw the genes with the largest predicted |Δ| by value, the most raised on top.
 
@@ -60,6 +64,7 @@ def ranked_genes(
         others: External method -> what it predicts at the prediction's genes.
         usual: Which of the prediction's genes most knockdowns change alike; they are marked.
         raised_only: Whether to leave out lowered genes, of which the data know nothing.
+        directions: What responses above and below 0 are called.
     """
     mean = prediction.mean[0]
     strength = np.where(mean > 0, mean, 0) if raised_only else np.abs(mean)
@@ -69,7 +74,7 @@ def ranked_genes(
     half_width = prediction.half_width(INTERVAL)
     figure = go.Figure()
     for which, name, direction in (
-        (mean[chosen] >= 0, "Raised", RAISED), (mean[chosen] < 0, "Lowered", LOWERED),
+        (mean[chosen] >= 0, directions[0], RAISED), (mean[chosen] < 0, directions[1], LOWERED),
     ):  # fmt: skip
         if which.any():
             part = chosen[which]
@@ -97,8 +102,8 @@ def ranked_genes(
     return finish(
         figure,
         f"{prediction.perturbations[0]} knockdown: {len(chosen)} strongest genes",
-        height=126 + 17 * len(chosen),
-        lines=1,
+        height=140 + 15 * len(chosen),
+        top=ONE_LINE,
         note="* most knockdowns change it alike" if marked.any() else "",
         xaxis={"title": {"text": unit}},
         yaxis=axis | {"tickmode": "array", "tickvals": genes, "ticktext": labels},
@@ -137,10 +142,10 @@ def similar_knockdowns(near: pd.DataFrame, alike: pd.Series, usual: float) -> go
         )  # fmt: skip
     return finish(
         figure,
-        "How well the knockdowns most like it were predicted",
-        height=190 + 24 * len(labels),
-        lines=1,
-        xaxis={"title": {"text": "Correlation of predicted and measured response (r)"}},
+        "How well similar knockdowns were predicted",
+        height=190 + 25 * len(labels),
+        top=ONE_LINE,
+        xaxis={"title": {"text": "Predicted against measured (r)"}},
         yaxis=by_name(labels, ""),
         legend=LEGEND_BELOW,
         shapes=shapes,
@@ -225,8 +230,8 @@ def predicted_against_measured(
     return finish(
         figure,
         f"{prediction.perturbations[0]}, all genes: {coefficient('r', correlation)}",
-        height=466,
-        lines=1,
+        height=440,
+        top=ONE_LINE,
         # A long unit would be cut: the figure stands in a narrow column.
         xaxis={"title": {"text": f"Predicted<br>({unit.replace(' (', '<br>(')})"}},
         yaxis={"title": {"text": "Measured"}},

@@ -167,12 +167,12 @@ def by_name(names: Sequence[str], title: str) -> dict[str, Any]:
 
 
 def finish(
-    figure: go.Figure, title: str, height: int, note: str = "", lines: int = 2, **layout: Any
+    figure: go.Figure, title: str, height: int, note: str = "", top: int = 90, **layout: Any
 ) -> go.Figure:
     """Give a figure its layout, title, font and margins, with room for `mark_simulated`.
 
     The note is part of the title, in small type: a narrow figure has no room for both in one line.
-    The title has room for so many `lines`.
+    The title has `top` pixels above the axes, 18 of them for the mark.
     """
     if note:
         title += f'<br><span style="font-size:12px">{note}</span>'
@@ -183,7 +183,7 @@ def finish(
         },
         "font": {"family": FONT, "size": 13},
         "height": height,
-        "margin": {"l": 10, "r": 10, "t": 54 + 18 * (bool(note) + lines), "b": 10},
+        "margin": {"l": 10, "r": 10, "t": top + 18 * bool(note), "b": 10},
         "hoverlabel": {"namelength": -1},
     }  # fmt: skip
     # Not a template: Streamlit writes its own fonts, margins and title over any template's.

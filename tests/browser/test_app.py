@@ -27,8 +27,8 @@ def test_a_link_reopens_a_view(page, visit):
     visit("gene?gene=KD007&line=LineB&embedding=text%2Bsequence&size=32")
     page.get_by_role("heading", name="KD007 knockdown in LineB").wait_for(timeout=60_000)
     page.wait_for_function("document.title == 'KD007 in LineB · llmpert'", timeout=20_000)
-    told = "Gaussian process on text + sequence, 32 training perturbations · held out"
-    assert page.get_by_text(told).count() == 1
+    told = "Gaussian process on text + sequence, 32 training perturbations."
+    assert page.get_by_text(told).count() == 2  # figures
 
 
 def test_changing_the_line_changes_the_address(page, visit):

@@ -127,6 +127,12 @@ def test_relative_to_the_mean_response(app):
     assert moved["mean"].abs().max() > 1e-3
 
 
+def test_the_address_says_what_responses_are_relative_to(app):
+    visit(app, gene="KD007", against="mean response")
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert spec["layout"]["xaxis"]["title"]["text"].endswith("minus the mean response")
+
+
 def test_another_line_stands_beside(app):
     small.add("mine", [small.screen("LineB", perturbations=110, seed=3)], [])
     text = visit(app, gene="KD007", tab="Other lines")
@@ -171,7 +177,7 @@ def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
     assert "median r = " in text
     assert "KD115 itself was not measured" in text
     assert "There is no measurement of KD115 to compare with" in text
-    assert "How well the knockdowns most like it were predicted" in titles(app)[1]
+    assert "How well similar knockdowns were predicted" in titles(app)[1]
 
 
 def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):

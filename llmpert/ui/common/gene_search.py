@@ -17,6 +17,7 @@ def choose_gene(
     label: str = "Gene",
     key: str = "gene",
     data: Dataset | None = None,
+    compact: bool = False,
 ) -> str:
     """Return what is in a search box with suggestions: a name that `problem.find` knows.
 
@@ -27,12 +28,15 @@ def choose_gene(
     Args:
         data: Where a gene lacks an embedding, another choice of embedding in this data set that it
             has is offered.
+        compact: Whether the label is for those alone who do not see the page.
     """
     typed = st.text_input(
         label,
         value=default,
         key=key,
         bind="query-params",
+        icon=":material/search:" if compact else None,
+        label_visibility="collapsed" if compact else "visible",
         placeholder="Symbol, alias, Ensembl id, UniProt accession or words of the name",
         help="Press Enter to search. Any gene with an embedding can be predicted, whether or not it"
         " was knocked down. Suggestions are reached with Tab, or taken with Alt and their number.",

@@ -105,6 +105,11 @@ class GeneView:
         return self.selection.raised_only and not self.relative
 
     @property
+    def directions(self) -> tuple[str, str]:
+        """What positive and negative values of what is shown mean."""
+        return ("Above the mean", "Below it") if self.relative else ("Raised", "Lowered")
+
+    @property
     def unit(self) -> str:
         """The unit of what is shown."""
         return self.selection.unit + ", minus the mean response" * self.relative
@@ -151,7 +156,7 @@ def response(view: GeneView, count: int) -> Section:
     ranked = Figure(
         figures.ranked_genes(
             shown.prediction, shown.measured, view.unit, count, predicted, view.usual,
-            view.raised_only,
+            view.raised_only, view.directions,
         ),
         f"The {count} genes with the strongest predicted response to knocking down {gene} in"
         f" {line}, with 95 % intervals and measurements"

@@ -30,16 +30,16 @@ AGAINST = ("control", "mean response")
 def show_gene(selection: Selection) -> None:
     """Let a gene be chosen; show what is predicted, whether to trust it, and what it rests on."""
     show.begin("Gene")
-    field, head = st.columns([1, 3], vertical_alignment="bottom")
+    field, head = st.columns([1, 3], vertical_alignment="center")
     title = head.empty()
     title.title("Gene")  # stands where the text names no gene
     with field:
-        gene = choose_gene(
-            selection.known, strong_perturbation(selection.screen), data=selection.data
-        )
+        strong = strong_perturbation(selection.screen)
+        gene = choose_gene(selection.known, strong, data=selection.data, compact=True)
     title.title(f"{show.verbatim(gene)} knockdown in {show.verbatim(selection.line)}")
     st.set_page_config(f"{gene} in {selection.line} · llmpert")
-    words, controls = st.container(), st.container(horizontal=True, vertical_alignment="center")
+    words = st.container(gap="xsmall")
+    controls = st.container(horizontal=True, vertical_alignment="center")
     with controls:
         relative = _against() == AGAINST[1]
         with st.popover("Genes shown"):
@@ -77,14 +77,14 @@ def show_gene(selection: Selection) -> None:
 
 def _against() -> str:
     """Return what responses are shown relative to."""
+    st.caption("Relative to", width="content")
     chosen = st.segmented_control(
-        "Response relative to",
+        "Relative to",
         AGAINST,
         default=AGAINST[0],
         required=True,
         key="against",
         bind="query-params",
-        format_func=lambda option: f"Relative to {option}",
         label_visibility="collapsed",
         help="Most knockdowns change some genes alike. Relative to the mean response of all"
         " knockdowns trained on, what is this gene's own remains.",
