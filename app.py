@@ -15,20 +15,26 @@ if __name__ == "__main__":
     # Before the navigation and not a Material symbol: for those the browser would fetch a picture
     # from the internet.
     st.set_page_config(page_icon="🧬", layout="wide")
-    pages = [
-        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
-        st.Page("pages/data.py", title="Data", icon=":material/database:"),
-        st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
-        st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
-        st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:"),
-        st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
-        st.Page("pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"),
-        st.Page("pages/model_classes.py", title="Model classes", icon=":material/category:"),
-        st.Page("pages/table.py", title="Table 1", icon=":material/table:"),
-    ]
-    page = st.navigation(pages)
+    pages = {
+        "": [st.Page("pages/start.py", title="Start", icon=":material/home:", default=True)],
+        "Ask": [
+            st.Page("pages/gene.py", title="Gene", icon=":material/genetics:"),
+            st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+            st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
+        ],
+        "Evidence": [
+            st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
+            st.Page(
+                "pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"
+            ),
+            st.Page("pages/model_classes.py", title="Model classes", icon=":material/category:"),
+            st.Page("pages/table.py", title="Table 1", icon=":material/table:"),
+        ],
+        "Maps": [st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:")],
+        "Data": [st.Page("pages/data.py", title="Data", icon=":material/database:")],
+    }
+    page = st.navigation(pages, position="top")
     st.set_page_config(f"{page.title} · llmpert")
     with errors_as_sentences():
         page.run()

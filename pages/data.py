@@ -7,6 +7,7 @@ from llmpert.ui.common.selection import choose_dataset
 from llmpert.ui.datasets.download_panel import offer_real_screens, show_downloads
 from llmpert.ui.datasets.job_panel import show_job
 from llmpert.ui.datasets.listing import list_all
+from llmpert.ui.datasets.opened import show_opened
 from llmpert.ui.datasets.upload_wizard import wizard
 
 data = choose_dataset()
@@ -24,4 +25,5 @@ with upload:
 with public:
     show_downloads()
 with listing:
+    show_opened(data)
     list_all(data.name)

@@ -43,7 +43,7 @@ def show_comparison(selection: Selection) -> None:
         "Compare two",
         "differs",
         [name for name, several in enough.items() if several],
-        "The two sides differ in this and nothing else; the side bar sets the rest.",
+        "The two sides differ in this and nothing else; the controls above set the rest.",
     )
     missing = [name for name, several in enough.items() if not several]
     if missing:
@@ -174,7 +174,7 @@ def _show_genes(
 
 
 def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection, str]]:
-    """Return both sides: A as the side bar says, B with another gene, line, model or embedding."""
+    """Return both sides: A as selected, B with another gene, line, model or embedding."""
     data, problem, screen = selection.data, selection.known, selection.screen
     strong = strong_perturbation(screen)
     left, right = st.columns(2)

@@ -24,7 +24,7 @@ def show_described(selection: Selection) -> None:
     if own is None or own.fingerprint != built_in(EMBEDDING).fingerprint:
         st.info(
             f"This page needs a data set with the embedding *{EMBEDDING}* that comes with llmpert."
-            " Choose another data set in the side bar, or add a screen of human genes on the *Data*"
+            " Choose another data set at the top, or add a screen of human genes on the *Data*"
             " page without an embedding of your own."
         )
         return

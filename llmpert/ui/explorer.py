@@ -171,7 +171,7 @@ def _choose_view(selection: Selection) -> Explorer:
             if trained
             else "Effect size: root mean square of the measured response. Held-out accuracy:"
             f" Pearson, all genes, of the {selection.method} with {selection.size:,} training"
-            " perturbations (side bar).",
+            " perturbations.",
         )
     with first:
         gene = choose_gene(known, strong_perturbation(screen))

@@ -22,8 +22,11 @@ HEALTH = "/_stcore/health"
 CAPTION = '[data-testid="stCaptionContainer"]'
 """CSS selector of what `st.caption` shows."""
 
+PAGE = '[data-testid="stMainBlockContainer"]'
+"""CSS selector of what holds a page, between the navigation and the bottom."""
+
 ABOVE_ALL = 1_000_000
-"""CSS z-index over everything else, the side bar included; Streamlit's header has 999990."""
+"""CSS z-index over everything else; Streamlit's header has 999990."""
 
 SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 """Logger that remarks on every spinner that no page shows."""

@@ -18,3 +18,15 @@ def test_a_gene_is_found_by_its_other_names(page, visit, name):
     links = [link.get_attribute("href") for link in page.get_by_role("link").all()]
     for site in ("ncbi.nlm.nih.gov", "uniprot.org", "ensembl.org", "depmap.org", "string-db.org"):
         assert any(site in (link or "") for link in links), site
+
+
+def test_a_gene_typed_on_the_first_page_opens_its_own(page, visit):
+    visit("?data=named&line=LineA")
+    page.get_by_label("Type a gene").fill("A2M")
+    page.get_by_label("Type a gene").press("Enter")
+    page.wait_for_url("**/gene?*gene=A2M*")
+    page.get_by_role("heading", name="A2M knockdown").wait_for(timeout=60_000)
+    assert "data=named" in page.url
+    page.go_back()
+    page.get_by_label("Type a gene").wait_for()
+    assert page.get_by_label("Type a gene").input_value() == ""

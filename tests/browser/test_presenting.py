@@ -86,7 +86,7 @@ def test_numbers_are_saved_as_a_table_and_nothing_else(page, visit):
 
 def test_the_link_names_even_what_stands_at_its_first_value(page, visit):
     visit("gene?gene=KD007")
-    page.get_by_text("Present", exact=True).click()
+    page.get_by_text("Share", exact=True).click()
     link = page.get_by_test_id("stCode").inner_text()
     for part in ("/gene?", "data=mine", "line=LineA", "embedding=", "size=32", "gene=KD007"):
         assert part in link

@@ -116,8 +116,8 @@ def test_sets_of_ones_own_come_first_and_the_others_remain(page):
     assert not app.exception
 
 
-def test_the_start_page_names_them():
-    assert "come with llmpert: GO complexes, GO processes" in shown(start("pages/start.py"))
-    text = shown(start("pages/start.py", OWN))
+def test_the_data_page_names_them():
+    assert "come with llmpert: GO complexes, GO processes" in shown(start("pages/data.py"))
+    text = shown(start("pages/data.py", OWN))
     assert "**1** gene sets: own (own.gmt)." in text
     assert "come with llmpert: GO complexes" in text

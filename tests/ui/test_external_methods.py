@@ -216,7 +216,7 @@ def test_learning_curves_have_a_point_at_its_own_size(app):
 
 def test_only_a_method_from_elsewhere_can_be_drawn(app):
     visit(app, "learning_curves")
-    app.get("button_group")[1].set_value(["GEARS"]).run()
+    app.button_group(key="models").set_value(["GEARS"]).run()
     assert not app.exception
     assert {name for name in traces(app) if "band" not in name} == {"GEARS"}
 
@@ -227,13 +227,13 @@ def test_model_classes_have_a_line_across(app):
     assert "Half" not in traces(app)
 
 
-def test_start_lists_what_was_run_elsewhere(app):
-    app.run()
-    listed = app.dataframe[2].value
-    assert list(listed["Method"]) == ["GEARS", "Half", "GEARS"]
-    assert list(listed["What"]) == [
+def test_the_data_page_lists_what_was_run_elsewhere(app):
+    visit(app, "data")
+    (listed,) = (table.value for table in app.table if "Run elsewhere" in table.value)
+    assert list(listed["Run elsewhere"]) == ["GEARS", "Half", "GEARS"]
+    assert list(listed["What"].str.replace("\\", "")) == [
         "predictions, scored here", "predictions, scored here", "published values: pearson_top20",
     ]  # fmt: skip
-    assert list(listed["Perturbations"]) == [39, 40, 3]
+    assert list(listed["Perturbations"]) == ["39", "40", "3"]
     assert list(listed["Training perturbations"]) == ["32", "20", "not known"]
     assert "made for a test" in listed["Source"].iloc[0]

@@ -45,11 +45,13 @@ def test_every_page_runs_without_error(app, page):
     assert app.title
 
 
-def test_start_says_what_is_loaded(app):
+def test_start_and_data_say_what_is_open(app):
     app.run()
-    assert "**40** perturbations have every embedding" in shown(app)
+    assert "40 knockdowns in LineA, 40 knockdowns in LineB" in shown(app).replace("\\", "")
     assert "Simulated" not in shown(app)
-    assert list(app.dataframe[0].value["Cell line"]) == ["LineA", "LineB"]
+    app.switch_page("pages/data.py").run()
+    assert "**40** perturbations of LineA have every embedding" in shown(app)
+    assert list(app.table[0].value["Cell line"]) == ["LineA", "LineB"]
 
 
 def test_a_held_out_gene_shows_its_scores(app):

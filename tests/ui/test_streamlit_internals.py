@@ -75,8 +75,9 @@ def test_every_large_script_of_figures_and_tables_is_found():
         assert len(internals.script_files([script])) == 1
 
 
-def test_captions_have_the_mark_that_the_style_speaks_of():
-    assert of_streamlit(internals.CAPTION.split('"')[1])
+@pytest.mark.parametrize("selector", [internals.CAPTION, internals.PAGE])
+def test_parts_of_a_page_have_the_mark_that_the_style_speaks_of(selector):
+    assert of_streamlit(selector.split('"')[1])
 
 
 def test_streamlit_serves_uploads_media_and_health_where_the_log_expects_them():

@@ -167,7 +167,7 @@ def test_neighbours_are_those_of_embeddings_and_of_the_kernel(app, models):
 
 
 def test_the_other_pages_say_what_is_here(app):
-    assert "Trained models, which predict without" in visit(app, "start")
+    assert "110 knockdowns in LineA" in visit(app, "start")
     words = visit(app, "data")
     assert "**LineA**: a model trained on 110 knockdowns, which predicts 30 genes" in words
 

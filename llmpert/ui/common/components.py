@@ -56,8 +56,8 @@ BUTTONS = """<style>
 
 
 def begin(page: str) -> None:
-    """Begin a page: the controls for presenting it, and its looks."""
-    present.show_controls(page)
+    """Begin a page: its place among what is presented, and its looks."""
+    present.begin(page)
     st.html(BUTTONS)
 
 
@@ -83,7 +83,7 @@ def heading(title: str, question: str, data: Dataset) -> None:
     if stand_ins:
         info(
             f"Stand-in embeddings: **{', '.join(stand_ins)}** — not the vectors the paper used."
-            " *Start* says what they are."
+            " *Data* says what they are."
         )
 
 

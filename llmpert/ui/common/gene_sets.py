@@ -29,7 +29,7 @@ def choose_sets(
         return None
     if len(names) > 1:
         about = "GO: terms of the Gene Ontology with 5 to 500 human genes, which come with llmpert."
-        first = choose("Gene sets", "collection", names, about, first)
+        first = choose("Gene sets", "collection", names, about, first=first)
     return cache.gene_sets(data, line, of, first)
 
 

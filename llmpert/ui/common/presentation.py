@@ -8,8 +8,8 @@ import streamlit as st
 from llmpert.figures.theme import QUIET, enlarged
 from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION
 
-SIDE_BAR = ("data", "line", "embedding", "size")
-"""Controls of the side bar, which a link names even where they stand at their first value."""
+SELECTION = ("data", "line", "embedding", "size")
+"""Controls that a link names even where they stand at their first value."""
 
 STAGE = f"""<style>
 .st-key-stage {{
@@ -20,27 +20,31 @@ STAGE = f"""<style>
 </style>"""
 
 
-def show_controls(page: str) -> None:
-    """Options of the side bar; called once a run, before any of the page's figures is drawn."""
+def begin(page: str) -> None:
+    """Forget the figures of the run before; called once a run, before the page draws any."""
     st.session_state["figures"] = []
     if st.session_state.get("presented") != page:
         st.session_state["presented"], st.session_state["on_stage"] = page, 0
-    panel = st.sidebar.expander("Present", icon=":material/slideshow:", on_change="rerun")
-    with panel:
+
+
+def show_controls() -> None:
+    """Draw the menu that shares and presents a page."""
+    menu = st.popover("Share", icon=":material/ios_share:", on_change="rerun", key="share")
+    with menu:
+        # The browser starts a large script to show code: not before somebody looks at it.
+        if menu.open:
+            st.caption("Link to this view")
+            # The address that reopens this view, whatever a page shows at first by then.
+            state = {name: st.session_state[name] for name in SELECTION if name in st.session_state}
+            chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
+            link = f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
+            st.code(link, language=None, wrap_lines=True)
         st.toggle(
             "Meeting mode",
             key="meeting",
             bind="query-params",
             help="One figure at a time in large type, and nothing else.",
         )
-        # The browser starts a large script to show code: not before somebody looks at it.
-        if panel.open:
-            st.caption("Link to this view")
-            # The address that reopens this view, whatever a page shows at first by then.
-            state = {name: st.session_state[name] for name in SIDE_BAR if name in st.session_state}
-            chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
-            link = f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
-            st.code(link, language=None, wrap_lines=True)
 
 
 def stage(chart: go.Figure, name: str, alt: str, caption: str) -> bool:

@@ -1,12 +1,13 @@
-"""What a page is about: controls of the side bar, whose values live in the address."""
+"""What a page is about: controls in a row above it, whose values live in the address."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from llmpert.datasets import (
     BUILT_IN_DATA,
@@ -28,11 +29,18 @@ from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
+from llmpert.ui.common import presentation as present
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.verbatim import verbatim
-from llmpert.ui.streamlit_internals import follow_link, through_app
+from llmpert.ui.streamlit_internals import PAGE, follow_link, through_app
 
 T = TypeVar("T")
+
+NARROW, WIDE = 170, 240
+"""Pixels of a control in the row above a page: two narrow ones fit on a telephone's screen."""
+
+# Streamlit leaves 96 pixels free; its navigation takes 60 of them.
+NO_MARGIN = f"<style>{PAGE} {{ padding-top: 4.5rem }}</style>"
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,14 @@ class Selection:
         """Return what there is to select of a line's trained model."""
         fitted = data.trained[line].fitted
         return cls(data, line, fitted.known.embedding_name, len(fitted.trained_on))
+
+    @classmethod
+    def first(cls, data: Dataset) -> "Selection":
+        """Return what pages show of a data set before anything is chosen."""
+        line = data.lines[0]
+        if data.trained:
+            return cls.of_trained(data, line)
+        return cls(data, line, data.embedding_choices[0], cache.training_sizes(data)[-1])
 
     @property
     def trained(self) -> TrainedModel | None:
@@ -190,7 +206,7 @@ class Selection:
 def select(
     embedding: bool = True, model: bool = False, trained: bool = False, results: bool = False
 ) -> Selection:
-    """Return what the side bar has, and draw its controls; a page begins with it.
+    """Return what the row of controls above a page has, and draw it; a page begins with it.
 
     Args:
         embedding, model: Whether the page has a choice of these; else it is about all embeddings
@@ -198,11 +214,12 @@ def select(
         trained, results: Whether trained models will do, or results that the data set carries,
             without measurements; else the page says so.
     """
-    data = choose_dataset()
+    controls, corner = _row()
+    data = _dataset(corner)
     if not (trained or (results and data.results)):
         needs_measurements(data)
-    with st.sidebar:
-        line = choose("Cell line", "line", data.lines, "The cells that were perturbed.")
+    with controls:
+        line = choose("Cell line", "line", data.lines, "The cells that were perturbed.", NARROW)
         if trained and data.trained:
             return Selection.of_trained(data, line)
         source = data.embedding_choices[-1]
@@ -213,18 +230,20 @@ def select(
                 data.embedding_choices,
                 "What the models know about a gene before any experiment: numbers made from text"
                 " about it, from its protein sequence, or both side by side.",
+                WIDE,
             )
         size = choose(
             "Training perturbations",
             "size",
             cache.training_sizes(data)[::-1],
             "How many knockdowns the models learn from. The others are unseen.",
+            NARROW,
         )
         selection = Selection(data, line, source, size)
         if model:
             about = "What predicts: a model of this program, or a method that was run elsewhere."
-            every = selection.models
-            chosen = choose("Model", "model", every, about, first=GAUSSIAN_PROCESS, shown=label)
+            every, first = selection.models, GAUSSIAN_PROCESS
+            chosen = choose("Model", "model", every, about, WIDE, first=first, shown=label)
             selection = replace(selection, model=chosen)
     return selection
 
@@ -254,7 +273,7 @@ def needs_measurements(data: Dataset) -> None:
         return
     st.title("This page needs measurements")
     st.markdown(
-        f"The data set *{verbatim(BUILT_IN_DATA.get(data.name, data.name))}* comes without the"
+        f"The data set *{verbatim(called(data.name))}* comes without the"
         " screens that its models were trained on."
     )
     with st.container(horizontal=True):
@@ -265,7 +284,22 @@ def needs_measurements(data: Dataset) -> None:
 
 
 def choose_dataset() -> Dataset:
-    """Return the data set that the side bar has; for pages that are about nothing narrower."""
+    """Return the data set that is open; for pages that are about nothing narrower."""
+    return _dataset(_row()[1])
+
+
+def _row() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Draw an empty row above the page: the place for its controls, and the corner at its right."""
+    st.html(NO_MARGIN)
+    row = st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", key="controls"
+    )
+    controls = row.container(horizontal=True)
+    return controls, row.container(horizontal=True, width="content")
+
+
+def _dataset(corner: DeltaGenerator) -> Dataset:
+    """Return the data set that is open; the corner has what it is called, others, and sharing."""
     through_app()
     known = [*DatasetStore().names(), *opened_uploads()]
     asked = st.session_state.get("data", st.query_params.get("data", ""))
@@ -273,13 +307,14 @@ def choose_dataset() -> Dataset:
     if asked in known and asked not in names:
         problem = f"The data set {asked} cannot be used. {cache.holdings(asked).problems[0]}"
         st.warning(verbatim(problem), icon=":material/error:")
-    with st.sidebar:
+    opened = asked if asked in names else names[0]
+    words, icon = verbatim(called(opened)), ":material/database:"
+    with corner.popover(words, icon=icon, width=WIDE, wrap=False, help=words):
         name = choose(
             "Data",
             "data",
             names,
-            "Data sets for everybody, those that come with the program, and your own uploads. The"
-            " page *Data* adds more.",
+            "Data sets for everybody, those that come with the program, and your own uploads.",
         )
         if name in BUILT_IN_DATA:
             st.caption(BUILT_IN_DATA[name])
@@ -289,7 +324,17 @@ def choose_dataset() -> Dataset:
                 "Your upload: seen by you, and by whoever you give this page's address. Removed"
                 f" after {DAYS} days without use."
             )
+        st.page_link("pages/data.py", label="About these data; add others", icon=":material/add:")
+    with corner:
+        present.show_controls()
     return cache.load(name)
+
+
+def called(name: str) -> str:
+    """Return what people call a data set."""
+    if name in BUILT_IN_DATA:
+        return BUILT_IN_DATA[name]
+    return f"{name.partition('.')[0]} (your upload)" if is_upload(name) else name
 
 
 def opened_uploads() -> list[str]:
@@ -309,7 +354,7 @@ def opened_uploads() -> list[str]:
 
 
 def open_dataset(name: str) -> None:
-    """Let the side bar show another data set; called before `choose_dataset`, as from a button."""
+    """Open another data set; called before `choose_dataset`, as from a button."""
     if is_upload(name):
         st.session_state.setdefault("own", {})[name] = None
     st.session_state["data"] = name
@@ -335,6 +380,7 @@ def choose(
     key: str,
     options: list[T],
     help: str | None = None,
+    width: Literal["stretch"] | int = "stretch",
     first: T | None = None,
     shown: Callable[[T], str] = str,
 ) -> T:
@@ -353,6 +399,7 @@ def choose(
         bind="query-params",
         format_func=shown,
         help=help,
+        width=width,
     )
     # A value that came with the address may not be on offer for this data set.
     return chosen if chosen in options else first

@@ -32,27 +32,25 @@ def offer_real_screens() -> None:
     begun = job is not None and job.name == name and job.state != "finished"
     if begun or DatasetStore().exists(name):
         return
-    missing = downloads.missing_bytes(files, downloads.downloads())
-    with st.container(border=True):
-        st.subheader("Real screens")
-        st.markdown(f"{preset.what}. To download: **{format_bytes(missing)}**.")
-        st.caption(f"{', '.join({one.licence: '' for one in files})}. {preset.citation}")
-        if not is_operator():
-            st.markdown("Whoever runs this server can prepare them for everybody:")
-            st.code(f"python -m llmpert prepare {preset.name}", language="bash")
-            return
-        st.button(
-            f"Get real screens ({format_bytes(missing)})",
-            key="real-screens",
-            type="primary",
-            icon=":material/download:",
-            on_click=await_dataset,
-            args=(name, partial(_prepare, preset, way, name)),
-            disabled=jobs().busy,
-            help="Another download is running."
-            if jobs().busy
-            else "You see how long it takes, and can stop it and go on later.",
-        )
+    size = format_bytes(downloads.missing_bytes(files, downloads.downloads()))
+    licence = ", ".join({one.licence: "" for one in files})
+    if not is_operator():
+        st.caption(f"{preset.what}: whoever runs this server can prepare them for everybody.")
+        st.code(f"python -m llmpert prepare {preset.name}", language="bash")
+        return
+    st.button(
+        f"Get real screens ({size})",
+        key="real-screens",
+        type="primary",
+        icon=":material/download:",
+        on_click=await_dataset,
+        args=(name, partial(_prepare, preset, way, name)),
+        disabled=jobs().busy,
+        help="Another download is running."
+        if jobs().busy
+        else "You see how long it takes, and can stop it and go on later.",
+    )
+    st.caption(f"{preset.what}. {licence}. {preset.citation}")
 
 
 def show_downloads() -> None:

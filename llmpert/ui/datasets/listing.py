@@ -12,11 +12,11 @@ from llmpert.errors import InputError
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
-from llmpert.ui.common.selection import open_dataset, opened_uploads
+from llmpert.ui.common.selection import called, open_dataset, opened_uploads
 
 
 def list_all(shown: str) -> None:
-    """Show every data set, the visitor's own first; `shown` is the one that the side bar has."""
+    """Show every data set, the visitor's own first; `shown` is the one that is open."""
     for name in [*opened_uploads(), *DatasetStore().names()]:
         with st.container(border=True):
             _one(name, shown)
@@ -26,7 +26,7 @@ def list_all(shown: str) -> None:
 
 def _one(name: str, shown: str) -> None:
     found = cache.holdings(name)
-    st.subheader(_title(name))
+    st.subheader(called(name))
     st.markdown("\n".join(f"- {line}" for line in _lines(found)))
     for sentence in found.problems:
         st.error(show.verbatim(sentence), icon=":material/error:")
@@ -49,7 +49,7 @@ def _one(name: str, shown: str) -> None:
                 whom = "your upload" if is_upload(name) else "it for everybody"
                 st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
                 st.button(
-                    f"Remove {_title(name)}",
+                    f"Remove {called(name)}",
                     key=f"remove-{name}",
                     on_click=_removed,
                     args=(name,),
@@ -58,13 +58,7 @@ def _one(name: str, shown: str) -> None:
         show.rows(_facts(part) for part in (*found.screens, *found.trained, *found.embeddings))
         if found.record is not None:
             st.markdown("How it was prepared:")
-            st.json(dict(found.record), expanded=1)
-
-
-def _title(name: str) -> str:
-    if name in BUILT_IN_DATA:
-        return BUILT_IN_DATA[name]
-    return f"{name.partition('.')[0]} (your upload)" if is_upload(name) else name
+            st.table([{"What": name, "": value} for name, value in _entries(found.record)])
 
 
 def _lines(found: Summary) -> Iterable[str]:
@@ -105,6 +99,17 @@ def _facts(part: PartSummary) -> dict[str, str]:
         "MD5": str(download.get("md5", "")),
         "Steps and notes": " ".join(map(str, [*known.get("steps", []), *known.get("notes", [])])),
     }
+
+
+def _entries(record: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, str]]:
+    """Return the entries of a record and of the records in it, each with the way to it."""
+    for key, value in record.items():
+        name = f"{within}{show.verbatim(str(key))}"
+        if isinstance(value, Mapping):
+            yield from _entries(value, f"{name}, ")
+        else:
+            values = value if isinstance(value, list) else [value]
+            yield name, show.verbatim("; ".join(map(str, values)))
 
 
 def _removed(name: str) -> None:
