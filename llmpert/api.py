@@ -75,7 +75,8 @@ class Model:
         perturbation = self.problem.perturbation(prediction.perturbations[0])
         if perturbation is not None:
             measured = screen.select([perturbation], list(prediction.genes)).response[0]
-        figure = ranked_genes(prediction, measured, screen.unit, count)
+        raised = screen.raised_only
+        figure = ranked_genes(prediction, measured, screen.unit, count, raised_only=raised)
         return mark_simulated(figure) if self.problem.simulated else figure
 
 

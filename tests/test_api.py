@@ -78,12 +78,14 @@ def test_the_command_predicts_the_same(screen, embedding, tmp_path):
 def test_the_figure_has_the_measured_response_where_there_is_one(screen, embedding):
     model = lp.fit(screen, embedding, model="linear")
     known = model.plot(model.predict("TP53"), count=5)
-    assert [trace.name for trace in known.data] == ["Predicted (95 % interval)", "Measured"]
+    *predicted, shown = known.data
+    assert {trace.name.partition(" ")[0] for trace in predicted} <= {"Raised", "Lowered"}
+    assert sum(len(trace.y) for trace in predicted) == 5
     measured = dict(zip(screen.genes, screen.response[0], strict=True))
-    shown = known.data[1]
-    assert len(shown.y) == 5
+    assert (shown.name, len(shown.y)) == ("Measured", 5)
     np.testing.assert_allclose(shown.x, [measured[gene] for gene in shown.y])
-    assert len(model.plot(model.predict("KD041")).data) == 1
+    without = model.plot(model.predict("KD041"))
+    assert "Measured" not in [trace.name for trace in without.data]
 
 
 def test_what_is_wrong_is_said(screen, embedding):

@@ -240,7 +240,11 @@ def predicted_against_measured(
 
 
 def volcano(
-    prediction: Prediction, measured: np.ndarray | None, unit: str, raised_only: bool = False
+    prediction: Prediction,
+    measured: np.ndarray | None,
+    unit: str,
+    raised_only: bool = False,
+    directions: tuple[str, str] = ("Raised", "Lowered"),
 ) -> go.Figure:
     """Draw every gene of one perturbation: predicted Δ along x, |Δ| / standard deviation along y.
 
@@ -263,8 +267,8 @@ def volcano(
     figure = go.Figure()
     for chosen, name, look in (
         (~sure, unsure, UNREMARKABLE),
-        (sure & (mean < 0), "Lowered: interval below 0", LOWERED),
-        (sure & (mean > 0), "Raised: interval above 0", RAISED),
+        (sure & (mean < 0), f"{directions[1]}: interval below 0", LOWERED),
+        (sure & (mean > 0), f"{directions[0]}: interval above 0", RAISED),
     ):
         if chosen.any():
             points(

@@ -71,7 +71,7 @@ class Answer:
         if not self.tested:
             return ""
         if self.relative:
-            ends = [(self.raised, "higher"), (self.lowered, "lower")]
+            ends = [(self.raised, "above"), (self.lowered, "below")]
             parts = [f"{moved.words(name)} {end}" for moved, end in ends if moved]
             if parts:
                 return f"Compared with the mean response: {' and '.join(parts)}."

@@ -59,7 +59,7 @@ def test_data_that_know_raised_genes_alone_say_nothing_of_lowered_ones():
 def test_a_difference_to_the_mean_knows_both_directions_all_the_same():
     found = answer(falling(), NEAR, SETS, raised_only=True, relative=True)
     assert found.sentence().startswith(
-        "Compared with the mean response: up (2 gene sets) higher and down (1 gene set) lower."
+        "Compared with the mean response: up (2 gene sets) above and down (1 gene set) below."
     )
 
 

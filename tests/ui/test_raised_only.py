@@ -22,6 +22,7 @@ from llmpert.io.paths import shipped
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGES = sorted(path.stem for path in (APP.parent / "pages").glob("*.py"))
 WRONG = re.compile(r"lower(ed|ing|s)?\b|down-?regulat|decreas|revers|P\(down", re.IGNORECASE)
+TABS = ("Trust", "Why", "Pathways", "All genes", "Other lines")
 IN_CHARTS = ("text", "name", "hovertemplate", "ticktext")
 """Keys of a chart's JSON under which words stand."""
 
@@ -65,10 +66,10 @@ def words_of_chart(part: Any, key: str = "") -> Iterator[str]:
 
 @cache
 def excused() -> tuple[str, ...]:
-    """Gene sets' names, the sentence that says what the data do not know, and ends of scales."""
+    """Names of gene sets, and the sentence that says what the data do not know."""
     sets = [name for one in BUILT_IN_SETS for name in built_in_sets(one).members]
     notes = [note for one in DatasetStore().load(RANKS).trained.values() for note in one.notes]
-    return tuple(name for name in (*sets, *notes, "lower, middle or upper") if WRONG.search(name))
+    return tuple(name for name in (*sets, *notes) if WRONG.search(name))
 
 
 def wrong(words: str) -> str | None:
@@ -99,7 +100,11 @@ def downloads(monkeypatch) -> list[Callable[[], bytes]]:
     [
         *((page, {}) for page in PAGES),
         ("gene", {"gene": "GATA1", "line": "RPE1"}),
-        ("gene", {"gene": "TP53"}),
+        *(("gene", {"gene": "TP53", "tab": tab}) for tab in TABS),
+        *(
+            ("gene", {"gene": "TP53", "tab": tab, "against": "mean response"})
+            for tab in ("Pathways", "All genes")
+        ),
         ("compare", {"differs": "lines"}),
         ("effects", {"unseen": "true"}),
         ("explorer", {"of": "kept responses", "colour": "held-out accuracy"}),

@@ -408,7 +408,13 @@ def choose(
     return chosen if chosen in options else first
 
 
-def one_of(words: str, key: str, options: Sequence[T], help: str | None = None) -> T:
+def one_of(
+    words: str,
+    key: str,
+    options: Sequence[T],
+    help: str | None = None,
+    shown: Callable[[T], str] = lambda option: str(option).capitalize(),
+) -> T:
     """Return one of a few words, kept in the address; a button each, the first at first."""
     chosen = st.segmented_control(
         words,
@@ -416,7 +422,7 @@ def one_of(words: str, key: str, options: Sequence[T], help: str | None = None) 
         default=options[0],
         key=key,
         bind="query-params",
-        format_func=str.capitalize,
+        format_func=shown,
         help=help,
     )
     return options[0] if chosen is None or chosen not in options else chosen

@@ -104,10 +104,15 @@ class GeneView:
         """Whether what is shown knows of raised genes alone."""
         return self.selection.raised_only and not self.relative
 
+    def named(self, direction: Direction) -> str:
+        """Return a direction in words: a gene below the mean response need not be lowered."""
+        words = {"raised": "Above the mean", "lowered": "Below the mean"} if self.relative else {}
+        return words.get(direction, direction.capitalize())
+
     @property
     def directions(self) -> tuple[str, str]:
         """What positive and negative values of what is shown mean."""
-        return ("Above the mean", "Below it") if self.relative else ("Raised", "Lowered")
+        return self.named("raised"), self.named("lowered")
 
     @property
     def unit(self) -> str:
@@ -292,7 +297,7 @@ def pathways(view: GeneView, sets: GeneSets | None, count: int, direction: Direc
     words = (
         f"{(tested['q'] < FDR).sum()} of {len(tested):,} gene sets of {sets.name} stand out"
         f" (q < {FDR}) among the {len(chosen):,} genes with the strongest predicted response"
-        f"{'' if direction == 'both' else f' that are {direction}'}."
+        f"{'' if direction == 'both' else f' that are {view.named(direction).lower()}'}."
     )
     return Section(title, [words], table=tested)
 
@@ -301,7 +306,9 @@ def all_genes(view: GeneView) -> Section:
     """Return a volcano of all genes."""
     prediction = view.shown.prediction
     chart = Figure(
-        figures.volcano(prediction, view.shown.measured, view.unit, view.raised_only),
+        figures.volcano(
+            prediction, view.shown.measured, view.unit, view.raised_only, view.directions
+        ),
         f"Volcano of every gene's predicted response to knocking down {view.gene} in"
         f" {view.selection.line}.",
         f"{view.where}-volcano",

@@ -160,7 +160,7 @@ def _pathways(view: GeneView) -> None:
         count = how_many("Genes", "top", TOP_GENES)
     with third:
         offered = DIRECTIONS[1:2] if view.raised_only else DIRECTIONS
-        direction = one_of("Direction", "direction", offered)
+        direction = one_of("Direction", "direction", offered, shown=view.named)
     section = sections.pathways(view, sets, count, direction)
     if section.table is None or sets is None:
         show.info(" ".join(section.text))
@@ -238,12 +238,11 @@ def _how_judged(view: GeneView) -> str:
         f" ({tested:,} {which}; {trained:,} trained on), by Spearman's correlation ρ. A sign is"
         " used if it goes the right way by more than two standard errors, else it is shown only."
         f" {whether}\n\n"
-        "A gene's ranks in the used signs, each times its ρ, put it into the lower, middle or upper"
-        " third; the"
-        " verdict gives the accuracy of the held-out knockdowns in that third, without the gene's"
-        " own measurement. *More* or *less than most* is said in the outer thirds, where their"
-        " median differs from that of all by more than two standard errors. Words for the median"
-        f" correlation: {words}, below {reliability.BANDS[-1][1]}.\n\n"
+        "A gene's ranks in the used signs, each times its ρ, put it into the lowest, middle or"
+        " highest third; the verdict gives the accuracy of the held-out knockdowns in that third,"
+        " without the gene's own measurement. *More* or *less than most* is said in the outer"
+        " thirds, where their median differs from that of all by more than two standard errors."
+        f" Words for the median correlation: {words}, below {reliability.BANDS[-1][1]}.\n\n"
         f"Distance: mean over the {reliability.NEAREST} nearest training genes in the source's"
         " principal components. Width: mean half-width of the 95 % intervals. Departure: root mean"
         " square of prediction minus the mean response of training knockdowns. Accuracy of the"
