@@ -92,14 +92,13 @@ class FittedModel:
         one, at = self, column
         if hasattr(self.model, "only"):
             one, at = replace(self, model=self.model.only(column)), np.array([0])
-        inputs, names = self.inputs(genes), np.array(list(genes), dtype=object)
         means, stds = [], []
-        for start in range(0, len(names), ROWS):
-            rows = slice(start, start + ROWS)
-            found = one.predict_inputs(inputs[rows], names[rows])
+        for start in range(0, len(genes), ROWS):
+            found = one.predict(genes[start : start + ROWS])
             means.append(found.mean[:, at])
             stds += [] if found.std is None else [found.std[:, at]]
         std = np.vstack(stds) if stds else None
+        names = np.array(list(genes), dtype=object)
         return Prediction(names, self.genes[column], np.vstack(means), std, found.intervals)
 
     def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
