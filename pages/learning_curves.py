@@ -31,7 +31,7 @@ chosen = st.pills(
     bind="query-params",
     help="\n\n".join(f"**{m.label}**: {m.definition}" for m in cache.METRICS.values()),
 )
-offered = cache.scored(data)
+offered, _ = cache.scored(data)
 at_first = [model for model in offered if model in DRAWN_AT_FIRST or model not in MODELS]
 picked = st.pills(
     "Models",

@@ -19,7 +19,7 @@ show.heading(
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
-embeddings = choose_embeddings(data, summary)
+embeddings = choose_embeddings(data)
 summary = on_embeddings(summary, embeddings)
 show.best_of(summary, line, size, metrics)
 show.figure(

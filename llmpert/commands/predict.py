@@ -38,8 +38,8 @@ STRONGEST = 5
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT",
     help="A description of a gene that no embedding has: what its protein does, where, with which"
-         " others. Genes with similar descriptions lend what other embeddings would say. Needs the"
-         " extra text.",
+         " others. A screen's model then knows genes by descriptions alone; to a trained one, genes"
+         " with similar descriptions lend the rest. Needs the extra text.",
 )  # fmt: skip
 @click.option(
     "--model", type=click.Choice(list(MODELS)),
@@ -121,6 +121,7 @@ def _by_trained(
     These are whether they are simulated, and whether they know of raised genes alone.
     """
     from llmpert.embeddings import BUILT_IN, built_in
+    from llmpert.evaluation.problem import LENDERS
     from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes import GeneTable
     from llmpert.insight.descriptions import EMBEDDING
@@ -138,7 +139,9 @@ def _by_trained(
     what = f"{kept.unit}; {GAUSSIAN_PROCESS} trained on {size:,} perturbations of {kept.line}"
     others = f"{what}, this one predicted from the others: leave-one-out"
     notes = [others if known.perturbation(name) else what for name in names]
-    notes += [what + _lent(kept.fitted)] * len(texts)
+    missing = " and ".join(kept.fitted.missing([EMBEDDING]))
+    lent = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
+    notes += [what + lent * bool(missing)] * len(texts)
     return predictions, notes, kept.simulated, kept.raised_only
 
 
@@ -157,12 +160,14 @@ def _by_screen(
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
 
-    if texts and embeddings and (EMBEDDING not in embeddings or embeddings[EMBEDDING]):
+    if texts and (set(embeddings) - {EMBEDDING} or any(embeddings.values())):
         raise click.UsageError(
             f"Expected --text with the embedding {EMBEDDING} that comes with llmpert: no other has"
-            " a place for a text. Leave --embedding out, or name this one, too."
+            " a place for a text. Leave --embedding out."
         )
     described = _described(texts)
+    if described:
+        embeddings = {EMBEDDING: None}
     lines = [line] if line else []
     data = options.read_dataset([screen], lines, unit, embeddings, genes, orthologs)
     (measured,) = data.screens.values()
@@ -177,7 +182,7 @@ def _by_screen(
         f"{measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
         f" {measured.line}"
     )
-    notes = [what] * len(names) + [what + _lent(fitted)] * len(texts)
+    notes = [what] * (len(names) + len(described))
     return predictions, notes, problem.simulated, measured.raised_only
 
 
@@ -205,13 +210,3 @@ def _of_texts(fitted: "FittedModel", described: "Sequence[Description]") -> "lis
         label = np.array([f"text {number}"], dtype=object)
         predictions.append(fitted.predict_vectors({EMBEDDING: one.vector}, label))
     return predictions
-
-
-def _lent(fitted: "FittedModel") -> str:
-    """Say what other genes lend a described one, for `_of_texts`."""
-    from llmpert.evaluation.problem import LENDERS
-    from llmpert.insight.descriptions import EMBEDDING
-
-    missing = " and ".join(fitted.missing([EMBEDDING]))
-    words = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
-    return words if missing else ""

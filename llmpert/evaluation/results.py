@@ -104,6 +104,11 @@ class ResultsSummary:
         return list(dict.fromkeys(self.table["model"]))
 
     @property
+    def embeddings(self) -> list[str]:
+        """Embeddings that models were given, in the table's order."""
+        return [one for one in dict.fromkeys(self.table["embedding"]) if one != NO_EMBEDDING]
+
+    @property
     def sizes(self) -> list[int]:
         """Training sizes, ascending, without those that count as a larger one (`nearest_size`)."""
         every = sorted(map(int, self.table["train_size"].unique()))

@@ -1,5 +1,7 @@
 """A gene described in words: what the page asks for, and what it shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
@@ -50,19 +52,20 @@ def show_described(selection: Selection) -> None:
 
 
 def _show_prediction(selection: Selection, found: Description) -> None:
-    """Show what the model of all embeddings predicts for the text, and how it deals with others."""
-    data, line, fitted = selection.data, selection.line, selection.full_model
-    size = len(fitted.trained_on)
+    """Show what the model predicts for the text; one trained here knows descriptions alone."""
+    data, line = selection.data, selection.line
+    by_text = selection if selection.trained else replace(selection, embedding=EMBEDDING)
+    fitted = by_text.full_model
     name = np.array(["described gene"], dtype=object)
     prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
     count = how_many("Genes shown", "shown")
     show.figure(
-        ranked_genes(prediction, None, selection.unit, count, raised_only=selection.raised_only),
+        ranked_genes(prediction, None, by_text.unit, count),
         name=f"described-gene-{line}",
         alt=f"The {count} genes with the strongest predicted response to knocking down the"
         f" described gene in {line}, with 95 % intervals.",
         numbers=prediction.table(),
-        note=f"{selection.method}, {size:,} training perturbations. Not measured.",
+        note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
         data=data,
     )
     missing = " and ".join(fitted.missing([EMBEDDING]))

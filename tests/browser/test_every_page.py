@@ -51,11 +51,11 @@ def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
         assert serious_violations(page, options) == []
 
 
-def serious_violations(page, options: dict | None) -> list[str]:
+def serious_violations(page, options: dict | None = None, within: str | None = None) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     return [
         f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
-        for v in Axe().run(page, options=options).response["violations"]
+        for v in Axe().run(page, context=within, options=options).response["violations"]
         if v["impact"] in SERIOUS
     ]

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.browser.test_every_page import IS_DARK, serious_violations
+
 pytestmark = pytest.mark.browser
 
 
@@ -47,6 +49,9 @@ def test_meeting_mode_shows_one_figure_after_the_other(page, visit):
     page.get_by_role("heading", name="KD007 knockdown in LineA").wait_for()
 
 
+MENU = '[data-testid="stPopoverBody"]'
+
+
 def saved(page, what: str):
     """What the first figure's menu saves under a name."""
     with page.expect_download() as download:
@@ -74,6 +79,28 @@ def test_pictures_carry_what_is_known_of_them(page, visit):
         assert picture.width == 3 * int(root.get("width"))
         assert picture.height == 3 * int(root.get("height"))
         assert len(set(picture.convert("L").resize((50, 50)).getdata())) > 10
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_menus_are_accessible_and_work_by_keyboard(page, visit, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    visit("effects?target=OUT004")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    about = page.get_by_role("button", name="About").first
+    about.press("Enter")
+    page.get_by_text("made for a test").first.wait_for()
+    assert serious_violations(page, within=MENU) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Save").first.press("Enter")
+    page.get_by_text("table = effects_on").wait_for()
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(IS_DARK if scheme == "dark" else f"!({IS_DARK})")
+        assert serious_violations(page, within=MENU) == []
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture (SVG)").press("Enter")
+    assert download.value.suggested_filename == "llmpert-effects-on-OUT004-LineA.svg"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_numbers_are_saved_as_a_table_and_nothing_else(page, visit):

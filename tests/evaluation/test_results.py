@@ -235,7 +235,7 @@ def test_summarised_results_come_back_as_they_were_saved(tmp_path):
     found = ResultsSummary.load(tmp_path / "results.parquet")
     pd.testing.assert_frame_equal(found.table, saved.table)
     assert found.about == ABOUT
-    assert (found.models, found.sizes) == (["gp"], [40, 100])
+    assert (found.models, found.embeddings, found.sizes) == (["gp"], ["text", "go"], [40, 100])
 
 
 @pytest.mark.parametrize(

@@ -101,15 +101,6 @@ def test_sizes_on_offer_are_those_that_were_computed(app):
     assert app.selectbox(key="line").options == ["K562", "RPE1"]
 
 
-def test_embeddings_on_offer_are_those_with_scores_at_the_size(app):
-    visit(app, "table", embeddings=[SIX])
-    offered = app.get("button_group")[0].options
-    assert len(offered) == FILE["embedding"].nunique() - 1
-    app.selectbox(key="size").select(200).run()
-    assert not app.get("button_group")
-    assert len(app.dataframe[0].value) == 3 + 6 * len(OWN)
-
-
 def test_the_benchmarks_own_embeddings_are_rows_that_say_so(app):
     visit(app, "table", embeddings=[SIX])
     table = app.dataframe[0].value

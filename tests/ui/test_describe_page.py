@@ -35,7 +35,6 @@ def test_a_text_shows_the_nearest_genes_and_a_prediction(page, monkeypatch):
     assert page.dataframe[0].value["gene"][0] == "TP53"
     assert page.dataframe[0].value["knocked down here"][0] == "no"
     assert len(page.get("plotly_chart")) == 1
-    assert any("genes by **GO**, which a text does not give" in c.value for c in page.caption)
     page.text_area[0].input("known here").run()
     nearest = page.dataframe[0].value
     assert list(nearest.loc[0, ["gene", "knocked down here"]]) == [GENES[3], "yes"]

@@ -68,25 +68,37 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "query"),
+    ("page", "query", "part"),
     [
-        ("gene", {"gene": "KD007", "line": "LineB", "size": "20"}),
-        ("gene", {"gene": "KD041"}),
-        ("effects", {"target": "OUT004", "embedding": "sequence"}),
-        ("effects", {"target": "OUT004", "unseen": "true", "model": "linear"}),
-        ("compare", {"gene": "KD007", "other_gene": "KD041"}),
-        ("compare", {"gene": "KD007", "differs": "Models", "other_model": "linear"}),
-        ("compare", {"gene": "KD007", "differs": "Lines"}),
-        ("compare", {"gene": "KD007", "differs": "Embeddings"}),
-        ("head_to_head", {"metric": "mae_all", "strongest": "30"}),
-        ("learning_curves", {"models": "mean"}),
-        ("model_classes", {"line": "LineB"}),
-        ("table", {"size": "32"}),
+        ("gene", {"gene": "KD007", "line": "LineB"}, "'gp', 32, 'KD007'"),
+        ("gene", {"gene": "KD041"}, "'KD041'"),
+        ("gene", {"gene": "KD007", "against": "mean response"}, "mean_"),
+        ("gene", {"gene": "KD041", "against": "mean response"}, "mean_"),
+        ("gene", {"gene": "KD007", "tab": "Why"}, "attribute(fitted, 'KD007')"),
+        ("effects", {"target": "OUT004", "embedding": "sequence"}, "'sequence'"),
+        ("effects", {"target": "OUT004", "unseen": "true", "model": "Ridge regression"}, "'ridge'"),
+        ("compare", {"gene": "KD007", "other_gene": "KD041"}, "'KD041'"),
+        ("compare", {"gene": "KD007", "differs": "Models"}, "'gp-paper'"),
+        ("compare", {"gene": "KD007", "differs": "Lines"}, "'LineB'"),
+        ("compare", {"gene": "KD007", "differs": "Embeddings"}, "'sequence'"),
+        ("head_to_head", {"strongest": "30"}, "0.3"),
+        ("learning_curves", {}, "'mean'"),
+        ("model_classes", {"line": "LineB"}, "'LineB'"),
+        ("table", {}, "(32, 1)"),
     ],
 )
-def test_they_make_the_numbers_of_the_page(offered, page, query):
+def test_they_make_the_numbers_of_the_page(offered, page, query, part):
     small.add("mine", SCREENS, SOURCES)
-    check(visit(page, data="mine", **query), offered)
+    codes = visit(page, data="mine", **query)
+    assert part in "".join(codes)
+    check(codes, offered)
+
+
+def test_they_know_how_many_training_sets_there_are_of_a_size(offered):
+    small.add("more", [small.screen("LineA", 150)], [small.embedding("text", 150)])
+    codes = visit("learning_curves", data="more", models="Ridge regression")
+    assert "[(100, 3), (120, 1)]" in "".join(codes)
+    check(codes, offered)
 
 
 @pytest.mark.parametrize("page", ["learning_curves", "model_classes", "table"])

@@ -218,12 +218,12 @@ def training_sizes(data: Dataset) -> list[int]:
     return learning_curve_sizes(first.largest_training_size)
 
 
-def scored(data: Dataset) -> list[str]:
-    """Return the models and methods of which a data set can have scores."""
+def scored(data: Dataset) -> tuple[list[str], list[str]]:
+    """Return the models and methods, and the embeddings, of which a data set can have scores."""
     if data.results:
-        return data.results.models
+        return data.results.models, data.results.embeddings
     elsewhere = dict.fromkeys(one.method for every in data.external.values() for one in every)
-    return [*MODELS, *elsewhere]
+    return [*MODELS, *elsewhere], data.embedding_choices
 
 
 @cached(8, "Fitting to all perturbations …")

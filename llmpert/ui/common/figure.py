@@ -69,7 +69,7 @@ def footer(
         note: The line: which model, embedding and training size.
         about: What results are about (`llmpert.evaluation.results.Results`).
         details: How to read it and how it was made, as far as the line does not say.
-        code: A command or lines of Python that make the numbers.
+        code: Lines of Python that make the numbers.
         picture: Whether it is below a chart with this name.
     """
     if data.simulated:
@@ -92,8 +92,8 @@ def footer(
         _offer_files(name, file_name, numbers, everything)
         if code:
             st.markdown("These lines make the numbers:")
-            language = "bash" if code.startswith("python -m") else "python"
-            st.code(code, language, wrap_lines=True)
+            # In colours Streamlit's code is not legible for everybody in the dark.
+            st.code(code, language=None, wrap_lines=True)
 
 
 def _offer_files(name: str, file_name: str, numbers: pd.DataFrame, words: str) -> None:

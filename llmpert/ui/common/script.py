@@ -17,12 +17,29 @@ from llmpert.ui.common.selection import Selection
 EXPERIMENT = "from llmpert.evaluation.experiment import Experiment"
 
 
-def of_response(selection: Selection, gene: str, measured: bool) -> str:
-    """Return lines for the response to knocking down a gene: `table`."""
+def of_response(selection: Selection, gene: str, measured: bool, relative: bool = False) -> str:
+    """Return lines for the response to knocking down a gene: `table`.
+
+    Args:
+        relative: Whether it is relative to the mean response of all knockdowns trained on.
+    """
     lines = [f"prediction = {_prediction(selection, gene)}", "table = prediction.table()"]
     if measured:
         lines.append(f'table["measured"] = {_measured(selection, gene, "prediction")}')
+    if relative:
+        lines += [
+            *_fitted(selection, gene),
+            'responses = table.columns.intersection(["mean", "low95", "high95", "measured"])',
+            "table[responses] = table[responses].sub(fitted.model.mean_, axis=0)",
+        ]
     return _script(selection.data, [selection.model], [EXPERIMENT], lines)
+
+
+def of_attribution(selection: Selection, gene: str) -> str:
+    """Return lines for what the prediction of a gene rests on: `table`."""
+    lines = [*_fitted(selection, gene), f"table = attribute(fitted, {gene!r}).table()"]
+    needed = [EXPERIMENT, "from llmpert.insight.attribution import attribute"]
+    return _script(selection.data, [selection.model], needed, lines)
 
 
 def of_effects(selection: Selection, gene: str, unseen: bool) -> str:
@@ -187,6 +204,18 @@ def _prediction(selection: Selection, gene: str) -> str:
         return f"data.trained[{line!r}].predict([{gene!r}])"
     made = _experiment(line, selection.embedding)
     return f"{made}.predict_gene({selection.model!r}, {selection.size}, {gene!r})"
+
+
+def _fitted(selection: Selection, gene: str) -> list[str]:
+    """Return lines for the model that predicts a gene: `fitted`."""
+    if selection.trained:
+        return [f"fitted = data.trained[{selection.line!r}].behind({gene!r})"]
+    fit = f"fit_all({selection.model!r})"
+    if selection.fold_of(gene) is not None:
+        fold = f"experiment.fold_of({gene!r})"
+        fit = f"fit_fold({selection.model!r}, {selection.size}, {fold})"
+    made = _experiment(selection.line, selection.embedding)
+    return [f"experiment = {made}", f"fitted = experiment.{fit}"]
 
 
 def _measured(selection: Selection, gene: str, prediction: str) -> str:

@@ -22,7 +22,7 @@ from llmpert.datasets.uploads import DAYS
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors
-from llmpert.evaluation.results import NO_EMBEDDING, embedding_label
+from llmpert.evaluation.results import embedding_label
 from llmpert.evaluation.trained import TrainedModel
 from llmpert.insight.answer import changed_alike
 from llmpert.insight.reliability import ReliabilityReference
@@ -248,12 +248,9 @@ def select(
     return selection
 
 
-def choose_embeddings(data: Dataset, summary: pd.DataFrame) -> Sequence[str]:
-    """Return the embeddings whose scores are shown.
-
-    There is a choice where a summary has more than the data set's own, which are shown at first.
-    """
-    every = [one for one in summary["embedding"].unique() if one != NO_EMBEDDING]
+def choose_embeddings(data: Dataset) -> Sequence[str]:
+    """Return the embeddings whose scores are shown: a choice where there are more than its own."""
+    every = cache.scored(data)[1]
     own = [one for one in data.embedding_choices if one in every] or every
     if own == every:
         return every

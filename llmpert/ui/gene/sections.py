@@ -69,10 +69,9 @@ class GeneView:
 
     @property
     def code(self) -> str:
-        """Lines of Python that make the response; they know it relative to control alone."""
-        if self.relative:
-            return ""
-        return script.of_response(self.selection, self.gene, self.shown.measured is not None)
+        """Lines of Python that make the response."""
+        measured = self.shown.measured is not None
+        return script.of_response(self.selection, self.gene, measured, self.relative)
 
     @cached_property
     def reference(self) -> ReliabilityReference:
@@ -264,6 +263,7 @@ def foundation(view: GeneView) -> Section:
         f"{view.where}-rests-on",
         attribution.table(),
         view.note,
+        code=script.of_attribution(view.selection, gene),
     )
     heatmap = Figure(
         figures.neighbourhood_heatmap(rows, gene, view.selection.unit, view.selection.raised_only),
