@@ -52,12 +52,16 @@ def prepare() -> None:
     from llmpert.insight.ranking import strong_perturbation
     from llmpert.ui.common import cache
     from llmpert.ui.common.selection import Selection
+    from llmpert.ui.gene.tabs import FAVOURED
 
     data = cache.load(cache.first_choice())
     line, embedding = data.lines[0], data.embedding_choices[0]
     if data.trained:  # nothing is left to fit
         selection = Selection.of_trained(data, line)
         selection.reliability(strong_perturbation(selection.screen))
+        selection.changed_alike()
+        if FAVOURED in cache.collections(data, line, "genes"):
+            cache.gene_sets(data, line, "genes", FAVOURED)
         return
     selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
     experiment = selection.experiment

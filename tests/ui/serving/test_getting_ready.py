@@ -80,6 +80,15 @@ def test_trained_models_are_ready_without_a_fit(monkeypatch):
     st.cache_resource.clear()
 
 
+def test_gene_sets_of_what_opens_first_are_read_beforehand(monkeypatch):
+    st.cache_resource.clear()
+    start.prepare()
+    data = cache.load(cache.first_choice())
+    monkeypatch.setattr(GeneSets, "within", None)
+    assert len(cache.gene_sets(data, data.lines[0], "genes", "GO processes").members) > 1000
+    st.cache_resource.clear()
+
+
 def start_and_stop():
     async def run():
         async with prepared(None):
