@@ -40,7 +40,8 @@ function caption(svg, drawn, words, description) {
     const root = page.documentElement, { font } = drawn._fullLayout
     const width = drawn.offsetWidth, top = drawn.offsetHeight
     const lines = wrapped(words, width - 2 * MARGIN, `${SIZE}px ${font.family}`)
-    const height = top + lines.length * LEADING + MARGIN
+    // Titles reach above the figure by a few pixels.
+    const height = MARGIN + top + lines.length * LEADING + MARGIN
     const add = (name, text, attributes, before = null) => {
         const part = page.createElementNS(NAMESPACE, name)
         for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value)
@@ -48,11 +49,12 @@ function caption(svg, drawn, words, description) {
         root.insertBefore(part, before)
     }
     root.setAttribute("height", height)
-    root.setAttribute("viewBox", `0 0 ${width} ${height}`)
+    root.setAttribute("viewBox", `0 ${-MARGIN} ${width} ${height}`)
     const first = root.firstChild
     add("title", words, {}, first)
     add("desc", description, {}, first)
-    add("rect", "", { width, height, fill: drawn._fullLayout.paper_bgcolor }, first)
+    const fill = drawn._fullLayout.paper_bgcolor
+    add("rect", "", { y: -MARGIN, width, height, fill }, first)
     const look = { "font-family": font.family, "font-size": SIZE, fill: font.color }
     lines.forEach((line, at) => {
         add("text", line, { x: MARGIN, y: top + at * LEADING + SIZE, opacity: 0.8, ...look })
