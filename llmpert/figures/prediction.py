@@ -36,6 +36,9 @@ RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10
 KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
 """The measurement, where colour tells directions apart."""
 
+MOST_DOTS = 500
+"""Genes in a scatter that is to be drawn quickly."""
+
 ONE_LINE = 58
 """Pixels above the axes for a title of one line and the mark of simulated data."""
 
@@ -204,7 +207,12 @@ def ranked_knockdowns(
 
 
 def predicted_against_measured(
-    prediction: Prediction, measured: np.ndarray, top: np.ndarray, unit: str, correlation: float
+    prediction: Prediction,
+    measured: np.ndarray,
+    top: np.ndarray,
+    unit: str,
+    correlation: float,
+    every: bool = True,
 ) -> go.Figure:
     """Draw every gene of one perturbation: predicted along x, measured along y.
 
@@ -212,19 +220,25 @@ def predicted_against_measured(
         prediction, measured, unit: As for `ranked_genes`.
         top: Positions of the top DE genes, drawn apart.
         correlation: Pearson correlation over all genes, for the title; NaN where not defined.
+        every: Whether each gene is a dot; else only top DE genes are, where there are more than
+            `MOST_DOTS`, and shades tell how many others there are: quicker drawn, and none hidden.
     """
     mean = prediction.mean[0]
     is_top = np.isin(np.arange(len(mean)), top)
     figure = go.Figure()
+    summarised = not every and len(mean) > MOST_DOTS
+    if summarised:
+        figure.add_trace(_density(mean[~is_top], measured[~is_top]))
     for chosen, name, look in (
-        (~is_top, "Other genes", UNREMARKABLE),
+        (~is_top & (not summarised), "Other genes", UNREMARKABLE),
         (is_top, f"Top {len(top)} DE genes", (MEASURED, "diamond", 9)),
     ):
-        points(
-            figure, mean[chosen], measured[chosen], name, marker(*look, opacity=0.8),
-            "%{text}<br>predicted %{x:.3f}, measured %{y:.3f}<br>off by %{customdata:+.3f}",
-            text=prediction.genes[chosen], customdata=(mean - measured)[chosen],
-        )  # fmt: skip
+        if chosen.any():
+            points(
+                figure, mean[chosen], measured[chosen], name, marker(*look, opacity=0.8),
+                "%{text}<br>predicted %{x:.3f}, measured %{y:.3f}<br>off by %{customdata:+.3f}",
+                text=prediction.genes[chosen], customdata=(mean - measured)[chosen],
+            )  # fmt: skip
     ends = [float(min(mean.min(), measured.min())), float(max(mean.max(), measured.max()))]
     figure.add_scatter(x=ends, y=ends, mode="lines", name="Equal", hoverinfo="skip", line=DIAGONAL)
     return finish(
@@ -237,6 +251,20 @@ def predicted_against_measured(
         yaxis={"title": {"text": "Measured"}},
         legend=LEGEND_BELOW,
     )
+
+
+def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
+    """Return shades that tell how many points there are where; none where none is."""
+    counts, *edges = np.histogram2d(x, y, bins=(60, 45))
+    where, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
+    shown = np.where(counts > 0, counts, np.nan).T
+    red, green, blue = (int(UNREMARKABLE[0][i : i + 2], 16) for i in (1, 3, 5))
+    shades = [(at, f"rgba({red},{green},{blue},{0.35 + 0.65 * at})") for at in (0, 1)]
+    return go.Heatmap(
+        x=where, y=up, z=np.log(shown), customdata=shown, colorscale=shades, showscale=False,
+        name="Other genes (shade: how many)", showlegend=True, hoverongaps=False,
+        hovertemplate="%{customdata} genes predicted %{x:.3f}, measured %{y:.3f}<extra></extra>",
+    )  # fmt: skip
 
 
 def volcano(

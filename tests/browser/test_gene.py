@@ -1,6 +1,7 @@
 """The gene's page as a person uses it: keyboard, explanation, report."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -17,7 +18,10 @@ def test_a_suggestion_is_taken_with_the_keyboard(page, visit):
     search(page, "KD01")
     page.get_by_text("Did you mean one of these?").wait_for(timeout=60_000)
     page.wait_for_selector(DONE, timeout=60_000)
+    first = page.get_by_role("button", name="KD010")
+    first.wait_for()
     page.keyboard.press("Tab")
+    expect(first).to_be_focused()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="KD010 knockdown in LineA").wait_for(timeout=60_000)
     page.wait_for_url("**gene=KD010**")

@@ -19,6 +19,24 @@ def test_scatter_shows_every_gene_once(correlation, said):
     assert said in figure.layout.title.text
 
 
+def test_many_genes_are_summarised_without_losing_one():
+    rng = np.random.default_rng(0)
+    genes = np.array([f"G{i}" for i in range(600)], dtype=object)
+    mean = rng.normal(size=(1, 600)).astype(np.float32)
+    many = Prediction(np.array(["X"], dtype=object), genes, mean, None)
+    measured, top = rng.normal(size=600), np.arange(20)
+    density, dots, _ = predicted_against_measured(many, measured, top, "Δ", 0.1, every=False).data
+    assert np.nansum(density.customdata) == 580
+    assert list(dots.text) == list(genes[:20])
+    # Shades lie where the genes are.
+    weights = np.nan_to_num(density.customdata)
+    assert np.average(density.x, weights=weights.sum(axis=0)) == pytest.approx(
+        mean[0, 20:].mean(), abs=0.06
+    )
+    others, *_ = predicted_against_measured(many, measured, top, "Δ", 0.1).data
+    assert len(others.text) == 580
+
+
 FIVE_MEAN = np.array([[0.1, -2.0, 1.0, 0.0, 0.0]], dtype=np.float32)
 FIVE_STD = np.array([[0.5, 0.5, 0.25, 0.5, 0.0]], dtype=np.float32)
 

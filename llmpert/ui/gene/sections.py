@@ -149,10 +149,13 @@ class GeneView:
         return table
 
 
-def response(view: GeneView, count: int) -> Section:
+def response(view: GeneView, count: int, every: bool = True) -> Section:
     """Return the strongest genes, and the prediction against the measurement.
 
     Where there is none, how well similar knockdowns were predicted.
+
+    Args:
+        every: Whether each gene is a dot in a scatter.
     """
     gene, line, shown = view.gene, view.selection.line, view.shown
     table = view.table()
@@ -189,7 +192,12 @@ def response(view: GeneView, count: int) -> Section:
     else:
         second = Figure(
             figures.predicted_against_measured(
-                shown.prediction, shown.measured, shown.top, view.unit, shown.scores["pearson_all"]
+                shown.prediction,
+                shown.measured,
+                shown.top,
+                view.unit,
+                shown.scores["pearson_all"],
+                every,
             ),
             f"Scatter of predicted against measured response of every gene to knocking down {gene}"
             f" in {line}.",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from llmpert.errors import InputError
-from llmpert.figures.report import Section, report
+from llmpert.figures.report import report
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.answer import Answer, answer
 from llmpert.insight.ranking import strong_perturbation
@@ -42,8 +42,14 @@ def show_gene(selection: Selection) -> None:
     controls = st.container(horizontal=True, vertical_alignment="center")
     with controls:
         relative = _against() == AGAINST[1]
-        with st.popover("Genes shown"):
+        with st.popover("More"):
             count = how_many("Genes shown", "shown")
+            every = st.toggle(
+                "Every gene as a dot",
+                key="dots",
+                bind="query-params",
+                help="In the scatter. Else shades tell where many genes are.",
+            )
     view = GeneView(
         selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative
     )
@@ -54,7 +60,7 @@ def show_gene(selection: Selection) -> None:
         verdict = view.verdict
         st.markdown(f"**{TRUST[verdict.trust]}**: {show.verbatim(verdict.because())}.")
         st.markdown(_answer(view).sentence(lambda name: f"**{show.verbatim(name)}**"))
-    strongest = sections.response(view, count)
+    strongest = sections.response(view, count, every)
     for place, figure in zip(st.columns(2), strongest.figures, strict=True):
         with place:
             draw(view, figure)
@@ -64,7 +70,7 @@ def show_gene(selection: Selection) -> None:
     simulated = "-simulated" * selection.data.simulated
     controls.download_button(
         "Report (HTML)",
-        lambda: _report(view, strongest, sets).encode(),
+        lambda: _report(view, count, sets).encode(),
         file_name=f"llmpert-{view.title.replace(' ', '-')}{simulated}.html",
         mime="text/html",
         on_click="ignore",
@@ -136,10 +142,10 @@ def _badges(view: GeneView) -> None:
         )
 
 
-def _report(view: GeneView, strongest: Section, sets: GeneSets | None) -> str:
+def _report(view: GeneView, count: int, sets: GeneSets | None) -> str:
     """Return all of the page and its tabs; other lines as far as that needs no fit."""
     data = view.selection.data
-    parts = [strongest, sections.trust(view)]
+    parts = [sections.response(view, count), sections.trust(view)]
     if view.control.measured is not None:
         parts.append(sections.scores(view))
     parts += [
