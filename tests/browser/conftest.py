@@ -1,6 +1,6 @@
 """A running app and a browser for it; the app is started as its users start it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
 from llmpert.screens import Screen
 from tests.support import small
-from tests.support.chromium import CHROMIUM, DONE, FLAGS
+from tests.support.chromium import CHROMIUM, DONE, FLAGS, worth
 from tests.support.server_process import STREAMLIT, running
 
 T = TypeVar("T", Screen, Embedding)
@@ -69,19 +69,52 @@ def address(browser, data_folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def context(browser):
-    """A visitor whose browser has the app's scripts already."""
+def tab(browser):
+    """One tab for all tests: another would start a process that compiles the app's scripts anew."""
     context = browser.new_context(accept_downloads=True)
-    yield context
+    yield context.new_page()
     context.close()
 
 
 @pytest.fixture
-def page(context):
-    page = context.new_page()
-    page.set_viewport_size({"width": 1440, "height": 1000})
-    yield page
-    page.close()
+def page(tab):
+    tab.set_viewport_size({"width": 1440, "height": 1000})
+    tab.emulate_media(color_scheme="light")
+    yield tab
+    # The app's script ends with its visitor.
+    tab.goto("about:blank")
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What a page says that nobody should hear, and the addresses it asks."""
+
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def elsewhere(self, address: str) -> list[str]:
+        """The addresses of other hosts."""
+        own = (f"{address}/", f"{address.replace('http', 'ws', 1)}/", "data:", "blob:")
+        return [url for url in self.asked if not url.startswith(own)]
+
+
+@pytest.fixture
+def noticed(page):
+    """What the page says and asks from now on."""
+    noticed = Noticed()
+    said, asked = noticed.said.append, noticed.asked.append
+    listeners = {
+        "console": lambda m: said(f"{m.text} {m.location['url']}") if worth(m) else None,
+        "pageerror": lambda error: said(str(error)),
+        "dialog": lambda dialog: (said(dialog.message), dialog.dismiss()),
+        "request": lambda request: asked(request.url),
+        "websocket": lambda socket: asked(socket.url),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    yield noticed
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
 
 
 @pytest.fixture
@@ -90,7 +123,8 @@ def visit(page, address):
 
     def open_path(path: str) -> None:
         page.goto(f"{address}/{path}")
-        page.wait_for_selector("h1", timeout=60_000)
+        # The first page of a server waits until its libraries are there.
+        page.wait_for_selector("h1", timeout=120_000)
         page.wait_for_selector(DONE, timeout=120_000)
 
     return open_path

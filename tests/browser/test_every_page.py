@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import worth
-
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES, PICTURES = REPOSITORY / "pages", REPOSITORY / "pictures"
@@ -19,25 +17,17 @@ IS_DARK = (
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
-    page, visit, address, path, width
+    page, visit, noticed, address, path, width
 ):
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda m: said.append(f"{m.text} {m.location['url']}") if worth(m) else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("websocket", lambda socket: asked.append(socket.url))
     page.set_viewport_size({"width": width, "height": 1000})
-    page.emulate_media(color_scheme="light")
     visit(path)
     page.wait_for_load_state("networkidle")
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
     assert page.title().endswith("· llmpert")
-    assert not said
-    own = (f"{address}/", f"{address.replace('http', 'ws', 1)}/")
-    assert any(url.startswith(own[1]) for url in asked)
-    assert [url for url in asked if not url.startswith((*own, "data:", "blob:"))] == []
+    assert not noticed.said
+    assert any(url.startswith("ws://") for url in noticed.asked)
+    assert noticed.elsewhere(address) == []
     # Nothing but tables and figures that scroll by themselves may be wider than the screen.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     # Colours are the same at every width.

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 WAIT = 60_000
 
 
-def test_one_click_leads_to_the_genes_of_real_screens(context, tmp_path, monkeypatch):
+def test_one_click_leads_to_the_genes_of_real_screens(page, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("LLMPERT_SHARED", "0")
     with Faulty(pause=0.3) as files:
@@ -22,14 +22,12 @@ def test_one_click_leads_to_the_genes_of_real_screens(context, tmp_path, monkeyp
         listed.write_text(_toml(known))
         monkeypatch.setenv("LLMPERT_SOURCES", str(listed))
         with running(STREAMLIT, tmp_path / "home", tmp_path / "log") as server:
-            page = context.new_page()
             page.goto(server.address)
             page.get_by_role("button", name="Get real screens").click(timeout=WAIT)
             page.get_by_role("button", name="Stop").wait_for(timeout=WAIT)
             page.wait_for_url("**/gene?data=replogle-2022*", timeout=WAIT)
             page.get_by_text("replogle-2022").first.wait_for(timeout=WAIT)
             page.get_by_role("heading", name="knockdown in K562").first.wait_for(timeout=WAIT)
-            page.close()
 
 
 def _toml(known: paper_files.Registry) -> str:
