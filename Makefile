@@ -20,8 +20,8 @@ DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
-# Whole files go to three processes: on two cores, for one of them often waits. None of the quick
-# ones does: they go to two.
+# Whole files go to three processes, those in a browser to one of them: on two cores, for one of them
+# often waits. None of the quick ones does: they go to two.
 PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help app check test checks-installed lint format bench lock clean environment
