@@ -60,6 +60,12 @@ def simulated():
     return simulated_dataset()
 
 
+@pytest.fixture
+def simulated_once(simulated, monkeypatch):
+    """Lets the store take the simulated data set as it is, instead of making it."""
+    monkeypatch.setattr("llmpert.datasets.store.simulated_dataset", lambda: simulated)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The rank-score benchmark's folder."""

@@ -15,7 +15,7 @@ from tests.support import small
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_a_working_installation_has_no_problem(run, own_home):
+def test_a_working_installation_has_no_problem(run, own_home, simulated_once):
     small.add("mine", [small.screen()], [small.embedding()])
     code, out, err = run("doctor")
     assert (code, err) == (0, "")

@@ -39,7 +39,7 @@ def test_heads_say_the_same_as_the_data():
     assert found.problems == ()
 
 
-def test_the_built_in_data_set_is_as_it_is_simulated():
+def test_the_built_in_data_set_is_as_it_is_simulated(simulated_once):
     found, loaded = summary("simulated"), DatasetStore().load("simulated")
     assert [(p.name, p.rows, p.columns, p.unit, p.provenance) for p in found.screens] == [
         (s.line, *s.response.shape, s.unit, s.provenance) for s in loaded.screens.values()

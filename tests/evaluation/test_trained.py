@@ -285,7 +285,8 @@ def test_python_objects_are_not_unpickled(stored, load, tmp_path):
 
 def test_every_cut_gets_a_sentence(least, load):
     load(least, SOURCES[0])
-    for end in range(len(least)):
+    # The list of what is inside is at the end: before it, one cut is like the next.
+    for end in (*range(0, len(least) - 1000, 13), *range(len(least) - 1000, len(least))):
         with refused():
             load(least[:end], SOURCES[0])
     for start in range(1, 400):
@@ -300,13 +301,13 @@ def test_damaged_bytes_get_a_sentence_or_say_the_same(least, data, tmp_path_fact
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path = tmp_path_factory.getbasetemp() / "flipped.llmpert"
-    path.write_bytes(least)
-    expected = TrainedModel.load(path, SOURCES, TABLE).predict(["KD041"])
     path.write_bytes(content)
     try:
         found = TrainedModel.load(path, SOURCES, TABLE).predict(["KD041"])
     except InputError:
         return
+    path.write_bytes(least)
+    expected = TrainedModel.load(path, SOURCES, TABLE).predict(["KD041"])
     np.testing.assert_array_equal(found.mean, expected.mean)
     np.testing.assert_array_equal(found.std, expected.std)
 
