@@ -15,10 +15,14 @@ CHECKED = {
     (1440, "dark"): {"runOnly": [COLOURS]},
     (390, "light"): {"rules": {COLOURS: {"enabled": False}}},
 }
+# On a narrow screen Streamlit lists the pages of a section within its list of pages, in no list.
+OF_STREAMLIT = '[data-testid="stSidebarNavItems"]'
 # What axe finds besides would take longer on its way here than axe itself.
-VIOLATIONS = """async ([within, options]) => {
+VIOLATIONS = """async ([within, options, ofStreamlit]) => {
     const found = await axe.run(within ?? document, {resultTypes: ["violations"], ...options});
-    return found.violations
+    const ours = v => !["list", "listitem"].includes(v.id) || v.nodes.some(
+        node => !document.querySelector(node.target[0])?.closest(ofStreamlit));
+    return found.violations.filter(ours)
         .filter(v => ["serious", "critical"].includes(v.impact))
         .map(v => `${v.id}: ${v.help}: ${v.nodes[0].html.slice(0, 200)}`);
 }"""
@@ -55,4 +59,4 @@ def serious_violations(page, options: dict | None = None, within: str | None = N
     from axe_playwright_python.sync_playwright import Axe
 
     page.evaluate(Axe().axe_script)
-    return page.evaluate(VIOLATIONS, [within, options])
+    return page.evaluate(VIOLATIONS, [within, options, OF_STREAMLIT])
