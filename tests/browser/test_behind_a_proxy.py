@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Error
 
 from tests.support import small
-from tests.support.chromium import CHROMIUM, DONE, FLAGS, worth
+from tests.support.chromium import CHROMIUM, DONE, FLAGS, follow, worth
 from tests.support.server_process import REPOSITORY, free_port, running
 
 pytestmark = pytest.mark.browser
@@ -200,11 +200,6 @@ def ask(port: int, path: str, password: str | None = None, method: str = "GET", 
         return error.code, error.read().decode()
 
 
-def open_table(page) -> None:
-    page.get_by_test_id("stTopNavSection").get_by_text("Evidence").click()
-    page.get_by_test_id("stTopNavDropdownLink").get_by_text("Table 1").click()
-
-
 def test_pages_work_through_the_proxy(page, port):
     said, sockets = [], []
     page.on("console", lambda m: said.append(m.text) if worth(m) else None)
@@ -213,7 +208,7 @@ def test_pages_work_through_the_proxy(page, port):
     page.wait_for_selector(DONE, timeout=60_000)
     assert page.url == f"https://{NAME}:{port}/llmpert/"
     assert f"wss://{NAME}:{port}/llmpert/_stcore/stream" in sockets
-    open_table(page)
+    follow(page, "Evidence", "Table 1")
     page.get_by_role("heading", name="Table 1").first.wait_for(timeout=60_000)
     page.wait_for_selector(DONE, timeout=60_000)
     assert page.url.partition("?")[0] == f"https://{NAME}:{port}/llmpert/table"
@@ -228,7 +223,7 @@ def test_pages_work_through_caddy(page, server, tmp_path):
         page.goto(f"https://{NAME}:{port}/")
         page.wait_for_selector(DONE, timeout=60_000)
         assert page.url == f"https://{NAME}:{port}/llmpert/"
-        open_table(page)
+        follow(page, "Evidence", "Table 1")
         page.get_by_role("heading", name="Table 1").first.wait_for(timeout=60_000)
         stranger = page.context.browser.new_context(ignore_https_errors=True)
         request = stranger.new_page()

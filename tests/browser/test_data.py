@@ -5,7 +5,7 @@ import pytest
 
 from llmpert.datasets import BUILT_IN_DATA
 from tests.support import small
-from tests.support.chromium import CHROMIUM, DONE
+from tests.support.chromium import CHROMIUM, DONE, follow
 from tests.support.faulty_server import Faulty, answers, cut, md5
 from tests.support.server_process import STREAMLIT, running
 
@@ -105,6 +105,7 @@ def test_own_files_are_understood_used_and_seen_by_their_owner_alone(
         other.goto(path)
         other.get_by_text("Choose a screen to go on.").wait_for(timeout=60_000)
         other.wait_for_selector(DONE, timeout=60_000)
+        other.locator(".st-key-controls").get_by_test_id("stPopoverButton").first.click()
         box = other.get_by_test_id("stSelectbox").filter(has_text="Data").locator("input")
         shown = box.input_value()
         box.click()
@@ -150,7 +151,7 @@ def test_a_download_shows_progress_stops_and_goes_on(page, open_data, server):
     begin(page, open_data, "public")
     page.get_by_text("of 3.00MB").wait_for(timeout=60_000)
     # It goes on while its visitor is on another page.
-    page.get_by_role("link", name="Table 1").click()
+    follow(page, "Evidence", "Table 1")
     page.get_by_role("heading", name="Table 1").wait_for(timeout=60_000)
     open_data()
     page.get_by_role("tab", name="Download public data").click()

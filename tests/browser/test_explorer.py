@@ -45,6 +45,7 @@ def test_a_link_reopens_a_selection(page, visit):
 
 
 def test_a_lasso_lists_what_it_encloses(page, visit):
+    page.set_viewport_size({"width": 1440, "height": 1400})
     visit("explorer?colour=effect+size&gene=KD007")
     every = marks(page)
     page.locator(".js-plotly-plot").first.hover()

@@ -20,13 +20,22 @@ def test_a_gene_is_found_by_its_other_names(page, visit, name):
         assert any(site in (link or "") for link in links), site
 
 
-def test_a_gene_typed_on_the_first_page_opens_its_own(page, visit):
-    visit("?data=named&line=LineA")
-    page.get_by_label("Type a gene").fill("A2M")
-    page.get_by_label("Type a gene").press("Enter")
-    page.wait_for_url("**/gene?*gene=A2M*")
-    page.get_by_role("heading", name="A2M knockdown").wait_for(timeout=60_000)
-    assert "data=named" in page.url
+def typed_on_the_first_page(page, gene: str) -> None:
+    box = page.get_by_label("Type a gene")
+    box.fill(gene)
+    box.press("Enter")
+    page.get_by_role("heading", name=f"{gene} knockdown").wait_for(timeout=60_000)
+
+
+def test_a_gene_typed_on_the_first_page_opens_its_own_and_the_way_back_is_there(page, visit):
+    visit("")
+    typed_on_the_first_page(page, "KD007")
     page.go_back()
     page.get_by_label("Type a gene").wait_for()
     assert page.get_by_label("Type a gene").input_value() == ""
+
+
+def test_a_gene_typed_on_the_first_page_is_one_of_the_data_set_shown_there(page, visit):
+    visit("?data=named")
+    typed_on_the_first_page(page, "A2M")
+    page.wait_for_url("**data=named**")

@@ -17,3 +17,9 @@ def worth(message) -> bool:
     Streamlit looks for its own server below the page's path first.
     """
     return message.type == "error" and "/_stcore/" not in message.location["url"]
+
+
+def follow(page, section: str, name: str) -> None:
+    """Go to a page by the navigation."""
+    page.get_by_test_id("stTopNavSection").get_by_text(section).click()
+    page.get_by_test_id("stTopNavDropdownLink").get_by_text(name).click()
