@@ -1,5 +1,5 @@
 # make app    install what the app needs and serve it at http://localhost:8501
-# make check  install what the checks need and run the quick ones: two minutes on two cores
+# make check  install what the checks need and run the quick ones: three minutes on two cores
 # make test   run all of them: also those in a browser, with worker processes and on real screens
 #
 # make lock   write the exact versions that the checks ran with to requirements.lock
