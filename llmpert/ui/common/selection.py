@@ -321,7 +321,7 @@ def _dataset(corner: DeltaGenerator) -> Dataset:
         if is_upload(name):
             UploadStore().use(name)
             st.caption(
-                "Your upload: seen by you, and by whoever you give this page's address. Removed"
+                "This is your upload. Anyone who has this page's address can see it. It is removed"
                 f" after {DAYS} days without use."
             )
         st.page_link("pages/data.py", label="About these data; add others", icon=":material/add:")

@@ -96,14 +96,13 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
     if fold is None:
         fitted = selection.model_behind(gene)
         return GenePrediction(fitted.predict([gene]), len(fitted.trained_on))
-    prediction = experiment.kept_held_out(model, size, gene)
-    if prediction is None:
-        text = f"Fit 1 of 1 · {MODELS[model].label}, not trained on this gene"
-        bar = st.progress(0.0, text=text)
-        with st.spinner("Fitting …", show_time=True):
-            fitted = selection.model_behind(gene)
-            prediction = experiment.fold_prediction(model, size, fold, fitted).row(gene)
-        bar.empty()
+    if (kept := kept_prediction(selection, gene)) is not None:
+        return kept
+    bar = st.progress(0.0, text=f"Fit 1 of 1 · {MODELS[model].label}, not trained on this gene")
+    with st.spinner("Fitting …", show_time=True):
+        fitted = selection.model_behind(gene)
+        prediction = experiment.fold_prediction(model, size, fold, fitted).row(gene)
+    bar.empty()
     return _scored(experiment, prediction, size)
 
 
