@@ -4,9 +4,8 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.compare import show_comparison
 
-selection = select(model=True, trained=True)
+selection = select("Compare", model=True, trained=True)
 show.heading(
-    "Compare",
     "Two predictions on common axes, and the genes on which they disagree. Predictions never saw"
     " the measurement that is drawn beside them.",
     selection.data,

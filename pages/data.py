@@ -10,9 +10,8 @@ from llmpert.ui.datasets.listing import list_all
 from llmpert.ui.datasets.opened import show_opened
 from llmpert.ui.datasets.upload_wizard import wizard
 
-data = choose_dataset()
+data = choose_dataset("Data")
 show.heading(
-    "Data",
     "Which data sets are here, which public ones can be fetched, and how to use your own screen and"
     " embedding on every page.",
     data,

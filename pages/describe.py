@@ -4,9 +4,8 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.describe import show_described
 
-selection = select(embedding=False, trained=True)
+selection = select("Describe a gene", embedding=False, trained=True)
 show.heading(
-    "Describe a gene",
     "How would the cell's expression respond to knocking down a gene that only a text tells of: a"
     " new transcript, another species' gene, a protein by its domains?",
     selection.data,

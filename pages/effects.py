@@ -4,9 +4,8 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.effects import show_effects
 
-selection = select(model=True, trained=True)
+selection = select("What changes a gene?", model=True, trained=True)
 show.heading(
-    "What changes a gene?",
     f"Which knockdowns raise {'' if selection.raised_only else 'or lower '}the expression of one"
     " gene: as measured, and as predicted by models that did not see the knockdown.",
     selection.data,

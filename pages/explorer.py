@@ -4,10 +4,9 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.explorer import explore
 
-selection = select(trained=True)
+selection = select("Explorer", trained=True)
 alike = "" if selection.trained else ", and do those respond alike"
 show.heading(
-    "Explorer",
     f"Which genes do the embeddings put near each other{alike}? Click a dot, or draw around some,"
     " to list them.",
     selection.data,

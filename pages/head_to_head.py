@@ -4,9 +4,8 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import select
 from llmpert.ui.head_to_head import show_methods
 
-selection = select(embedding=False)
+selection = select("Head to head", embedding=False)
 show.heading(
-    "Head to head",
     "Two methods on the same unseen knockdowns, one dot a knockdown: above the diagonal the first"
     " has the higher value. Click a dot to open its gene.",
     selection.data,

@@ -12,11 +12,10 @@ from llmpert.ui.common.selection import choose_dataset, needs_measurements
 
 DRAWN_AT_FIRST = ("random", "mean", GAUSSIAN_PROCESS)
 
-data = choose_dataset()
+data = choose_dataset("Learning curves")
 if not data.results:
     needs_measurements(data)
 show.heading(
-    "Learning curves",
     "How well are *unseen* knockdowns predicted, and how many measured ones does it take?"
     " Click a name in the legend to hide or show its curves; double-click to see it alone.",
     data,

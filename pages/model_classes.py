@@ -8,10 +8,9 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.selection import choose_embeddings, select
 
-selection = select(embedding=False, results=True)
+selection = select("Model classes", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 show.heading(
-    "Model classes",
     "Does it matter how the embedding is used? The same inputs through the nearest neighbour,"
     " linear models, the paper's Gaussian process and this program's; lines across need none of"
     " these embeddings.",

@@ -10,7 +10,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
 from llmpert.ui.common.selection import choose_embeddings, select
 
-selection = select(embedding=False, results=True)
+selection = select("Table 1", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 # Errors of ranks and of expression are no more comparable than metres and seconds.
 reported = [] if selection.raised_only else [published(), cache.published_results(data, line)]
@@ -21,7 +21,7 @@ if reported:
     question += (
         f", *published* as printed in {PUBLISHED_SOURCE}; in rows marked (published), as imported"
     )
-show.heading("Table 1", f"{question}.", data)
+show.heading(f"{question}.", data)
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
 st.subheader(f"{line}, {size:,} training perturbations")

@@ -14,7 +14,6 @@ from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
     MEASURED,
-    MEASURED_MARK,
     PREDICTED,
     UNREMARKABLE,
     ZERO_LINE,
@@ -28,7 +27,7 @@ from llmpert.figures.theme import (
     styles,
 )
 from llmpert.insight.attribution import Attribution
-from llmpert.insight.effects import HELD_OUT, LEFT_OUT, NOT_MEASURED
+from llmpert.insight.effects import NOT_MEASURED
 from llmpert.models.intervals import INTERVAL
 
 RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10)
@@ -162,45 +161,57 @@ def ranked_knockdowns(
     unit: str,
     ranked_by: str,
     raised_only: bool = False,
+    directions: tuple[str, str] = ("Raises it", "Lowers it"),
+    usual: bool = False,
 ) -> go.Figure:
-    """Draw the knockdowns that change a gene most, strongest on top; measured and predicted apart.
+    """Draw the knockdowns that change a gene most by value, the one that raises it most on top.
+
+    Predictions of either direction differ by colour and marker; measurements are drawn apart.
 
     Args:
         effects: The strongest rows of `llmpert.insight.effects.effects_on`.
         ranked_by: "measured" or "predicted", for the title.
         raised_only: Whether they are those that raise it, of responses that know no others.
+        directions: What effects above and below 0 are called.
+        usual: Whether most knockdowns change the gene alike; the figure says so.
     """
     figure = go.Figure()
-    drawn = effects.iloc[::-1]
-    for state, name, symbol in (
-        (HELD_OUT, "Predicted, held out", "circle"),
-        (LEFT_OUT, "Predicted from the others", "circle"),
-        (NOT_MEASURED, "Predicted, never knocked down", "circle-open"),
-    ):
-        part = drawn[(drawn["state"] == state) & drawn["predicted"].notna()]
-        if part.empty:
-            continue
-        half_width = part["high95"] - part["predicted"]
-        known = half_width.notna().any()  # not every model gives intervals
-        points(
-            figure, part["predicted"], part["perturbation"],
-            f"{name} (95 % interval)" if known else name,
-            marker(PREDICTED, symbol, line={"width": 2}), "%{y} knockdown: predicted %{x:.3f}",
-            error_x=interval_bars(half_width) if known else None,
-        )  # fmt: skip
+    drawn = effects.sort_values(ranked_by, ascending=False, kind="stable")
+    unseen = drawn["state"] == NOT_MEASURED
+    for never, name in ((False, ""), (True, ", never knocked down")):
+        for raises, words, (color, symbol, size) in (
+            (True, directions[0], RAISED), (False, directions[1], LOWERED),
+        ):  # fmt: skip
+            part = drawn[(unseen == never) & ((drawn["predicted"] >= 0) == raises)]
+            part = part.dropna(subset="predicted")
+            if part.empty:
+                continue
+            half_width = part["high95"] - part["predicted"]
+            known = half_width.notna().any()  # not every model gives intervals
+            points(
+                figure, part["predicted"], part["perturbation"],
+                f"{words}{name} (95 % interval)" if known else f"{words}{name}",
+                marker(color, symbol + "-open" * never, size, line={"width": 2 * never}),
+                "%{y} knockdown: predicted %{x:.3f}",
+                error_x=interval_bars(half_width) if known else None,
+            )  # fmt: skip
     part = drawn[drawn["measured"].notna()]
     if not part.empty:
         points(
-            figure, part["measured"], part["perturbation"], "Measured", MEASURED_MARK,
+            figure, part["measured"], part["perturbation"], "Measured", KNOWN_MARK,
             "%{y} knockdown: measured %{x:.3f}",
         )  # fmt: skip
-    verb = "raise" if raised_only else "change"
+    verb = "raises" if raised_only else "changes"
+    note = f"{len(effects)} knockdowns, by {ranked_by} effect"
     return finish(
         figure,
-        f"{len(effects)} knockdowns that {verb} {gene} most<br>in {line}, by {ranked_by} effect",
-        height=250 + 22 * len(effects),
-        xaxis={"title": {"text": f"{gene}<br>({unit})"}},
-        yaxis=by_name(list(effects["perturbation"]), "Knockdown"),
+        f"What {verb} {gene} most in {line}",
+        height=150 + 18 * len(effects),
+        top=ONE_LINE,
+        note=note + f"; most knockdowns change {gene} alike" * usual,
+        xaxis={"title": {"text": f"{gene}: {unit}"}},
+        yaxis=by_name(list(drawn["perturbation"]), ""),
+        showlegend=True,
         legend=LEGEND_BELOW,
         shapes=[ZERO_LINE],
     )

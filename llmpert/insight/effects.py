@@ -22,6 +22,7 @@ def effects_on(
     held_out: Sequence[Prediction],
     unseen: Prediction | None = None,
     measured: bool = True,
+    relative: bool = False,
 ) -> pd.DataFrame:
     """List every knockdown's effect on one measured gene.
 
@@ -30,6 +31,8 @@ def effects_on(
             it; a model may predict some of the genes only.
         unseen: Predictions of genes that were not knocked down.
         measured: Whether the screen has measurements, and not what a trained model has of them.
+        relative: Whether effects are differences to the mean effect of all knockdowns of the
+            screen, and not to control.
 
     Returns:
         Columns perturbation, state (`HELD_OUT`, `LEFT_OUT` or `NOT_MEASURED`), measured, predicted,
@@ -42,13 +45,16 @@ def effects_on(
     column = np.flatnonzero(screen.genes == gene)
     if not len(column):
         raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
-    known = screen.response[:, column[0]] if measured else np.nan
+    effects = screen.response[:, column[0]]
+    known = effects if measured else np.nan
     responses = pd.Series(known, index=screen.perturbations)
     others = [] if unseen is None else [unseen]
     parts = [_of_gene(prediction, gene) for prediction in (*held_out, *others)]
     names = responses.index.append([part.index for part in parts[len(held_out) :]])
     table = pd.concat(parts).reindex(names)
     table.insert(0, "measured", responses.reindex(names))
+    if relative:
+        table -= effects.mean()
     state = HELD_OUT if measured else LEFT_OUT
     table.insert(0, "state", np.where(names.isin(responses.index), state, NOT_MEASURED))
     return table.rename_axis("perturbation").reset_index()

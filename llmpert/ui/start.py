@@ -8,6 +8,7 @@ from llmpert.evaluation.problem import GeneVectors
 from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
+from llmpert.ui.common import presentation as present
 from llmpert.ui.common.selection import Selection, called
 from llmpert.ui.datasets.download_panel import offer_real_screens
 from llmpert.ui.datasets.job_panel import show_job
@@ -32,8 +33,9 @@ def show_start(selection: Selection) -> None:
     strong = strong_perturbation(selection.screen)
     left, right = st.columns([3, 2], gap="large")
     with left:
+        present.begin("Start")
+        st.title("llmpert")
         show.heading(
-            "llmpert",
             "How would a cell's gene expression respond to knocking down a gene that **nobody has"
             " knocked down yet**? A prediction, with its error bars and the evidence for it.",
             data,

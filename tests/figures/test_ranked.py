@@ -83,15 +83,21 @@ def test_measured_held_out_and_never_measured_are_told_apart():
     assert dict(zip(measured.y, measured.x, strict=True)) == {"A": -2.0, "C": 0.5}
     symbols = [trace.marker.symbol for trace in figure.data]
     assert len(set(symbols)) == 3
-    assert list(figure.layout.yaxis.categoryarray) == ["C", "B", "A"]  # drawn upwards
-    assert figure.layout.xaxis.title.text == "Y<br>(Δ z-score)"
+    assert len({trace.marker.color for trace in figure.data}) == 3  # B raises, A lowers
+    # The one that raises most on top; what has no prediction at the foot.
+    assert list(figure.layout.yaxis.categoryarray) == ["C", "A", "B"]  # drawn upwards
+    assert figure.layout.xaxis.title.text == "Y: Δ z-score"
     title = figure.layout.title.text
-    assert title.startswith("3 knockdowns that change Y most<br>in K562, by predicted effect")
+    assert title.startswith("What changes Y most in K562")
+    assert "3 knockdowns, by predicted effect" in title
+    assert "alike" not in title
+    figure = ranked_knockdowns(ROWS, "Y", "K562", "Δ z-score", "predicted", usual=True)
+    assert "most knockdowns change Y alike" in figure.layout.title.text
 
 
 def test_knockdowns_are_said_to_raise_where_nothing_else_is_known():
     figure = ranked_knockdowns(ROWS, "Y", "K562", "rank score", "predicted", raised_only=True)
-    assert figure.layout.title.text.startswith("3 knockdowns that raise Y most")
+    assert figure.layout.title.text.startswith("What raises Y most")
 
 
 def test_without_predictions_only_measurements_are_drawn():
@@ -105,6 +111,6 @@ def test_only_predictions_with_intervals_promise_them():
         ranked_knockdowns(rows, "Y", "K562", "Δ", "predicted").data[0]
         for rows in (ROWS, ROWS.assign(low95=np.nan, high95=np.nan))
     )
-    assert with_.name == "Predicted, held out (95 % interval)"
-    assert without.name == "Predicted, held out"
+    assert with_.name == "Lowers it (95 % interval)"
+    assert without.name == "Lowers it"
     assert without.error_x.array is None

@@ -52,6 +52,14 @@ def test_measured_and_predicted_meet_by_name():
     assert table.loc[["KD003", "KD005"], "predicted"].isna().all()
 
 
+def test_effects_relative_to_the_mean_are_smaller_by_it():
+    table, relative = (effects_on("OUT002", SCREEN, FOLDS, relative=at) for at in (False, True))
+    values = ["measured", "predicted", "low95", "high95"]
+    mean = SCREEN.response[:, 2].mean()
+    np.testing.assert_allclose(relative[values], table[values] - mean, rtol=1e-5, atol=1e-6)
+    assert list(relative["state"]) == list(table["state"])
+
+
 def test_unseen_genes_follow_without_a_measurement():
     table = effects_on("OUT002", SCREEN, FOLDS, prediction(["NEW1", "NEW2"], ["OUT002"], 5))
     more = table.iloc[6:]

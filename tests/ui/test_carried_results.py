@@ -200,7 +200,7 @@ def test_captions_say_what_the_numbers_are(app, page):
 
 def test_values_of_each_knockdown_are_not_there(app):
     app.switch_page("pages/head_to_head.py").run()
-    assert app.title[0].value == "This page needs measurements"
+    assert app.subheader[0].value == "This page needs measurements"
     assert "trained model has trained models" not in app.markdown[0].value
     links = [link.proto.label for link in app.get("page_link")]
     assert "Get screens" in links

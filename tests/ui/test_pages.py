@@ -124,7 +124,7 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params["data"] = "simulated"
     app.run()
-    assert any("Simulated data" in markdown.value for markdown in app.markdown)
+    assert any("simulated data" in markdown.value for markdown in app.markdown)
     assert "Use real screens" in [link.proto.label for link in app.get("page_link")]
 
 

@@ -76,6 +76,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("gene", {"gene": "KD041", "against": "mean response"}, "mean_"),
         ("gene", {"gene": "KD007", "tab": "Why"}, "attribute(fitted, 'KD007')"),
         ("effects", {"target": "OUT004", "embedding": "sequence"}, "'sequence'"),
+        ("effects", {"target": "OUT004", "against": "mean response"}, "relative=True"),
         ("effects", {"target": "OUT004", "unseen": "true", "model": "Ridge regression"}, "'ridge'"),
         ("compare", {"gene": "KD007", "other_gene": "KD041"}, "'KD041'"),
         ("compare", {"gene": "KD007", "differs": "Models"}, "'gp-paper'"),

@@ -14,7 +14,6 @@ from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
-from llmpert.ui.common import presentation as present
 from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
@@ -49,41 +48,37 @@ def log_unforeseen(event: str) -> str:
     )
 
 
-# Streamlit writes white on a theme's primary colour, which in the dark is a light blue.
-BUTTONS = """<style>
-[data-testid="stBaseButton-primary"] { background: #0b5f96; border-color: #0b5f96; color: white }
-</style>"""
-
-
-def begin(page: str) -> None:
-    """Begin a page: its place among what is presented, and its looks."""
-    present.begin(page)
-    st.html(BUTTONS)
-
-
-def heading(title: str, question: str, data: Dataset) -> None:
-    """The page's title, the question it answers, and whether its data are simulated."""
-    begin(title)
+def heading(question: str, data: Dataset) -> None:
+    """Show the question that a page answers, and what its data are."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(title, width="content")
+        st.markdown(question, width="content")
+        badges(data)
         if data.simulated:
-            st.badge(
-                "Simulated data",
-                icon=":material/science:",
-                color="orange",
-                help="Genes, cell lines and numbers here are invented; they show how the program"
-                " works, not biology.",
-            )
             st.page_link("pages/data.py", label="Use real screens", icon=":material/database:")
-    st.markdown(question)
-    notes = [note for one in data.trained.values() for note in one.notes]
-    for note in dict.fromkeys(notes):
-        st.caption(f":material/info: {verbatim(note)}")
+
+
+def badges(data: Dataset) -> None:
+    """Show what is to be known of data at first sight: models alone, stand-ins, simulated."""
+    if data.trained:
+        notes = dict.fromkeys(note for one in data.trained.values() for note in one.notes)
+        st.badge(
+            "trained model",
+            icon=":material/model_training:",
+            color="violet",
+            help=f"Predicts without the screen it was trained on. {' '.join(map(verbatim, notes))}",
+        )
     stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
     if stand_ins:
-        info(
-            f"Stand-in embeddings: **{', '.join(stand_ins)}** — not the vectors the paper used."
-            " *Data* says what they are."
+        names = verbatim(", ".join(stand_ins))
+        about = f"{names}: not the vectors the paper used. The page *Data* says what they are."
+        st.badge("stand-in embeddings", icon=":material/info:", color="gray", help=about)
+    if data.simulated:
+        st.badge(
+            "simulated data",
+            icon=":material/experiment:",
+            color="orange",
+            help="Genes, cell lines and numbers here are invented; they show how the program works,"
+            " not biology.",
         )
 
 

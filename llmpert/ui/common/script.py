@@ -42,11 +42,12 @@ def of_attribution(selection: Selection, gene: str) -> str:
     return _script(selection.data, [selection.model], needed, lines)
 
 
-def of_effects(selection: Selection, gene: str, unseen: bool) -> str:
+def of_effects(selection: Selection, gene: str, unseen: bool, relative: bool = False) -> str:
     """Return lines for what every knockdown does to a measured gene: `table`.
 
     Args:
         unseen: Whether genes that were not knocked down are among them.
+        relative: Whether effects are relative to the mean effect.
     """
     name, size = selection.model, selection.size
     if selection.trained:
@@ -65,10 +66,10 @@ def of_effects(selection: Selection, gene: str, unseen: bool) -> str:
         fitted, known = f"experiment.fit_all({name!r})", "experiment.problem"
         screen = "experiment.problem.screen"
     others = f"{fitted}.predict_one({gene!r}, {known}.unseen())" if unseen else None
-    measured = selection.trained is None
+    options = ", measured=False" * (selection.trained is not None) + ", relative=True" * relative
     lines += [
         f"unseen = {others}",
-        f"table = effects_on({gene!r}, {screen}, held_out, unseen, measured={measured})",
+        f"table = effects_on({gene!r}, {screen}, held_out, unseen{options})",
     ]
     needed = [EXPERIMENT, "from llmpert.insight.effects import effects_on"]
     return _script(selection.data, [name], needed, lines)

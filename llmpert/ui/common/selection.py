@@ -39,8 +39,12 @@ T = TypeVar("T")
 NARROW, WIDE = 170, 240
 """Pixels of a control in the row above a page: two narrow ones fit on a telephone's screen."""
 
-# Streamlit leaves 96 pixels free; its navigation takes 60 of them.
-NO_MARGIN = f"<style>{PAGE} {{ padding-top: 4.5rem }}</style>"
+# Streamlit leaves 96 pixels free; its navigation takes 60 of them. It writes white on a theme's
+# primary colour, which in the dark is a light blue.
+LOOKS = f"""<style>
+{PAGE} {{ padding-top: 4.5rem }} {PAGE} h1 {{ padding: 0; font-size: 2rem }}
+[data-testid="stBaseButton-primary"] {{ background: #0b5f96; border-color: #0b5f96; color: white }}
+</style>"""
 
 
 @dataclass(frozen=True)
@@ -204,17 +208,22 @@ class Selection:
 
 
 def select(
-    embedding: bool = True, model: bool = False, trained: bool = False, results: bool = False
+    title: str = "",
+    embedding: bool = True,
+    model: bool = False,
+    trained: bool = False,
+    results: bool = False,
 ) -> Selection:
-    """Return what the row of controls above a page has, and draw it; a page begins with it.
+    """Return what the row above a page has, and draw it: its title and controls.
 
     Args:
+        title: The page's; "" where it makes its own.
         embedding, model: Whether the page has a choice of these; else it is about all embeddings
             joined, and the Gaussian process.
         trained, results: Whether trained models will do, or results that the data set carries,
             without measurements; else the page says so.
     """
-    controls, corner = _row()
+    controls, corner = _row(title)
     data = _dataset(corner)
     if not (trained or (results and data.results)):
         needs_measurements(data)
@@ -223,6 +232,9 @@ def select(
         if trained and data.trained:
             return Selection.of_trained(data, line)
         source = data.embedding_choices[-1]
+        # What is changed less often stands a click away.
+        model_place = st.popover("Model", icon=":material/tune:") if embedding else controls
+    with model_place:
         if embedding:
             source = choose(
                 "Embedding",
@@ -271,7 +283,7 @@ def needs_measurements(data: Dataset) -> None:
     """Say that a page needs measurements, and end it, where there are trained models only."""
     if not data.trained:
         return
-    st.title("This page needs measurements")
+    st.subheader("This page needs measurements")
     st.markdown(
         f"The data set *{verbatim(called(data.name))}* comes without the"
         " screens that its models were trained on."
@@ -283,18 +295,21 @@ def needs_measurements(data: Dataset) -> None:
     st.stop()
 
 
-def choose_dataset() -> Dataset:
+def choose_dataset(title: str = "") -> Dataset:
     """Return the data set that is open; for pages that are about nothing narrower."""
-    return _dataset(_row()[1])
+    return _dataset(_row(title)[1])
 
 
-def _row() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Draw an empty row above the page: the place for its controls, and the corner at its right."""
-    st.html(NO_MARGIN)
+def _row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Draw the title of a page; return the place for controls beside it, and the right corner."""
+    st.html(LOOKS)
     row = st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", key="controls"
     )
-    controls = row.container(horizontal=True)
+    if title:
+        present.begin(title)
+        row.title(title, width="content")
+    controls = row.container(horizontal=True, vertical_alignment="bottom")
     return controls, row.container(horizontal=True, width="content")
 
 
@@ -411,8 +426,15 @@ def one_of(
     options: Sequence[T],
     help: str | None = None,
     shown: Callable[[T], str] = lambda option: str(option).capitalize(),
+    beside: bool = False,
 ) -> T:
-    """Return one of a few words, kept in the address; a button each, the first at first."""
+    """Return one of a few words, kept in the address; a button each, the first at first.
+
+    Args:
+        beside: Whether the label stands beside the buttons, in a low row of controls.
+    """
+    if beside:
+        st.caption(words, width="content")
     chosen = st.segmented_control(
         words,
         options,
@@ -421,8 +443,20 @@ def one_of(
         bind="query-params",
         format_func=shown,
         help=help,
+        label_visibility="collapsed" if beside else "visible",
+        width="content",
     )
     return options[0] if chosen is None or chosen not in options else chosen
+
+
+def relative_to_mean() -> bool:
+    """Return whether responses are to be shown relative to the mean response, not to control."""
+    against = ("control", "mean response")
+    about = (
+        "Most knockdowns change some genes alike. Relative to the mean response of all knockdowns,"
+        " what is a knockdown's own remains."
+    )
+    return one_of("Relative to", "against", against, about, str, beside=True) == against[1]
 
 
 def how_many(words: str, key: str, counts: Sequence[int] = (10, 20, 30, 50)) -> int:

@@ -8,9 +8,10 @@ from llmpert.genes.sets import GeneSets
 from llmpert.insight.answer import Answer, answer
 from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
+from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import choose_gene, show_identity
 from llmpert.ui.common.gene_sets import chosen_sets
-from llmpert.ui.common.selection import Selection, how_many
+from llmpert.ui.common.selection import Selection, how_many, relative_to_mean
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.prediction import kept_prediction, predict, predicted_elsewhere
 from llmpert.ui.gene.sections import GeneView
@@ -24,12 +25,10 @@ TRUST = {
 }
 """Shape and words, told apart without colour."""
 
-AGAINST = ("control", "mean response")
-
 
 def show_gene(selection: Selection) -> None:
     """Let a gene be chosen; show what is predicted, whether to trust it, and what it rests on."""
-    show.begin("Gene")
+    present.begin("Gene")
     field, head = st.columns([1, 3], vertical_alignment="center")
     title = head.empty()
     title.title("Gene")  # stands where the text names no gene
@@ -41,7 +40,7 @@ def show_gene(selection: Selection) -> None:
     words = st.container(gap="xsmall")
     controls = st.container(horizontal=True, vertical_alignment="center")
     with controls:
-        relative = _against() == AGAINST[1]
+        relative = relative_to_mean()
         with st.popover("More"):
             count = how_many("Genes shown", "shown")
             every = st.toggle(
@@ -81,23 +80,6 @@ def show_gene(selection: Selection) -> None:
     )
 
 
-def _against() -> str:
-    """Return what responses are shown relative to."""
-    st.caption("Relative to", width="content")
-    chosen = st.segmented_control(
-        "Relative to",
-        AGAINST,
-        default=AGAINST[0],
-        required=True,
-        key="against",
-        bind="query-params",
-        label_visibility="collapsed",
-        help="Most knockdowns change some genes alike. Relative to the mean response of all"
-        " knockdowns trained on, what is this gene's own remains.",
-    )
-    return chosen or AGAINST[0]
-
-
 def _answer(view: GeneView) -> Answer:
     """Return what the knockdown does."""
     data, line = view.selection.data, view.selection.line
@@ -109,37 +91,17 @@ def _answer(view: GeneView) -> Answer:
 
 def _badges(view: GeneView) -> None:
     """Say what is known of the gene, and what the prediction is made of."""
-    shown, data, trained = view.control, view.selection.data, view.selection.trained
+    shown = view.control
     if shown.state == "not measured":
         st.badge("predicted", icon=":material/query_stats:", help=shown.about_state)
     else:
         st.badge("measured", icon=":material/science:", color="green")
         about = shown.about_state
         st.badge(shown.state, icon=":material/visibility_off:", help=about)
-    if trained:
-        notes = " ".join(map(show.verbatim, trained.notes))
-        st.badge(
-            "trained model",
-            icon=":material/model_training:",
-            color="violet",
-            help=f"Predicts without the screen it was trained on. {notes}",
-        )
     if not view.verdict.expressed:
         words = f"not expressed in {show.verbatim(view.selection.line)}"
         st.badge(words, icon=":material/block:", color="orange")
-    stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
-    if stand_ins:
-        names = show.verbatim(", ".join(stand_ins))
-        about = f"{names}: not the vectors the paper used. The page *Data* says what they are."
-        st.badge("stand-in embeddings", icon=":material/info:", color="gray", help=about)
-    if data.simulated:
-        st.badge(
-            "simulated data",
-            icon=":material/experiment:",
-            color="orange",
-            help="Genes, cell lines and numbers here are invented; they show how the program works,"
-            " not biology.",
-        )
+    show.badges(view.selection.data)
 
 
 def _report(view: GeneView, count: int, sets: GeneSets | None) -> str:
