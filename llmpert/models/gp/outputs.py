@@ -84,22 +84,30 @@ class Outputs:
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return errors (output minus prediction) of training perturbations, and the variance of
         the signal given the others."""
-        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level)
-        return self._joined(errors[rows]), self._joined(
-            variance[rows] * self.component_signal, squared=True
-        )
+        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level, rows)
+        return self._joined(errors), self._joined(variance * self.component_signal, squared=True)
 
     @property
     def scores(self) -> torch.Tensor:
         """Components of the training responses, N x k."""
         return self._spectrum.unrotate(self._rotated)
 
+    def stored(self) -> tuple[torch.Tensor, ...]:
+        """Return what `StoredComponents` is made of.
+
+        Raises:
+            ValueError: There are no components.
+        """
+        if self.axes is None:
+            raise ValueError("expected a model of components, found one of outputs")
+        return self.scores, self.level, self.axes, self.component_signal, self.noise
+
     def left_out(self, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return predictions of training perturbations, each from the others, and the variance of
         the signal given these."""
-        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level)
-        mean, variance = (self.scores - errors)[rows], variance[rows] * self.component_signal
-        return self._joined(mean), self._joined(variance, squared=True)
+        errors, variance = self._spectrum.leave_one_out(self._rotated, self.level, rows)
+        mean = self._joined(self.scores[rows] - errors)
+        return mean, self._joined(variance * self.component_signal, squared=True)
 
     def _joined(self, components: torch.Tensor, squared: bool = False) -> torch.Tensor:
         if self.axes is None:
@@ -184,6 +192,12 @@ class StoredComponents(Outputs):
         super().__init__(spectrum, spectrum.rotate(scores), level, axes)
         self.component_signal, self.noise = signal, noise
         self.signal = axes.square() @ signal
+        self._scores = scores
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """As they were given."""
+        return self._scores
 
 
 def _principal_axes(centred: torch.Tensor, gram: torch.Tensor, most: int) -> torch.Tensor:

@@ -39,6 +39,9 @@ PROBES = 32
 CALIBRATION_ROWS = 256
 """About so many training perturbations, evenly spaced, set the widths of intervals."""
 
+STORED = ("scores", "level", "axes", "signal", "noise")
+"""What `StoredComponents` is made of."""
+
 NOISE_MODELS = {"shared": SharedNoise, "components": ComponentNoise}
 
 
@@ -75,6 +78,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     """
 
     kernel_class: type[RBF] = RBF
+    _stored: tuple[torch.Tensor, ...] = ()
+    """What `of_arrays` was given of its outputs, in the order of `STORED`."""
 
     def __init__(
         self,
@@ -136,9 +141,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)
             kind = NOISE_MODELS[self.noise]
-            self._outputs: Outputs = kind(self._spectrum, centred, gram, self.components)
+            self._outputs = kind(self._spectrum, centred, gram, self.components)
+            self._stored = ()
         self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
-        self._describe()
+        self._describe(self._outputs.signal, self._outputs.noise)
         self._calibrate(len(Z))
         return self
 
@@ -152,12 +158,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             ValueError: The model has no components (`noise="shared"`).
         """
         check_is_fitted(self)
-        outputs, covariance = self._outputs, self._covariance
-        if outputs.axes is None:
-            raise ValueError("expected a model of components, found one of outputs")
-        tensors = {
-            "scores": outputs.scores, "level": outputs.level, "axes": outputs.axes,
-            "signal": outputs.component_signal, "noise": outputs.noise,
+        covariance = self._covariance
+        tensors = dict(zip(STORED, self._stored or self._outputs.stored(), strict=True)) | {
             "inputs": torch.hstack(self._inputs), "relative_noise": self._relative_noise,
         }  # fmt: skip
         return {
@@ -173,12 +175,12 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     ) -> "GaussianProcess":
         """Return the model that gave these `arrays` (of which there may be others, too).
 
-        It predicts the same, to rounding.
+        It predicts the same, to rounding, and factorises its covariance the first time it does.
 
         Errors of `leave_one_out` are those within its components, and the likelihood is not known.
         """
-        stored = ("scores", "level", "axes", "signal", "noise", "relative_noise")
-        *found, noise = (torch.from_numpy(np.array(arrays[key], np.float64)) for key in stored)
+        names = (*STORED, "relative_noise")
+        *found, noise = (torch.from_numpy(np.array(arrays[key], np.float64)) for key in names)
         model = cls(parts, components=arrays["axes"].shape[1])
         model.n_features_in_ = arrays["inputs"].shape[1]
         model.mean_, model.intervals_ = arrays["mean"], arrays["intervals"]
@@ -187,30 +189,41 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         model._covariance = Covariance.of(
             arrays["ratios"], arrays["lengthscales"], share, cls.kernel_class
         )
-        with torch.no_grad():
-            signal = model._covariance.signal(model._squares(model._inputs))
-            model._spectrum = Spectrum(signal, noise)
-            model._outputs = StoredComponents(model._spectrum, *found)
-        model._describe()
+        model._stored = tuple(found)
+        _, _, axes, signal, outputs_noise = found
+        model._describe(axes.square() @ signal, outputs_noise)
         return model
+
+    @functools.cached_property
+    def _spectrum(self) -> Spectrum:
+        """That of a fit is set by it."""
+        with torch.no_grad():
+            signal = self._covariance.signal(self._squares(self._inputs))
+            return Spectrum(signal, self._relative_noise)
+
+    @functools.cached_property
+    def _outputs(self) -> Outputs:
+        """Those of a fit are set by it."""
+        with torch.no_grad():
+            return StoredComponents(self._spectrum, *self._stored)
 
     def only(self, columns: np.ndarray) -> "GaussianProcess":
         """Return the fit of some outputs, by their positions: it computes no others."""
         one = copy(self)
         one._outputs, one.mean_ = self._outputs.only(columns), self.mean_[columns]
-        one._describe()
+        one._stored = ()
+        one._describe(one._outputs.signal, one._outputs.noise)
         return one
 
-    def _describe(self) -> None:
-        """Set what tells about the fit."""
+    def _describe(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
+        """Set what tells about the fit, and about signal and noise of each output."""
         parts = [*self._parts]
         names = [*parts, "+".join(parts)] if len(parts) > 1 else parts
         self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))
         self.lengthscales_ = dict(zip(names, self._covariance.lengthscales, strict=True))
         self.sampling_share_ = self._covariance.sampling_share
-        signal = self._outputs.signal.numpy() * self._covariance.prior_signal()
-        self.signal_variance_ = signal * self._scale**2
-        self.noise_variance_ = self._outputs.noise.numpy() * self._scale**2
+        self.signal_variance_ = signal.numpy() * self._covariance.prior_signal() * self._scale**2
+        self.noise_variance_ = noise.numpy() * self._scale**2
 
     def predict(
         self, Z: np.ndarray, return_std: bool = False

@@ -7,6 +7,7 @@ differ in their noise: from one eigendecomposition, a solve for any noise level 
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from scipy.linalg import LinAlgError, eigh, lapack
 
@@ -94,15 +95,17 @@ class Spectrum:
         return 1 / (self.values[:, None] + levels)
 
     def leave_one_out(
-        self, rotated: torch.Tensor, levels: torch.Tensor
+        self, rotated: torch.Tensor, levels: torch.Tensor, rows: np.ndarray | slice = slice(None)
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Predict every row from all others (Rasmussen & Williams 2006, eqs. 5.10 to 5.12).
+        """Predict rows, each from all others (Rasmussen & Williams 2006, eqs. 5.10 to 5.12).
 
         Return rotated output minus prediction, N x m, with a noise level each or one for all, and
         the variance of the signal that the other rows leave, N x levels, in units of the kernel.
         """
-        inverses = self.inverses(levels)
-        precision = self._vectors.square() @ inverses
-        errors = self._vectors @ (rotated * inverses) / precision
+        inverses, vectors, deviation = (
+            self.inverses(levels), self._vectors[rows], self._deviation[rows, None]
+        )  # fmt: skip
+        precision = vectors.square() @ inverses
+        errors = vectors @ (rotated * inverses) / precision
         variance = (1 / precision - levels).clamp_min(0)
-        return self._deviation[:, None] * errors, self._deviation.square()[:, None] * variance
+        return deviation * errors, deviation.square() * variance

@@ -80,9 +80,9 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
     """
     model, size = selection.model, selection.size
     if selection.trained:
-        fitted = selection.model_behind(gene)
         left_out = selection.known.perturbation(gene) is not None
-        return GenePrediction(fitted.predict([gene]), len(fitted.trained_on), left_out=left_out)
+        trained_on = len(selection.trained.fitted.trained_on) - left_out
+        return GenePrediction(selection.trained.predict([gene]), trained_on, left_out=left_out)
     if model not in MODELS:
         elsewhere = predicted_elsewhere(selection, gene).get(model)
         if elsewhere is None:
