@@ -1,5 +1,6 @@
 """The strongest genes and rows, and how two columns of a table go together."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,22 @@ def strongest_genes(prediction: Prediction, count: int, direction: Direction = "
     order = np.argsort(-np.abs(mean), kind="stable")
     order = order[wanted[order]][: min(count, int(LARGEST_SHARE * len(mean)))]
     return [str(gene) for gene in prediction.genes[order]]
+
+
+def strongest_changes(
+    screen: Screen, perturbations: Sequence[str], count: int
+) -> list[list[float] | None]:
+    """Return each perturbation's largest responses by absolute value, the most raised first.
+
+    None for one that the screen does not have.
+    """
+    rows = pd.Index(screen.perturbations).get_indexer(perturbations)
+    response = screen.response[rows[rows >= 0]]
+    count = min(count, response.shape[1])
+    strongest = np.argpartition(-np.abs(response), count - 1, axis=1)[:, :count]
+    found = -np.sort(-np.take_along_axis(response, strongest, axis=1), axis=1)
+    found = iter(found.tolist())
+    return [next(found) if row >= 0 else None for row in rows]
 
 
 def strong_perturbation(screen: Screen) -> str:

@@ -17,6 +17,8 @@ from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.selection import Selection, choose, how_many, one_of
+from llmpert.ui.common.table import gene_table
+from llmpert.ui.gene.drawer import show_drawer
 from llmpert.ui.gene.prediction import predict, scores_in_words
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
@@ -112,6 +114,7 @@ def show_comparison(selection: Selection) -> None:
     figure = partial(figure, name=f"compare-genes-{name}", details=intervals)
     raised_only = all(of.raised_only for of, _ in subjects)
     _show_genes(table, a, b, one_measurement, raised_only, figure)
+    show_drawer(selection)
 
 
 def _show_genes(
@@ -161,15 +164,16 @@ def _show_genes(
                 " measurements, the two predictions do not contradict each other anywhere."
             )
         columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
-        st.dataframe(
+        gene_table(
             _named(table, labels, one_measurement),
-            hide_index=True,
-            height=520,
-            column_config=show.numbers(**dict.fromkeys(columns, "%.3f"))
+            "disagreement",
+            show.numbers(**dict.fromkeys(columns, "%.3f"))
             | {
                 "difference": show.number(format="%+.3f", help="A minus B."),
                 "disagreement": show.number(format="%.2f", help=f"{meaning}."),
             },
+            "disagreement, highest first",
+            height=520,
         )
 
 

@@ -13,6 +13,8 @@ from llmpert.insight.descriptions import EMBEDDING, Description, describe
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.selection import Selection, how_many
+from llmpert.ui.common.table import gene_table
+from llmpert.ui.gene.drawer import show_drawer
 
 NEAREST = 10
 
@@ -49,6 +51,7 @@ def show_described(selection: Selection) -> None:
     else:
         _show_prediction(selection, found)
     _show_nearest(selection, found)
+    show_drawer(selection)
 
 
 def _show_prediction(selection: Selection, found: Description) -> None:
@@ -85,7 +88,8 @@ def _show_nearest(selection: Selection, found: Description) -> None:
     nearest["knocked down here"] = [
         "yes" if known.perturbations_of([gene]) else "no" for gene in nearest["gene"]
     ]
-    st.dataframe(nearest, hide_index=True, column_config=show.numbers(similarity="%.2f"))
+    columns = show.numbers(similarity="%.2f")
+    gene_table(nearest, "nearest", columns, "similarity, highest first", selection)
     st.caption(
         "Similarity is the cosine between the texts' vectors; the nearest other gene of almost"
         f" every gene reaches {found.usual:.2f}."

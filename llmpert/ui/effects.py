@@ -15,6 +15,16 @@ from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.selection import WIDE, Selection, how_many, one_of, relative_to_mean
+from llmpert.ui.common.table import gene_table
+from llmpert.ui.gene.drawer import show_drawer
+
+COLUMNS = {
+    "state": st.column_config.TextColumn("State", width=90),
+    "measured": show.number(format="%.3f", width="small"),
+    "predicted": show.number(format="%.3f", width="small"),
+    "low95": show.number("95 % from", format="%.3f", width="small"),
+    "high95": show.number("to", format="%.3f", width="small"),
+}
 
 
 def show_effects(selection: Selection) -> None:
@@ -76,15 +86,18 @@ def show_effects(selection: Selection) -> None:
             details=origin(data, [line], size, [model]) if measured else "",
             code=script.of_effects(selection, gene, unseen is not None, relative),
         )
+    first = f"{ranked_by}, {'highest' if raised_only else 'strongest'} first"
     # Not every model gives intervals.
+    shown = shown.dropna(axis="columns", how="all")
     with right:
-        st.dataframe(shown.dropna(axis="columns", how="all"), hide_index=True, height=520)
+        gene_table(shown, "effects", COLUMNS, first, selection, height=480)
     with st.columns([1, 3])[0]:
         sets = choose_sets(data, line, "perturbations")
     if sets is not None:
         known = shown.loc[shown["perturbation"].isin(screen.perturbations), "perturbation"]
         end = f"Those with the strongest {ranked_by} effect on {gene}."
         show_shared(sets, known.tolist(), screen.perturbations, data, f"{gene}-{line}", end)
+    show_drawer(selection)
 
 
 def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,10 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import KEPT, RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
-from llmpert.ui.common.selection import Selection, choose, open_gene
+from llmpert.ui.common.opened import open_selected
+from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.gene.drawer import show_drawer
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
 BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
@@ -107,6 +109,7 @@ def explore(selection: Selection) -> None:
     view = _choose_view(selection)
     _show_selected(view, _show_map(view))
     _show_nearest(view)
+    show_drawer(selection)
     if selection.trained:
         show.info(
             "Whether genes that are near each other respond alike needs the measured screen, which"
@@ -222,6 +225,7 @@ def _show_map(view: Explorer) -> list[str]:
     if drawn_around:
         names = list(dict.fromkeys(map(str, drawn_around)))
         _select(names)
+    open_selected(drawn_around, "map")
     return names
 
 
@@ -312,18 +316,19 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
         return
     selection, table = view.selection, view.table
     rows = table[table["gene"].isin(names)].reset_index(drop=True)
-    shown = {"data": selection.data.name, "line": selection.line}
-    accuracies = [c for c in map(str, rows) if c.startswith(("held-out", "similarity"))]
-    st.dataframe(
-        rows.assign(page=[f"gene?{urlencode({**shown, 'gene': gene})}" for gene in rows["gene"]]),
-        hide_index=True,
-        height="auto" if len(rows) < 8 else 320,
-        column_config={
-            "page": st.column_config.LinkColumn("Gene page", display_text="open"),
+    similar = [column for column in map(str, rows) if column.startswith("similarity")]
+    gene_table(
+        rows,
+        "among",
+        {
             "effect size": show.number(format="%.3g", help=f"In {selection.unit}."),
             "cells": show.number(format="%d"),
-            **show.numbers(**dict.fromkeys(accuracies, "%.3f")),
+            "held-out Pearson": skill(),
+            **show.numbers(**dict.fromkeys(similar, "%.3f")),
         },
+        "as in the screen",
+        selection,
+        height="auto" if len(rows) < 8 else 320,
     )
     row = st.container(horizontal=True, vertical_alignment="bottom")
     offered = rows["gene"].tolist()
@@ -331,11 +336,8 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     one = one if one in offered else offered[0]
     row.button("Let go of all", on_click=_select, args=([],), key="let-go")
     row.button("Choose it here", on_click=set_control, args=("gene", one), key="choose-here")
-    opened = row.button(f"Open {one} on the Gene page", icon=":material/genetics:", key="open-gene")
     note = f"{len(rows):,} of {len(table):,} knockdowns selected."
     show.footer(f"selected-{view.key}", rows, note, selection.data)
-    if opened:
-        open_gene(selection, one)
     if view.sets is not None:
         caution = "A selection from a map of these same data is no independent test."
         show_shared(view.sets, names, table["gene"], selection.data, view.key, caution)
@@ -376,17 +378,19 @@ def _show_nearest(view: Explorer) -> None:
         _show_agreement(view, near, pairs)
     for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):
         similarity = "Kernel (prior correlation)" if measure == KERNEL else "Cosine similarity"
-        tab.dataframe(
-            rows,
-            hide_index=True,
-            column_config={
-                "gene": st.column_config.TextColumn("Neighbour"),
-                "similarity": show.number(similarity, format="%.3f"),
-                "response": show.number("r of responses", format="%.3f"),
-                "above": show.number("Agrees more than … of all pairs", format="percent"),
-                "accuracy": show.number("Its held-out accuracy (r)", format="%.3f"),
-            },
-        )
+        with tab:
+            gene_table(
+                rows,
+                f"near-{measure}",
+                {
+                    "similarity": show.number(similarity, format="%.3f"),
+                    "response": show.number("r of responses", format="%.3f"),
+                    "above": show.number("Agrees more than … of all pairs", format="percent"),
+                    "accuracy": skill("Its held-out accuracy (r)", width="medium"),
+                },
+                f"{similarity}, highest first",
+                selection,
+            )
 
 
 def _show_agreement(view: Explorer, near: Mapping[str, pd.DataFrame], pairs: Pairs) -> None:

@@ -19,14 +19,17 @@ from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.gene_sets import choose_sets
-from llmpert.ui.common.selection import Selection, choose, open_gene
+from llmpert.ui.common.opened import open_selected
+from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.gene.drawer import show_drawer
 
 
 def show_methods(selection: Selection) -> None:
     """Let two methods be chosen, and show who wins which perturbations and gene sets.
 
-    A dot of the figure opens its gene. Fits that were never made are made now, under a progress
-    bar, and kept.
+    A dot of the figure opens its gene, as a row of the table does. Fits that were never made are
+    made now, under a progress bar, and kept.
 
     Raises:
         InputError: The methods have no perturbation in common.
@@ -93,8 +96,7 @@ def show_methods(selection: Selection) -> None:
                 percent,
             ),
         )
-        if chosen:
-            open_gene(replace(selection, embedding=_source(selection, ours)), str(chosen[0]))
+        open_selected(chosen, "head-to-head")
     with table_place:
         st.markdown(counts)
         if everything and percent < 100:
@@ -103,7 +105,8 @@ def show_methods(selection: Selection) -> None:
                 f" {percent} % of them are the strongest."
             )
         effect = f"Root mean square of the measured response, in {selection.unit}."
-        _list(named, names, (ours.label, rival.label), effect)
+        _list(selection, named, names, (ours.label, rival.label), metric, effect)
+    show_drawer(replace(selection, embedding=_source(selection, ours)))
     st.header("Which functions win where?")
     with st.columns([1, 3])[0]:
         sets = choose_sets(data, line, "perturbations")
@@ -130,23 +133,30 @@ def show_methods(selection: Selection) -> None:
 
 
 def _list(
-    named: pd.DataFrame, names: tuple[str, str], labels: tuple[str, str], effect: str
+    selection: Selection,
+    named: pd.DataFrame,
+    names: tuple[str, str],
+    labels: tuple[str, str],
+    metric: Metric,
+    effect: str,
 ) -> None:
     """Show the values of both methods; `effect` says what an effect size is."""
-    number = partial(show.number, width="small")
-    st.dataframe(
+    number = partial(show.number, width=68)
+    value = partial(skill, width=80) if metric.best == "max" else partial(number, format="%.3f")
+    gene_table(
         named[["perturbation", *names, "difference", "effect size"]],
-        hide_index=True,
-        height=480,
-        column_config={
-            "perturbation": st.column_config.TextColumn(width=95),
+        "list",
+        {
             "difference": number(format="%+.3f", help=f"{names[0]} minus {names[1]}."),
-            names[0]: number(format="%.3f", help=labels[0]),
-            names[1]: number(format="%.3f", help=labels[1]),
+            names[0]: value(help=labels[0]),
+            names[1]: value(help=labels[1]),
             "effect size": number(format="%.3g", help=effect),
         },
+        "effect size, highest first",
+        selection,
+        height=440,
     )
-    st.caption("Click a column's head to sort. An empty cell is a value that is not defined.")
+    st.caption("An empty cell is a value that is not defined.")
 
 
 def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) -> pd.DataFrame:

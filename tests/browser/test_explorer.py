@@ -25,12 +25,12 @@ def test_a_clicked_dot_is_listed_and_opens_its_gene(page, visit):
     visit("explorer?line=LineB&colour=effect+size&gene=KD007")
     x, y = min(marks(page), key=lambda mark: mark[0])
     page.mouse.click(x, y)
-    button = page.get_by_role("button", name="on the Gene page")
-    button.wait_for(timeout=60_000)
-    gene = button.inner_text().split("Open ")[1].split()[0]
+    link = page.get_by_role("dialog").get_by_role("link", name="Open the page of")
+    link.wait_for(timeout=60_000)
+    gene = link.inner_text().split()[-1]
     assert gene != "KD007"
     assert page.get_by_text("1 of 40 knockdowns selected").count() == 1
-    button.click()
+    link.click()
     page.get_by_role("heading", name=f"{gene} knockdown in LineB").wait_for(timeout=60_000)
 
 

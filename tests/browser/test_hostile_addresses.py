@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.browser
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
-ALWAYS = ("data", "line", "embedding", "gene", "size", "model", "selected")
+ALWAYS = ("data", "line", "embedding", "gene", "size", "model", "selected", "opened")
 
 RUNS = "window.hostile = true"
 HOSTILE = "".join(

@@ -13,6 +13,7 @@ from llmpert.insight.ranking import (
     correlation,
     strong_perturbation,
     strongest,
+    strongest_changes,
     strongest_genes,
 )
 from tests.support import small
@@ -71,3 +72,14 @@ def test_first_views_are_strong_and_no_outliers():
     assert changing_gene(rising) == "OUT020"  # only OUT000 varies more
     cells = np.where(screen.perturbations == "KD001", 1e9, 1.0)
     assert strong_perturbation(replace(rising, cells=cells)) == "KD039"  # KD001 is now strongest
+
+
+def test_the_strongest_changes_go_from_raised_to_lowered():
+    screen = replace(
+        small.screen(perturbations=2, genes=4),
+        response=np.array([[0.1, -2, 1, 0.5], [0, 0, -1, 3]], dtype=np.float32),
+    )
+    found = strongest_changes(screen, ["KD001", "ELSEWHERE", "KD000"], 3)
+    assert found == [[3, 0, -1], None, [1, 0.5, -2]]
+    assert strongest_changes(screen, ["KD000"], 9)[0] == pytest.approx([1, 0.5, 0.1, -2])
+    assert strongest_changes(screen, [], 3) == []

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from llmpert.embeddings import Embedding
 from llmpert.genes.sets import GeneSets
 from tests.support import small
+from tests.support.drawer import drawer, links, press
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
@@ -168,7 +169,8 @@ def test_a_click_leads_to_a_knockdown_that_contributes(app):
     first = next(button for button in app.button if button.key.startswith("open-"))
     first.click().run()
     assert not app.exception
-    assert f"{first.label} knockdown in LineA" in shown(app)
+    assert drawer(app)[0] == f"{first.label} knockdown in LineA"
+    assert app.query_params["gene"] == "KD007"
 
 
 def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
@@ -275,3 +277,53 @@ def test_a_screen_from_single_cells_says_how_many_genes_differ():
         " cells, false discovery rate 5 %)." in said
     )
     assert "genes differ from control" not in visit(open_app(), gene="KD044")
+
+
+def test_a_row_opens_its_gene_beside_the_page_until_it_is_closed(app):
+    visit(app, gene="KD007", tab="Trust")
+    assert drawer(app) == ("", "")
+    other = app.dataframe[0].value["perturbation"][3]
+    press(app, other)
+    assert not app.exception
+    title, words = drawer(app)
+    assert title == f"{other} knockdown in LineA"
+    assert "trust**: " in words
+    assert "Strongest: " in words
+    assert app.query_params["opened"] == other
+    assert f"{other} knockdown: 10 strongest genes" in titles(app)[-1]
+    app.run()
+    assert drawer(app)[0] == title
+    assert app.text_input(key="gene").value == "KD007"
+
+
+def test_the_drawer_leads_to_the_page_of_its_gene(app):
+    visit(app, gene="KD007", opened="KD011")
+    assert links(app) == ["gene?gene=KD011"]
+
+
+def test_a_measured_gene_without_embedding_leads_to_what_changes_it(app):
+    visit(app, gene="KD007")
+    other = app.dataframe[0].value["gene"][0]
+    press(app, other)
+    assert not app.exception
+    assert "**Not predicted**: " in drawer(app)[1]
+    assert links(app) == [f"effects?target={other}"]
+
+
+def test_the_order_of_a_table_is_in_the_address(app):
+    visit(app, gene="KD007", tab="All genes", **{"genes-by": "measured, lowest first"})
+    assert app.dataframe[0].value["measured"].is_monotonic_increasing
+    order = app.selectbox(key="genes-by")
+    order.select(order.options[0]).run()
+    assert app.dataframe[0].value["mean"].abs().is_monotonic_decreasing
+    app.selectbox(key="genes-by").select("Gene, A to Z").run()
+    assert app.dataframe[0].value["gene"].is_monotonic_increasing
+
+
+def test_a_row_shows_what_its_knockdown_changes(app):
+    visit(app, gene="KD007", tab="Trust")
+    rows = app.dataframe[0].value
+    screen = small.screen("LineA", perturbations=110)
+    own = screen.response[list(screen.perturbations).index(rows["perturbation"][2])]
+    expected = sorted(sorted(own, key=abs)[-12:], reverse=True)
+    np.testing.assert_allclose(rows["changes"][2], expected, atol=1e-6)

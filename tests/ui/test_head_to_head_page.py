@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.published import Published
 from tests.support import small
+from tests.support.drawer import drawer, links
 from tests.support.external_predictions import predictions, without
 
 pytestmark = pytest.mark.usefixtures("reuse_fits")
@@ -71,6 +72,7 @@ def test_the_first_view_sets_the_joined_gaussian_process_against_a_rival(app):
     table = app.dataframe[0].value
     assert list(table.columns) == [
         "perturbation", "Gaussian process", "Linear regression", "difference", "effect size",
+        "changes",
     ]  # fmt: skip
     assert len(table) == 20  # the strongest half of 40
     assert table["effect size"].is_monotonic_decreasing
@@ -134,12 +136,12 @@ def test_gene_sets_are_tested_where_there_are_any():
 @pytest.mark.parametrize(
     ("asked", "address"),
     [
-        ({}, "gene?embedding=text%2Bsequence&amp;gene=KD%3C7%3E"),
+        ({}, "gene?embedding=text%2Bsequence&gene=KD007"),
         (
             {"line": "LineB", "ours": "Linear regression, text"},
-            "gene?line=LineB&amp;gene=KD%3C7%3E",
+            "gene?line=LineB&gene=KD007",
         ),
-        ({"ours": "Non-control mean"}, "gene?embedding=text%2Bsequence&amp;gene=KD%3C7%3E"),
+        ({"ours": "Non-control mean"}, "gene?embedding=text%2Bsequence&gene=KD007"),
     ],
 )
 def test_a_chosen_dot_opens_its_gene_with_the_view_it_was_chosen_in(
@@ -147,13 +149,22 @@ def test_a_chosen_dot_opens_its_gene_with_the_view_it_was_chosen_in(
 ):
     from llmpert.ui.common import components as show
 
-    monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD<7>"])
+    monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD007"])
     app.query_params.update(asked)
     app.switch_page(PAGE).run()
     assert not app.exception
-    (link,) = (e.proto.body for e in app.get("html") if "href" in e.proto.body)
-    assert f'href="{address}"' in link
-    assert "Open KD&lt;7&gt;" in link
+    assert drawer(app)[0] == f"KD007 knockdown in {asked.get('line', 'LineA')}"
+    assert links(app) == [address]
+
+
+def test_a_dot_opens_its_gene_once(app, monkeypatch):
+    from llmpert.ui.common import components as show
+
+    monkeypatch.setattr(show, "figure", lambda *args, **kwargs: ["KD007"])
+    app.switch_page(PAGE).run()
+    del app.query_params["opened"]  # as whoever closes it does
+    app.run()
+    assert drawer(app) == ("", "")
 
 
 def test_nothing_published_is_shown_at_first_and_in_another_line_none_is_offered():
@@ -239,8 +250,7 @@ def test_a_dot_of_a_published_method_opens_its_gene(monkeypatch):
     app.query_params.update({"ours": GEARS, "rival": SCOUTER})
     app.switch_page(PAGE).run()
     assert not app.exception
-    (link,) = (e.proto.body for e in app.get("html") if "href" in e.proto.body)
-    assert 'href="gene?embedding=text%2Bsequence&amp;gene=KD001"' in link
+    assert drawer(app)[0] == "KD001 knockdown in LineA"
 
 
 def test_the_first_view_is_against_gears_where_its_predictions_are_there():

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from llmpert.datasets import DatasetStore
 from llmpert.datasets.builtin import RANKS
 from tests.support.described import says
+from tests.support.drawer import drawer, press
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
@@ -93,6 +94,7 @@ def test_the_explorer_lists_what_is_selected_with_its_gene_sets(visit):
     assert rows["gene sets"].str.contains("mediator").all()
     assert rows["held-out Pearson"].between(-1, 1).all()
     assert "3 of 583 knockdowns selected." in shown(app)
-    app.button(key="open-gene").click().run()
+    press(app, "MED12")
     assert not app.exception
     assert not app.error
+    assert drawer(app)[0] == "MED12 knockdown in K562"

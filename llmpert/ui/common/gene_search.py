@@ -79,9 +79,9 @@ def choose_gene(
     return problem.perturbation(typed) or typed
 
 
-def show_identity(problem: GeneVectors, gene: str) -> None:
+def show_identity(problem: GeneVectors, gene: str, typed: str) -> None:
     """Say which gene it is where somebody typed another name, and link to other sites."""
-    typed = str(st.session_state.get("gene", gene)).strip()
+    typed = typed.strip()
     known = problem.resolve(typed)
     if known.gene is None:
         known = problem.resolve(gene)

@@ -32,7 +32,7 @@ from llmpert.ui.common import cache
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.verbatim import verbatim
-from llmpert.ui.streamlit_internals import PAGE, follow_link, through_app
+from llmpert.ui.streamlit_internals import PAGE, through_app
 
 T = TypeVar("T")
 
@@ -375,8 +375,8 @@ def open_dataset(name: str) -> None:
     st.session_state["data"] = name
 
 
-def open_gene(selection: Selection, gene: str) -> None:
-    """Go to the page of a gene, with the data, line, size and embedding selected."""
+def address_of(selection: Selection, page: str, query: dict[str, str]) -> str:
+    """Return a page's address with a query, and the data, line, size and embedding selected."""
     data = selection.data
     shown: dict[str, tuple[object, object]] = {
         "data": (data.name, cache.first_choice()),
@@ -387,7 +387,7 @@ def open_gene(selection: Selection, gene: str) -> None:
         shown["embedding"] = selection.embedding, data.embedding_choices[0]
     # Controls take their first value out of the address, each in a step of the browser's history.
     view = {name: value for name, (value, first) in shown.items() if value != first}
-    follow_link(f"gene?{urlencode(view | {'gene': gene})}", f"Open {gene}")
+    return f"{page}?{urlencode(view | query)}"
 
 
 def choose(
@@ -398,8 +398,13 @@ def choose(
     width: Literal["stretch"] | int = "stretch",
     first: T | None = None,
     shown: Callable[[T], str] = str,
+    labelled: bool = True,
 ) -> T:
-    """Return one of the options, kept in the address; the first of them at first, or `first`."""
+    """Return one of the options, kept in the address; the first of them at first, or `first`.
+
+    Args:
+        labelled: Whether the words stand above it; else they are for those who do not see it.
+    """
     first = options[0] if first is None else first
     gone = st.session_state.get(key, first) not in options
     if gone:
@@ -415,6 +420,7 @@ def choose(
         format_func=shown,
         help=help,
         width=width,
+        label_visibility="visible" if labelled else "collapsed",
     )
     # A value that came with the address may not be on offer for this data set.
     return chosen if chosen in options else first

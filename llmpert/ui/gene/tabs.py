@@ -11,14 +11,15 @@ from llmpert.insight.ranking import strongest
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
-from llmpert.ui.common.gene_search import set_control
 from llmpert.ui.common.gene_sets import choose_sets
+from llmpert.ui.common.opened import open_beside
 from llmpert.ui.common.selection import how_many, one_of
+from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene import sections
+from llmpert.ui.gene.answer import FAVOURED
 from llmpert.ui.gene.prediction import predict
 from llmpert.ui.gene.sections import DIRECTIONS, SETS_SHOWN, GeneView
 
-FAVOURED = "GO processes"
 OFFERED = 6
 TOP_GENES = (25, 50, 100, 200)
 
@@ -44,7 +45,7 @@ def show_tabs(view: GeneView, response: Section) -> None:
         response: Its table of the strongest genes stands in the first tab.
     """
     contents: dict[str, Callable[[], None]] = {
-        "Response": lambda: _response(response),
+        "Response": lambda: _response(view, response),
         "Trust": lambda: _trust(view),
         "Why": lambda: _why(view),
         "Pathways": lambda: _pathways(view),
@@ -74,15 +75,12 @@ def _side_by_side(view: GeneView, figures: list[Figure], widths: tuple[int, int]
             draw(view, figure)
 
 
-def _response(section: Section) -> None:
+def _response(view: GeneView, section: Section) -> None:
     for words in section.text:
         st.markdown(words)
     if section.table is not None:
-        st.dataframe(
-            section.table.drop(columns="perturbation").dropna(axis="columns", how="all"),
-            hide_index=True,
-            column_config=COLUMNS,
-        )
+        shown = section.table.drop(columns="perturbation").dropna(axis="columns", how="all")
+        gene_table(shown, "response", COLUMNS, _by_strength(view))
 
 
 def _trust(view: GeneView) -> None:
@@ -93,25 +91,27 @@ def _trust(view: GeneView) -> None:
         st.table(view.verdict.words())
     with right:
         st.markdown(f"**The {len(view.near)} measured knockdowns most like it** to the model")
-        st.dataframe(
+        gene_table(
             view.near,
-            hide_index=True,
-            height=38 + 35 * min(len(view.near), 6),
-            column_config={
-                "perturbation": st.column_config.TextColumn("Knockdown"),
+            "near",
+            {
                 "similarity": show.number(
                     "Similarity",
                     format="%.2f",
+                    width="small",
                     help="Correlation that the model expects between the two responses before"
                     " seeing any: 1 is the same gene, 0 is unrelated.",
                 ),
-                "accuracy": show.number(
+                "accuracy": skill(
                     "Accuracy (r)",
-                    format="%.2f",
                     help="Pearson correlation over all genes between its measured response and the"
-                    " one predicted from all other training knockdowns.",
+                    " one predicted from all other training knockdowns. Bar: from no skill (0) to"
+                    " a perfect prediction (1).",
                 ),
             },
+            "Similarity, highest first",
+            view.selection,
+            height="content",
         )
         st.caption(
             f"Their mean accuracy: r = {view.near['accuracy'].mean():.2f};"
@@ -146,8 +146,8 @@ def _why(view: GeneView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Open one of them:", width="content")
         for name in map(str, section.table["perturbation"].head(OFFERED)):
-            args = ("gene", name)
-            st.button(name, on_click=set_control, args=args, key=f"open-{name}", type="tertiary")
+            args = (name,)
+            st.button(name, on_click=open_beside, args=args, key=f"open-{name}", type="tertiary")
     _side_by_side(view, list(section.figures), (2, 3))
 
 
@@ -186,12 +186,12 @@ def _all_genes(view: GeneView) -> None:
         draw(view, chart)
     with right:
         shown = view.table().drop(columns=["perturbation", "low95", "high95"])
-        st.dataframe(
-            strongest(shown, "mean", raised_only=view.raised_only),
-            hide_index=True,
-            height=520,
-            column_config=COLUMNS,
-        )
+        rows = strongest(shown, "mean", raised_only=view.raised_only)
+        gene_table(rows, "genes", COLUMNS, _by_strength(view), height=520)
+
+
+def _by_strength(view: GeneView) -> str:
+    return f"predicted, {'highest' if view.raised_only else 'strongest'} first"
 
 
 def _other_lines(view: GeneView) -> None:

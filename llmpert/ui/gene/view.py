@@ -5,25 +5,18 @@ import streamlit as st
 from llmpert.errors import InputError
 from llmpert.figures.report import report
 from llmpert.genes.sets import GeneSets
-from llmpert.insight.answer import Answer, answer
 from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
-from llmpert.ui.common.gene_search import choose_gene, show_identity
+from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.gene_sets import chosen_sets
 from llmpert.ui.common.selection import Selection, how_many, relative_to_mean
 from llmpert.ui.gene import sections
+from llmpert.ui.gene.answer import FAVOURED, answer_of, show_answer
+from llmpert.ui.gene.drawer import show_drawer
 from llmpert.ui.gene.prediction import kept_prediction, predict, predicted_elsewhere
 from llmpert.ui.gene.sections import GeneView
-from llmpert.ui.gene.tabs import FAVOURED, TOP_GENES, draw, show_tabs
-
-TRUST = {
-    "high": "▲ High trust",
-    "fair": "◆ Fair trust",
-    "low": "▼ Low trust",
-    "unknown": "○ Trust unknown",
-}
-"""Shape and words, told apart without colour."""
+from llmpert.ui.gene.tabs import TOP_GENES, draw, show_tabs
 
 
 def show_gene(selection: Selection) -> None:
@@ -53,17 +46,13 @@ def show_gene(selection: Selection) -> None:
         selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative
     )
     with words:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            show_identity(selection.known, gene)
-            _badges(view)
-        verdict = view.verdict
-        st.markdown(f"**{TRUST[verdict.trust]}**: {show.verbatim(verdict.because())}.")
-        st.markdown(_answer(view).sentence(lambda name: f"**{show.verbatim(name)}**"))
+        show_answer(view, str(st.session_state["gene"]))
     strongest = sections.response(view, count, every)
     for place, figure in zip(st.columns(2), strongest.figures, strict=True):
         with place:
             draw(view, figure)
     show_tabs(view, strongest)
+    show_drawer(selection)
     # Megabytes of HTML are only written once somebody asks for them.
     sets = chosen_sets(selection.data, selection.line, "genes", FAVOURED)
     simulated = "-simulated" * selection.data.simulated
@@ -78,30 +67,6 @@ def show_gene(selection: Selection) -> None:
         help="Everything on this page and its tabs in one file that opens without a network,"
         " figures included.",
     )
-
-
-def _answer(view: GeneView) -> Answer:
-    """Return what the knockdown does."""
-    data, line = view.selection.data, view.selection.line
-    sets = chosen_sets(data, line, "genes", FAVOURED)
-    return answer(
-        view.shown.prediction, view.near, sets, view.usual, view.raised_only, view.relative
-    )
-
-
-def _badges(view: GeneView) -> None:
-    """Say what is known of the gene, and what the prediction is made of."""
-    shown = view.control
-    if shown.state == "not measured":
-        st.badge("predicted", icon=":material/query_stats:", help=shown.about_state)
-    else:
-        st.badge("measured", icon=":material/science:", color="green")
-        about = shown.about_state
-        st.badge(shown.state, icon=":material/visibility_off:", help=about)
-    if not view.verdict.expressed:
-        words = f"not expressed in {show.verbatim(view.selection.line)}"
-        st.badge(words, icon=":material/block:", color="orange")
-    show.badges(view.selection.data)
 
 
 def _report(view: GeneView, count: int, sets: GeneSets | None) -> str:
@@ -124,7 +89,7 @@ def _report(view: GeneView, count: int, sets: GeneSets | None) -> str:
             parts.append(sections.other_line(view, of, there))
     return report(
         view.title,
-        [" · ".join(sections.facts(view)), _answer(view).sentence()],
+        [" · ".join(sections.facts(view)), answer_of(view).sentence()],
         parts,
         f"{view.note} {show.caption(data)}",
         data.simulated,

@@ -52,7 +52,7 @@ def prepare() -> None:
     from llmpert.insight.ranking import strong_perturbation
     from llmpert.ui.common import cache
     from llmpert.ui.common.selection import Selection
-    from llmpert.ui.gene.tabs import FAVOURED
+    from llmpert.ui.gene.answer import FAVOURED
 
     data = cache.load(cache.first_choice())
     line, embedding = data.lines[0], data.embedding_choices[0]

@@ -1,0 +1,113 @@
+"""Tables with a gene in each row: sorted by choice, and each gene opens beside the page."""
+
+from collections.abc import Mapping
+from functools import partial
+from itertools import chain
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from llmpert.insight.ranking import strongest_changes
+from llmpert.ui.common.cache import cached
+from llmpert.ui.common.opened import open_beside
+from llmpert.ui.common.selection import Selection, choose
+
+CHANGES = 12
+"""How many of a knockdown's strongest genes its row draws."""
+
+NAMES = {"gene": "Gene", "perturbation": "Knockdown"}
+"""What the first column of a table is called."""
+
+skill = partial(st.column_config.ProgressColumn, min_value=0, max_value=1, format="%.2f", width=90)
+"""How a table shows correlations: as bars from no skill (0) to a perfect prediction (1)."""
+
+
+def gene_table(
+    table: pd.DataFrame,
+    key: str,
+    columns: Mapping[str, Any],
+    order: str,
+    knockdowns: Selection | None = None,
+    height: int | Literal["auto", "content"] = "auto",
+) -> None:
+    """Show a table whose first column are genes, each a button that opens it beside the page.
+
+    The order can be chosen, and is kept in the address.
+
+    Args:
+        key: Of the table and, in the address, of its order.
+        columns: How columns are shown.
+        order: What the rows are sorted by as they come.
+        knockdowns: Whose knockdowns the rows are: these get a column with their strongest genes.
+    """
+    name = str(table.columns[0])
+    labels = {column: _label(column, columns) for column in map(str, table.columns)}
+    ways = {order: table.index, **_orders(table, labels)}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Sort by", width="content")
+        chosen = choose("Sort by", f"{key}-by", list(ways), width=260, labelled=False)
+    config = {
+        **columns,
+        name: st.column_config.ButtonColumn(
+            NAMES[name],
+            width=100,
+            pinned=True,
+            alignment="left",
+            help="Press a name to open the gene beside this page.",
+            key=f"{key}-open",
+            on_click=_open,
+            args=(f"{key}-open",),
+        ),
+    }
+    if knockdowns:
+        changes = _strongest_changes(knockdowns, tuple(table[name]))
+        table = table.assign(changes=pd.Series(changes, table.index, dtype=object))
+        values = [0, *chain.from_iterable(filter(None, changes))]
+        config["changes"] = st.column_config.BarChartColumn(
+            "Strongest genes",
+            width=110,
+            y_min=min(values),
+            y_max=max(values),
+            help=f"The {CHANGES} genes that the knockdown changed most, from the most raised"
+            f"{'' if knockdowns.raised_only else ' to the most lowered'}; one scale for all rows."
+            " Empty where it was not measured.",
+        )
+    st.dataframe(
+        table.loc[ways[chosen]], hide_index=True, height=height, column_config=config, key=key
+    )
+
+
+def _open(key: str) -> None:
+    open_beside(st.session_state[key].label)
+
+
+@cached(64)
+def _strongest_changes(selection: Selection, names: tuple[str, ...]) -> list[list[float] | None]:
+    return strongest_changes(selection.screen, names, CHANGES)
+
+
+def _label(column: str, columns: Mapping[str, Any]) -> str:
+    """Return what people call a column."""
+    known = columns.get(column)
+    return NAMES.get(column) or (known and known.get("label")) or column
+
+
+def _orders(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, pd.Index]:
+    """Return the orders that a table can have, by what they are called: its rows in turn.
+
+    Rows without a value come last, and equal ones keep their order.
+    """
+    orders: dict[str, pd.Index] = {}
+    for column, label in labels.items():
+        values = table[column]
+        ascending = values.sort_values(kind="stable").index
+        if not pd.api.types.is_numeric_dtype(values):
+            orders[f"{label}, A to Z"] = ascending
+            continue
+        if values.min() < 0 < values.max():
+            strength = values.abs().sort_values(ascending=False, kind="stable")
+            orders[f"{label}, strongest first"] = strength.index
+        descending = values.sort_values(ascending=False, kind="stable")
+        orders |= {f"{label}, highest first": descending.index, f"{label}, lowest first": ascending}
+    return orders

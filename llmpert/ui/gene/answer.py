@@ -1,0 +1,57 @@
+"""What is said of a gene at first sight: what is known of it, whether to trust it, what it does."""
+
+import streamlit as st
+
+from llmpert.insight.answer import Answer, answer
+from llmpert.ui.common import components as show
+from llmpert.ui.common.gene_search import show_identity
+from llmpert.ui.common.gene_sets import chosen_sets
+from llmpert.ui.gene.sections import GeneView
+
+FAVOURED = "GO processes"
+
+TRUST = {
+    "high": "▲ High trust",
+    "fair": "◆ Fair trust",
+    "low": "▼ Low trust",
+    "unknown": "○ Trust unknown",
+}
+"""Shape and words, told apart without colour."""
+
+
+def show_answer(view: GeneView, typed: str) -> None:
+    """Show who the gene is, badges, the verdict in words and the answer in a sentence.
+
+    Args:
+        typed: The name by which somebody asked for it.
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_identity(view.selection.known, view.gene, typed)
+        _badges(view)
+    verdict = view.verdict
+    st.markdown(f"**{TRUST[verdict.trust]}**: {show.verbatim(verdict.because())}.")
+    st.markdown(answer_of(view).sentence(lambda name: f"**{show.verbatim(name)}**"))
+
+
+def answer_of(view: GeneView) -> Answer:
+    """Return what the knockdown does."""
+    data, line = view.selection.data, view.selection.line
+    sets = chosen_sets(data, line, "genes", FAVOURED)
+    return answer(
+        view.shown.prediction, view.near, sets, view.usual, view.raised_only, view.relative
+    )
+
+
+def _badges(view: GeneView) -> None:
+    """Say what is known of the gene, and what the prediction is made of."""
+    shown = view.control
+    if shown.state == "not measured":
+        st.badge("predicted", icon=":material/query_stats:", help=shown.about_state)
+    else:
+        st.badge("measured", icon=":material/science:", color="green")
+        about = shown.about_state
+        st.badge(shown.state, icon=":material/visibility_off:", help=about)
+    if not view.verdict.expressed:
+        words = f"not expressed in {show.verbatim(view.selection.line)}"
+        st.badge(words, icon=":material/block:", color="orange")
+    show.badges(view.selection.data)

@@ -1,0 +1,72 @@
+"""A gene opens beside the page, from a dot of a figure or a row of a table, in a real browser."""
+
+import pytest
+
+from tests.browser.test_every_page import serious_violations
+
+pytestmark = pytest.mark.browser
+FINISHED = '[data-test-script-state="notRunning"]'
+
+
+def dots(page):
+    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(500)
+    return page.locator(".js-plotly-plot .scatterlayer .point")
+
+
+def click_dot(page, at: int) -> str:
+    """Click a dot and tell which perturbation it stands for."""
+    box = dots(page).nth(at).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".hoverlayer .hovertext").wait_for(timeout=10_000)
+    name = page.locator(".hoverlayer .hovertext text.nums tspan").first.text_content() or ""
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    return name
+
+
+def opened(page, gene: str, line: str):
+    """The drawer, once it shows its figure."""
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_text(f"{gene} knockdown in {line}").wait_for(timeout=60_000)
+    drawer.get_by_text(f"{gene} knockdown: 10 strongest genes").wait_for(timeout=60_000)
+    page.wait_for_selector(FINISHED, timeout=60_000)
+    return drawer
+
+
+def test_a_dot_opens_its_gene_beside_the_page_and_leads_to_its_own(page, visit):
+    visit("head_to_head?line=LineB")
+    gene = click_dot(page, 3)
+    drawer = opened(page, gene, "LineB")
+    assert page.url.split("?")[0].endswith("/head_to_head")
+    assert f"opened={gene}" in page.url
+    assert serious_violations(page) == []
+    drawer.get_by_role("link", name="Open the page of").click()
+    page.get_by_role("heading", name=f"{gene} knockdown in LineB").wait_for(timeout=60_000)
+    assert page.url.split("?")[0].endswith("/gene")
+    page.go_back()
+    drawer = opened(page, gene, "LineB")
+    page.keyboard.press("Escape")
+    drawer.wait_for(state="hidden")
+    page.wait_for_function("!location.search.includes('opened')")
+
+
+def test_a_row_opens_its_gene_and_the_order_of_rows_stays(page, visit):
+    visit("effects?line=LineB&effects-by=Knockdown%2C+A+to+Z")
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    first = table.locator('td[aria-colindex="1"]').first
+    gene = first.text_content()
+    box = table.locator("canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 35, box["y"] + 52)
+    opened(page, gene, "LineB")
+    assert page.url.split("?")[0].endswith("/effects")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.wait_for_function("!location.search.includes('opened')")
+    assert "effects-by=Knockdown" in page.url
+    assert first.text_content() == gene
+
+
+def test_a_link_reopens_a_view(page, visit):
+    visit("head_to_head?rival=Non-control+mean&metric=MAE%2C+all+genes&strongest=100")
+    page.get_by_text("of 40 perturbations").first.wait_for(timeout=60_000)
+    page.get_by_text("MAE, all genes (lower is better)").first.wait_for(timeout=60_000)
