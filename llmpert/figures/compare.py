@@ -1,19 +1,25 @@
 """Two predictions on common axes: gene against gene, and gene by gene."""
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from llmpert.figures.theme import (
+    DIAGONAL,
     LEGEND_BELOW,
     MEASURED,
     MEASURED_MARK,
+    MOST_DOTS,
+    ONE_LINE,
     SOURCE_COLORS,
     UNREMARKABLE,
     ZERO_LINE,
     coefficient,
+    density,
     equal_axes,
     finish,
     interval_bars,
@@ -28,6 +34,8 @@ A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
 AROUND = ("top center", "bottom center", "middle right")
 """Where the names of the largest disagreements stand, so that neighbours' names do not meet."""
 
+HEIGHT = 520
+
 MARKED = 20
 """How many of the largest disagreements stand out; as many as `AROUND` has places are named."""
 
@@ -37,21 +45,27 @@ def one_against_the_other(
     labels: tuple[str, str],
     units: tuple[str, str],
     what: Literal["predicted", "measured"],
+    every: bool = True,
 ) -> go.Figure:
     """Draw every common gene: side A along x, side B along y, on equal axes.
 
-    Rows of `table` (`llmpert.insight.compare.compare`) start with the largest disagreement.
+    Rows of `table` (`llmpert.insight.compare.compare`) start with the largest disagreement. Unless
+    `every` gene is to be a dot, shades tell how many others there are where.
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])
     titles = [f"{name}, {what}<br>{unit}" for name, unit in zip(labels, units, strict=True)]
     figure = equal_axes(drawn[[x, y]].to_numpy(), *titles)
-    hover = f"%{{customdata}}<br>{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
+    where = f"{labels[0]}: %{{x:.3f}}<br>{labels[1]}: %{{y:.3f}}"
+    hover = f"%{{customdata}}<br>{where}"
     others, marked = drawn.iloc[MARKED:], drawn.iloc[:MARKED]
-    points(
-        figure, others[x], others[y], "Other genes", marker(*UNREMARKABLE, opacity=0.8), hover,
-        customdata=others["gene"],
-    )  # fmt: skip
+    if every or len(drawn) <= MOST_DOTS:
+        points(
+            figure, others[x], others[y], "Other genes", marker(*UNREMARKABLE, opacity=0.8), hover,
+            customdata=others["gene"],
+        )  # fmt: skip
+    else:
+        figure.add_trace(density(others[x], others[y], where))
     # Measured values crowd together too much for names beside them.
     named = marked["gene"].where(
         (np.arange(len(marked)) < len(AROUND)) & (what == "predicted"), other=""
@@ -62,23 +76,48 @@ def one_against_the_other(
         text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"],
     )  # fmt: skip
     r = coefficient("r", correlation(drawn, x, y))
-    return finish(figure, f"{what.capitalize()}: {r} over {len(drawn):,} genes", height=540)
+    title = f"{what.capitalize()}: {r} over {len(drawn):,} genes"
+    return finish(figure, title, height=HEIGHT, top=ONE_LINE)
 
 
-def both_against_measured(table: pd.DataFrame, labels: tuple[str, str], unit: str) -> go.Figure:
-    """Draw both predictions of one measurement along x, the measurement along y, on equal axes."""
-    drawn = table[["a", "b", "measured_a"]].to_numpy()
-    figure = equal_axes(drawn, f"Predicted<br>{unit}", f"Measured<br>{unit}")
-    correlations = []
-    for side, label, (color, symbol) in zip("ab", labels, (A, B), strict=True):
-        points(
-            figure, table[side], table["measured_a"], label, marker(color, symbol, 4, opacity=0.5),
-            f"%{{customdata}}<br>{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}",
-            customdata=table["gene"],
-        )  # fmt: skip
-        correlations.append(f"{label}: {coefficient('r', correlation(table, side, 'measured_a'))}")
-    title = f"Against the measurement, {len(table):,} genes<br>{'; '.join(correlations)}"
-    return finish(figure, title, height=540)
+def both_against_measured(
+    table: pd.DataFrame, labels: tuple[str, str], unit: str, every: bool = True
+) -> go.Figure:
+    """Draw both predictions of one measurement: a panel each, on the same axes.
+
+    Predicted is along x, measured along y; `every` is as for `one_against_the_other`.
+    """
+    values = table[["a", "b", "measured_a"]].to_numpy()
+    ends = [float(np.nanmin(values)), float(np.nanmax(values))]
+    titles = [
+        f"{label}: {coefficient('r', correlation(table, side, 'measured_a'))}"
+        for side, label in zip("ab", labels, strict=True)
+    ]
+    figure = make_subplots(
+        rows=1, cols=2, shared_xaxes="all", shared_yaxes="all", subplot_titles=titles,
+        horizontal_spacing=0.06,
+    )  # fmt: skip
+    figure.update_annotations(font={"size": 13})
+    for at, (side, label, (color, symbol)) in enumerate(zip("ab", labels, (A, B), strict=True)):
+        place = {"row": 1, "col": at + 1}
+        where = f"{label}: %{{x:.3f}}<br>measured: %{{y:.3f}}"
+        if every or len(table) <= MOST_DOTS:
+            points(
+                figure, table[side], table["measured_a"], label,
+                marker(color, symbol, 4, opacity=0.5), f"%{{customdata}}<br>{where}",
+                customdata=table["gene"], **place,
+            )  # fmt: skip
+        else:
+            shades = density(table[side], table["measured_a"], where, color)
+            figure.add_trace(shades.update(name=f"{label} (shade: how many genes)"), **place)
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False, line=DIAGONAL, **place
+        )
+        figure.update_xaxes(title_text="Predicted", **place)
+    figure.update_yaxes(title_text=f"Measured<br>{unit}", col=1)
+    return finish(
+        figure, f"Against the measurement, {len(table):,} genes", height=HEIGHT, legend=LEGEND_BELOW
+    )
 
 
 def gene_by_gene(
@@ -87,11 +126,13 @@ def gene_by_gene(
     units: tuple[str, str],
     title: str,
     one_measurement: bool,
+    usual: Collection[str] = (),
 ) -> go.Figure:
     """Draw both predictions of each gene on one axis, with 95 % intervals where there are any.
 
     Rows of `llmpert.insight.compare.compare` are drawn from top to bottom. With `one_measurement`
-    both sides predict the same one, which is drawn once.
+    both sides predict the same one, which is drawn once. Genes that most knockdowns change alike
+    (`usual`) are marked.
     """
     at = np.arange(len(table))[::-1]
     figure = go.Figure()
@@ -118,10 +159,13 @@ def gene_by_gene(
     return finish(
         figure,
         title,
-        height=170 + 28 * len(table),
+        height=140 + 20 * len(table),
+        top=ONE_LINE,
+        note="* most knockdowns change it alike" if table["gene"].isin(usual).any() else "",
         xaxis={"title": {"text": " / ".join(dict.fromkeys(units))}},
         yaxis={
-            "tickvals": at, "ticktext": table["gene"], "range": [-0.7, len(table) - 0.3],
+            "tickvals": at, "ticktext": [gene + " *" * (gene in usual) for gene in table["gene"]],
+            "range": [-0.7, len(table) - 0.3],
             "showgrid": False, "zeroline": False,
         },
         legend=LEGEND_BELOW,

@@ -14,11 +14,14 @@ from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
     MEASURED,
+    MOST_DOTS,
+    ONE_LINE,
     PREDICTED,
     UNREMARKABLE,
     ZERO_LINE,
     by_name,
     coefficient,
+    density,
     finish,
     interval_bars,
     marker,
@@ -34,12 +37,6 @@ RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10
 """Colour, marker and size of genes by direction, where both are predicted."""
 KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
 """The measurement, where colour tells directions apart."""
-
-MOST_DOTS = 500
-"""Genes in a scatter that is to be drawn quickly."""
-
-ONE_LINE = 58
-"""Pixels above the axes for a title of one line and the mark of simulated data."""
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 """Hatching of each source's bars, for those who do not tell the colours."""
@@ -239,7 +236,8 @@ def predicted_against_measured(
     figure = go.Figure()
     summarised = not every and len(mean) > MOST_DOTS
     if summarised:
-        figure.add_trace(_density(mean[~is_top], measured[~is_top]))
+        words = "predicted %{x:.3f}, measured %{y:.3f}"
+        figure.add_trace(density(mean[~is_top], measured[~is_top], words))
     for chosen, name, look in (
         (~is_top & (not summarised), "Other genes", UNREMARKABLE),
         (is_top, f"Top {len(top)} DE genes", (MEASURED, "diamond", 9)),
@@ -262,20 +260,6 @@ def predicted_against_measured(
         yaxis={"title": {"text": "Measured"}},
         legend=LEGEND_BELOW,
     )
-
-
-def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
-    """Return shades that tell how many points there are where; none where none is."""
-    counts, *edges = np.histogram2d(x, y, bins=(60, 45))
-    where, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
-    shown = np.where(counts > 0, counts, np.nan).T
-    red, green, blue = (int(UNREMARKABLE[0][i : i + 2], 16) for i in (1, 3, 5))
-    shades = [(at, f"rgba({red},{green},{blue},{0.35 + 0.65 * at})") for at in (0, 1)]
-    return go.Heatmap(
-        x=where, y=up, z=np.log(shown), customdata=shown, colorscale=shades, showscale=False,
-        name="Other genes (shade: how many)", showlegend=True, hoverongaps=False,
-        hovertemplate="%{customdata} genes predicted %{x:.3f}, measured %{y:.3f}<extra></extra>",
-    )  # fmt: skip
 
 
 def volcano(

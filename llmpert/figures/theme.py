@@ -40,6 +40,10 @@ MARK = "#c0561a"
 PREDICTED, MEASURED = "#2b83ba", "#d95f02"
 UNREMARKABLE = ("#8a939b", "circle", 4)
 """Colour, marker and size of points that only show where the rest lies."""
+ONE_LINE = 58
+"""Pixels above the axes for a title of one line and the mark of simulated data."""
+MOST_DOTS = 500
+"""Genes in a scatter that is to be drawn quickly."""
 DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
 """From lowered to raised, blue to orange, equally light at both ends."""
 
@@ -138,6 +142,25 @@ def band(x: pd.Series, low: pd.Series, high: pd.Series, color: str, alpha: float
     return go.Scatter(
         x=[*x, *x[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
         fillcolor=f"rgba({red},{green},{blue},{alpha})", hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+
+
+def density(
+    x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, where: str, color: str = UNREMARKABLE[0]
+) -> go.Heatmap:
+    """Return shades that tell how many genes there are where; none where none is.
+
+    `where` is the template of what hovering over a shade tells of its place.
+    """
+    counts, *edges = np.histogram2d(x, y, bins=(60, 45))
+    across, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
+    shown = np.where(counts > 0, counts, np.nan).T
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    shades = [(at, f"rgba({red},{green},{blue},{0.35 + 0.65 * at})") for at in (0, 1)]
+    return go.Heatmap(
+        x=across, y=up, z=np.log(shown), customdata=shown, colorscale=shades, showscale=False,
+        name="Other genes (shade: how many)", showlegend=True, hoverongaps=False,
+        hovertemplate=f"%{{customdata}} genes {where}<extra></extra>",
     )  # fmt: skip
 
 

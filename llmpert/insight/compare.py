@@ -1,6 +1,6 @@
 """Two predictions on common ground: the genes of both, and where they disagree."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,17 @@ class Side:
     prediction: Prediction
     measured: np.ndarray | None
     unit: str
+
+    def relative_to_mean(self, screen: Screen) -> "Side":
+        """Return the same as differences to the mean response of all knockdowns of a screen."""
+        mean = pd.Series(screen.response.mean(axis=0), index=screen.genes)
+        usual = mean.reindex(self.prediction.genes).to_numpy()
+        return replace(
+            self,
+            prediction=replace(self.prediction, mean=self.prediction.mean - usual),
+            measured=None if self.measured is None else self.measured - usual,
+            unit=f"{self.unit}, minus the mean response",
+        )
 
 
 def compare(a: Side, b: Side) -> pd.DataFrame:

@@ -1,9 +1,8 @@
 """Two predictions that differ in one thing: chosen, put into words and drawn."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +15,15 @@ from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
-from llmpert.ui.common.selection import Selection, choose, how_many, one_of
+from llmpert.ui.common.selection import (
+    WIDE,
+    Selection,
+    choose,
+    every_gene,
+    how_many,
+    one_of,
+    relative_to_mean,
+)  # fmt: skip
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 from llmpert.ui.gene.prediction import predict, scores_in_words
@@ -41,16 +48,17 @@ def show_comparison(selection: Selection) -> None:
         MODELS_: not data.trained,
         EMBEDDINGS: not data.trained and len(data.embedding_choices) > 1,
     }
-    differs = one_of(
-        "Compare two",
-        "differs",
-        [name for name, several in enough.items() if several],
-        "The two sides differ in this and nothing else; the controls above set the rest.",
-    )
     missing = [name for name, several in enough.items() if not several]
-    if missing:
-        st.caption(f"These data have no two {' or '.join(missing)} to compare.")
-    subjects = _choose_subjects(selection, differs)
+    about = "The two sides differ in this and nothing else; the controls above set the rest."
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        offered = [name for name, several in enough.items() if several]
+        differs = one_of("Compare two", "differs", offered, about)
+        subjects = _choose_subjects(selection, differs)
+        with st.popover("More"):
+            relative = relative_to_mean()
+            if missing:
+                st.caption(f"These data have no two {' or '.join(missing)} to compare.")
+            order, count, every = _choose_genes(all(of.raised_only for of, _ in subjects))
     names = [
         {GENES: gene, LINES: of.line, MODELS_: of.model, EMBEDDINGS: of.embedding}[differs]
         for of, gene in subjects
@@ -61,29 +69,34 @@ def show_comparison(selection: Selection) -> None:
         Side(for_people(name), made.prediction, made.measured, of.unit)
         for name, made, (of, _) in zip(names, found, subjects, strict=True)
     )
+    if relative:
+        a, b = (
+            side.relative_to_mean(of.screen) for side, (of, _) in zip((a, b), subjects, strict=True)
+        )
     table, labels, units = compare(a, b), (a.label, b.label), (a.unit, b.unit)
     one_measurement = differs not in (GENES, LINES)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"{a.label} against {b.label}", width="content")
+        for side, made in zip("AB", found, strict=True):
+            st.badge(f"{side}: {made.state}", help=made.about_state)
     states = [
-        f"{gene} knockdown in {of.line}, {of.method},"
-        f" {made.trained_on:,} training perturbations · **{made.state}**: {made.about_state}"
+        f"{gene} knockdown in {of.line}, {of.method}, {made.trained_on:,} training perturbations"
         for made, (of, gene) in zip(found, subjects, strict=True)
     ]
-    st.subheader(f"{a.label} against {b.label}")
-    st.markdown(f"**A** {states[0]}  \n**B** {states[1]}")
-    if any(made.scores for made in found):
-        st.table(scores_in_words("", dict(zip(labels, found, strict=True))))
-
-    note = "A: {}. B: {}.".format(*(state.partition(" · ")[0] for state in states))
-    details = f"A: {states[0]}. B: {states[1]}.".replace("**", "")
+    note = "A: {}. B: {}.".format(*states)
+    details = " ".join(
+        f"{side} is {made.state}: {made.about_state}."
+        for side, made in zip("AB", found, strict=True)
+    )
     gene = subjects[0][1]
     name = f"{gene}-{selection.line}-{selection.model}-{selection.embedding}-{selection.size}"
     name += f"-{names[1]}"
-    code = script.of_comparison(subjects, [made.measured is not None for made in found])
+    code = script.of_comparison(subjects, [made.measured is not None for made in found], relative)
     figure = partial(show.figure, numbers=table, note=note, data=data, details=details, code=code)
 
     def against(what: Literal["predicted", "measured"]) -> None:
         figure(
-            one_against_the_other(table, labels, units, what),
+            one_against_the_other(table, labels, units, what, every),
             name=f"compare-{what}-{name}",
             alt=f"Scatter of the {what} response of every gene: {a.label} across, {b.label} up.",
         )
@@ -91,41 +104,62 @@ def show_comparison(selection: Selection) -> None:
     left, right = st.columns(2)
     with left:
         against("predicted")
+    raised_only = not relative and all(of.raised_only for of, _ in subjects)
+    strong = partial(strongest, table, ["a", "b"], count, raised_only)
+    drawn, by = (table.head(count), "difference") if order == ORDERS[1] else (strong(), "a")
+    alike = selection.changed_alike()
+    usual = [] if relative else alike.index[alike].tolist()
+    with right:
+        figure(
+            gene_by_gene(
+                drawn.sort_values(by, ascending=False), labels, units,
+                f"{len(drawn)} genes with the {order}", one_measurement, usual,
+            ),
+            name=f"compare-genes-{name}",
+            alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
+            " with 95 % intervals and measurements where there are any.",
+            details=f"{details} Intervals are for a new measurement, noise included.",
+        )  # fmt: skip
     unmeasured = dict.fromkeys(
         f"{gene} in {of.line}"
         for made, (of, gene) in zip(found, subjects, strict=True)
         if made.measured is None
     )
-    with right:
+    st.header("Where they disagree")
+    left, right = st.columns(2)
+    with left:
         if unmeasured:
             what = "No measurement here" if selection.trained else "Not measured"
             show.info(f"**{what}**: {' and '.join(unmeasured)}. There is nothing to judge this by.")
         elif one_measurement:
             figure(
-                both_against_measured(table, labels, units[0]),
+                both_against_measured(table, labels, units[0], every),
                 name=f"compare-against-measured-{name}",
-                alt=f"Scatter of the responses of every gene to knocking down {gene}, as"
+                alt=f"Scatters of the responses of every gene to knocking down {gene}, as"
                 f" {a.label} and {b.label} predict them (across) and as measured (up).",
             )
         else:
             against("measured")
-    st.header("Gene by gene")
-    intervals = f"{details} Intervals are for a new measurement, noise included."
-    figure = partial(figure, name=f"compare-genes-{name}", details=intervals)
-    raised_only = all(of.raised_only for of, _ in subjects)
-    _show_genes(table, a, b, one_measurement, raised_only, figure)
+        if not relative and any(made.scores for made in found):
+            st.table(scores_in_words("", dict(zip(labels, found, strict=True))))
+    with right:
+        _show_disagreement(table, a, b, one_measurement)
     show_drawer(selection)
 
 
-def _show_genes(
-    table: pd.DataFrame,
-    a: Side,
-    b: Side,
-    one_measurement: bool,
-    raised_only: bool,
-    figure: Callable[..., list[Any]],
-) -> None:
-    """Show the genes with the strongest responses or disagreements, and all of them as a table."""
+def _choose_genes(raised_only: bool) -> tuple[str, int, bool]:
+    """Return how genes are ranked, how many are shown, and whether each is a dot in scatters."""
+    larger = "predictions" if raised_only else "|predictions|"
+    about = (
+        f"Strongest response: the larger of the two {larger}. Disagreement: their difference, in"
+        " standard deviations where both models give these."
+    )
+    order = one_of("Ranked by", "order", ORDERS, about)
+    return order, how_many("Genes shown", "shown"), every_gene()
+
+
+def _show_disagreement(table: pd.DataFrame, a: Side, b: Side, one_measurement: bool) -> None:
+    """Show all genes, the largest disagreement first, and what that means."""
     labels = (a.label, b.label)
     meaning = "|A − B|, undivided: at least one of the two models gives no standard deviation"
     if in_deviations(a, b):
@@ -133,78 +167,57 @@ def _show_genes(
             "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the"
             " errors of the two sides are independent"
         )
-    first, second = st.columns([2, 1], vertical_alignment="bottom")
-    with first:
-        larger = "predictions" if raised_only else "|predictions|"
-        about = f"Strongest response: the larger of the two {larger}. Disagreement:"
-        order = one_of("Ranked by", "order", ORDERS, f"{about} {meaning}.")
-    with second:
-        count = how_many("Genes shown", "shown")
-    strong = partial(strongest, table, ["a", "b"], count, raised_only)
-    drawn = table.head(count) if order == ORDERS[1] else strong()
-    left, right = st.columns([3, 2])
-    with left:
-        title = f"{len(drawn)} genes with the {order}:<br>{a.label} and {b.label}"
-        figure(
-            gene_by_gene(drawn, labels, (a.unit, b.unit), title, one_measurement),
-            alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
-            " with 95 % intervals and measurements where there are any.",
+    st.markdown(f"Disagreement is {meaning}.")
+    if in_deviations(a, b):
+        # Whether the predictions contradict each other, given how sure they are.
+        count = int((table["disagreement"] > TWO_SIDED).sum())
+        st.markdown(
+            f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone"
+            " would do in one of 20."
+            if count
+            else f"No gene reaches {TWO_SIDED}: given how sure the models are of single"
+            " measurements, the two predictions do not contradict each other anywhere."
         )
-    with right:
-        st.subheader("Where they disagree")
-        st.markdown(f"Disagreement is {meaning}.")
-        if in_deviations(a, b):
-            # Whether the predictions contradict each other, given how sure they are.
-            count = int((table["disagreement"] > TWO_SIDED).sum())
-            st.markdown(
-                f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone"
-                " would do in one of 20."
-                if count
-                else f"No gene reaches {TWO_SIDED}: given how sure the models are of single"
-                " measurements, the two predictions do not contradict each other anywhere."
-            )
-        columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
-        gene_table(
-            _named(table, labels, one_measurement),
-            "disagreement",
-            show.numbers(**dict.fromkeys(columns, "%.3f"))
-            | {
-                "difference": show.number(format="%+.3f", help="A minus B."),
-                "disagreement": show.number(format="%.2f", help=f"{meaning}."),
-            },
-            "disagreement, highest first",
-            height=520,
-        )
+    columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
+    gene_table(
+        _named(table, labels, one_measurement),
+        "disagreement",
+        show.numbers(**dict.fromkeys(columns, "%.3f"))
+        | {
+            "difference": show.number(format="%+.3f", help="A minus B."),
+            "disagreement": show.number(format="%.2f", help=f"{meaning}."),
+        },
+        "disagreement, highest first",
+        height=520,
+    )
 
 
 def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection, str]]:
     """Return both sides: A as selected, B with another gene, line, model or embedding."""
     data, problem, screen = selection.data, selection.known, selection.screen
     strong = strong_perturbation(screen)
-    left, right = st.columns(2)
-    with left:
-        gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
+    gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
     other, other_gene = selection, gene
-    with right:
-        if differs == GENES:
-            key = ("most alike", data, selection.line, selection.embedding, strong)
-            like = cache.once(lambda: most_alike(screen, strong), *key)
-            other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
-        elif differs == LINES:
-            lines = [line for line in data.lines if line != selection.line]
-            line = choose(f"{selection.line} against", "other_line", lines)
-            other = replace(selection, line=line)
-        elif differs == MODELS_:
-            models = [model for model in selection.models if model != selection.model]
-            # Another one with intervals, so that both sides have them.
-            first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
-            words = f"{label(selection.model)} against"
-            model = choose(words, "other_model", models, first=first, shown=label)
-            other = replace(selection, model=model)
-        else:
-            embeddings = [e for e in data.embedding_choices if e != selection.embedding]
-            words = f"{embedding_label(selection.embedding)} against"
-            other = replace(selection, embedding=choose(words, "other_embedding", embeddings))
+    if differs == GENES:
+        key = ("most alike", data, selection.line, selection.embedding, strong)
+        like = cache.once(lambda: most_alike(screen, strong), *key)
+        other_gene = choose_gene(problem, like, "Gene B", "other_gene", data)
+    elif differs == LINES:
+        lines = [line for line in data.lines if line != selection.line]
+        line = choose(f"{selection.line} against", "other_line", lines, width=WIDE)
+        other = replace(selection, line=line)
+    elif differs == MODELS_:
+        models = [model for model in selection.models if model != selection.model]
+        # Another one with intervals, so that both sides have them.
+        first = next((m for m in models if m in MODELS and MODELS[m].gives_std), models[0])
+        words = f"{label(selection.model)} against"
+        model = choose(words, "other_model", models, width=WIDE, first=first, shown=label)
+        other = replace(selection, model=model)
+    else:
+        embeddings = [e for e in data.embedding_choices if e != selection.embedding]
+        words = f"{embedding_label(selection.embedding)} against"
+        source = choose(words, "other_embedding", embeddings, width=WIDE)
+        other = replace(selection, embedding=source)
     if (other, other_gene) == (selection, gene):
         show.info("Both sides are the same: choose two different ones.")
         st.stop()

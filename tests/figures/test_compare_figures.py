@@ -54,17 +54,35 @@ def test_a_correlation_that_is_not_defined_is_said():
 
 def test_both_predictions_are_drawn_against_their_measurement():
     figure = both_against_measured(TABLE, LABELS, "Δ z")
-    diagonal, a, b = figure.data
-    for trace, column in ((a, "a"), (b, "b")):
+    a, diagonal, b, _ = figure.data
+    heads = [note.text for note in figure.layout.annotations]
+    for trace, column, head in ((a, "a", heads[0]), (b, "b", heads[1])):
         np.testing.assert_array_equal(trace.x, TABLE[column])
         np.testing.assert_array_equal(trace.y, TABLE["measured_a"])
         assert list(trace.customdata) == GENES
         r = np.corrcoef(TABLE[column], TABLE["measured_a"])[0, 1]
-        assert f"{trace.name}: r = {r:.2f}" in figure.layout.title.text
+        assert head == f"{trace.name}: r = {r:.2f}"
     assert a.marker.symbol != b.marker.symbol
-    assert figure.layout.xaxis.range == figure.layout.yaxis.range == tuple(diagonal.x)
+    assert a.xaxis != b.xaxis
+    drawn = TABLE[["a", "b", "measured_a"]].to_numpy()
+    assert tuple(diagonal.x) == tuple(diagonal.y) == (drawn.min(), drawn.max())
     constant = both_against_measured(TABLE.assign(b=1.0), LABELS, "Δ z")
-    assert "KD2: r not defined" in constant.layout.title.text
+    assert constant.layout.annotations[1].text == "KD2: r not defined"
+
+
+MANY = pd.DataFrame({name: RNG.normal(size=600) for name in ("a", "b", "measured_a")}).assign(
+    gene=[f"g{number:03d}" for number in range(600)]
+)
+
+
+def test_shades_stand_for_many_genes_and_count_each_once():
+    _, shades, marked = one_against_the_other(MANY, LABELS, UNITS, "predicted", every=False).data
+    assert len(marked.x) == MARKED
+    assert np.nansum(shades.customdata) == 600 - MARKED
+    a, _, b, _ = both_against_measured(MANY, LABELS, "Δ", every=False).data
+    assert np.nansum(a.customdata) == np.nansum(b.customdata) == 600
+    dots = one_against_the_other(MANY, LABELS, UNITS, "predicted").data[1]
+    assert len(dots.x) == 600 - MARKED
 
 
 def rows(figure):
@@ -93,6 +111,10 @@ def test_gene_by_gene_pairs_markers_with_intervals_and_measurements():
     assert a.y[0] != b.y[0]
     np.testing.assert_allclose(b.error_x.array, 1.5)
     assert figure.layout.xaxis.title.text == "Δ z"
+    assert "*" not in figure.layout.title.text
+    figure = gene_by_gene(TABLE.head(4), LABELS, UNITS, "Title", False, usual=["g02"])
+    assert list(figure.layout.yaxis.ticktext) == ["g00", "g01", "g02 *", "g03"]
+    assert "* most knockdowns change it alike" in figure.layout.title.text
 
 
 def test_one_measurement_is_drawn_once():

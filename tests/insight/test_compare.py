@@ -32,6 +32,16 @@ A = side("X", ["g1", "g2", "g3"], [1.0, 0.0, 2.0], [0.3, 0.3, 0.3], [9.0, 8.0, 7
 B = side("Y", ["g3", "g4", "g1"], [1.0, 5.0, 2.0], [0.4, 0.4, 1.2])
 
 
+def test_a_side_relative_to_the_mean_is_less_the_mean_over_knockdowns():
+    screen = small.screen(perturbations=5, genes=4)
+    one = side("X", screen.genes[[2, 0]], [1.0, 0.0], [0.3, 0.3], [9.0, 8.0])
+    relative, mean = one.relative_to_mean(screen), screen.response[:, [2, 0]].mean(axis=0)
+    np.testing.assert_allclose(relative.prediction.mean[0], [1.0, 0.0] - mean, rtol=1e-5)
+    np.testing.assert_allclose(relative.measured, [9.0, 8.0] - mean, rtol=1e-5)
+    assert (relative.prediction.std == one.prediction.std).all()
+    assert relative.unit == "Δ, minus the mean response"
+
+
 def test_common_genes_are_matched_by_name_and_ranked_by_deviations():
     table = compare(A, B)
     assert list(table["gene"]) == ["g3", "g1"]

@@ -75,8 +75,15 @@ def of_effects(selection: Selection, gene: str, unseen: bool, relative: bool = F
     return _script(selection.data, [name], needed, lines)
 
 
-def of_comparison(subjects: Sequence[tuple[Selection, str]], measured: Sequence[bool]) -> str:
-    """Return lines for two predictions side by side: `table`."""
+def of_comparison(
+    subjects: Sequence[tuple[Selection, str]], measured: Sequence[bool], relative: bool = False
+) -> str:
+    """Return lines for two predictions side by side: `table`.
+
+    Args:
+        measured: Whether each side has a measurement.
+        relative: Whether responses are relative to the mean response.
+    """
     lines = []
     for name, (of, gene), known in zip("ab", subjects, measured, strict=True):
         response = _measured(of, gene, name) if known else None
@@ -84,6 +91,8 @@ def of_comparison(subjects: Sequence[tuple[Selection, str]], measured: Sequence[
             f"{name} = {_prediction(of, gene)}",
             f'side_{name} = Side("{name.upper()}", {name}, {response}, {of.unit!r})',
         ]
+        if relative:
+            lines.append(f"side_{name} = side_{name}.relative_to_mean({_screen(of)})")
     lines.append("table = compare(side_a, side_b)")
     needed = [EXPERIMENT, "from llmpert.insight.compare import Side, compare"]
     return _script(subjects[0][0].data, [of.model for of, _ in subjects], needed, lines)
@@ -197,6 +206,13 @@ def _loading(data: Dataset) -> list[str] | None:
 
 def _experiment(line: str, embedding: str) -> str:
     return f"Experiment(data.problem({line!r}, {embedding!r}))"
+
+
+def _screen(selection: Selection) -> str:
+    """Return the responses that a selection has."""
+    if selection.trained:
+        return f"data.trained[{selection.line!r}].responses()"
+    return f"data.problem({selection.line!r}, {selection.embedding!r}).screen"
 
 
 def _prediction(selection: Selection, gene: str) -> str:

@@ -465,6 +465,16 @@ def relative_to_mean() -> bool:
     return one_of("Relative to", "against", against, about, str, beside=True) == against[1]
 
 
+def every_gene() -> bool:
+    """Return whether each gene is to be a dot in scatters, where shades would do."""
+    return st.toggle(
+        "Every gene as a dot",
+        key="dots",
+        bind="query-params",
+        help="In scatters, and in pictures of them. Else shades tell where many genes are.",
+    )
+
+
 def how_many(words: str, key: str, counts: Sequence[int] = (10, 20, 30, 50)) -> int:
     """Return how many are to be shown, kept in the address; the second of the counts at first."""
     return st.select_slider(words, counts, value=counts[1], key=key, bind="query-params")

@@ -338,8 +338,8 @@ def other_lines(view: GeneView) -> list[Selection]:
     ]
 
 
-def other_line(view: GeneView, of: Selection, there: GenePrediction) -> Section:
-    """Return the same gene in another line, beside this one."""
+def other_line(view: GeneView, of: Selection, there: GenePrediction, every: bool = True) -> Section:
+    """Return the same gene in another line, beside this one; `every` is as for `response`."""
     here = view.selection
     a, b = (
         Side(line.line, made.prediction, made.measured, line.unit)
@@ -350,7 +350,7 @@ def other_line(view: GeneView, of: Selection, there: GenePrediction) -> Section:
     drawn: list[Literal["predicted", "measured"]] = ["predicted", "measured"]
     charts = [
         Figure(
-            one_against_the_other(table, labels, units, what),
+            one_against_the_other(table, labels, units, what, every),
             f"Scatter of the {what} response of every gene to knocking down {view.gene}:"
             f" {a.label} across, {b.label} up.",
             f"{view.where}-{b.label}-{what}",

@@ -195,9 +195,10 @@ def _by_strength(view: GeneView) -> str:
 
 
 def _other_lines(view: GeneView) -> None:
+    every = bool(st.session_state.get("dots"))
     for of in sections.other_lines(view):
         try:
-            section = sections.other_line(view, of, predict(of, view.gene))
+            section = sections.other_line(view, of, predict(of, view.gene), every)
         except InputError as error:
             show.info(f"**{of.line}**: {show.verbatim(str(error))}")
             continue

@@ -10,7 +10,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.gene_sets import chosen_sets
-from llmpert.ui.common.selection import Selection, how_many, relative_to_mean
+from llmpert.ui.common.selection import Selection, every_gene, how_many, relative_to_mean
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import FAVOURED, answer_of, show_answer
 from llmpert.ui.gene.drawer import show_drawer
@@ -36,12 +36,7 @@ def show_gene(selection: Selection) -> None:
         relative = relative_to_mean()
         with st.popover("More"):
             count = how_many("Genes shown", "shown")
-            every = st.toggle(
-                "Every gene as a dot",
-                key="dots",
-                bind="query-params",
-                help="In the scatter. Else shades tell where many genes are.",
-            )
+            every = every_gene()
     view = GeneView(
         selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative
     )
