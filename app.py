@@ -39,6 +39,6 @@ if __name__ == "__main__":
     with errors_as_sentences():
         page.run()
 else:
-    from llmpert.ui.serving import parts
+    from llmpert.ui.serving.parts import parts
 
     app = st.App(__file__, **parts())

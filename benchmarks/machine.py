@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import psutil
 
 T = TypeVar("T")
 
@@ -46,6 +47,13 @@ def peak_memory(process: int | str = "self") -> int:
         return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def memory_of_all(process: int) -> tuple[int, list[int]]:
+    """Return the bytes that a process and all it started take, and of each what only it has."""
+    first = psutil.Process(process)
+    found = [x.memory_full_info() for x in (first, *first.children(recursive=True))]
+    return sum(x.pss for x in found), [x.uss for x in found]
 
 
 def verdict(value: float, target: float) -> str:

@@ -42,12 +42,12 @@ class Server:
 
 
 @contextmanager
-def served() -> Iterator[Server]:
-    """The program on a free port and with an empty data folder."""
+def served(*options: str) -> Iterator[Server]:
+    """The program on a free port and with an empty data folder; `options` are more of `serve`."""
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
-            [sys.executable, "-m", "llmpert", "serve", "--port", str(port)],
+            [sys.executable, "-m", "llmpert", "serve", "--port", str(port), *options],
             cwd=REPOSITORY,
             env={**os.environ, "LLMPERT_HOME": home},
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Many visitors at once: how long the server takes to answer their clicks.
 
     python -m benchmarks.visitors [--visitors 20] [--seconds 60] [--after 0] [--data simulated]
+                                  [--workers 1]
 
 Each visitor holds a session of its own, as a browser does (Streamlit's messages over a web socket,
 without drawing), on the data that open first or others. It opens the gene page, and then either
@@ -25,7 +26,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.machine import describe, peak_memory, verdict
+from benchmarks.machine import describe, memory_of_all, peak_memory, verdict
 from benchmarks.server import Server, served
 from llmpert.datasets import BUILT_IN_DATA, DatasetStore
 
@@ -130,16 +131,17 @@ async def together(
 @click.option("--visitors", default=20, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
 @click.option("--after", default=0.0, show_default=True, help="Seconds after the start.")
+@click.option("--workers", default=1, show_default=True, help="Processes that answer.")
 @click.option(
     "--data", type=click.Choice([*BUILT_IN_DATA]), default=next(iter(BUILT_IN_DATA)),
     show_default=True,
 )  # fmt: skip
-def main(visitors: int, seconds: float, after: float, data: str) -> None:
+def main(visitors: int, seconds: float, after: float, workers: int, data: str) -> None:
     """Measure a server under load, twice: freshly started, and once pages were computed."""
     shown = DatasetStore().load(data)
     genes = [str(gene) for gene in shown.names(shown.lines[0], "perturbations")[:200]]
     click.echo(f"measured on: {describe()}")
-    with served() as server:
+    with served("--workers", str(workers)) as server:
         server.wait_until_it_answers()
         sleep(after)
         found = []
@@ -151,6 +153,13 @@ def main(visitors: int, seconds: float, after: float, data: str) -> None:
             f"95th percentile, longer than warm: {longer:.2f} s; target < {TARGET_LONGER:g} s:"
             f" {verdict(longer, TARGET_LONGER)}"
         )
+        if workers > 1:
+            total, own = memory_of_all(server.process)
+            click.echo(
+                f"memory of all processes {total / 1e9:.2f} GB; what only one of them has, in MB:"
+                f" {', '.join(f'{x / 1e6:.0f}' for x in own)}"
+            )
+            return
         memory = peak_memory(server.process)
         click.echo(
             f"largest memory of the server {memory / 1e9:.2f} GB; target < {TARGET_BYTES / 1e9:g}"

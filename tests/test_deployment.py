@@ -14,7 +14,7 @@ import pytest
 import streamlit as st
 
 from llmpert.commands.serve import serve
-from llmpert.ui.serving import parts
+from llmpert.ui.serving.parts import parts
 from tests.support.server_process import REPOSITORY
 
 DOCS = (REPOSITORY / "docs" / "serving.md").read_text("utf-8")

@@ -29,6 +29,12 @@ def _address(context: click.Context, option: click.Parameter, value: str) -> str
     return value
 
 
+def _workers(context: click.Context, option: click.Parameter, value: int) -> int:
+    if value > 1 and not hasattr(socket, "send_fds"):
+        raise click.BadParameter("more than 1 needs Linux or macOS.")
+    return value
+
+
 @click.command(short_help="Serve the pages at http://localhost:8501.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), metavar="N", default=8501, show_default=True,
@@ -53,6 +59,11 @@ def _address(context: click.Context, option: click.Parameter, value: str) -> str
     " --address, --allow-host or --base-path.",
 )  # fmt: skip
 @click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", default=1, show_default=True,
+    callback=_workers,
+    help="Processes that answer; each takes memory of its own, and keeps its visitors.",
+)  # fmt: skip
+@click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Form of the log on standard error.",
 )  # fmt: skip
@@ -62,6 +73,7 @@ def serve(
     hosts: tuple[str, ...],
     base_path: str,
     shared: bool | None,
+    workers: int,
     log_format: str,
 ) -> None:
     """Serve the pages at http://localhost:PORT until interrupted.
@@ -85,6 +97,10 @@ def serve(
     command = streamlit_command(port, address, hosts, base_path)
     if log_format == "json":  # the welcome goes to standard output, for people
         command.append("--logger.hideWelcomeMessage=true")
+    if workers > 1:
+        from llmpert.ui.serving.workers import run
+
+        run(workers, address, port, command[3:])
     # Streamlit takes this process's place, so that signals reach it.
     os.execv(sys.executable, command)
 

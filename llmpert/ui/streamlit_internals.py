@@ -4,9 +4,11 @@ Each function has a test that fails when a new version of Streamlit has changed 
 """
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from socket import socket
 
 import streamlit as st
 import streamlit.logger
@@ -51,6 +53,19 @@ def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
     """
     streamlit.logger.setup_formatter = set_up  # type: ignore[assignment]
     streamlit.logger.update_formatter()
+
+
+def run_on(listening: socket, arguments: Sequence[str]) -> None:
+    """Run Streamlit's command line in this process, on a socket that is there already.
+
+    It is made to accept by asyncio; uvloop, where it is installed, would do so by itself.
+    """
+    from streamlit.web import cli
+    from streamlit.web.server.starlette import starlette_server
+
+    sys.modules["uvloop"] = None  # type: ignore[assignment]
+    starlette_server._bind_server_socket = lambda _, address, *__: (listening, address)
+    cli.main([*arguments], prog_name="streamlit")
 
 
 def silence_spinners() -> None:

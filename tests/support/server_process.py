@@ -18,10 +18,11 @@ STREAMLIT = ("streamlit", "run", "app.py")
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers, and the file with what it says on standard error."""
+    """A server that answers, its process, and the file with what it says on standard error."""
 
     port: int
     log: Path
+    process: int
 
     @property
     def address(self) -> str:
@@ -67,7 +68,7 @@ def running(
                 if server.poll() is not None:
                     raise AssertionError(log.read_text("utf-8", "replace")) from None
                 time.sleep(0.5)
-        yield Running(port, log)
+        yield Running(port, log, server.pid)
     finally:
         server.terminate()
         server.wait(timeout=20)

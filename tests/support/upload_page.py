@@ -7,9 +7,10 @@ if __name__ == "__main__":
     file = st.file_uploader("File")
     if file is not None:
         st.write(f"Received {file.size} bytes")
+    st.download_button("Save", b"saved" * 500_000, "file.bin")
     if st.button("Fail"):
         raise RuntimeError("the password is swordfish, in /srv/secret/place")
 else:
-    from llmpert.ui.serving import parts
+    from llmpert.ui.serving.parts import parts
 
     app = st.App(__file__, **parts())

@@ -14,8 +14,6 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from llmpert.ui.streamlit_internals import format_logs_by
-
 VARIABLE = "LLMPERT_LOG_FORMAT"
 """The environment variable with the format."""
 
@@ -92,6 +90,12 @@ def configure(form: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("llmpert").setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+def include_server() -> None:
+    """Send what Streamlit and uvicorn log the same way."""
+    from llmpert.ui.streamlit_internals import format_logs_by
+
     format_logs_by(_hand_over)
     for name in UVICORN:
         _hand_over(logging.getLogger(name))

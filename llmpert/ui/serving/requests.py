@@ -7,7 +7,7 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -103,6 +103,41 @@ class SameOrigin:
             return urlsplit(origin).netloc == headers.get("host")
         except ValueError:
             return False
+
+
+@dataclass(frozen=True)
+class StayHere:
+    """Let a browser come back to this worker, by a cookie with its number.
+
+    Each request comes by a connection of its own: through one that stays open, a proxy would send
+    requests of visitors who belong to other workers.
+    """
+
+    app: ASGIApp
+    cookie: str
+    worker: int
+    path: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_and_stay(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                message.setdefault("headers", [])
+                headers = MutableHeaders(scope=message)
+                page = headers.get("content-type", "").startswith("text/html")
+                if message["type"] == "http.response.start":
+                    headers["connection"] = "close"
+                # Never with files, which caches keep for others.
+                if (page or scope["type"] == "websocket") and not known:
+                    headers.append("set-cookie", here)
+            await send(message)
+
+        known = scope["type"] != "lifespan" and HTTPConnection(scope).cookies.get(
+            self.cookie
+        ) == str(self.worker)
+        here = f"{self.cookie}={self.worker}; Path={self.path}; HttpOnly; SameSite=Lax"
+        await self.app(scope, receive, send_and_stay)
 
 
 class BrowserHints:

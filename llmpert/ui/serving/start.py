@@ -10,6 +10,7 @@ from typing import Any
 from llmpert import __version__
 from llmpert.io.paths import home
 from llmpert.ui.common.permissions import is_shared
+from llmpert.ui.serving.workers import own_number
 from llmpert.ui.streamlit_internals import silence_spinners
 
 HOUR = 3600
@@ -22,11 +23,19 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def prepared(app: Any) -> AsyncIterator[None]:
     """Get ready for the first visitors while the server runs."""
-    settings = {"version": __version__, "data_folder": str(home()), "shared": is_shared()}
+    settings: dict[str, Any] = {
+        "version": __version__,
+        "data_folder": str(home()),
+        "shared": is_shared(),
+    }
+    worker = own_number()
+    if worker is not None:
+        settings["worker"] = worker
     log.info("started", extra=settings)
     stopped = Event()
     Thread(target=_prepare, name="prepare", daemon=True).start()
-    Thread(target=_sweep, args=(stopped,), name="sweep", daemon=True).start()
+    if not worker:  # one is enough
+        Thread(target=_sweep, args=(stopped,), name="sweep", daemon=True).start()
     yield
     stopped.set()
     log.info("stopped")

@@ -66,6 +66,7 @@ def test_streamlit_uvicorn_and_warnings_go_the_same_way(written, form):
     uvicorn = logging.getLogger("uvicorn.error")
     uvicorn.addHandler(logging.StreamHandler(sys.stderr))
     logs.configure(form)
+    logs.include_server()
     later = streamlit.logger.get_logger(f"streamlit.later.{form}")
     for logger in (earlier, later, uvicorn):
         logger.warning("something")
