@@ -6,7 +6,6 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import GeneVectors
 from llmpert.figures.prediction import ranked_genes
-from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.selection import Selection, called
@@ -30,7 +29,7 @@ QUESTIONS = (
 def show_start(selection: Selection) -> None:
     """Show the field that leads to a gene's page, with examples; what is open, in one line."""
     data, known = selection.data, selection.known
-    strong = strong_perturbation(selection.screen)
+    strong = selection.strong
     left, right = st.columns([3, 2], gap="large")
     with left:
         present.begin("Start")

@@ -40,6 +40,8 @@ DATA_SETS = 4
 """So many are held at once: real ones take hundreds of megabytes."""
 ENTRIES, BYTES = 32, 1_000_000_000
 """Of what is read of visitors' files, so much is held at once: five of the largest."""
+GENES = 256
+"""What pages show of so many genes is held at once, some 0.2 MB each."""
 RESPONSES, KEPT = "measured responses", "kept responses"
 """What a map can be of, besides the embeddings: of a screen, and of a trained model."""
 
@@ -117,13 +119,14 @@ def first_choice() -> str:
 
 
 class Latest:
-    """Values by key: those used last, at most `ENTRIES`, of at most `BYTES` together.
+    """Values by key: those used last, so many `entries`, of at most `BYTES` together.
 
     For what Streamlit's cache cannot do: bound bytes, and forget the progress that was shown as a
     value was made. It would show that again, a step a fit, whenever it gives the value.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, entries: int = ENTRIES) -> None:
+        self._entries = entries
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._turns: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
         self._lock = Lock()
@@ -144,7 +147,7 @@ class Latest:
 
     def _is_full(self) -> bool:
         held = self._values.values()
-        return len(held) > ENTRIES or sum(map(_bytes, held)) > BYTES
+        return len(held) > self._entries or sum(map(_bytes, held)) > BYTES
 
 
 def _bytes(value: Any) -> int:
@@ -153,10 +156,10 @@ def _bytes(value: Any) -> int:
     return sum(array.nbytes for array in arrays)
 
 
-@cached(2)
-def latest(of: Literal["files", "summaries"]) -> Latest:
-    """Return what was read of visitors' files, or summarised results."""
-    return Latest()
+@cached(3)
+def latest(of: Literal["files", "summaries", "genes"]) -> Latest:
+    """Return what was read of visitors' files, summarised results, or what was made of genes."""
+    return Latest(GENES if of == "genes" else ENTRIES)
 
 
 @cached(64)

@@ -72,8 +72,6 @@ def footer(
         code: Lines of Python that make the numbers.
         picture: Whether it is below a chart with this name.
     """
-    if data.simulated:
-        numbers = numbers.assign(data="simulated")
     file_name = _file_name(name, data)
     # A row rather than columns, so that the buttons keep their words in a narrow place.
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -89,17 +87,20 @@ def footer(
     with save, st.container(gap="xxsmall"):
         if picture:
             offer_picture(name, file_name, " ".join([note, *facts]), everything)
-        _offer_files(name, file_name, numbers, everything)
+        marks = {"data": "simulated"} if data.simulated else {}
+        _offer_files(name, file_name, lambda: numbers.assign(**marks), everything)
         if code:
             st.markdown("These lines make the numbers:")
             # In colours Streamlit's code is not legible for everybody in the dark.
             st.code(code, language=None, wrap_lines=True)
 
 
-def _offer_files(name: str, file_name: str, numbers: pd.DataFrame, words: str) -> None:
+def _offer_files(
+    name: str, file_name: str, numbers: Callable[[], pd.DataFrame], words: str
+) -> None:
     """Offer the numbers as a plain table, which any program reads, and the words beside it."""
     files: dict[str, tuple[str, str, Callable[[], bytes]]] = {
-        "Numbers (CSV)": ("csv", "text/csv", lambda: numbers.to_csv(index=False).encode()),
+        "Numbers (CSV)": ("csv", "text/csv", lambda: numbers().to_csv(index=False).encode()),
         "About (text)": ("txt", "text/plain", words.encode),
     }
     for label, (ending, mime, content) in files.items():

@@ -1,7 +1,8 @@
 """What a page is about: controls in a row above it, whose values live in the address."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -25,6 +26,7 @@ from llmpert.evaluation.problem import GeneVectors
 from llmpert.evaluation.results import embedding_label
 from llmpert.evaluation.trained import TrainedModel
 from llmpert.insight.answer import changed_alike
+from llmpert.insight.ranking import strong_perturbation
 from llmpert.insight.reliability import ReliabilityReference
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens import Screen
@@ -139,6 +141,20 @@ class Selection:
         genes, fitted = cache.once(self.known.unseen, *key), self.full_model
         known = genes and (fitted.genes == measured).any()
         return fitted.predict_one(measured, genes) if known else None
+
+    def of_gene(self, gene: str, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made of a gene, once for all visitors; it must not hold the data set."""
+        data, *others = vars(self).values()
+        made = cache.latest("genes").get((data.fingerprint, *others, gene), dict[Hashable, T])
+        if what not in made:
+            made[what] = make()
+        return made[what]
+
+    @property
+    def strong(self) -> str:
+        """A perturbation with a strong response, for a first view."""
+        make = partial(strong_perturbation, self.screen)
+        return cache.once(make, "strong", self.data, self.line)
 
     def fold_of(self, gene: str) -> int | None:
         """Return the fold that tests a gene; None for one outside the screen."""

@@ -37,9 +37,12 @@ def answer_of(view: GeneView) -> Answer:
     """Return what the knockdown does."""
     data, line = view.selection.data, view.selection.line
     sets = chosen_sets(data, line, "genes", FAVOURED)
-    return answer(
-        view.shown.prediction, view.near, sets, view.usual, view.raised_only, view.relative
-    )
+
+    def make() -> Answer:
+        prediction, usual = view.shown.prediction, view.usual
+        return answer(prediction, view.near, sets, usual, view.raised_only, view.relative)
+
+    return view.once(("answer", sets and sets.name), make)
 
 
 def _badges(view: GeneView) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ class GenePrediction:
 
 
 def predict(selection: Selection, gene: str) -> GenePrediction:
-    """Return a model's prediction for a gene.
+    """Return a model's prediction for a gene, made once for all visitors.
 
     A gene of the screen is predicted by the fold that does not train on it, at the chosen training
     size; any other by a model trained on all perturbations.
@@ -78,6 +79,10 @@ def predict(selection: Selection, gene: str) -> GenePrediction:
         InputError: The gene has no embedding, or the model was run elsewhere and has no prediction
             for it.
     """
+    return selection.of_gene(gene, "prediction", partial(_predict, selection, gene))
+
+
+def _predict(selection: Selection, gene: str) -> GenePrediction:
     model, size = selection.model, selection.size
     if selection.trained:
         left_out = selection.known.perturbation(gene) is not None
@@ -121,6 +126,10 @@ def predicted_elsewhere(selection: Selection, gene: str) -> dict[str, GenePredic
     None where a method did not predict this perturbation; no method where there is no such
     perturbation.
     """
+    return selection.of_gene(gene, "elsewhere", partial(_predicted_elsewhere, selection, gene))
+
+
+def _predicted_elsewhere(selection: Selection, gene: str) -> dict[str, GenePrediction | None]:
     if selection.trained:
         return {}
     experiment = cache.scoring_experiment(selection.data, selection.line)

@@ -1,9 +1,9 @@
 """The parts of the gene page: figures, tables and words, for its tabs and its report alike."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from llmpert.screens import FDR
 from llmpert.ui.common import cache, script
 from llmpert.ui.common.selection import Selection
 from llmpert.ui.gene.prediction import GenePrediction, format_score, scores_in_words
+
+T = TypeVar("T")
 
 KNOCKDOWNS, HEATMAP_GENES = 12, 30
 SETS_SHOWN = 20
@@ -45,6 +47,10 @@ class GeneView:
     control: GenePrediction
     elsewhere: Mapping[str, GenePrediction | None]
     relative: bool = False
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made of it, once for all visitors; it must not hold the data set."""
+        return self.selection.of_gene(self.gene, (self.relative, what), make)
 
     @cached_property
     def fitted(self) -> FittedModel:
@@ -81,6 +87,9 @@ class GeneView:
     @cached_property
     def verdict(self) -> Verdict:
         """Whether to trust it."""
+        return self.once("verdict", self._judge)
+
+    def _judge(self) -> Verdict:
         data, line, trained = self.selection.data, self.selection.line, self.selection.trained
         of = trained or data.screens[line]
         genes = trained.fitted.genes if trained else data.screens[line].genes
@@ -90,7 +99,7 @@ class GeneView:
     @cached_property
     def near(self) -> pd.DataFrame:
         """The training knockdowns most like it to the model."""
-        return self.reference.neighbours(self.gene)
+        return self.once("near", lambda: self.reference.neighbours(self.gene))
 
     @cached_property
     def usual(self) -> np.ndarray:
@@ -157,6 +166,10 @@ def response(view: GeneView, count: int, every: bool = True) -> Section:
     Args:
         every: Whether each gene is a dot in a scatter.
     """
+    return view.once(("response", count, every), lambda: _response(view, count, every))
+
+
+def _response(view: GeneView, count: int, every: bool) -> Section:
     gene, line, shown = view.gene, view.selection.line, view.shown
     table = view.table()
     predicted = {name: one.prediction.mean[0] for name, one in view.others.items()}

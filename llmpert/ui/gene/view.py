@@ -5,7 +5,6 @@ import streamlit as st
 from llmpert.errors import InputError
 from llmpert.figures.report import report
 from llmpert.genes.sets import GeneSets
-from llmpert.insight.ranking import strong_perturbation
 from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import choose_gene
@@ -26,8 +25,7 @@ def show_gene(selection: Selection) -> None:
     title = head.empty()
     title.title("Gene")  # stands where the text names no gene
     with field:
-        strong = strong_perturbation(selection.screen)
-        gene = choose_gene(selection.known, strong, data=selection.data, compact=True)
+        gene = choose_gene(selection.known, selection.strong, data=selection.data, compact=True)
     title.title(f"{show.verbatim(gene)} knockdown in {show.verbatim(selection.line)}")
     st.set_page_config(f"{gene} in {selection.line} · llmpert")
     words = st.container(gap="xsmall")
