@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -20,6 +21,15 @@ settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile("llmpert")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Libraries and collected tests stay to the end: they are not searched for garbage again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -45,6 +45,12 @@ EMBEDDING = table(
 )
 
 
+def human_genes() -> list[str]:
+    """40 genes that both embeddings of human genes know."""
+    described = set(built_in("description").genes)
+    return [gene for gene in built_in("GO").genes if gene in described][:40]
+
+
 def open_page(**query: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params.update(query)
@@ -118,7 +124,7 @@ def test_what_was_uploaded_is_used_on_every_page_and_seen_by_its_owner_alone(app
 
 
 def test_a_screen_of_human_genes_is_enough(app):
-    genes = [gene for gene in built_in("GO").genes if gene in built_in("description").genes][:40]
+    genes = human_genes()
     human = table(genes, small.screen().genes, small.screen().response)
     upload(app, "own-screen", ("hepg2_screen.csv", human))
     assert not app.exception
@@ -131,7 +137,7 @@ def test_a_screen_of_human_genes_is_enough(app):
 
 
 def test_mouse_genes_need_orthologs_and_keep_their_names(app):
-    genes = [gene for gene in built_in("GO").genes if gene in built_in("description").genes][:40]
+    genes = human_genes()
     mouse = [f"{gene.capitalize()}m" for gene in genes]
     upload(app, "own-screen", ("hepg2_screen.csv", SCREEN))
     assert "own-orthologs" not in [one.key for one in app.file_uploader]
