@@ -54,20 +54,25 @@ def strongest_genes(prediction: Prediction, count: int, direction: Direction = "
     return [str(gene) for gene in prediction.genes[order]]
 
 
-def strongest_changes(
+def set_apart(
     screen: Screen, perturbations: Sequence[str], count: int
-) -> list[list[float] | None]:
-    """Return each perturbation's largest responses by absolute value, the most raised first.
+) -> tuple[list[str], list[list[float] | None]]:
+    """Return genes that these perturbations change most unlike the mean response of all.
 
-    None for one that the screen does not have.
+    Returns:
+        The genes, those above the mean first, and a row a perturbation: its response minus the mean
+        at each of them; None for one that the screen does not have.
     """
-    rows = pd.Index(screen.perturbations).get_indexer(perturbations)
-    response = screen.response[rows[rows >= 0]]
-    count = min(count, response.shape[1])
-    strongest = np.argpartition(-np.abs(response), count - 1, axis=1)[:, :count]
-    found = -np.sort(-np.take_along_axis(response, strongest, axis=1), axis=1)
-    found = iter(found.tolist())
-    return [next(found) if row >= 0 else None for row in rows]
+    rows = pd.Index(screen.perturbations).get_indexer(pd.Index(perturbations))
+    if not (rows >= 0).any():
+        return [], [None] * len(rows)
+    own = screen.response[rows[rows >= 0]] - screen.response.mean(axis=0)
+    top = np.argsort(-np.abs(own).mean(axis=0), kind="stable")[:count]
+    top = top[np.argsort(-own[:, top].mean(axis=0), kind="stable")]
+    values = iter(own[:, top].tolist())
+    return [str(gene) for gene in screen.genes[top]], [
+        next(values) if row >= 0 else None for row in rows
+    ]
 
 
 def strong_perturbation(screen: Screen) -> str:

@@ -19,11 +19,11 @@ from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 
 COLUMNS = {
-    "state": st.column_config.TextColumn("State", width=90),
+    "state": st.column_config.TextColumn("State", width=95),
     "measured": show.number(format="%.3f", width="small"),
     "predicted": show.number(format="%.3f", width="small"),
-    "low95": show.number("95 % from", format="%.3f", width="small"),
-    "high95": show.number("to", format="%.3f", width="small"),
+    "low95": show.number("95 % from", format="%.2f", width="small"),
+    "high95": show.number("to", format="%.2f", width=60),
 }
 
 
@@ -90,7 +90,8 @@ def show_effects(selection: Selection) -> None:
     # Not every model gives intervals.
     shown = shown.dropna(axis="columns", how="all")
     with right:
-        gene_table(shown, "effects", COLUMNS, first, selection, height=480)
+        alike = {"state": None} if shown["state"].nunique() == 1 else {}
+        gene_table(shown, "effects", COLUMNS | alike, first, selection, height=480)
     with st.columns([1, 3])[0]:
         sets = choose_sets(data, line, "perturbations")
     if sets is not None:

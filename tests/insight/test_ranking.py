@@ -11,9 +11,9 @@ from llmpert.evaluation.prediction import Prediction
 from llmpert.insight.ranking import (
     changing_gene,
     correlation,
+    set_apart,
     strong_perturbation,
     strongest,
-    strongest_changes,
     strongest_genes,
 )
 from tests.support import small
@@ -74,12 +74,15 @@ def test_first_views_are_strong_and_no_outliers():
     assert strong_perturbation(replace(rising, cells=cells)) == "KD039"  # KD001 is now strongest
 
 
-def test_the_strongest_changes_go_from_raised_to_lowered():
+def test_genes_that_set_perturbations_apart_from_the_mean():
     screen = replace(
-        small.screen(perturbations=2, genes=4),
-        response=np.array([[0.1, -2, 1, 0.5], [0, 0, -1, 3]], dtype=np.float32),
+        small.screen(perturbations=4, genes=3),
+        response=np.array([[9, 1, -3], [9, 3, -1], [9, -4, 4], [9, 0, 0]], dtype=np.float32),
     )
-    found = strongest_changes(screen, ["KD001", "ELSEWHERE", "KD000"], 3)
-    assert found == [[3, 0, -1], None, [1, 0.5, -2]]
-    assert strongest_changes(screen, ["KD000"], 9)[0] == pytest.approx([1, 0.5, 0.1, -2])
-    assert strongest_changes(screen, [], 3) == []
+    # The first gene is changed alike by all: it sets none apart.
+    genes, rows = set_apart(screen, ["KD001", "ELSEWHERE", "KD000"], 2)
+    assert genes == ["OUT001", "OUT002"]
+    assert rows == [[3, -1], None, [1, -3]]
+    assert set_apart(screen, ["KD002"], 9) == (["OUT002", "OUT000", "OUT001"], [[4, 0, -4]])
+    assert set_apart(screen, ["ELSEWHERE"], 2) == ([], [None])
+    assert set_apart(screen, [], 2) == ([], [])

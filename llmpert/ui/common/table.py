@@ -8,13 +8,13 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from llmpert.insight.ranking import strongest_changes
+from llmpert.insight.ranking import set_apart
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.opened import open_beside
 from llmpert.ui.common.selection import Selection, choose
 
 CHANGES = 12
-"""How many of a knockdown's strongest genes its row draws."""
+"""How many genes a row draws."""
 
 NAMES = {"gene": "Gene", "perturbation": "Knockdown"}
 """What the first column of a table is called."""
@@ -37,12 +37,13 @@ def gene_table(
 
     Args:
         key: Of the table and, in the address, of its order.
-        columns: How columns are shown.
+        columns: How columns are shown; None hides one.
         order: What the rows are sorted by as they come.
-        knockdowns: Whose knockdowns the rows are: these get a column with their strongest genes.
+        knockdowns: Whose knockdowns the rows are: these get a column with their top genes.
     """
     name = str(table.columns[0])
-    labels = {column: _label(column, columns) for column in map(str, table.columns)}
+    shown = [column for column in map(str, table.columns) if columns.get(column, "") is not None]
+    labels = {column: _label(column, columns) for column in shown}
     ways = {order: table.index, **_orders(table, labels)}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Sort by", width="content")
@@ -51,7 +52,7 @@ def gene_table(
         **columns,
         name: st.column_config.ButtonColumn(
             NAMES[name],
-            width=100,
+            width=92,
             pinned=True,
             alignment="left",
             help="Press a name to open the gene beside this page.",
@@ -61,17 +62,17 @@ def gene_table(
         ),
     }
     if knockdowns:
-        changes = _strongest_changes(knockdowns, tuple(table[name]))
-        table = table.assign(changes=pd.Series(changes, table.index, dtype=object))
+        genes, changes = _top_genes(knockdowns, tuple(table[name]))
         values = [0, *chain.from_iterable(filter(None, changes))]
+        table = table.assign(changes=pd.Series(changes, table.index, dtype=object))
         config["changes"] = st.column_config.BarChartColumn(
-            "Strongest genes",
+            "Top genes",
             width=110,
             y_min=min(values),
             y_max=max(values),
-            help=f"The {CHANGES} genes that the knockdown changed most, from the most raised"
-            f"{'' if knockdowns.raised_only else ' to the most lowered'}; one scale for all rows."
-            " Empty where it was not measured.",
+            help="Responses minus the mean response of all knockdowns, at the genes that set these"
+            f" rows apart most, the same in each row: {', '.join(genes)}. Empty where it was not"
+            " measured.",
         )
     st.dataframe(
         table.loc[ways[chosen]], hide_index=True, height=height, column_config=config, key=key
@@ -83,8 +84,10 @@ def _open(key: str) -> None:
 
 
 @cached(64)
-def _strongest_changes(selection: Selection, names: tuple[str, ...]) -> list[list[float] | None]:
-    return strongest_changes(selection.screen, names, CHANGES)
+def _top_genes(
+    selection: Selection, names: tuple[str, ...]
+) -> tuple[list[str], list[list[float] | None]]:
+    return set_apart(selection.screen, names, CHANGES)
 
 
 def _label(column: str, columns: Mapping[str, Any]) -> str:
@@ -101,6 +104,8 @@ def _orders(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, pd.Inde
     orders: dict[str, pd.Index] = {}
     for column, label in labels.items():
         values = table[column]
+        if values.dtype == bool:
+            continue
         ascending = values.sort_values(kind="stable").index
         if not pd.api.types.is_numeric_dtype(values):
             orders[f"{label}, A to Z"] = ascending

@@ -50,4 +50,4 @@ def _show(selection: Selection, typed: str) -> None:
 def _show_link(address: str, words: str) -> None:
     # After Streamlit's own ways to another page, the browser's way back leads to addresses that
     # lack what was chosen.
-    st.html(f'<a href="{escape(address)}">{escape(words)}</a>')
+    st.html(f'<a style="color: var(--st-link-color)" href="{escape(address)}">{escape(words)}</a>')

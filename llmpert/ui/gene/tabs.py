@@ -29,6 +29,10 @@ COLUMNS = {
     "low95": show.number("95 % from", format="%.3f"),
     "high95": show.number("to", format="%.3f"),
     "measured": show.number(format="%.3f"),
+    "false discovery rate, measured": show.number("FDR", format="%.1e", help="Of the measurement."),
+    "most knockdowns change it alike": st.column_config.CheckboxColumn(
+        "Usual", width=60, help="Most knockdowns change it alike."
+    ),
 }
 """How tables of genes call their columns."""
 
