@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from llmpert.figures.theme import (
     MARK,
     MEASURED,
+    ONE_LINE,
     ZERO_LINE,
     band,
     coefficient,
@@ -64,6 +65,7 @@ def perturbation_map(
     selected: Sequence[str],
     label: str = "",
     groups: Sequence[str] | None = None,
+    names: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw every perturbation at its place, coloured by its value or by its group.
 
@@ -76,6 +78,7 @@ def perturbation_map(
         selected: Perturbations that stand out, the others being faint; without any all are alike.
         label: What the value is, with its unit.
         groups: In the order in which they are given colours and shapes.
+        names: Of groups, with their places (`llmpert.insight.clusters.labels`).
     """
     looks, legend = _by_value(table, label) if groups is None else _by_group(table, groups)
     figure = go.Figure()
@@ -88,6 +91,13 @@ def perturbation_map(
             hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>",
             selectedpoints=positions, unselected={"marker": {"opacity": 0.2}}, **look,
         ))  # fmt: skip
+    colors = {group: source_look(at)[0] for at, group in enumerate(groups or ())}
+    for row in () if names is None else names.itertuples():
+        figure.add_annotation(
+            x=row.x, y=row.y, text=f"<b>{row.text}</b>", showarrow=False, bgcolor="#ffffff",
+            bordercolor=colors[str(row.group)], borderpad=2, opacity=0.85,
+            font={"color": "#31333f", "size": 11},
+        )  # fmt: skip
     found = table[table["gene"] == gene]
     if len(found):
         figure.add_scatter(
@@ -102,7 +112,8 @@ def perturbation_map(
     return finish(
         figure,
         title,
-        height=640,
+        height=600,
+        top=ONE_LINE if groups is not None else 90,
         xaxis={"title": {"text": axes[0]}, "zeroline": False},
         yaxis={"title": {"text": axes[1]}, "zeroline": False},
         legend={"orientation": "h", "x": 0, "itemsizing": "constant", **legend},

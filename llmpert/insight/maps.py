@@ -1,12 +1,13 @@
 """Maps: perturbations in two dimensions, near each other where their vectors point alike."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from llmpert.evaluation.store import DAMAGE
 from llmpert.io.atomic import atomic_path
@@ -30,6 +31,10 @@ class Map:
 
     points: np.ndarray
     axes: tuple[str, str]
+
+    def table(self, names: Sequence[str] | np.ndarray | pd.Series) -> pd.DataFrame:
+        """Return where each of N names is: columns gene, x, y."""
+        return pd.DataFrame({"gene": names, "x": self.points[:, 0], "y": self.points[:, 1]})
 
     def save(self, path: Path) -> None:
         """Write as `.npz`, atomically."""

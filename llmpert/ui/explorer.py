@@ -7,23 +7,34 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from llmpert.evaluation.grid import grid
+from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.problem import GeneVectors
 from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets
-from llmpert.insight.head_to_head import effect_size
+from llmpert.insight import clusters
+from llmpert.insight.head_to_head import (
+    Method,
+    common_metrics,
+    effect_size,
+    methods,
+    methods_of,
+)
 from llmpert.insight.maps import METHODS
 from llmpert.insight.ranking import strong_perturbation
 from llmpert.insight.similarity import Pairs, correlation, cosine, neighbours
-from llmpert.ui.common import cache
+from llmpert.models.registry import MODELS
+from llmpert.models.registry import label as model_label
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import KEPT, RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.common.selection import NARROW, Selection, choose
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene.drawer import show_drawer
 
@@ -59,6 +70,7 @@ class Explorer:
         of: One of the places: what the map is of.
         method, colour: How it does, and by what it colours them.
         gene: The gene that is looked at; in the screen or not.
+        more: The place for controls that are a click away.
     """
 
     selection: Selection
@@ -70,6 +82,7 @@ class Explorer:
     method: str
     colour: str
     gene: str
+    more: DeltaGenerator
 
     @property
     def embeddings(self) -> list[str]:
@@ -122,9 +135,21 @@ def explore(selection: Selection) -> None:
 def _choose_view(selection: Selection) -> Explorer:
     joined = replace(selection, embedding=selection.data.embedding_choices[-1])
     known, screen, trained = joined.known, joined.screen, selection.trained
-    several = len(cache.collections(selection.data, selection.line, "perturbations")) > 1
-    first, second, third, fourth, *_ = columns = st.columns([2, 1, 1, 1] + [1] * several)
-    with columns[-1]:
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
+        gene = choose_gene(known, strong_perturbation(screen))
+        places = cache.places(selection.data, selection.line)
+        of = choose("Map of", "of", list(places), "What the knockdowns are placed by.", NARROW)
+        method = choose(
+            "Method",
+            "method",
+            list(METHODS),
+            "PCA keeps distances as far as two axes can. UMAP keeps near neighbours together;"
+            " distances between far groups mean little there.",
+            NARROW // 2 + 20,
+        )
+        colours, more = st.container(width=NARROW), st.popover("More")
+    with more:
         sets = choose_sets(selection.data, selection.line, "perturbations")
     table = pd.DataFrame({"gene": screen.perturbations})
     if trained is None:
@@ -135,8 +160,8 @@ def _choose_view(selection: Selection) -> Explorer:
     if sets is not None:
         of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
         for name, members in sets.members.items():
-            for gene in members & of_gene.keys():
-                of_gene[gene].append(name)
+            for member in members & of_gene.keys():
+                of_gene[member].append(name)
         table["gene sets"] = [
             ", ".join(names[:NAMED_SETS])
             + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
@@ -154,41 +179,28 @@ def _choose_view(selection: Selection) -> Explorer:
     if "cells" not in table:
         missing[BY_CELLS] = "the screen does not tell"
     every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
-    with second:
-        places = cache.places(selection.data, selection.line)
-        of = choose("Map of", "of", list(places), "What the knockdowns are placed by.")
-    with third:
-        method = choose(
-            "Method",
-            "method",
-            list(METHODS),
-            "PCA keeps distances as far as two axes can. UMAP keeps near neighbours together;"
-            " distances between far groups mean little there.",
-        )
-    with fourth:
+    offered = [colour for colour in every if colour not in missing]
+    with colours:
         colour = choose(
             "Colour by",
             "colour",
-            [colour for colour in every if colour not in missing],
+            offered,
             _ABOUT_KEPT_ACCURACY
             if trained
-            else "Effect size: root mean square of the measured response. Held-out accuracy:"
-            f" Pearson, all genes, of the {selection.method} with {selection.size:,} training"
-            " perturbations.",
+            else "Effect size: root mean square of the measured response. Held-out accuracy: of any"
+            " model or method, by any score.",
         )
-    with first:
-        gene = choose_gene(known, strong_perturbation(screen))
     if missing:
         reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
-        st.caption(f"Not to colour by: {reasons}.")
-    return Explorer(selection, known, places, sets, table, of, method, colour, gene)
+        more.caption(f"Not to colour by: {reasons}.")
+    return Explorer(selection, known, places, sets, table, of, method, colour, gene, more)
 
 
 def _show_map(view: Explorer) -> list[str]:
     """Show the map, and return the perturbations selected on it."""
     data, gene, table = view.selection.data, view.gene, view.table
     placed = cache.map_of(data, view.selection.line, view.of, view.method)
-    _add_accuracy(view)
+    score = _add_accuracy(view)
     similarity = view.similarity(view.of)
     if similarity is not None:
         table[f"similarity to {gene}"] = similarity
@@ -203,10 +215,15 @@ def _show_map(view: Explorer) -> list[str]:
     if "gene sets" in table:
         lines.append(table["gene sets"].replace("", "in no gene set"))
     note = ["<br>".join(words) for words in zip(*lines, strict=True)] if lines else ""
-    x, y = placed.points[:, 0], placed.points[:, 1]
-    points = pd.DataFrame({"gene": table["gene"], "x": x, "y": y, "note": note})
-    label, groups = _add_colour(view, points)
-    chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups)
+    points = placed.table(table["gene"]).assign(note=note)
+    with view.more:
+        label, groups = _add_colour(view, points, score)
+    called = (
+        None
+        if groups is None
+        else clusters.labels(placed.points, points["group"], groups, points["gene"] == gene)
+    )
+    chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups, called)
     if not view.on_map:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
     strength = "" if view.of in view.embeddings else ", so that strength plays no part"
@@ -221,6 +238,7 @@ def _show_map(view: Explorer) -> list[str]:
         select=["points", "lasso", "box"],
         details=f"Vectors are scaled to length 1 before the map is made{strength}."
         + " The model keeps the leading components of the responses." * (view.of == KEPT),
+        code=script.of_map(view.selection, view.of, view.method, gene, similarity is not None),
     )
     if drawn_around:
         names = list(dict.fromkeys(map(str, drawn_around)))
@@ -229,36 +247,72 @@ def _show_map(view: Explorer) -> list[str]:
     return names
 
 
-def _add_accuracy(view: Explorer) -> None:
-    """Add how well each perturbation was predicted; offer to find out where that is not known."""
-    selection = view.selection
+def _add_accuracy(view: Explorer) -> tuple[str, str]:
+    """Add how well each perturbation was predicted; return the column, and what it is.
+
+    Where that is not known, and to be a colour, it is offered to find out.
+    """
+    selection, table = view.selection, view.table
+    metric, method = cache.METRICS["pearson_all"], Method(selection.model, selection.embedding)
+    column = "held-out Pearson"
     if selection.trained:
-        view.table["held-out Pearson"] = selection.trained.accuracy.to_numpy()
-        return
-    experiment = selection.experiment
-    model, size, folds = selection.model, selection.size, range(experiment.settings.folds)
-    if all(experiment.is_done(model, size, fold) for fold in folds):
-        scores = pd.concat([experiment.scores(model, size, fold) for fold in folds])
-        accuracy = scores.set_index(scores["perturbation"].astype(object))["pearson_all"]
-        view.table["held-out Pearson"] = accuracy.reindex(view.table["gene"]).to_numpy()
+        table[column] = selection.trained.accuracy.to_numpy()
+        return column, f"Held-out {metric.label}"
+    others = cache.elsewhere_results(selection.data, selection.line, selection.size)
+    if view.colour == BY_ACCURACY:
+        with view.more:
+            metric, method = _choose_score(selection, others)
+    label = f"Held-out {metric.label}"
+    if (metric.name, method.model) != ("pearson_all", selection.model):
+        column, label = f"held-out {metric.label}: {method.label}", f"{label}<br>{method.label}"
+    if method.model not in MODELS:
+        found = others[(others["model"] == method.model) & (others["metric"] == metric.name)]
+        value = found.set_index(found["perturbation"].astype(object))["value"]
+        table[column] = value.reindex(table["gene"]).to_numpy()
+        return column, label
+    experiment, size = selection.experiment, selection.size
+    folds = range(experiment.settings.folds)
+    if all(experiment.is_done(method.model, size, fold) for fold in folds):
+        scores = pd.concat([experiment.scores(method.model, size, fold) for fold in folds])
+        accuracy = scores.set_index(scores["perturbation"].astype(object))[metric.name]
+        table[column] = accuracy.reindex(table["gene"]).to_numpy()
     elif view.colour == BY_ACCURACY:
         show.info(
-            f"The {selection.method} was not yet evaluated with {size:,} training"
-            " perturbations: its accuracy is not known."
+            f"{method.label} was not yet evaluated with {size:,} training perturbations: its"
+            " accuracy is not known."
         )
         # By its name: what a button is given stays in memory with the visitor's session.
-        arguments = (selection.data.name, selection.line, selection.embedding, size)
-        st.button("Evaluate now", on_click=_fit_folds, args=arguments, key="evaluate")
+        of = (selection.data.name, selection.line, selection.embedding, size, method.model)
+        st.button("Evaluate now", on_click=_fit_folds, args=of, key="evaluate")
+    return column, label
 
 
-def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | None]:
-    """Add the group or value that colours each point; return the value's label, and the groups."""
+def _choose_score(selection: Selection, others: pd.DataFrame) -> tuple[Metric, Method]:
+    """Return the score that colours a map, and the model or method that it is of."""
+    every = [*methods([selection.embedding]), *methods_of(others)]
+    by_model = {method.model: method for method in every}
+    model = choose(
+        "Accuracy of", "scored", list(by_model), first=selection.model, shown=model_label
+    )
+    method = by_model[model]
+    known = common_metrics(method, method, others)
+    first = "pearson_all" if "pearson_all" in known else known[0]
+    metrics = cache.METRICS
+    metric = choose("Score", "score", known, first=first, shown=lambda name: metrics[name].label)
+    return metrics[metric], method
+
+
+def _add_colour(
+    view: Explorer, points: pd.DataFrame, score: tuple[str, str]
+) -> tuple[str, list[str] | None]:
+    """Add the group or value that colours each point; return the value's label, and the groups.
+
+    `score` is the column of the accuracy, and what it is.
+    """
     if view.colour == BY_SET and view.sets is not None:
         most = len(SOURCE_COLORS)
-        # Small ones at first: nested terms say more the smaller they are.
-        largest = partial(view.sets.most_populated, most, max(len(points) // 10, 20))
-        of = view.selection.data, view.selection.line, view.sets.name
-        first = cache.once(largest, "most populated", *of)
+        of = view.selection.data, view.selection.line, view.sets.name, view.of, view.method
+        first = cache.once(partial(_first_sets, view.sets, points, most), "first sets", *of)
         asked = st.session_state.get("sets", [])
         gone = bool(asked) and not view.sets.members.keys() & set(asked)
         if gone:
@@ -280,7 +334,7 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
     measure = "Cosine similarity" if view.of in view.embeddings else "Pearson r"
     column, label = {
         BY_EFFECT: ("effect size", f"Effect size<br>({view.selection.unit})"),
-        BY_ACCURACY: ("held-out Pearson", "Held-out Pearson, all genes"),
+        BY_ACCURACY: score,
         BY_CELLS: ("cells", "Cells"),
         BY_SIMILARITY: (f"similarity to {view.gene}", f"{measure} to {view.gene}"),
     }[view.colour]
@@ -291,9 +345,19 @@ def _add_colour(view: Explorer, points: pd.DataFrame) -> tuple[str, list[str] | 
     return label, None
 
 
-def _fit_folds(name: str, line: str, embedding: str, size: int) -> None:
-    selection = Selection(cache.load(name), line, embedding, size)
-    cache.run_fits(grid([selection.experiment], [selection.model], [size]))
+def _first_sets(sets: GeneSets, points: pd.DataFrame, count: int) -> list[str]:
+    """Return sets to colour at first: those that hold together on the map, where any do."""
+    places = points[["x", "y"]].to_numpy()
+    together = clusters.holding_together(places, list(points["gene"]), sets.members)
+    if together:
+        sets = replace(sets, members={name: sets.members[name] for name in together})
+    # Small ones: nested terms say more the smaller they are.
+    return sets.most_populated(count, max(len(points) // 10, 20))
+
+
+def _fit_folds(name: str, line: str, embedding: str, size: int, model: str) -> None:
+    of = cache.experiment(cache.load(name), line, embedding)
+    cache.run_fits(grid([of], [model], [size]))
 
 
 def _select(names: Sequence[str]) -> None:
@@ -323,7 +387,7 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
         {
             "effect size": show.number(format="%.3g", help=f"In {selection.unit}."),
             "cells": show.number(format="%d"),
-            "held-out Pearson": skill(),
+            **{column: skill() for column in map(str, rows) if column.startswith("held-out P")},
             **show.numbers(**dict.fromkeys(similar, "%.3f")),
         },
         "as in the screen",
@@ -443,4 +507,5 @@ def _show_closeness(selection: Selection) -> None:
         data=data,
         details="In bins of equal number (the most similar 5 % in finer ones); band: 10th to 90th"
         " percentile of the pairs in a bin.",
+        code=script.of_closeness(selection),
     )

@@ -12,7 +12,6 @@ from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, Results
 from llmpert.figures.evaluation import head_to_head
 from llmpert.insight import head_to_head as insight
-from llmpert.methods.published import ROWS
 from llmpert.models.registry import MODELS, label
 from llmpert.screens import FDR
 from llmpert.ui.common import cache, script
@@ -35,11 +34,7 @@ def show_methods(selection: Selection) -> None:
         InputError: The methods have no perturbation in common.
     """
     data, line, size = selection.data, selection.line, selection.size
-    # Predictions that were made elsewhere with this training size, scored here, and published ones.
-    scored = cache.external_results(data, line)
-    scored = scored.loc[scored["train_size"] == size, list(ROWS)]
-    parts = [part for part in (scored, cache.published_results(data, line)) if len(part)]
-    others = pd.concat(parts, ignore_index=True) if parts else scored
+    others = cache.elsewhere_results(data, line, size)
     ours, rival = _choose_methods(selection, others)
     shared = insight.common_metrics(ours, rival, others)
     if not shared:
@@ -51,7 +46,7 @@ def show_methods(selection: Selection) -> None:
     with right:
         percent = _choose_percent()
     found = _computed(selection, (ours, rival))
-    every = [part for part in (found.table, *parts) if len(part)]
+    every = [part for part in (found.table, others) if len(part)]
     values = pd.concat(every, ignore_index=True)
     sizes = cache.once(lambda: insight.effect_size(data.screens[line]), "effect size", data, line)
     both = insight.pairs(values, ours, rival, metric, sizes)

@@ -1,14 +1,18 @@
 """The explorer without a browser, on a small data set."""
 
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from llmpert.datasets import DatasetStore
 from llmpert.genes.sets import GeneSets
+from llmpert.ui.common import cache
 from tests.support import small
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
@@ -77,6 +81,38 @@ def test_accuracy_that_is_not_known_is_made_when_asked_for(app):
     assert "not yet evaluated" not in shown(app)
     assert "No value" not in figures(app)[0]
     assert "Held-out Pearson, all genes" in figures(app)[0]
+
+
+def test_any_score_of_any_model_is_a_colour(app):
+    app.query_params["colour"] = "held-out accuracy"
+    app.switch_page(PAGE).run()
+    app.selectbox(key="scored").select("mean").run()
+    assert "Non-control mean was not yet evaluated" in shown(app)
+    app.button(key="evaluate").click().run()
+    app.selectbox(key="score").select("mae_all").run()
+    assert not app.exception
+    (trace, _), label = (
+        json.loads(figures(app)[0])["data"],
+        "Held-out MAE, all genes<br>Non-control",
+    )
+    assert label in trace["marker"]["colorbar"]["title"]["text"]
+    of = cache.experiment(DatasetStore().load("mine"), "LineA", "text")
+    scores = pd.concat([of.scores("mean", 32, fold) for fold in range(5)])
+    expected = dict(zip(scores["perturbation"], scores["mae_all"], strict=True))
+    drawn = dict(zip(trace["customdata"], _values(trace["marker"]["color"]), strict=True))
+    assert drawn == pytest.approx(expected)
+
+
+def _values(array: dict) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+
+
+def test_sets_that_hold_together_have_their_names_on_the_map(app):
+    app.switch_page(PAGE).run()
+    names = [note["text"] for note in json.loads(figures(app)[0])["layout"]["annotations"]]
+    assert set(names) >= {"<b>ones</b>", "<b>twos</b>"}
+    chosen = app.text_input(key="gene").value
+    assert f"<b>{chosen}</b>" in names
 
 
 def test_a_gene_outside_the_screen_has_neighbours_but_no_measurement(app):

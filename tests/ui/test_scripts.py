@@ -83,6 +83,8 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("compare", {"gene": "KD007", "differs": "Models"}, "'gp-paper'"),
         ("compare", {"gene": "KD007", "differs": "Lines"}, "'LineB'"),
         ("compare", {"gene": "KD007", "differs": "Embeddings"}, "'sequence'"),
+        ("explorer", {"gene": "KD007", "of": "sequence"}, "'sequence'"),
+        ("explorer", {"gene": "KD007", "of": "measured responses"}, "screen.response"),
         ("head_to_head", {"strongest": "30"}, "0.3"),
         ("learning_curves", {}, "'mean'"),
         ("model_classes", {"line": "LineB"}, "'LineB'"),
@@ -108,7 +110,7 @@ def test_they_read_the_scores_that_come_along(offered, page):
     check(visit(page, data=RANKS, line="RPE1"), offered)
 
 
-@pytest.mark.parametrize("page", ["gene", "effects", "compare"])
+@pytest.mark.parametrize("page", ["gene", "effects", "compare", "explorer"])
 def test_they_make_those_of_trained_models(offered, page):
     sources = [small.embedding("text", 120)]
     trained = [lp.train(small.screen("LineA", 110), *sources, components=3)]

@@ -275,6 +275,17 @@ def published_results(data: Dataset, line: str) -> pd.DataFrame:
     return data.published[line].within(data.screens[line].perturbations).results()
 
 
+def elsewhere_results(data: Dataset, line: str, size: int) -> pd.DataFrame:
+    """Return scores of methods that were run elsewhere with a training size, and published ones.
+
+    Columns are `ROWS`.
+    """
+    scored = external_results(data, line)
+    scored = scored.loc[scored["train_size"] == size, list(ROWS)]
+    parts = [part for part in (scored, published_results(data, line)) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else scored
+
+
 def summary(
     data: Dataset, lines: Sequence[str], models: Sequence[str], size: int | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:

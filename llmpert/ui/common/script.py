@@ -98,6 +98,52 @@ def of_comparison(
     return _script(subjects[0][0].data, [of.model for of, _ in subjects], needed, lines)
 
 
+def of_map(selection: Selection, of: str, method: str, gene: str, similar: bool) -> str:
+    """Return lines for a map of knockdowns: `table`.
+
+    Args:
+        of: What they are placed by (`cache.places`).
+        similar: Whether their similarity to the gene is known.
+    """
+    data, line = selection.data, selection.line
+    embedded = of in data.embeddings
+    if selection.trained:
+        lines = [
+            f"model = data.trained[{line!r}]",
+            "known, names = model.fitted.known, model.fitted.trained_on",
+        ]
+        vectors = f"known.find_all(names)[{of!r}]" if embedded else "model.responses().response"
+    else:
+        lines = [
+            f"known = data.problem({line!r}, {data.embedding_choices[-1]!r})",
+            "names = known.screen.perturbations",
+        ]
+        vectors = f"known.vectors[{of!r}]" if embedded else "known.screen.response"
+    lines += [f"vectors = {vectors}", f"table = METHODS[{method!r}](vectors).table(names)"]
+    measure = "cosine" if embedded else "correlation"
+    if similar:
+        own = f"vectors[[list(names).index({gene!r})]]"
+        row = f"known.find({gene!r})[{of!r}]" if embedded else own
+        lines.append(f"table[{f'similarity to {gene}'!r}] = {measure}({row}, vectors)[0]")
+    needed = ["from llmpert.insight.maps import METHODS"]
+    needed += [f"from llmpert.insight.similarity import {measure}"] * similar
+    return _script(data, [], needed, lines)
+
+
+def of_closeness(selection: Selection) -> str:
+    """Return lines for whether knockdowns that embeddings put together respond alike: `table`."""
+    data = selection.data
+    lines = [
+        f"problem = data.problem({selection.line!r}, {data.embedding_choices[-1]!r})",
+        "pairs = all_pairs(problem.screen.response, problem.vectors)",
+        "found = {name: closeness(x, pairs.response) for name, x in pairs.sources.items()}",
+        "parts = [t.assign(embedding=name, spearman=rho) for name, (t, rho) in found.items()]",
+        "table = pd.concat(parts)",
+    ]
+    needed = ["import pandas as pd", "from llmpert.insight.similarity import all_pairs, closeness"]
+    return _script(data, [], needed, lines)
+
+
 def of_head_to_head(
     selection: Selection, methods: Sequence[tuple[Method, str]], metric: str, percent: int
 ) -> str:

@@ -1,0 +1,96 @@
+"""Gene sets on a map: those whose members lie close together, and where their names stand."""
+
+from collections.abc import Collection, Mapping, Sequence
+from textwrap import wrap
+
+import numpy as np
+import pandas as pd
+
+FEWEST = 5
+"""Members on the map that a set needs, to be said to hold together."""
+
+TIGHT = 0.35
+"""Largest spread of a set that holds together."""
+
+LETTER, LINE = 0.008, 0.05
+"""Width and height of a letter, as shares of the map's, where it is about 900 x 400 pixels."""
+
+WIDEST, MOST_LINES = 18, 3
+"""Letters in a line of a label, and lines."""
+
+SHIFTS = (0, 1, -1, 2, -2)
+"""By so many of its own heights a label moves up, in turn, where another one has its place."""
+
+
+def spread(points: np.ndarray, chosen: np.ndarray) -> float:
+    """Return how far apart some of N x 2 points are: 0 at one place, 1 as far as all are.
+
+    It is the median distance to the median point, divided by that of all points.
+    """
+
+    def typical(some: np.ndarray) -> float:
+        centred = some - np.median(some, axis=0)
+        return float(np.median(np.hypot(*centred.T)))
+
+    everywhere = typical(points)
+    return typical(points[chosen]) / everywhere if everywhere else 0.0
+
+
+def holding_together(
+    points: np.ndarray, names: Sequence[str], sets: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return the sets with `FEWEST` or more of the points and a spread of at most `TIGHT`.
+
+    Args:
+        points: N x 2, of the `names`.
+    """
+    at = {name: row for row, name in enumerate(names)}
+    rows = {name: [at[gene] for gene in genes if gene in at] for name, genes in sets.items()}
+    return [
+        name
+        for name, chosen in rows.items()
+        if len(chosen) >= FEWEST and spread(points, np.array(chosen)) <= TIGHT
+    ]
+
+
+def labels(
+    points: np.ndarray,
+    groups: Sequence[str] | pd.Series,
+    order: Sequence[str],
+    pointed_out: Sequence[bool] | pd.Series = (),
+) -> pd.DataFrame:
+    """Place a label at the median point of each group, so that no two of them overlap.
+
+    A label moves up or down by its own height or two where another one has its place; where that
+    does not help either, the group has none. Long names go over several lines, and end in "…".
+
+    Args:
+        points: N x 2.
+        groups: Of each point; "" for none.
+        order: Groups that get a label, the first of them first.
+        pointed_out: Which points have a name of their own above them, of a line.
+
+    Returns:
+        Columns group, text (lines divided by "<br>"), x, y.
+    """
+    size = np.ptp(points, axis=0)
+    width, height = np.array([WIDEST / 2 * LETTER, 3 * LINE]) * size
+    placed = [(x, y + height / 3, width, height) for x, y in points[np.flatnonzero(pointed_out)]]
+    found = []
+    for group in order:
+        members = points[np.asarray(groups) == group]
+        if not len(members):
+            continue
+        lines = wrap(group, WIDEST, max_lines=MOST_LINES, placeholder=" …")
+        width, height = np.array([max(map(len, lines)) * LETTER, len(lines) * LINE]) * size
+        x, middle = np.median(members, axis=0)
+        for y in (middle + shift * height for shift in SHIFTS):
+            free = all(
+                abs(x - x2) >= (width + width2) / 2 or abs(y - y2) >= (height + height2) / 2
+                for x2, y2, width2, height2 in placed
+            )
+            if free:
+                placed.append((x, y, width, height))
+                found.append({"group": group, "text": "<br>".join(lines), "x": x, "y": y})
+                break
+    return pd.DataFrame(found, columns=["group", "text", "x", "y"])
