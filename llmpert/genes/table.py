@@ -123,7 +123,7 @@ class _Index:
 
     def __init__(self, cells: Sequence[str], suffix: str = "") -> None:
         self._cells = cells
-        self._suffix = re.compile(rf"(?:{suffix})\Z")
+        self._suffix = re.compile(rf"(?:{suffix})\Z") if suffix else None
         self._rows: dict[str, tuple[int, ...]] = {}
         for row, cell in enumerate(cells):
             for name in dict.fromkeys(_parts(cell.upper())):
@@ -131,16 +131,21 @@ class _Index:
 
     def find(self, name: str) -> tuple[int, ...]:
         """Return the rows that bear the name in any case."""
-        return self._rows.get(self._suffix.sub("", name).upper(), ())
+        return self._rows.get(self._core(name).upper(), ())
 
     def find_as_spelled(self, name: str) -> tuple[int, ...]:
         """Return the rows that bear the name in exact case, else in any case."""
-        return self.find_exactly(name) or self.find(name)
+        # Most names are of another kind: they are turned away by one look-up.
+        rows = self.find(name)
+        return (self.find_exactly(name) or rows) if rows else ()
 
     def find_exactly(self, name: str) -> tuple[int, ...]:
         """Return the rows that bear the name in exact case."""
-        core = self._suffix.sub("", name)
+        core = self._core(name)
         return tuple(row for row in self.find(name) if core in _parts(self._cells[row]))
+
+    def _core(self, name: str) -> str:
+        return self._suffix.sub("", name) if self._suffix else name
 
     @cached_property
     def _names(self) -> list[str]:

@@ -78,7 +78,10 @@ def test_missing_gene_names_in_parquet(tmp_path: Path):
     assert read_embedding_table(path, "text").genes.tolist() == ["TP53", "GATA1"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings().max_examples // 2,
+)
 @given(
     genes=st.lists(st.text("ABC_1", min_size=1), min_size=1, max_size=5, unique=True),
     data=st.data(),

@@ -95,7 +95,10 @@ names = st.text(st.characters(codec="utf-8"), min_size=1).filter(
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings().max_examples,
+)
 @given(
     genes=st.lists(names, min_size=1, max_size=6, unique=True),
     data=st.data(),
@@ -222,7 +225,10 @@ def test_every_truncation_is_refused(file: Path, whole: bool):
             read_genept(write(file, content[:length]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=2 * settings().max_examples,
+)
 @given(data=st.data())
 def test_damage_is_refused_or_read_but_never_a_crash(file: Path, data):
     content = bytearray(pickle.dumps({"TP53": [0.5, 1.5], "MYC": np.arange(2.0)}, protocol=4))
@@ -235,7 +241,10 @@ def test_damage_is_refused_or_read_but_never_a_crash(file: Path, data):
     assert np.isfinite(embedding.vectors).all()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=2 * settings().max_examples,
+)
 @given(content=st.binary(max_size=60))
 def test_garbage_is_refused(file: Path, content: bytes):
     with pytest.raises(InputError):

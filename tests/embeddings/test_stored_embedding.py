@@ -47,7 +47,10 @@ def test_round_trip_keeps_everything(file: Path):
     assert [p.name for p in file.parent.iterdir()] == ["text.parquet"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings().max_examples // 2,
+)
 @given(data=st.data())
 def test_round_trip_of_any_numbers(file: Path, data):
     genes = data.draw(st.lists(st.text("ABC1α", min_size=1), min_size=1, max_size=5, unique=True))

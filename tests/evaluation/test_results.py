@@ -70,7 +70,7 @@ def test_repeats_of_a_fold_count_once():
     pd.testing.assert_frame_equal(summarise(table(rows))[compared], summarise(once)[compared])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.booleans())
 def test_summaries_agree_with_numpy_cell_by_cell(seed, folds, as_categories):
     rng = np.random.default_rng(seed)

@@ -294,7 +294,7 @@ def test_every_cut_gets_a_sentence(least, load):
             load(least[start:], SOURCES[0])
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=3 * settings().max_examples, derandomize=True)
 @given(data=st.data())
 def test_damaged_bytes_get_a_sentence_or_say_the_same(least, data, tmp_path_factory):
     content = bytearray(least)

@@ -28,7 +28,7 @@ def test_a_case_worked_by_hand():
 subset = st.frozensets(st.sampled_from(GENES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 @given(subset, st.lists(subset, min_size=1, max_size=6))
 def test_every_p_value_is_fisher_s_exact_test(chosen, groups):
     background = GENES[:50]

@@ -22,7 +22,7 @@ def error_without_each(Z: np.ndarray, Y: np.ndarray, penalty: float) -> float:
     return float(np.mean((np.array(predicted) - Y) ** 2))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(
     seed=st.integers(0, 10**6),
     size=st.integers(3, 15),

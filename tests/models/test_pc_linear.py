@@ -20,7 +20,7 @@ def published(Z, Y, genes, number, penalty):
     return (A @ K @ genes.T + center).T
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(
     seed=st.integers(0, 10**6),
     size=st.integers(2, 20),

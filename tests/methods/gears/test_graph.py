@@ -16,7 +16,7 @@ def terms(sets) -> GeneSets:
 
 
 @given(term_sets)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 def test_jaccard_is_shared_over_all_terms(sets):
     found = jaccard(terms(sets), GENES)
     carried = {gene: {k for k, members in enumerate(sets) if gene in members} for gene in GENES}
@@ -33,7 +33,7 @@ def test_members_that_are_not_asked_for_do_not_count():
 
 
 @given(term_sets)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings().max_examples // 2, deadline=None)
 def test_edges_are_the_nearest_above_the_threshold_and_the_gene_itself(sets):
     similarity = jaccard(terms(sets), GENES)
     found = edges(similarity, GENES)

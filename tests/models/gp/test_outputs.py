@@ -63,7 +63,7 @@ class Problem:
 sizes = st.integers(2, 12), st.integers(1, 15), st.integers(0, 10**6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(*sizes)
 def test_shared_noise_is_a_dense_process_for_every_output(size, outputs, seed):
     problem = Problem(size, outputs, seed)
@@ -91,7 +91,7 @@ def test_shared_noise_is_a_dense_process_for_every_output(size, outputs, seed):
         )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(*sizes)
 def test_component_noise_is_a_dense_process_for_every_component(size, outputs, seed):
     problem = Problem(size, outputs, seed)

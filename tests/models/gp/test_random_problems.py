@@ -179,7 +179,7 @@ def test_prediction_is_that_of_a_dense_process(problem):
     )
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=settings().max_examples // 2, derandomize=True)
 @given(problems)
 def test_the_optimum_is_no_worse_than_any_start(problem):
     Z, Y, cells = problem.data()

@@ -72,7 +72,7 @@ def refitted(K: np.ndarray, C: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     return errors, variances
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(st.integers(2, 12), st.integers(0, 10**6))
 def test_leave_one_out_is_a_fit_to_the_others(size, seed):
     K, r, Y = signal(size, seed), noise(size, seed), columns(size, 3, seed)

@@ -130,7 +130,10 @@ def test_no_path_leads_out_of_a_folder(client, folder):
 
 
 @given(st.lists(st.sampled_from((*UP, *SLASH, *TARGETS, "static", "C:", "~", "?", "#", "%"))))
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_no_path_at_all_does(client, parts):
     assert_gives_nothing_away(client.ask("/" + "".join(parts)))
 
