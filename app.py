@@ -22,6 +22,7 @@ if __name__ == "__main__":
             st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
+            st.Page("pages/collection.py", title="Collection", icon=":material/keep:"),
         ],
         "Evidence": [
             st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
@@ -36,6 +37,7 @@ if __name__ == "__main__":
     }
     page = st.navigation(pages, position="top")
     st.set_page_config(f"{page.title} · llmpert")
+    st.session_state["page"] = page.url_path
     with errors_as_sentences():
         page.run()
 else:

@@ -71,11 +71,8 @@ def report(
         body += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
         for figure in section.figures:
             number += 1
-            drawn = go.Figure(mark_simulated(figure.chart) if simulated else figure.chart)
-            # Plotly's JSON has <, > and / escaped, so that no name can end the script.
-            code = drawn.update_layout(template="plotly_white").to_html(
-                CONFIG, full_html=False, include_plotlyjs=False, div_id=f"figure-{number}"
-            )
+            drawn = mark_simulated(figure.chart) if simulated else figure.chart
+            code = div(drawn, f"figure-{number}")
             words = escape(f"{figure.note} {figure.details}".strip())
             made = f"<pre>{escape(figure.code)}</pre>" if figure.code else ""
             body.append(
@@ -90,11 +87,24 @@ def report(
             body.append(f'<div class="scroll">{cells}</div>')
         body.append("</section>")
     heading = "".join(f"<p>{escape(fact)}</p>" for fact in facts)
-    script = f"<script>{get_plotlyjs()}</script>" if number else ""
+    content = f"<h1>{escape(title)}</h1>{mark}{heading}{''.join(body)}"
+    foot = f"<footer>{mark}<p>{escape(caption)}</p></footer>"
+    return document(title, STYLE, content + foot, figures=number > 0)
+
+
+def div(chart: go.Figure, name: str) -> str:
+    """Return a chart as an element of a `document`, with this id."""
+    drawn = go.Figure(chart).update_layout(template="plotly_white")
+    # Plotly's JSON has <, > and / escaped, so that no name can end the script.
+    return drawn.to_html(CONFIG, full_html=False, include_plotlyjs=False, div_id=name)
+
+
+def document(title: str, style: str, body: str, figures: bool = True) -> str:
+    """Return HTML that loads nothing; what draws figures is in it, if there are any."""
+    script = f"<script>{get_plotlyjs()}</script>" if figures else ""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style>{script}</head><body>"
-        f"<h1>{escape(title)}</h1>{mark}{heading}{''.join(body)}"
-        f"<footer>{mark}<p>{escape(caption)}</p></footer></body></html>"
+        f"<title>{escape(title)}</title><style>{style}</style>{script}</head><body>"
+        f"{body}</body></html>"
     )

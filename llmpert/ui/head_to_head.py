@@ -77,7 +77,8 @@ def show_methods(selection: Selection) -> None:
             head_to_head(table, *names, metric, selection.unit, note),
             name=f"head-to-head-{name}",
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
-            f" for each of {tally.compared:,} held-out perturbations in {line}: {counts}",
+            f" for each of {tally.compared:,} held-out perturbations in {line}:"
+            f" {counts.replace('*', '')}",
             numbers=named.assign(winner=table["winner"].replace(_sides(names))),
             note=f"{compared}; {scope}.",
             data=data,

@@ -8,6 +8,7 @@ from llmpert.evaluation.problem import GeneVectors
 from llmpert.figures.prediction import ranked_genes
 from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
+from llmpert.ui.common.collection import carried
 from llmpert.ui.common.selection import Selection, called
 from llmpert.ui.datasets.download_panel import offer_real_screens
 from llmpert.ui.datasets.job_panel import show_job
@@ -47,11 +48,11 @@ def show_start(selection: Selection) -> None:
         ).strip()
         if typed:
             # The data set, which is bound to a control, goes along.
-            st.switch_page("pages/gene.py", query_params={"gene": typed})
+            st.switch_page("pages/gene.py", query_params={"gene": typed, **carried()})
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Try", width="content")
             for text, why in _examples(known, strong).items():
-                query = {"gene": text, "data": data.name}
+                query = {"gene": text, "data": data.name, **carried()}
                 st.page_link("pages/gene.py", label=text, help=why, query_params=query)
             with st.popover("What can I ask?", type="tertiary", icon=":material/help:"):
                 for page, question, icon in QUESTIONS:

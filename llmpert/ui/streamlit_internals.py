@@ -5,14 +5,22 @@ Each function has a test that fails when a new version of Streamlit has changed 
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from html import escape
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import streamlit as st
 import streamlit.logger
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import ScriptRunContext, add_script_run_ctx, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.exceptions import ScriptControlException
+from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 
 SECRET_PATHS = ("/_stcore/upload_file/", "/media/")
@@ -26,6 +34,9 @@ CAPTION = '[data-testid="stCaptionContainer"]'
 
 PAGE = '[data-testid="stMainBlockContainer"]'
 """CSS selector of what holds a page, between the navigation and the bottom."""
+
+LAYER = '[data-baseweb="layer"]'
+"""CSS selector of what holds an open popover."""
 
 ABOVE_ALL = 1_000_000
 """CSS z-index over everything else; Streamlit's header has 999990."""
@@ -90,3 +101,42 @@ def follow_link(address: str, words: str) -> None:
         "<script>document.getElementById('follow').click()</script>",
         unsafe_allow_javascript=True,
     )
+
+
+def draw_unseen(script: Path, query: str, state: Mapping[str, Any]) -> None:
+    """Run a page's script, from within another's, as for a new visitor who sees nothing of it.
+
+    What the script raises is raised, but for what ends it early without an error.
+
+    Args:
+        query: Of the page's address.
+        state: What the session state has at first.
+    """
+    visible = get_script_run_ctx()
+    if visible is None:
+        raise RuntimeError("There is no page from which to draw another.")
+
+    def run() -> None:
+        hidden = ScriptRunContext(
+            session_id=visible.session_id,
+            _enqueue=lambda message: None,
+            query_string=query,
+            session_state=SafeSessionState(SessionState(), lambda: None),
+            uploaded_file_mgr=visible.uploaded_file_mgr,
+            main_script_path=visible.main_script_path,
+            user_info=visible.user_info,
+            fragment_storage=MemoryFragmentStorage(),
+            pages_manager=visible.pages_manager,
+        )
+        add_script_run_ctx(ctx=hidden)
+        hidden.reset(query_string=query, page_script_hash=visible.page_script_hash)
+        st.session_state.update(state)
+        found = spec_from_file_location(script.stem, script)
+        if found is None or found.loader is None:
+            raise FileNotFoundError(script.name)
+        with suppress(ScriptControlException):
+            found.loader.exec_module(module_from_spec(found))
+
+    # A thread of its own has no place yet where Streamlit would draw.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()

@@ -1,8 +1,9 @@
 """A figure on a page: below it one line of words; what stands behind it, a click away."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,10 +11,24 @@ import streamlit as st
 
 from llmpert import __version__
 from llmpert.datasets import Dataset
-from llmpert.figures.theme import QUIET, mark_simulated
+from llmpert.figures.report import Figure
+from llmpert.figures.theme import QUIET, enlarged, mark_simulated
 from llmpert.ui.common import presentation as present
+from llmpert.ui.common.collection import offer_pin
 from llmpert.ui.common.picture import offer_picture
 from llmpert.ui.common.verbatim import verbatim
+
+
+class Shown(NamedTuple):
+    """A figure as a page shows it; `sentence` says what is to be seen."""
+
+    figure: Figure
+    sentence: str
+    about: Mapping[str, Any] | None
+
+
+CATCH = "catch"
+"""In the session state: a list that takes what a page shows, which nobody sees otherwise."""
 
 
 def figure(
@@ -42,13 +57,22 @@ def figure(
     Returns:
         The `customdata` of the selected points; empty where none is or can be selected.
     """
+    sentence = present.said() or alt
+    if CATCH in st.session_state:
+        caught = Figure(chart, alt, name, numbers, note, details, code)
+        st.session_state[CATCH].append(Shown(caught, sentence, about))
+        return []
+    meeting, key = present.in_meeting(), name
+    if meeting and not present.in_turn(name):
+        return []
     if data.simulated:
         chart = mark_simulated(chart)
-    if present.stage(chart, name, alt, note):
-        return []
+    if meeting:
+        chart, key, select = enlarged(chart), f"{name}-stage", ()
     selecting: dict[str, Any] = {"on_select": "rerun", "selection_mode": select} if select else {}
-    event: Any = st.plotly_chart(chart, key=name, config=QUIET, alt=alt, **selecting)
-    footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code, picture=True)
+    with present.stage(sentence) if meeting else nullcontext():
+        event: Any = st.plotly_chart(chart, key=key, config=QUIET, alt=alt, **selecting)
+        footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code, key)
     return [point.get("customdata") for point in event.selection.points] if select else []
 
 
@@ -60,7 +84,7 @@ def footer(
     about: Mapping[str, Any] | None = None,
     details: str = "",
     code: str = "",
-    picture: bool = False,
+    chart: str = "",
 ) -> None:
     """Show a line of words, and beside it what it is *About*, and ways to *Save* it.
 
@@ -70,13 +94,16 @@ def footer(
         about: What results are about (`llmpert.evaluation.results.Results`).
         details: How to read it and how it was made, as far as the line does not say.
         code: Lines of Python that make the numbers.
-        picture: Whether it is below a chart with this name.
+        chart: The key of the chart that it is below, if any: that can be pinned.
     """
     file_name = _file_name(name, data)
     # A row rather than columns, so that the buttons keep their words in a narrow place.
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(note, width="stretch")
         buttons = st.container(horizontal=True, gap="small", width="content")
+    if chart:
+        with buttons:
+            offer_pin(name)
     known = provenance(data, about)
     with buttons.popover("About", icon=":material/info:", key=f"{name}-about", type="tertiary"):
         listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
@@ -85,8 +112,8 @@ def footer(
     facts = [f"{what}: {words}." for what, words in known.items()]
     everything = "\n\n".join(filter(None, [note, details, *facts, code]))
     with save, st.container(gap="xxsmall"):
-        if picture:
-            offer_picture(name, file_name, " ".join([note, *facts]), everything)
+        if chart:
+            offer_picture(chart, file_name, " ".join([note, *facts]), everything)
         marks = {"data": "simulated"} if data.simulated else {}
         _offer_files(name, file_name, lambda: numbers.assign(**marks), everything)
         if code:

@@ -1,44 +1,47 @@
-"""Presenting: a link to the view, and one figure at a time for meetings."""
+"""Presenting: a link to the view, and one figure with one sentence at a time for meetings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from llmpert.figures.theme import QUIET, enlarged
-from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION
-
-SELECTION = ("data", "line", "embedding", "size")
-"""Controls that a link names even where they stand at their first value."""
+from llmpert.ui.common import collection
+from llmpert.ui.common.verbatim import verbatim
+from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION, LAYER
 
 STAGE = f"""<style>
 .st-key-stage {{
-    position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto; padding: 1.5rem 3rem;
+    position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto;
+    padding: 1rem clamp(1rem, 3vw, 3rem);
     background: var(--st-background-color, white);
 }}
 .st-key-stage {CAPTION} {{ font-size: 1.1rem; }}
+{LAYER} {{ z-index: {ABOVE_ALL + 1}; }}
 </style>"""
 
 
 def begin(page: str) -> None:
     """Forget the figures of the run before; called once a run, before the page draws any."""
-    st.session_state["figures"] = []
+    st.session_state["figures"], st.session_state["said"] = [], ""
     if st.session_state.get("presented") != page:
         st.session_state["presented"], st.session_state["on_stage"] = page, 0
 
 
 def show_controls() -> None:
-    """Draw the menu that shares and presents a page."""
+    """Draw the menu that shares and presents a page, and the way to the collection."""
+    count = len(collection.pinned())
+    if count:
+        words, icon = f"Collection: {count}", ":material/keep:"
+        # A link has no more of this page's address than is said here.
+        query = collection.carried()
+        st.page_link("pages/collection.py", label=words, icon=icon, query_params=query)
     menu = st.popover("Share", icon=":material/ios_share:", on_change="rerun", key="share")
     with menu:
         # The browser starts a large script to show code: not before somebody looks at it.
         if menu.open:
             st.caption("Link to this view")
-            # The address that reopens this view, whatever a page shows at first by then.
-            state = {name: st.session_state[name] for name in SELECTION if name in st.session_state}
-            chosen = {k: v for k, v in st.query_params.to_dict().items() if k != "meeting"}
-            link = f"{st.context.url or ''}?{urlencode({**state, **chosen})}"
-            st.code(link, language=None, wrap_lines=True)
+            show_link(collection.view())
         st.toggle(
             "Meeting mode",
             key="meeting",
@@ -47,28 +50,57 @@ def show_controls() -> None:
         )
 
 
-def stage(chart: go.Figure, name: str, alt: str, caption: str) -> bool:
-    """Return whether figures are shown one at a time; show this one, over all else, in its turn."""
-    if not st.session_state.get("meeting"):
-        return False
+def show_link(parameters: dict[str, list[str]]) -> None:
+    """Show the address of this page with parameters, to be copied."""
+    link = f"{st.context.url or ''}?{urlencode(parameters, doseq=True)}"
+    st.code(link, language=None, wrap_lines=True)
+
+
+def say(sentence: str) -> None:
+    """Give the next figure a sentence to be presented with, in place of its text alternative."""
+    st.session_state["said"] = sentence
+
+
+def said() -> str:
+    """Return the sentence that was given to this figure, if one was."""
+    sentence: str = st.session_state.get("said", "")
+    st.session_state["said"] = ""
+    return sentence
+
+
+def in_meeting() -> bool:
+    """Return whether figures are shown one at a time, over all else."""
+    return bool(st.session_state.get("meeting"))
+
+
+def in_turn(name: str) -> bool:
+    """Return whether a figure is the one to be shown; all are counted in the order of asking."""
     figures = st.session_state["figures"]
     figures.append(name)
-    if len(figures) - 1 != st.session_state["on_stage"]:
-        return True
+    return len(figures) - 1 == st.session_state["on_stage"]
+
+
+@contextmanager
+def stage(sentence: str) -> Iterator[None]:
+    """Draw what is over all else: a sentence, and the ways to the figures before and after."""
     st.html(STAGE)
     with st.container(key="stage"):
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            st.button("Previous figure", on_click=_turn, args=(-1,), icon=":material/arrow_back:")
-            st.button("Next figure", on_click=_turn, args=(1,), icon=":material/arrow_forward:")
-            leave = {"meeting": False}
-            update = st.session_state.update
-            st.button("Leave meeting mode", on_click=update, args=(leave,), icon=":material/close:")
-        st.plotly_chart(enlarged(chart), key=f"{name}-stage", config=QUIET, alt=alt)
-        st.caption(caption)
-    return True
+        words, buttons = st.columns([3, 2], vertical_alignment="center")
+        words.subheader(verbatim(sentence), anchor=False)
+        with buttons.container(horizontal=True, horizontal_alignment="right"):
+            for label, step, icon, key in (
+                ("Previous figure", -1, "arrow_back", "Left"),
+                ("Next figure", 1, "arrow_forward", "Right"),
+            ):
+                icon = f":material/{icon}:"
+                st.button(label, on_click=_turn, args=(step,), icon=icon, shortcut=key)
+            leave, update = {"meeting": False}, st.session_state.update
+            label, icon = "Leave meeting mode", ":material/close:"
+            st.button(label, on_click=update, args=(leave,), icon=icon, shortcut="Esc")
+        yield
 
 
 def _turn(step: int) -> None:
-    # The list is that of the run before, which drew all of the page's figures.
+    # The list is that of the run before, which counted all figures.
     count = max(1, len(st.session_state["figures"]))
     st.session_state["on_stage"] = (st.session_state["on_stage"] + step) % count

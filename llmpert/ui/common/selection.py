@@ -33,6 +33,7 @@ from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.cache import cached
+from llmpert.ui.common.collection import carried
 from llmpert.ui.common.verbatim import verbatim
 from llmpert.ui.streamlit_internals import PAGE, through_app
 
@@ -326,7 +327,8 @@ def _row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
         present.begin(title)
         row.title(title, width="content")
     controls = row.container(horizontal=True, vertical_alignment="bottom")
-    return controls, row.container(horizontal=True, width="content")
+    corner = row.container(horizontal=True, vertical_alignment="center", width="content")
+    return controls, corner
 
 
 def _dataset(corner: DeltaGenerator) -> Dataset:
@@ -403,7 +405,7 @@ def address_of(selection: Selection, page: str, query: dict[str, str]) -> str:
         shown["embedding"] = selection.embedding, data.embedding_choices[0]
     # Controls take their first value out of the address, each in a step of the browser's history.
     view = {name: value for name, (value, first) in shown.items() if value != first}
-    return f"{page}?{urlencode(view | query)}"
+    return f"{page}?{urlencode({**view, **carried(), **query})}"
 
 
 def choose(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from llmpert.insight.answer import Answer, answer
 from llmpert.ui.common import components as show
+from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import show_identity
 from llmpert.ui.common.gene_sets import chosen_sets
 from llmpert.ui.gene.sections import GeneView
@@ -22,6 +23,8 @@ TRUST = {
 def show_answer(view: GeneView, typed: str) -> None:
     """Show who the gene is, badges, the verdict in words and the answer in a sentence.
 
+    The sentence goes along with the next figure, too.
+
     Args:
         typed: The name by which somebody asked for it.
     """
@@ -30,7 +33,9 @@ def show_answer(view: GeneView, typed: str) -> None:
         _badges(view)
     verdict = view.verdict
     st.markdown(f"**{TRUST[verdict.trust]}**: {show.verbatim(verdict.because())}.")
-    st.markdown(answer_of(view).sentence(lambda name: f"**{show.verbatim(name)}**"))
+    found = answer_of(view)
+    st.markdown(found.sentence(lambda name: f"**{show.verbatim(name)}**"))
+    present.say(f"{view.title}: {found.sentence()}")
 
 
 def answer_of(view: GeneView) -> Answer:
