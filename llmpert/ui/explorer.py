@@ -34,7 +34,7 @@ from llmpert.ui.common.cache import KEPT, RESPONSES
 from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import NARROW, Selection, choose
+from llmpert.ui.common.selection import MOST_IN_ADDRESS, NARROW, Selection, choose
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene.drawer import show_drawer
 
@@ -46,9 +46,6 @@ KERNEL = "Gaussian process"
 NEAREST = 10
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
-
-MOST_IN_ADDRESS = 100
-"""So many selected perturbations go into the address: browsers cut very long ones."""
 
 _KEY = "explorer-selected"
 

@@ -50,20 +50,29 @@ def test_a_dot_opens_its_gene_beside_the_page_and_leads_to_its_own(page, visit):
     page.wait_for_function("!location.search.includes('opened')")
 
 
-def test_a_row_opens_its_gene_and_the_order_of_rows_stays(page, visit):
+def test_a_row_opens_its_gene_and_marked_rows_and_their_order_stay(page, visit):
     visit("effects?line=LineB&effects-by=Knockdown%2C+A+to+Z")
     table = page.get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
-    first = table.locator('td[aria-colindex="1"]').first
-    gene = first.text_content()
+    names = table.locator('td[aria-colindex="1"]')
+    first, third = names.nth(0).text_content(), names.nth(2).text_content()
     box = table.locator("canvas").first.bounding_box()
-    page.mouse.click(box["x"] + 35, box["y"] + 52)
-    opened(page, gene, "LineB")
+    page.mouse.click(box["x"] + 16, box["y"] + 52 + 70)  # the third row's box
+    page.wait_for_url(f"**effects-rows={third}**")
+    page.mouse.click(box["x"] + 70, box["y"] + 52)
+    drawer = opened(page, first, "LineB")
     assert page.url.split("?")[0].endswith("/effects")
-    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    drawer.get_by_role("button", name="Close").click()
     page.wait_for_function("!location.search.includes('opened')")
-    assert "effects-by=Knockdown" in page.url
-    assert first.text_content() == gene
+    page.wait_for_selector(FINISHED, timeout=60_000)
+    page.locator(".st-key-effects-by input").click()
+    page.get_by_role("option", name="predicted, lowest first").click()
+    page.wait_for_url("**effects-by=predicted**")
+    page.wait_for_selector(FINISHED, timeout=60_000)
+    assert f"effects-rows={third}" in page.url
+    marked = table.locator('tr[aria-selected="true"]')
+    assert marked.count() == 1
+    assert third in marked.text_content()
 
 
 def test_a_link_reopens_a_view(page, visit):

@@ -329,3 +329,20 @@ def test_a_row_shows_what_sets_its_knockdown_apart(app):
     top = np.argsort(np.abs(own).mean(axis=0))[-12:]
     for drawn, response in zip(rows["changes"], own[:, top], strict=True):
         np.testing.assert_allclose(np.sort(drawn), np.sort(response), atol=1e-5)
+
+
+def test_marked_rows_stay_marked_in_any_order(app):
+    visit(app, gene="KD007", tab="Trust")
+    names = app.dataframe[0].value["perturbation"].tolist()
+    two = [names[1], names[6]]
+    app = open_app()
+    text = visit(app, gene="KD007", tab="Trust", **{"near-rows": f"{','.join(two)},NOBODY"})
+    assert "NOBODY" not in text
+    for order in (None, "Knockdown, A to Z"):
+        if order:
+            app.selectbox(key="near-by").select(order).run()
+        rows = app.session_state["near"]["selection"]["rows"]
+        assert app.dataframe[0].value["perturbation"].iloc[rows].tolist() == two
+    assert any(
+        f"compare?gene={two[0]}&amp;other_gene={two[1]}" in h.proto.body for h in app.get("html")
+    )

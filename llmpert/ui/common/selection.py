@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from typing import Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -38,6 +39,9 @@ from llmpert.ui.common.verbatim import verbatim
 from llmpert.ui.streamlit_internals import PAGE, through_app
 
 T = TypeVar("T")
+
+MOST_IN_ADDRESS = 100
+"""So many selected genes go into the address: browsers cut very long ones."""
 
 NARROW, WIDE = 170, 240
 """Pixels of a control in the row above a page: two narrow ones fit on a telephone's screen."""
@@ -406,6 +410,13 @@ def address_of(selection: Selection, page: str, query: dict[str, str]) -> str:
     # Controls take their first value out of the address, each in a step of the browser's history.
     view = {name: value for name, (value, first) in shown.items() if value != first}
     return f"{page}?{urlencode({**view, **carried(), **query})}"
+
+
+def show_link(address: str, words: str) -> None:
+    """Show a link to another page of this app, in the same tab."""
+    # After Streamlit's own ways to another page, the browser's way back leads to addresses that
+    # lack what was chosen.
+    st.html(f'<a style="color: var(--st-link-color)" href="{escape(address)}">{escape(words)}</a>')
 
 
 def choose(

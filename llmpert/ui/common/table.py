@@ -1,6 +1,6 @@
 """Tables with a gene in each row: sorted by choice, and each gene opens beside the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import streamlit as st
 from llmpert.insight.ranking import set_apart
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.opened import open_beside
-from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.common.selection import MOST_IN_ADDRESS, Selection, address_of, choose, show_link
 
 CHANGES = 12
 """How many genes a row draws."""
@@ -33,10 +33,11 @@ def gene_table(
 ) -> None:
     """Show a table whose first column are genes, each a button that opens it beside the page.
 
-    The order can be chosen, and is kept in the address.
+    The order can be chosen and rows can be marked, two knockdowns to compare them; the address
+    keeps both.
 
     Args:
-        key: Of the table and, in the address, of its order.
+        key: Of the table and, in the address, of its order and marked rows.
         columns: How columns are shown; None hides one.
         order: What the rows are sorted by as they come.
         knockdowns: Whose knockdowns the rows are: these get a column with their top genes.
@@ -55,7 +56,8 @@ def gene_table(
             width=92,
             pinned=True,
             alignment="left",
-            help="Press a name to open the gene beside this page.",
+            help="Press a name to open the gene beside this page."
+            + " Tick two rows to compare them." * bool(knockdowns),
             key=f"{key}-open",
             on_click=_open,
             args=(f"{key}-open",),
@@ -67,16 +69,45 @@ def gene_table(
         table = table.assign(changes=pd.Series(changes, table.index, dtype=object))
         config["changes"] = st.column_config.BarChartColumn(
             "Top genes",
-            width=110,
+            width=90,
             y_min=min(values),
             y_max=max(values),
             help="Responses minus the mean response of all knockdowns, at the genes that set these"
             f" rows apart most, the same in each row: {', '.join(genes)}. Empty where it was not"
             " measured.",
         )
+    table = table.loc[ways[chosen]]
+    names = [str(gene) for gene in table[name]]
+    marked = [gene for gene in st.query_params.get(f"{key}-rows", "").split(",") if gene in names]
+    _select(key, [names.index(gene) for gene in marked])
     st.dataframe(
-        table.loc[ways[chosen]], hide_index=True, height=height, column_config=config, key=key
+        table,
+        hide_index=True,
+        height=height,
+        column_config=config,
+        key=key,
+        on_select=partial(_mark, key, names),
+        selection_mode="multi-row",
     )
+    if knockdowns and len(marked) == 2:
+        pair = dict(zip(("gene", "other_gene"), marked, strict=True))
+        show_link(address_of(knockdowns, "compare", pair), f"Compare {' with '.join(marked)}")
+
+
+def _select(key: str, rows: list[int]) -> None:
+    """Select rows of a table, unless they are: it knows them by where they were before sorting."""
+    known = st.session_state.get(key)
+    if known is None or known["selection"]["rows"] != rows:
+        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def _mark(key: str, names: Sequence[str]) -> None:
+    """Write the names of the selected rows into the address."""
+    rows = st.session_state[key]["selection"]["rows"][:MOST_IN_ADDRESS]
+    if rows:
+        st.query_params[f"{key}-rows"] = ",".join(names[row] for row in rows)
+    else:
+        st.query_params.pop(f"{key}-rows", None)
 
 
 def _open(key: str) -> None:

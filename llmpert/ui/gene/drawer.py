@@ -1,7 +1,6 @@
 """A gene beside the page: what its own page shows first, smaller, without leaving this one."""
 
 from dataclasses import replace
-from html import escape
 
 import streamlit as st
 
@@ -9,7 +8,7 @@ from llmpert.errors import InputError
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import components as show
 from llmpert.ui.common.opened import close, opened_gene
-from llmpert.ui.common.selection import Selection, address_of
+from llmpert.ui.common.selection import Selection, address_of, show_link
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import show_answer
 from llmpert.ui.gene.prediction import predict, predicted_elsewhere
@@ -33,21 +32,15 @@ def _show(selection: Selection, typed: str) -> None:
     with show.errors_as_sentences():
         if typed in selection.screen.genes:
             address = address_of(selection, "effects", {"target": typed})
-            _show_link(address, f"What changes {typed}?")
+            show_link(address, f"What changes {typed}?")
         try:
             gene = selection.known.perturbation(typed) or typed
         except InputError as error:
             show.info(f"**Not predicted**: {show.verbatim(str(error))}")
             return
-        _show_link(address_of(selection, "gene", {"gene": gene}), f"Open the page of {gene}")
+        show_link(address_of(selection, "gene", {"gene": gene}), f"Open the page of {gene}")
         predicted, elsewhere = predict(selection, gene), predicted_elsewhere(selection, gene)
         view = GeneView(selection, gene, predicted, elsewhere)
         show_answer(view, typed)
         figure = sections.response(view, GENES_SHOWN).figures[0]
         show.figure(**figure._replace(name=f"opened-{figure.name}")._asdict(), data=selection.data)
-
-
-def _show_link(address: str, words: str) -> None:
-    # After Streamlit's own ways to another page, the browser's way back leads to addresses that
-    # lack what was chosen.
-    st.html(f'<a style="color: var(--st-link-color)" href="{escape(address)}">{escape(words)}</a>')
