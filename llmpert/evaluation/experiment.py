@@ -1,7 +1,7 @@
 """Fitting and scoring models on one problem, with every finished fit kept."""
 
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -128,6 +128,11 @@ class FittedModel:
         return Prediction(names, self.genes, mean, std, self.model.intervals_)
 
 
+def at_once(model: str, size: int, genes: int) -> AbstractContextManager[None]:
+    """Let a fit wait for no other."""
+    return nullcontext()
+
+
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """One problem under one set of settings, with its fits.
@@ -136,14 +141,15 @@ class Experiment:
     on the fold's training part, models are fitted on (a sample of) it, and the components of the
     embeddings know no responses.
 
-    `turn` is entered for every fit. Fits use all cores: where several may be wanted at once, a lock
-    here lets one run after the other, which is faster for each.
+    `turn` gives what is entered for a fit, by its model's name, training perturbations and genes.
+    Fits use all cores: where several may be wanted at once, this lets one run after the other,
+    which is faster for each.
     """
 
     problem: Problem
     settings: Settings = Settings()
     store: ResultsStore = field(default_factory=ResultsStore)
-    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    turn: Callable[[str, int, int], AbstractContextManager[Any]] = at_once
     _scored_by_fold: dict[int, tuple[np.ndarray, np.ndarray]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -314,7 +320,7 @@ class Experiment:
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}
-        with self.turn:
+        with self.turn(spec.name, *response.shape):
             start = perf_counter()
             fitted = spec.build(seed, joined.parts).fit(inputs[rows], response, **cells)
             seconds = round(perf_counter() - start, 3)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from html import escape
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any
 
 import streamlit as st
 import streamlit.logger
+from streamlit import runtime
 from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunContext, add_script_run_ctx, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.exceptions import ScriptControlException
+from streamlit.runtime.scriptrunner_utils.script_run_context import in_cached_function
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 
@@ -64,6 +67,33 @@ def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
     """
     streamlit.logger.setup_formatter = set_up  # type: ignore[assignment]
     streamlit.logger.update_formatter()
+
+
+def has_visitor() -> bool:
+    """Return whether this thread runs a page for somebody."""
+    return get_script_run_ctx(suppress_warning=True) is not None
+
+
+def go_on() -> None:
+    """End the run of the page in hand if its visitor has clicked on or is gone.
+
+    Each element that a page shows does so too, but for whether the visitor is gone.
+    """
+    run = get_script_run_ctx(suppress_warning=True)
+    if run is not None:
+        run.yield_check()
+        if runtime.exists() and not runtime.get_instance().is_active_session(run.session_id):
+            st.stop()
+
+
+def unrecorded(show: Callable[[], object]) -> None:
+    """Show something now; from a cached function not again whenever that gives its value."""
+
+    def call() -> None:
+        in_cached_function.set(False)
+        show()
+
+    copy_context().run(call)
 
 
 def run_on(listening: socket, arguments: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ class Watched:
 def test_one_fit_runs_at_a_time_and_what_is_kept_waits_for_nobody():
     problem = Problem.align(small.screen(), [small.embedding()], small.gene_table({"X": ""}))
     turn = Watched()
-    experiment = Experiment(problem, Settings(n_hvgs=10, components=3), turn=turn)
+    experiment = Experiment(problem, Settings(n_hvgs=10, components=3), turn=lambda *about: turn)
     folds = range(experiment.settings.folds)
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(lambda fold: experiment.scores("linear", 20, fold), folds))

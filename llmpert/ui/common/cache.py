@@ -30,6 +30,7 @@ from llmpert.methods.predictions import ExternalPredictions, by_size, scores
 from llmpert.methods.published import ROWS
 from llmpert.models.registry import MODELS
 from llmpert.screens import Screen
+from llmpert.ui.common.waiting import cancel_button, turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -195,14 +196,12 @@ def experiment(data: Dataset, line: str, embedding: str) -> Experiment:
             # All of a data set share one, which reads the pack once.
             store = next((e.store for e in known.values()), ResultsStore(folder, pack))
             problem = data.problem(line, embedding)
-            known[line, embedding] = Experiment(problem, store=store, turn=_TURN)
+            known[line, embedding] = Experiment(problem, store=store, turn=turn)
         return known[line, embedding]
 
 
 _EXPERIMENTS: WeakKeyDictionary[Dataset, dict[tuple[str, str], Experiment]] = WeakKeyDictionary()
 _LOCK = Lock()
-_TURN = Lock()
-"""Held by the one fit that runs: those of other visitors wait for the cores."""
 
 
 def scoring_experiment(data: Dataset, line: str) -> Experiment:
@@ -326,14 +325,23 @@ def run_fits(fits: Sequence[Fit]) -> Results:
     """Return the results of fits, under a progress bar while those are made that never were."""
     if not fits:
         return Results(pd.DataFrame(columns=list(COLUMNS)))
-    bar = st.progress(0.0, text="Looking up finished fits …")
+    place = st.empty()
+    with place.container():
+        bar, button = st.progress(0.0, text="Looking up finished fits …"), st.empty()
+    shown = False
 
     def progress(done: int, total: int, label: str) -> None:
+        nonlocal shown
         bar.progress(done / total, text=f"Fit {min(done + 1, total)} of {total} · {label}")
+        if done < total and not shown:
+            shown = True
+            with button:
+                cancel_button()
 
-    results = run(fits, progress)
-    bar.empty()
-    return results
+    try:
+        return run(fits, progress)
+    finally:
+        place.empty()
 
 
 # What pages compare

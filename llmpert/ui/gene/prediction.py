@@ -103,11 +103,9 @@ def _predict(selection: Selection, gene: str) -> GenePrediction:
         return GenePrediction(fitted.predict([gene]), len(fitted.trained_on))
     if (kept := kept_prediction(selection, gene)) is not None:
         return kept
-    bar = st.progress(0.0, text=f"Fit 1 of 1 · {MODELS[model].label}, not trained on this gene")
-    with st.spinner("Fitting …", show_time=True):
+    with st.spinner(f"Fitting {MODELS[model].label} without this gene …", show_time=True):
         fitted = selection.model_behind(gene)
         prediction = experiment.fold_prediction(model, size, fold, fitted).row(gene)
-    bar.empty()
     return _scored(experiment, prediction, size)
 
 

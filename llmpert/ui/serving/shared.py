@@ -16,9 +16,10 @@ from llmpert.ui.serving.start import prepare
 from llmpert.ui.streamlit_internals import silence_spinners
 
 MODULES = (
-    "torch", "uvicorn", "streamlit.web.cli", "llmpert.ui.compare", "llmpert.ui.datasets.listing",
-    "llmpert.ui.describe", "llmpert.ui.effects", "llmpert.ui.explorer", "llmpert.ui.gene.view",
-    "llmpert.ui.head_to_head", "llmpert.ui.serving.parts",
+    "torch", "uvicorn", "streamlit.web.cli", "llmpert.ui.collection", "llmpert.ui.compare",
+    "llmpert.ui.datasets.listing", "llmpert.ui.describe", "llmpert.ui.effects",
+    "llmpert.ui.explorer", "llmpert.ui.gene.view", "llmpert.ui.head_to_head",
+    "llmpert.ui.serving.parts",
 )  # fmt: skip
 
 for name in MODULES:

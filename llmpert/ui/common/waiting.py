@@ -1,0 +1,99 @@
+"""Fits wait for their turn: their visitors see their place, and can cancel."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from llmpert.io.paths import home
+from llmpert.io.queue import Queue
+from llmpert.ui.streamlit_internals import go_on, has_visitor, unrecorded
+
+CANCELLED = "cancelled-fits"
+"""Where the session keeps the address at which its visitor wanted no more fits."""
+
+UNSEEN = 0.5
+"""Seconds that a fit may wait before its visitor is told."""
+
+
+@contextmanager
+def turn(model: str, size: int, genes: int) -> Iterator[None]:
+    """Hold the turn for a fit: it needs all cores, and others wait, those of all processes too.
+
+    The visitor who waits sees the place and, once such a model was fitted here, the time; and may
+    cancel, click on or leave, which frees the place. What is running ends with the fit in hand.
+
+    Args:
+        size: Perturbations that the model is trained on.
+        genes: That it predicts.
+    """
+    if has_visitor():
+        go_on()
+        unrecorded(_stop_if_cancelled)
+    notice = _Notice()
+    with Queue(home() / "queue").turn(model, size**2 * genes, notice.show):
+        notice.clear()
+        yield
+
+
+def cancel_button() -> None:
+    """Show a button that ends a page's fits: after the one in hand, or while they wait."""
+    st.button("Cancel", key=f"cancel-{secrets.token_hex(4)}", on_click=_cancel)
+
+
+def in_words(ahead: int, seconds: float | None) -> str:
+    """Say what place in the queue one has, behind `ahead` others, and about how long it takes."""
+    place = f"Place {ahead} in the queue"
+    if seconds is None:
+        return f"{place} …"
+    if seconds < 90:
+        return f"{place}, about {max(1, round(seconds))} s …"
+    return f"{place}, about {round(seconds / 60)} min …"
+
+
+class _Notice:
+    """What a visitor sees who waits; nothing where a fit is for nobody."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._box: Any = None
+        self._place: Any = None
+        self._said = ""
+
+    def show(self, ahead: int, seconds: float | None) -> None:
+        if not has_visitor():
+            return
+        go_on()
+        said = in_words(ahead, seconds)
+        if time.monotonic() - self._since > UNSEEN and said != self._said:
+            self._said = said
+            unrecorded(self._draw)
+
+    def clear(self) -> None:
+        if self._box is not None:
+            unrecorded(self._box.empty)
+
+    def _draw(self) -> None:
+        if self._box is None:
+            self._box = st.empty()
+            with self._box.container(horizontal=True, vertical_alignment="center"):
+                self._place = st.empty()
+                cancel_button()
+        self._place.markdown(self._said, width="content")
+
+
+def _cancel() -> None:
+    st.session_state[CANCELLED] = st.query_params.to_dict()
+
+
+def _stop_if_cancelled() -> None:
+    if st.session_state.get(CANCELLED) != st.query_params.to_dict():
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("What is missing here needs a fit, which was cancelled.", width="content")
+        key = f"fit-{secrets.token_hex(4)}"
+        st.button("Fit", key=key, on_click=st.session_state.pop, args=(CANCELLED, None))
+    st.stop()
