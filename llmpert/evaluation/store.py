@@ -89,6 +89,10 @@ class ResultsStore:
         """Return the predictions of a fit, or None where it is not kept."""
         return self._read(self._path(key, ".npz"), Prediction.load)
 
+    def has_prediction(self, key: str) -> bool:
+        """Whether the predictions of a fit are kept, as far as is known without reading them."""
+        return self._path(key, ".npz").exists()
+
     def prediction_or(self, key: str, fit: Callable[[], Prediction]) -> Prediction:
         """Return the predictions of a fit; make and keep them where they are missing."""
         return self._found_or(key, self.prediction, fit, self.put_prediction)

@@ -9,7 +9,9 @@ from threading import Event, Lock, Thread
 
 import pytest
 
+from llmpert.io import queue as queue_module
 from llmpert.io.queue import FRESH, Queue
+from tests.support.server_process import eventually
 
 PROCESS = """
 import sys, time
@@ -26,20 +28,13 @@ class Left(Exception):
 
 
 @pytest.fixture
-def queue(tmp_path):
+def queue(tmp_path, monkeypatch):
+    monkeypatch.setattr(queue_module, "PAUSE", 0.002)
     return Queue(tmp_path / "queue")
 
 
 def tickets(queue: Queue) -> list[Path]:
     return sorted(queue.folder.glob("*.ticket"))
-
-
-def eventually(condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    assert condition()
 
 
 class Visitors:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,15 @@ class Running:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until something holds, for at most ten seconds."""
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    assert condition()
 
 
 def free_port() -> int:

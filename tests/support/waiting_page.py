@@ -1,17 +1,21 @@
-"""A page that fits, for as many seconds as its address says, in a cached function."""
+"""A page that fits in a cached function, for as long and as often as its address says."""
 
 import time
+from contextlib import nullcontext
 
 import streamlit as st
 
-from llmpert.ui.common.waiting import turn
+from llmpert.ui.common.waiting import cancellable, turn
 
 
 @st.cache_resource(show_spinner=False)
-def fit(seconds: float) -> float:
-    with turn("gp", 1, 1):
-        time.sleep(seconds)
+def fit(seconds: float, times: int) -> float:
+    with cancellable() if times > 1 else nullcontext():
+        for _ in range(times):
+            with turn("gp", 1, 1):
+                time.sleep(seconds)
     return seconds
 
 
-st.write(f"Fitted in {fit(float(st.query_params['seconds']))} s")
+asked = st.query_params
+st.write(f"Fitted in {fit(float(asked['seconds']), int(asked.get('times', 1)))} s")

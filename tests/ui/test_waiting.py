@@ -10,8 +10,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.sync.client import connect
 
 from llmpert.ui.common.waiting import in_words
-from tests.io.test_queue import eventually
-from tests.support.server_process import REPOSITORY, running
+from tests.support.server_process import REPOSITORY, eventually, running
 
 
 @pytest.mark.parametrize(
@@ -88,4 +87,11 @@ def test_a_visitor_sees_the_place_and_can_cancel_or_leave(tmp_path):
         later = Tab(server.port, "seconds=3")
         later.hear("Fitted in 3.0 s")
         assert not [said for said in (*later.words, *first.words) if "queue" in said]
+        assert waiting() == 0
+
+        # Of several fits, the next ones are not made.
+        several = Tab(server.port, "seconds=0.3&times=40")
+        eventually(lambda: waiting() == 1)
+        several.run("Cancel")
+        several.hear("cancelled")
         assert waiting() == 0

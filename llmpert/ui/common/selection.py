@@ -1,6 +1,7 @@
 """What a page is about: controls in a row above it, whose values live in the address."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -36,6 +37,7 @@ from llmpert.ui.common import presentation as present
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.collection import carried
 from llmpert.ui.common.verbatim import verbatim
+from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.streamlit_internals import PAGE, through_app
 
 T = TypeVar("T")
@@ -225,7 +227,9 @@ class Selection:
             return [Prediction(one.perturbations, one.genes, one.delta, None)]
         of = self.experiment
         folds = range(of.settings.folds)
-        return [of.fold_prediction(self.model, self.size, fold) for fold in folds]
+        keys = [of.key(self.model, of.split(self.size, fold)) for fold in folds]
+        with nullcontext() if all(map(of.store.has_prediction, keys)) else cancellable():
+            return [of.fold_prediction(self.model, self.size, fold) for fold in folds]
 
 
 def select(

@@ -44,6 +44,25 @@ def cancel_button() -> None:
     st.button("Cancel", key=f"cancel-{secrets.token_hex(4)}", on_click=_cancel)
 
 
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Show that button while several fits are made; for use in cached functions, too."""
+    box: list[Any] = []
+
+    def show() -> None:
+        box.append(st.empty())
+        with box[0].container():
+            cancel_button()
+
+    if has_visitor():
+        unrecorded(show)
+    try:
+        yield
+    finally:
+        for one in box:
+            unrecorded(one.empty)
+
+
 def in_words(ahead: int, seconds: float | None) -> str:
     """Say what place in the queue one has, behind `ahead` others, and about how long it takes."""
     place = f"Place {ahead} in the queue"

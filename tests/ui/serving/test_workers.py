@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from llmpert.ui.serving.workers import Front, cookie
-from tests.support.server_process import REPOSITORY, free_port, running
+from tests.support.server_process import REPOSITORY, eventually, free_port, running
 
 COMMAND = ("tests.support.two_workers",)
 
@@ -135,14 +135,6 @@ def workers(server) -> list[psutil.Process]:
     children = psutil.Process(server.process).children()
     found = [process for child in children for process in child.children()]
     return sorted(found, key=lambda process: process.pid)
-
-
-def eventually(condition) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        time.sleep(0.05)
-    assert condition()
 
 
 @pytest.mark.processes
