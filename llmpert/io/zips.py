@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -58,8 +58,10 @@ def _blocks(archive: Path, member: str, limit: int) -> Iterator[bytes]:
             yield from iter(lambda: packed.read(BLOCK), b"")
 
 
-def read_arrays(path: Path, expected: str = "a NumPy archive (.npz)") -> dict[str, np.ndarray]:
-    """Read an archive of arrays of numbers and text.
+def read_arrays(
+    path: Path, expected: str = "a NumPy archive (.npz)", only: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read an archive of arrays of numbers and text: all of them, or `only` those named.
 
     Raises:
         InputError: It is no archive, its arrays are larger than can be read or than what is stored,
@@ -85,4 +87,4 @@ def read_arrays(path: Path, expected: str = "a NumPy archive (.npz)") -> dict[st
                 found = f"{stored:,} bytes for {dtype} of shape {shape}"
                 raise InputError.of_file(path, "arrays as large as they say, and not empty", found)
         with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+            return {name: arrays[name] for name in arrays if not only or name in only}

@@ -7,8 +7,8 @@ from tests.support import small
 
 
 def test_data_sets_are_listed(run, files):
-    small.add("mine", [small.screen()], [small.embedding(), small.embedding("sequence")])
-    small.add("broken", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding(), small.embedding("sequence")])
+    small.place("broken", [small.screen()], [small.embedding()])
     (DatasetStore().folder("broken") / "dataset.json").write_text("{")
     code, out, err = run("datasets")
     assert code == 0
@@ -26,7 +26,7 @@ def test_data_sets_are_listed(run, files):
 
 
 def test_one_is_removed_once_that_is_agreed_to(run, files, monkeypatch):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     code, out, err = run("datasets", "--remove", "mine")
     assert (code, out) == (1, "")
@@ -36,7 +36,7 @@ def test_one_is_removed_once_that_is_agreed_to(run, files, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert run("datasets", "--remove", "mine")[0] == 0
     assert DatasetStore().names() == [*BUILT_IN_DATA]
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     assert run("datasets", "--remove", "mine", "--yes")[1] == (
         "Removed the data set mine (0.0 MB).\n"
     )

@@ -16,7 +16,7 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_working_installation_has_no_problem(run, own_home, simulated_once):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     code, out, err = run("doctor")
     assert (code, err) == (0, "")
     assert re.search(rf"^  llmpert +{re.escape(__version__)}$", out, re.MULTILINE)
@@ -37,7 +37,7 @@ def quick(monkeypatch):
 
 def test_a_damaged_data_set_is_named_with_what_is_wrong(quick, run):
     for name in ("mine", "other"):
-        small.add(name, [small.screen()], [small.embedding()])
+        small.place(name, [small.screen()], [small.embedding()])
     (path,) = DatasetStore().folder("other").rglob("LineA.h5ad")
     path.write_bytes(b"damaged")
     code, out, _ = run("doctor")
@@ -48,7 +48,7 @@ def test_a_damaged_data_set_is_named_with_what_is_wrong(quick, run):
 
 
 def test_neither_data_nor_secret_names_are_printed(quick, run):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     secret = UploadStore().create("K562", Parts([small.screen()], [small.embedding()]))
     _, out, _ = run("doctor")
     assert secret not in out

@@ -31,7 +31,7 @@ def test_nothing_is_written_where_the_gene_sets_cannot_be_used(run, files):
 
 
 def test_collections_that_disagree_change_nothing(run, files):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     Path("one.gmt").write_text("ones\t\tKD001\n")
     Path("two.gmt").write_text("ones\t\tKD002\n")
     line = ("import", "--name", "mine", "--gene-sets", "one.gmt", "--gene-sets", "two.gmt")

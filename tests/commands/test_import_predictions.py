@@ -50,7 +50,7 @@ def test_published_results_come_with_an_import_or_after_it(run, results):
 
 
 def test_each_line_has_its_own(run, results):
-    small.add("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
+    small.place("mine", [small.screen("LineA"), small.screen("LineB")], [small.embedding()])
     pd.read_csv("gears.csv").assign(method="biolord").to_parquet("other.parquet")
     line = ("--predictions", "LineA=gears.csv", "--predictions", "LineB=other.parquet")
     code, _, _ = run("import", "--name", "mine", *line)
@@ -84,7 +84,7 @@ def test_nothing_is_written_where_something_else_cannot_be_used(run, results):
     code, _, _ = run(*replaced(IMPORT, "text=text.parquet", "text=gone.parquet"), *published)
     assert code == 1
     assert not DatasetStore().folder("mine").exists()
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     before = kept()
     code, _, err = run("import", "--name", "mine", *published, "--gene-sets", "gone.gmt")
     assert code == 1

@@ -202,7 +202,7 @@ def test_what_is_not_there_is_one_line(run, server, arguments, said):
 
 
 def test_another_data_set_of_that_name_is_left_alone(run, server):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     before = DatasetStore().fingerprint("mine")
     code, _, err = run(*PREPARE, "--name", "mine")
     assert code == 1

@@ -111,7 +111,7 @@ def test_a_model_of_other_embeddings_takes_no_text(run):
 
 
 def test_a_line_of_a_data_set(run):
-    small.add("two", [small.screen(), small.screen("LineB", seed=3)], [small.embedding()])
+    small.place("two", [small.screen(), small.screen("LineB", seed=3)], [small.embedding()])
     command = ("train", "--data", "two", "--out", "model.llmpert")
     code, _, err = run(*command)
     assert code == 2

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.components.v2.manifest_scanner import scan_component_manifests
 
+from llmpert.datasets.builtin import example_files
+
 
 @pytest.fixture(autouse=True)
 def page_failures() -> list[logging.LogRecord]:
@@ -25,15 +27,24 @@ def installed_components() -> list:
     return scan_component_manifests()
 
 
+@pytest.fixture(scope="session")
+def examples(simulated) -> dict[str, bytes]:
+    return example_files(simulated)
+
+
 @pytest.fixture(autouse=True)
 def once_for_all_pages(
     installed_components: list, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Do once what takes long: AppTest looks through all packages, a cold cache simulates."""
+    """Do once what takes long: AppTest looks through all packages, a cold cache simulates and
+    writes the example files.
+    """
     where = "streamlit.components.v2.manifest_scanner.scan_component_manifests"
     monkeypatch.setattr(where, lambda: installed_components)
     simulated = "llmpert.datasets.store.simulated_dataset"
     monkeypatch.setattr(simulated, lambda: request.getfixturevalue("simulated"))
+    examples = "llmpert.ui.datasets.upload_wizard.example_files"
+    monkeypatch.setattr(examples, lambda data: request.getfixturevalue("examples"))
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def start(page: str, *own: GeneSets, tab: str = "") -> AppTest:
 
     st.cache_resource.clear()
     made = small.embedding("text", genes=40)
-    small.add(
+    small.place(
         "human",
         [replace(small.screen(), perturbations=KNOCKED_DOWN, genes=MEASURED)],
         [Embedding("text", KNOCKED_DOWN, made.vectors, made.provenance)],

@@ -17,7 +17,7 @@ def start(lines=("LineA", "LineB"), sources=("text", "sequence")):
     import streamlit as st
 
     st.cache_resource.clear()
-    small.add(
+    small.place(
         "mine",
         [small.screen(line, seed=seed) for seed, line in enumerate(lines)],
         [small.embedding(source, seed=seed + 5) for seed, source in enumerate(sources)],

@@ -38,10 +38,10 @@ def path_of(name: str, file: str) -> Path:
 @pytest.fixture
 def damaged():
     st.cache_resource.clear()
-    small.add("a-bare", [small.screen()])
-    small.add("b-without-screen", [], [small.embedding()])
+    small.place("a-bare", [small.screen()])
+    small.place("b-without-screen", [], [small.embedding()])
     for name in [*DAMAGED][2:]:
-        small.add(name, [small.screen()], [small.embedding()], [SETS])
+        small.place(name, [small.screen()], [small.embedding()], [SETS])
     path_of("c-index", "dataset.json").write_bytes(b"\x00garbage")
     path_of("d-types", "dataset.json").write_text('{"version": 1, "parts": [1], "record": 2}')
     index = path_of("e-index-of-later", "dataset.json")
@@ -56,7 +56,7 @@ def damaged():
     path_of("h-embedding", "text.parquet").write_bytes(b"PAR1garbage")
     path_of("i-missing-file", "text.parquet").unlink()
     path_of("j-gene-sets", "go.gmt").write_bytes(b"\xff\xfe")
-    small.add("mine", [small.screen("LineA")], [small.embedding()])
+    small.place("mine", [small.screen("LineA")], [small.embedding()])
     yield
     st.cache_resource.clear()
 

@@ -60,7 +60,7 @@ def open_page(**query: str) -> AppTest:
 @pytest.fixture
 def app():
     st.cache_resource.clear()
-    small.add("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.place("mine", [small.screen("LineA")], [small.embedding("text")])
     return open_page()
 
 
@@ -294,7 +294,7 @@ def test_on_a_shared_server_nothing_that_others_see_can_be_changed(app, monkeypa
 
 
 def test_what_is_here_is_opened_and_removed(app):
-    small.add("other", [small.screen("LineB", seed=3)], [small.embedding("text")])
+    small.place("other", [small.screen("LineB", seed=3)], [small.embedding("text")])
     app.run()
     app.button(key="open-other").click().run()
     assert app.selectbox(key="data").value == "other"
@@ -316,7 +316,7 @@ def test_an_upload_that_is_gone_is_told_and_another_data_set_shown(app):
 
 def test_a_damaged_data_set_is_told_where_it_is_listed():
     for name in ("mine", "other"):
-        small.add(name, [small.screen("LineA")], [small.embedding("text")])
+        small.place(name, [small.screen("LineA")], [small.embedding("text")])
     (path,) = DatasetStore().folder("other").rglob("LineA.h5ad")
     path.write_bytes(b"damaged")
     app = open_page()
@@ -377,7 +377,7 @@ def test_a_recipe_is_downloaded_and_prepared(public, monkeypatch):
     def prepare(recipe, way, name, folder, progress, say):
         assert (folder / "k562.h5ad").read_bytes() == public.content
         made.append((recipe.name, way))
-        return small.add(name, [small.screen("K562")], [small.embedding()])
+        return small.place(name, [small.screen("K562")], [small.embedding()])
 
     monkeypatch.setattr(presets, "presets", lambda: {"paper": recipe})
     monkeypatch.setattr(presets, "prepare", prepare)

@@ -19,8 +19,8 @@ GENES = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN
 def page():
     st.cache_resource.clear()
     embeddings = [built_in(name) for name in BUILT_IN]
-    small.add("human", [replace(small.screen(), perturbations=GENES)], embeddings)
-    small.add("own", [small.screen()], [small.embedding()])
+    small.place("human", [replace(small.screen(), perturbations=GENES)], embeddings)
+    small.place("own", [small.screen()], [small.embedding()])
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params["data"] = "human"
     app.run()

@@ -25,7 +25,7 @@ def app():
 
     st.cache_resource.clear()
     first, second = small.names("KD", 40)[:12], small.names("KD", 40)[12:20]
-    small.add(
+    small.place(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -143,7 +143,7 @@ def test_the_kernel_is_a_measure_of_its_own(app):
 
 
 def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
-    small.add("plain", [small.screen()], [small.embedding()])
+    small.place("plain", [small.screen()], [small.embedding()])
     app.query_params["data"], app.query_params["colour"] = "plain", "gene set"
     app.switch_page(PAGE).run()
     assert not app.exception
@@ -157,7 +157,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
 def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):
     screen = small.screen()
     ranks = np.argsort(np.argsort(screen.response, axis=1), axis=1)
-    small.add("ranked", [replace(screen, response=ranks)], [small.embedding()])
+    small.place("ranked", [replace(screen, response=ranks)], [small.embedding()])
     app.query_params["data"] = "ranked"
     app.switch_page(PAGE).run()
     assert not app.exception

@@ -35,7 +35,7 @@ def app():
     import streamlit as st
 
     st.cache_resource.clear()
-    small.add(
+    small.place(
         "mine",
         [SCREEN, small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

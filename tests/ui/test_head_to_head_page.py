@@ -43,7 +43,7 @@ def start(gene_sets=(), published=(), external=()):
     import streamlit as st
 
     st.cache_resource.clear()
-    small.add(
+    small.place(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

@@ -18,7 +18,7 @@ def app():
     import streamlit as st
 
     st.cache_resource.clear()
-    small.add("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.place("mine", [small.screen("LineA")], [small.embedding("text")])
     return AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
 
 

@@ -23,7 +23,7 @@ def app(monkeypatch):
     import streamlit as st
 
     st.cache_resource.clear()
-    small.add(
+    small.place(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -132,7 +132,7 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
 @pytest.mark.parametrize("simulated", [False, True])
 def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     screen = small.screen("LineA")
-    small.add(
+    small.place(
         "mine",
         [replace(screen, provenance=screen.provenance | {"simulated": simulated})],
         [small.embedding("text")],
@@ -180,7 +180,7 @@ def test_no_more_experiments_are_held_than_data_sets(app):
 
     held = WeakSet()
     for number in range(7):
-        small.add(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
+        small.place(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
         held.add(cache.experiment(cache.load(f"set{number}"), "LineA", "text"))
     gc.collect()
     assert len(held) == cache.DATA_SETS
@@ -191,14 +191,14 @@ def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
 
     first = cache.experiment(cache.load("mine"), "LineA", "text")
     assert cache.experiment(cache.load("mine"), "LineA", "text") is first
-    small.add("mine", [small.screen("LineA", seed=9)], [])
+    small.place("mine", [small.screen("LineA", seed=9)], [])
     again = cache.experiment(cache.load("mine"), "LineA", "text")
     assert again is not first
     assert again.problem.screen.fingerprint != first.problem.screen.fingerprint
 
 
 def test_a_line_that_another_data_set_lacks_is_let_go_of(app):
-    small.add("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
+    small.place("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
     app.switch_page("pages/table.py").run()
     app.selectbox(key="line").select("LineB").run()
     assert app.session_state["line"] == "LineB"

@@ -30,7 +30,7 @@ def offered(monkeypatch) -> list[tuple[pd.DataFrame, str]]:
     found = []
 
     def note(name, file_name, numbers, words):
-        found.append((pd.read_csv(StringIO(numbers.to_csv(index=False))), words))
+        found.append((pd.read_csv(StringIO(numbers().to_csv(index=False))), words))
 
     monkeypatch.setattr(figure, "_offer_files", note)
     return found
@@ -92,14 +92,14 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
     ],
 )
 def test_they_make_the_numbers_of_the_page(offered, page, query, part):
-    small.add("mine", SCREENS, SOURCES)
+    small.place("mine", SCREENS, SOURCES)
     codes = visit(page, data="mine", **query)
     assert part in "".join(codes)
     check(codes, offered)
 
 
 def test_they_know_how_many_training_sets_there_are_of_a_size(offered):
-    small.add("more", [small.screen("LineA", 150)], [small.embedding("text", 150)])
+    small.place("more", [small.screen("LineA", 150)], [small.embedding("text", 150)])
     codes = visit("learning_curves", data="more", models="Ridge regression")
     assert "[(100, 3), (120, 1)]" in "".join(codes)
     check(codes, offered)
@@ -144,6 +144,6 @@ def test_those_of_an_upload_name_its_files_and_not_its_address(
 
 
 def test_there_are_none_for_what_was_made_elsewhere(offered):
-    small.add("mine", SCREENS, SOURCES, external=[predictions(SCREENS[0], folds=5)])
+    small.place("mine", SCREENS, SOURCES, external=[predictions(SCREENS[0], folds=5)])
     assert visit("effects", data="mine", target="OUT004", model="GEARS") == []
     assert any("GEARS" in words for _, words in offered)

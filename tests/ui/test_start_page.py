@@ -27,7 +27,7 @@ def examples(app: AppTest) -> list[dict[str, list[str]]]:
 
 @pytest.mark.parametrize("name", [RANKS, "mine"])
 def test_examples_open_a_gene_or_a_choice_of_genes(name):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     app = start(name)
     assert not app.exception
     texts = [query["gene"][0] for query in examples(app)]
@@ -44,7 +44,7 @@ def test_examples_open_a_gene_or_a_choice_of_genes(name):
 
 
 def test_a_figure_is_shown_where_nothing_has_to_be_fitted():
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.place("mine", [small.screen()], [small.embedding()])
     assert not start("mine").get("plotly_chart")
     data = cache.load("mine")
     experiment = cache.experiment(data, "LineA", "text")

@@ -27,7 +27,7 @@ from tests.support import small
 @pytest.fixture
 def data():
     st.cache_resource.clear()
-    small.add(
+    small.place(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -123,7 +123,7 @@ def test_start_readiness_and_stop_are_logged(data, own_home, caplog):
 
 def test_damaged_data_do_not_keep_the_server_from_starting(data, own_home, caplog, monkeypatch):
     caplog.set_level(logging.INFO, "llmpert")
-    small.add("mine", gene_sets=[GeneSets("go", "go.gmt", {"A": frozenset({"KD001"})})])
+    small.place("mine", gene_sets=[GeneSets("go", "go.gmt", {"A": frozenset({"KD001"})})])
     (sets,) = (own_home / "datasets" / "mine").rglob("go.gmt")
     sets.write_bytes(b"damaged")
     st.cache_resource.clear()

@@ -78,7 +78,7 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMPERT_HOME", str(folder / "home"))
-        small.add("mine", [small.screen("LineA")], [small.embedding("text")])
+        small.place("mine", [small.screen("LineA")], [small.embedding("text")])
     # Settings of whoever starts it, in the folder where that happens.
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "config.toml").write_text(
