@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from llmpert.datasets.builtin import RANKS
 from llmpert.embeddings import built_in
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import LENDERS
@@ -12,11 +13,16 @@ from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.descriptions import EMBEDDING, Description, describe
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
-from llmpert.ui.common.selection import Selection, how_many
+from llmpert.ui.common.gene_search import offer_example
+from llmpert.ui.common.selection import Selection, called, how_many, open_dataset
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 
 NEAREST = 10
+EXAMPLE = (
+    "Subunit of the Mediator complex. Found in the nucleus. Takes part in transcription by RNA"
+    " polymerase II."
+)
 
 
 def show_described(selection: Selection) -> None:
@@ -29,17 +35,19 @@ def show_described(selection: Selection) -> None:
             " Choose another data set at the top, or add a screen of human genes on the *Data*"
             " page without an embedding of your own."
         )
+        words, icon = f"Open {called(RANKS)}", ":material/database:"
+        st.button(words, on_click=open_dataset, args=(RANKS,), icon=icon, key="open-described")
         return
     text = st.text_area(
         "Description",
         key="text",
         bind="query-params",
-        placeholder="Subunit of the Mediator complex. Found in the nucleus. Takes part in"
-        " transcription by RNA polymerase II.",
+        placeholder=EXAMPLE,
         help="What the protein does, where it is found, and which others it works with. The first"
         " 200 words count.",
     )
     if not text.strip():
+        offer_example("text", EXAMPLE, "Try this text")
         return
     try:
         found = _described(text)

@@ -12,7 +12,7 @@ from llmpert.screens.screen import Screen
 from llmpert.ui.common import components as show
 from llmpert.ui.common import script
 from llmpert.ui.common.external_methods import origin
-from llmpert.ui.common.gene_search import did_you_mean
+from llmpert.ui.common.gene_search import did_you_mean, offer_example
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.selection import WIDE, Selection, how_many, one_of, relative_to_mean
 from llmpert.ui.common.table import gene_table
@@ -103,9 +103,10 @@ def show_effects(selection: Selection) -> None:
 
 def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:
     """Return the gene in a search box; where none is found the page says why, and stops."""
+    example = changing_gene(screen)
     typed = st.text_input(
         "Measured gene",
-        value=changing_gene(screen),
+        value=example,
         key="target",
         bind="query-params",
         icon=":material/search:",
@@ -121,4 +122,6 @@ def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
         did_you_mean(dict.fromkeys(near), "target")
+        if not near:
+            offer_example("target", example)
         st.stop()

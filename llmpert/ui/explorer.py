@@ -374,6 +374,16 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
             "None yet. Click a dot on the map, or choose the lasso or box above the map's upper"
             " right corner and draw around some."
         )
+        near = view.similarity(view.of)
+        if near is not None:
+            alike = view.table["gene"].to_numpy()[np.argsort(-near, kind="stable")[:NEAREST]]
+            st.button(
+                f"Select those most like {view.gene}",
+                on_click=_select,
+                args=(list(map(str, alike)),),
+                key="example-selected",
+                icon=":material/lightbulb:",
+            )
         return
     selection, table = view.selection, view.table
     rows = table[table["gene"].isin(names)].reset_index(drop=True)

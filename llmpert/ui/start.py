@@ -13,6 +13,7 @@ from llmpert.ui.common.selection import Selection, called
 from llmpert.ui.datasets.download_panel import offer_real_screens
 from llmpert.ui.datasets.job_panel import show_job
 from llmpert.ui.gene.prediction import kept_prediction
+from llmpert.ui.tour import show_tour
 
 WELL_KNOWN = ("TP53", "MYC", "EGFR", "BRCA1")
 WORDS = "cyclin"
@@ -63,6 +64,7 @@ def show_start(selection: Selection) -> None:
         offer_real_screens()
     with right:
         _show_answer(selection, strong)
+    show_tour(data.name, strong)
 
 
 def _examples(known: GeneVectors, strong: str) -> dict[str, str]:

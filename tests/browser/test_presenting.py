@@ -119,3 +119,25 @@ def test_the_link_names_even_what_stands_at_its_first_value(page, visit):
         assert part in link
     page.goto(link)
     page.get_by_role("heading", name="KD007 knockdown in LineA").wait_for()
+
+
+def test_a_pinned_figure_is_presented_by_keyboard_and_saved(page, visit):
+    visit("gene?gene=KD007")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    for number in (1, 2):
+        page.get_by_role("button", name="Pin", exact=True).first.click()
+        page.get_by_role("link", name=f"Collection: {number}").wait_for()
+    page.get_by_role("link", name="Collection: 2").click()
+    page.get_by_role("button", name="Present").click()
+    stage = page.locator(".st-key-stage")
+    stage.get_by_text("20 strongest genes").first.wait_for()
+    page.keyboard.press("ArrowRight")
+    stage.get_by_text("KD007, all genes: r =").first.wait_for()
+    stage.get_by_role("button", name="Save").click()
+    assert saved(page, "Picture (SVG)").suggested_filename == "llmpert-KD007-LineA-scatter.svg"
+    # The first closes the menu.
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    stage.wait_for(state="detached")
+    page.reload()
+    page.get_by_role("link", name="Collection: 2").wait_for()

@@ -40,6 +40,13 @@ def test_a_text_shows_the_nearest_genes_and_a_prediction(page, monkeypatch):
     assert list(nearest.loc[0, ["gene", "knocked down here"]]) == [GENES[3], "yes"]
 
 
+def test_without_a_text_there_is_an_example_that_works(page, monkeypatch):
+    says(monkeypatch, {page.text_area[0].placeholder: "MED12"})
+    page.button(key="example-text").click().run()
+    assert page.dataframe[0].value["gene"][0] == "MED12"
+    assert len(page.get("plotly_chart")) == 1
+
+
 def test_nothing_is_predicted_far_from_all_genes(page, monkeypatch):
     says(monkeypatch, {})
     page.text_area[0].input("the weather").run()
@@ -52,3 +59,5 @@ def test_other_data_sets_say_what_the_page_needs(page):
     page.selectbox(key="data").select("own").run()
     assert "needs a data set with the embedding" in page.info[0].value
     assert not page.text_area
+    page.button(key="open-described").click().run()
+    assert page.text_area

@@ -189,6 +189,16 @@ def test_a_selection_in_the_address_is_listed_with_what_it_shares(app):
     assert "None yet." in shown(app)
 
 
+def test_without_a_selection_there_is_an_example(app):
+    app.query_params["gene"] = "KD007"
+    app.switch_page("pages/explorer.py").run()
+    app.button(key="example-selected").click().run()
+    assert not app.exception
+    selected = app.query_params["selected"].split(",")
+    assert selected[0] == "KD007"
+    assert len(set(selected)) == 10
+
+
 def test_a_selected_knockdown_can_be_chosen(app):
     app.query_params["selected"] = "KD003,KD020"
     app.switch_page(PAGE).run()

@@ -17,6 +17,7 @@ from llmpert.models.registry import label
 from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
+from llmpert.ui.common.glossary import on_hover
 from llmpert.ui.common.verbatim import verbatim as verbatim
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def log_unforeseen(event: str) -> str:
 def heading(question: str, data: Dataset) -> None:
     """Show the question that a page answers, and what its data are."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(question, width="content")
+        st.markdown(question, width="content", help=on_hover(question))
         badges(data)
         if data.simulated:
             st.page_link("pages/data.py", label="Use real screens", icon=":material/database:")

@@ -15,6 +15,7 @@ from llmpert.figures.report import Figure
 from llmpert.figures.theme import QUIET, enlarged, mark_simulated
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.collection import offer_pin
+from llmpert.ui.common.glossary import on_hover
 from llmpert.ui.common.picture import offer_picture
 from llmpert.ui.common.verbatim import verbatim
 
@@ -108,6 +109,8 @@ def footer(
     with buttons.popover("About", icon=":material/info:", key=f"{name}-about", type="tertiary"):
         listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
         st.markdown("\n".join([details, "", *listed]))
+        if terms := on_hover(f"{note} {details}"):
+            st.caption(terms)
     save = buttons.popover("Save", icon=":material/download:", key=f"{name}-save", type="tertiary")
     facts = [f"{what}: {words}." for what, words in known.items()]
     everything = "\n\n".join(filter(None, [note, details, *facts, code]))

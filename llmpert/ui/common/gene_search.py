@@ -75,6 +75,8 @@ def choose_gene(
                 )
         known = {match: problem.resolve(match).gene for match in matches}
         did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
+        if not (matches or others):
+            offer_example(key, default)
         st.stop()
     return problem.perturbation(typed) or typed
 
@@ -116,6 +118,17 @@ def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:
             help=about,
             shortcut=f"Alt+{number}" if number <= 9 else None,
         )
+
+
+def offer_example(key: str, text: str, words: str = "") -> None:
+    """Offer a text for the control `key` that leads somewhere in these data."""
+    st.button(
+        words or f"Try {text}",
+        on_click=set_control,
+        args=(key, text),
+        key=f"example-{key}",
+        icon=":material/lightbulb:",
+    )
 
 
 def _with_embedding(problem: Problem, typed: str, data: Dataset) -> list[str]:

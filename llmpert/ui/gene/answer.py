@@ -7,6 +7,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import show_identity
 from llmpert.ui.common.gene_sets import chosen_sets
+from llmpert.ui.common.glossary import on_hover
 from llmpert.ui.gene.sections import GeneView
 
 FAVOURED = "GO processes"
@@ -32,9 +33,12 @@ def show_answer(view: GeneView, typed: str) -> None:
         show_identity(view.selection.known, view.gene, typed)
         _badges(view)
     verdict = view.verdict
-    st.markdown(f"**{TRUST[verdict.trust]}**: {show.verbatim(verdict.because())}.")
+    trust, because = TRUST[verdict.trust], verdict.because()
+    judged = f"**{trust}**: {show.verbatim(because)}."
+    st.markdown(judged, help=on_hover(f"{trust}: {because}"))
     found = answer_of(view)
-    st.markdown(found.sentence(lambda name: f"**{show.verbatim(name)}**"))
+    said = found.sentence(lambda name: f"**{show.verbatim(name)}**")
+    st.markdown(said, help=on_hover(found.sentence()))
     present.say(f"{view.title}: {found.sentence()}")
 
 

@@ -1,0 +1,54 @@
+"""The tour for those who come for the first time: three cards, until they are dismissed."""
+
+import streamlit as st
+
+from llmpert.ui.common.collection import carried
+from llmpert.ui.common.verbatim import verbatim
+
+GONE = "toured"
+"""In the session state: whether the tour was dismissed."""
+
+
+def show_tour(data: str, gene: str) -> None:
+    """Show three cards, each with an example of this data set; not to who comes with a gene."""
+    if st.session_state.get(GONE) or "gene" in st.query_params:
+        return
+    of_gene = {"data": data, "gene": gene, **carried()}
+    named = verbatim(gene)
+    cards = (
+        (
+            "query_stats",
+            "Ask about any gene",
+            "Type its name: what its knockdown does, with error bars, also where nobody has tried.",
+            ("gene", f"What {named} does", of_gene),
+        ),
+        (
+            "verified",
+            "See whether to trust it",
+            "Each prediction says how well those like it did on knockdowns that were held out.",
+            ("gene", f"Trust in {named}", of_gene | {"tab": "Trust"}),
+        ),
+        (
+            "keep",
+            "Take figures along",
+            "Pin them on any page: present them, share their link, or export them as slides.",
+            ("collection", "Your collection", carried()),
+        ),
+    )
+    with st.container(key="tour"):
+        for place, (icon, title, words, (page, example, query)) in zip(
+            st.columns(len(cards)), cards, strict=True
+        ):
+            with place.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f":material/{icon}: **{title}**")
+                st.caption(words)
+                forward = ":material/arrow_forward:"
+                st.page_link(f"pages/{page}.py", label=example, icon=forward, query_params=query)
+        st.button(
+            "Hide these cards",
+            on_click=st.session_state.update,
+            args=({GONE: True},),
+            key="hide-tour",
+            type="tertiary",
+            icon=":material/close:",
+        )
