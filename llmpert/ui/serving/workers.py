@@ -207,7 +207,7 @@ class Front:
         with connection, suppress(OSError):
             async with asyncio.timeout(PATIENCE):
                 head = await _head(connection)
-            if head:
+            if head is not None:
                 self.choose(head).take(connection, next(self._turns))
 
     def choose(self, head: bytes) -> Worker:
@@ -219,8 +219,8 @@ class Front:
         return min(ready or self.workers, key=lambda worker: (worker.open, worker.turn))
 
 
-async def _head(connection: socket.socket) -> bytes:
-    """Return the head of a request, which stays unread; nothing if the browser goes away."""
+async def _head(connection: socket.socket) -> bytes | None:
+    """Return the head of a request, which stays unread; None if the browser goes away."""
     loop = asyncio.get_running_loop()
     something = asyncio.Event()
     loop.add_reader(connection, something.set)
@@ -228,11 +228,13 @@ async def _head(connection: socket.socket) -> bytes:
         await something.wait()
     finally:
         loop.remove_reader(connection)
-    while True:
-        head, end, _ = connection.recv(LONGEST, socket.MSG_PEEK).partition(b"\r\n\r\n")
-        if end or len(head) in (0, LONGEST):
+    while seen := connection.recv(LONGEST, socket.MSG_PEEK):
+        head, end, _ = seen.partition(b"\r\n\r\n")
+        # Of what is no request, an end need not come: a worker says so.
+        if end or len(seen) == LONGEST or not re.match(rb"[A-Z]+( |$)", seen):
             return head
         await asyncio.sleep(0.02)
+    return None
 
 
 def _work(number: int, channel: socket.socket, arguments: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from types import SimpleNamespace
 
 import psutil
@@ -186,6 +187,14 @@ def test_each_visitor_stays_with_one_worker_and_a_dead_worker_comes_back(server)
         socket.create_connection(("localhost", server.port)).close()
         slow.sendall(b"alhost\r\n\r\n")
         assert slow.recv(99).startswith(b"HTTP/1.1 200")
+
+    for data in (b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"a" * 10**5):
+        with socket.create_connection(("localhost", server.port), timeout=20) as confused:
+            confused.sendall(data)
+            confused.shutdown(socket.SHUT_WR)
+            # refused, or closed before all was read
+            with suppress(ConnectionError):
+                assert b" 400 " in confused.recv(99)
 
     # A worker dies: its visitors find it again by their cookie, the other's notice nothing.
     before = workers(server)
