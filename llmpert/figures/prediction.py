@@ -114,6 +114,8 @@ def ranked_genes(
 def similar_knockdowns(near: pd.DataFrame, alike: pd.Series, usual: float) -> go.Figure:
     """Draw how well the knockdowns most like a gene were predicted, the most similar on top.
 
+    Dots carry the name of the perturbation as `customdata`.
+
     Args:
         near: From `llmpert.insight.reliability.ReliabilityReference.neighbours`.
         alike: Accuracy of held-out knockdowns with signs like the gene's, of which the middle half
@@ -124,7 +126,7 @@ def similar_knockdowns(near: pd.DataFrame, alike: pd.Series, usual: float) -> go
     figure = go.Figure()
     points(
         figure, near["accuracy"], labels, "Knockdown (its similarity)", marker(PREDICTED, "circle"),
-        "%{y}: r = %{x:.2f}",
+        "%{y}: r = %{x:.2f}", customdata=near["perturbation"],
     )  # fmt: skip
     shapes: list[dict[str, object]] = []
     across = {"yref": "y domain", "y0": 0, "y1": 1, "layer": "below", "showlegend": True}
@@ -163,7 +165,8 @@ def ranked_knockdowns(
 ) -> go.Figure:
     """Draw the knockdowns that change a gene most by value, the one that raises it most on top.
 
-    Predictions of either direction differ by colour and marker; measurements are drawn apart.
+    Predictions of either direction differ by colour and marker; measurements are drawn apart. Dots
+    carry the name of the perturbation as `customdata`.
 
     Args:
         effects: The strongest rows of `llmpert.insight.effects.effects_on`.
@@ -191,12 +194,13 @@ def ranked_knockdowns(
                 marker(color, symbol + "-open" * never, size, line={"width": 2 * never}),
                 "%{y} knockdown: predicted %{x:.3f}",
                 error_x=interval_bars(half_width) if known else None,
+                customdata=part["perturbation"],
             )  # fmt: skip
     part = drawn[drawn["measured"].notna()]
     if not part.empty:
         points(
             figure, part["measured"], part["perturbation"], "Measured", KNOWN_MARK,
-            "%{y} knockdown: measured %{x:.3f}",
+            "%{y} knockdown: measured %{x:.3f}", customdata=part["perturbation"],
         )  # fmt: skip
     verb = "raises" if raised_only else "changes"
     note = f"{len(effects)} knockdowns, by {ranked_by} effect"

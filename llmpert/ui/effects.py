@@ -14,6 +14,7 @@ from llmpert.ui.common import script
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.gene_search import did_you_mean, offer_example
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
+from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, how_many, one_of, relative_to_mean
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
@@ -75,7 +76,7 @@ def show_effects(selection: Selection) -> None:
     unit = selection.unit + ", minus the mean response" * relative
     left, right = st.columns([3, 2])
     with left:
-        show.figure(
+        chosen = show.figure(
             ranked_knockdowns(shown, gene, line, unit, ranked_by, raised_only, words, usual),
             name=f"effects-on-{gene}-{line}",
             alt=f"The {len(shown)} knockdowns with the strongest {ranked_by} effect on {gene} in"
@@ -85,7 +86,9 @@ def show_effects(selection: Selection) -> None:
             data=data,
             details=origin(data, [line], size, [model]) if measured else "",
             code=script.of_effects(selection, gene, unseen is not None, relative),
+            select=["points"],
         )
+        open_selected(chosen, "effects")
     first = f"{ranked_by}, {'highest' if raised_only else 'strongest'} first"
     # Not every model gives intervals.
     shown = shown.dropna(axis="columns", how="all")

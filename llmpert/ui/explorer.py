@@ -387,6 +387,7 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
         return
     selection, table = view.selection, view.table
     rows = table[table["gene"].isin(names)].reset_index(drop=True)
+    rows = rows[sorted(rows, key="gene sets".__eq__)]  # the widest column last
     similar = [column for column in map(str, rows) if column.startswith("similarity")]
     gene_table(
         rows,
@@ -396,6 +397,7 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
             "cells": show.number(format="%d"),
             **{column: skill() for column in map(str, rows) if column.startswith("held-out P")},
             **show.numbers(**dict.fromkeys(similar, "%.3f")),
+            "gene sets": st.column_config.TextColumn(width="medium"),
         },
         "as in the screen",
         selection,

@@ -174,7 +174,8 @@ def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) 
         axis=1,
     ).replace({"winner": {**_sides(names), insight.TIE: "neither"}})  # fmt: skip
     formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
-    st.dataframe(by_set, hide_index=True, height=320, column_config=show.numbers(**formats))
+    config = show.numbers(**formats) | {"gene set": st.column_config.TextColumn(width="medium")}
+    st.dataframe(by_set, hide_index=True, height=320, column_config=config)
     return by_set
 
 

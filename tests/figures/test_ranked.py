@@ -44,6 +44,7 @@ def test_similar_knockdowns_stand_beside_what_signs_like_these_reached():
     )
     figure = similar_knockdowns(near, pd.Series([0.1, 0.2, 0.3, 0.4, np.nan]), 0.25)
     assert list(figure.layout.yaxis.categoryarray) == ["Q (0.50)", "P (0.90)"]
+    assert list(figure.data[0].customdata) == ["P", "Q"]
     band, line = figure.layout.shapes
     assert (band.x0, band.x1) == pytest.approx((0.175, 0.325))
     assert line.x0 == line.x1 == 0.25
@@ -84,6 +85,7 @@ def test_measured_held_out_and_never_measured_are_told_apart():
     symbols = [trace.marker.symbol for trace in figure.data]
     assert len(set(symbols)) == 3
     assert len({trace.marker.color for trace in figure.data}) == 3  # B raises, A lowers
+    assert all(list(trace.customdata) == list(trace.y) for trace in figure.data)
     # The one that raises most on top; what has no prediction at the foot.
     assert list(figure.layout.yaxis.categoryarray) == ["C", "A", "B"]  # drawn upwards
     assert figure.layout.xaxis.title.text == "Y: Δ z-score"

@@ -296,6 +296,22 @@ def test_a_row_opens_its_gene_beside_the_page_until_it_is_closed(app):
     assert app.text_input(key="gene").value == "KD007"
 
 
+def test_a_dot_of_a_similar_knockdown_opens_it(app, monkeypatch):
+    from llmpert.ui.common import components as show
+
+    drawn = []
+    monkeypatch.setattr(
+        show,
+        "figure",
+        lambda *args, select=(), **rest: drawn.append(select) or ["KD001"][: len(select)],
+    )
+    visit(app, gene="KD007")
+    assert drawer(app) == ("", "")  # it was measured: dots are genes
+    app.text_input(key="gene").set_value("KD115").run()
+    assert ["points"] in drawn
+    assert drawer(app)[0] == "KD001 knockdown in LineA"
+
+
 def test_the_drawer_leads_to_the_page_of_its_gene(app):
     visit(app, gene="KD007", opened="KD011")
     assert links(app) == ["gene?gene=KD011"]

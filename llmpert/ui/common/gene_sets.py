@@ -77,7 +77,10 @@ def show_shared(
     st.dataframe(
         found.head(20),
         hide_index=True,
+        # Beside long names what counts is in sight.
+        column_order=("set", "q", *found.columns.drop(["set", "q"])),
         column_config={
+            "set": st.column_config.TextColumn(width="medium"),
             "size": show.number(help="Knockdowns here that are in it."),
             "expected": show.number(format="%.2f", help="How many of them chance puts in it."),
             "fold": show.number(format="%.2f", help="Overlap / expected."),

@@ -1,6 +1,7 @@
 """The tabs of the gene page: what stands behind its answer. Only the open one runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -68,9 +69,9 @@ def show_tabs(view: GeneView, response: Section) -> None:
                 content()
 
 
-def draw(view: GeneView, figure: Figure) -> None:
-    """Show a figure of a section."""
-    show.figure(**figure._asdict(), data=view.selection.data)
+def draw(view: GeneView, figure: Figure, select: Sequence[str] = ()) -> list[Any]:
+    """Show a figure of a section, as `show.figure` does."""
+    return show.figure(**figure._asdict(), data=view.selection.data, select=select)
 
 
 def _side_by_side(view: GeneView, figures: list[Figure], widths: tuple[int, int] = (1, 1)) -> None:

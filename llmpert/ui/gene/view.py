@@ -9,6 +9,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.gene_sets import chosen_sets
+from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import Selection, every_gene, how_many, relative_to_mean
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import FAVOURED, answer_of, show_answer
@@ -41,9 +42,14 @@ def show_gene(selection: Selection) -> None:
     with words:
         show_answer(view, str(st.session_state["gene"]))
     strongest = sections.response(view, count, every)
-    for place, figure in zip(st.columns(2), strongest.figures, strict=True):
-        with place:
-            draw(view, figure)
+    ranked, second = strongest.figures
+    left, right = st.columns(2)
+    with left:
+        draw(view, ranked)
+    with right:
+        # Without a measurement to compare with its dots are knockdowns.
+        similar = view.control.measured is None
+        open_selected(draw(view, second, ["points"] if similar else []), "similar")
     show_tabs(view, strongest)
     show_drawer(selection)
     # Megabytes of HTML are only written once somebody asks for them.
