@@ -6,8 +6,9 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter, sleep
 
 from tests.support.server_process import REPOSITORY, free_port
@@ -42,14 +43,17 @@ class Server:
 
 
 @contextmanager
-def served(*options: str) -> Iterator[Server]:
-    """The program on a free port and with an empty data folder; `options` are more of `serve`."""
+def served(*options: str, folder: Path = REPOSITORY, home: Path | None = None) -> Iterator[Server]:
+    """The program of a checkout on a free port; `options` are more of `serve`.
+
+    Its data folder is empty, or `home`.
+    """
     port = free_port()
-    with tempfile.TemporaryDirectory() as home:
+    with nullcontext(home) if home else tempfile.TemporaryDirectory() as home_folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "llmpert", "serve", "--port", str(port), *options],
-            cwd=REPOSITORY,
-            env={**os.environ, "LLMPERT_HOME": home},
+            cwd=folder,
+            env={**os.environ, "LLMPERT_HOME": str(home_folder), "PYTHONPATH": str(folder)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

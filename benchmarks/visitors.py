@@ -1,7 +1,7 @@
 """Many visitors at once: how long the server takes to answer their clicks.
 
     python -m benchmarks.visitors [--visitors 20] [--seconds 60] [--after 0] [--data simulated]
-                                  [--workers 1]
+        [--workers 1] [--pause 1] [--against FOLDER [--home FOLDER]]
 
 Each visitor holds a session of its own, as a browser does (Streamlit's messages over a web socket,
 without drawing), on the data that open first or others. It opens the gene page, and then either
@@ -10,10 +10,16 @@ is made once, for everybody; those of the first minute are part of what is measu
 some by itself when it starts: `--after` gives it time for that. Reported are the times from a click
 to the end of the script it starts, errors shown on any page, how much longer clicks take from the
 start than on the same server later, and the server's largest memory.
+
+With `--against` the program of another checkout is served as well, on the same data, and both take
+turns with the same visitors, who open the pages that both have, once each page was looked at:
+reported are clicks a second of each, and the ratio. `--pause 0` asks for as many as there can be,
+and `--home` keeps what the other program computes for the next time.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from time import perf_counter, sleep
 from typing import Any
@@ -27,12 +33,14 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.machine import describe, memory_of_all, peak_memory, verdict
-from benchmarks.server import Server, served
+from benchmarks.server import REPOSITORY, Server, served
 from llmpert.datasets import BUILT_IN_DATA, DatasetStore
 
-TARGET_SECONDS, TARGET_BYTES, TARGET_LONGER = 3.0, 2e9, 1.0
-PAUSE = 1.0
-"""Seconds that a visitor looks at a page."""
+TARGET_SECONDS, TARGET_BYTES, TARGET_LONGER = 3.0, 1.2e9, 1.0
+TARGET_RATIO = 3.0
+TURNS = 2
+"""How often each of two programs is measured."""
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 GENE_SHARE = 0.7
 """Of clicks that look up another gene; the others open another page."""
 
@@ -91,39 +99,63 @@ class Visitor:
             self.seen.errors.append(element.alert.body)
 
 
-async def stay(
-    number: int, server: Server, data: str, genes: list[str], until: float, seen: Observed
-) -> None:
-    """One visitor, from the first page to the end."""
-    rng = Random(number)
+@dataclass(frozen=True)
+class Visit:
+    """What visitors do: pages are those they open, all if none is named."""
+
+    data: str
+    genes: list[str]
+    pause: float
+    pages: frozenset[str] = frozenset()
+
+    def offered(self, visitor: Visitor) -> list[str]:
+        """The pages, by name, that a visitor can go to."""
+        return [name for name in visitor.pages if not self.pages or (name or "start") in self.pages]
+
+
+def opened(server: Server) -> connect:
+    """A session."""
     address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
-    async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+    return connect(address, subprotocols=["streamlit"], max_size=None)
+
+
+async def stay(number: int, server: Server, visit: Visit, until: float, seen: Observed) -> None:
+    """One visitor, from the first page to the end."""
+    rng, genes = Random(number), visit.genes
+    async with opened(server) as socket:
         visitor = Visitor(socket, seen)
-        gene = urlencode({"data": data, "gene": rng.choice(genes)})
+        gene = urlencode({"data": visit.data, "gene": rng.choice(genes)})
         await visitor.click("first page", page_name="gene", query_string=gene)
         at_gene_page = True
         while perf_counter() < until:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(visit.pause)
             if at_gene_page and rng.random() < GENE_SHARE:
                 typed = WidgetState(id=visitor.gene_box, string_value=rng.choice(genes))
                 await visitor.click("another gene", page_script_hash=visitor.page, widgets=[typed])
                 continue
-            name = rng.choice(list(visitor.pages))
+            name = rng.choice(visit.offered(visitor))
             at_gene_page = name == "gene"
             await visitor.click(
                 "another page", page_script_hash=visitor.pages[name], query_string=gene
             )
 
 
-async def together(
-    server: Server, visitors: int, seconds: float, data: str, genes: list[str]
-) -> Observed:
+async def look_at_all(server: Server, visit: Visit) -> None:
+    """Open every page once: what it shows is computed then."""
+    async with opened(server) as socket:
+        visitor = Visitor(socket, Observed())
+        asked = urlencode({"data": visit.data, "gene": visit.genes[0]})
+        await visitor.click("first page", page_name="gene", query_string=asked)
+        for name in visit.offered(visitor):
+            page = visitor.pages[name]
+            await visitor.click("another page", page_script_hash=page, query_string=asked)
+
+
+async def together(server: Server, visitors: int, seconds: float, visit: Visit) -> Observed:
     """All visitors at once."""
     seen = Observed()
     until = perf_counter() + seconds
-    await asyncio.gather(
-        *(stay(number, server, data, genes, until, seen) for number in range(visitors))
-    )
+    await asyncio.gather(*(stay(number, server, visit, until, seen) for number in range(visitors)))
     return seen
 
 
@@ -131,23 +163,43 @@ async def together(
 @click.option("--visitors", default=20, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
 @click.option("--after", default=0.0, show_default=True, help="Seconds after the start.")
+@click.option("--pause", default=1.0, show_default=True, help="Seconds from answer to click.")
 @click.option("--workers", default=1, show_default=True, help="Processes that answer.")
+@click.option("--against", type=FOLDER, help="Another checkout, to compare with.")
+@click.option("--home", type=FOLDER, help="Data folder of the other checkout; else an empty one.")
 @click.option(
     "--data", type=click.Choice([*BUILT_IN_DATA]), default=next(iter(BUILT_IN_DATA)),
     show_default=True,
 )  # fmt: skip
-def main(visitors: int, seconds: float, after: float, workers: int, data: str) -> None:
+def main(
+    visitors: int,
+    seconds: float,
+    after: float,
+    pause: float,
+    workers: int,
+    against: Path | None,
+    home: Path | None,
+    data: str,
+) -> None:
     """Measure a server under load, twice: freshly started, and once pages were computed."""
     shown = DatasetStore().load(data)
     genes = [str(gene) for gene in shown.names(shown.lines[0], "perturbations")[:200]]
     click.echo(f"measured on: {describe()}")
+    if against is not None:
+        both = [{page.stem for page in (of / "pages").glob("*.py")} for of in (REPOSITORY, against)]
+        visit = Visit(data, genes, pause, frozenset(set.intersection(*both)))
+        with served("--workers", str(workers)) as ours, served(folder=against, home=home) as theirs:
+            compare({"this program": ours, str(against): theirs}, visitors, seconds, visit)
+        return
+    visit = Visit(data, genes, pause)
     with served("--workers", str(workers)) as server:
         server.wait_until_it_answers()
         sleep(after)
         found = []
         for what in (f"{after:g} s after the start", "warm"):
-            seen = asyncio.run(together(server, visitors, seconds, data, genes))
-            found.append(report(what, visitors, seconds, seen))
+            began = perf_counter()
+            seen = asyncio.run(together(server, visitors, seconds, visit))
+            found.append(report(what, visitors, perf_counter() - began, seen))
         longer = found[0] - found[1]
         click.echo(
             f"95th percentile, longer than warm: {longer:.2f} s; target < {TARGET_LONGER:g} s:"
@@ -167,12 +219,35 @@ def main(visitors: int, seconds: float, after: float, workers: int, data: str) -
         )
 
 
+def compare(servers: dict[str, Server], visitors: int, seconds: float, visit: Visit) -> None:
+    """Let two programs take turns, both warm."""
+    for server in servers.values():
+        server.wait_until_it_answers()
+        asyncio.run(look_at_all(server, visit))
+        asyncio.run(together(server, visitors, seconds, visit))
+    rates: dict[str, list[float]] = {name: [] for name in servers}
+    for _ in range(TURNS):
+        for name, server in servers.items():
+            began = perf_counter()
+            seen = asyncio.run(together(server, visitors, seconds, visit))
+            lasted = perf_counter() - began
+            report(f"{name}, warm", visitors, lasted, seen)
+            rates[name].append(sum(map(len, seen.seconds.values())) / lasted)
+    first, second = (float(np.mean(found)) for found in rates.values())
+    ratio = first / second
+    click.echo(
+        f"clicks a second: {first:.1f} against {second:.1f}, {ratio:.2f} times as many; target"
+        f" {TARGET_RATIO:g}: {'met' if ratio >= TARGET_RATIO else 'missed'}"
+    )
+
+
 def report(what: str, visitors: int, seconds: float, seen: Observed) -> float:
     """Print times by kind of click, and errors; return the 95th percentile of all."""
     every = np.concatenate([*seen.seconds.values()])
     p95 = float(np.quantile(every, 0.95))
     click.echo(
-        f"{what}, {visitors} visitors for {seconds:g} s, {len(every)} clicks: median"
+        f"{what}, {visitors} visitors for {seconds:.0f} s, {len(every)} clicks,"
+        f" {len(every) / seconds:.1f} a second: median"
         f" {np.median(every):.2f} s, 95th percentile {p95:.2f} s (longest {every.max():.2f});"
         f" target < {TARGET_SECONDS:g} s: {verdict(p95, TARGET_SECONDS)};"
         f" errors: {len(seen.errors)}"

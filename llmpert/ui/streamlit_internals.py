@@ -3,6 +3,7 @@
 Each function has a test that fails when a new version of Streamlit has changed what it uses.
 """
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from html import escape
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from socket import socket
+from threading import Event
 from typing import Any
 
 import streamlit as st
@@ -170,3 +172,30 @@ def draw_unseen(script: Path, query: str, state: Mapping[str, Any]) -> None:
     # A thread of its own has no place yet where Streamlit would draw.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(run).result()
+
+
+def wake_once(loop: asyncio.AbstractEventLoop) -> None:
+    """Let other threads wake an event loop once for all that they hand it until it looks.
+
+    Streamlit hands it every element of a page, and Python wakes it each time by writing to a
+    socket, which costs more than the element: whoever writes gives Python's lock away. Other kinds
+    of loop than asyncio's own are left as they are.
+    """
+    if type(loop) is not asyncio.SelectorEventLoop:
+        return
+    inner: Any = loop
+    woken, write, read = Event(), inner._write_to_self, inner._read_from_self
+
+    def write_once() -> None:
+        if not woken.is_set():
+            woken.set()
+            write()
+
+    def look() -> None:
+        read()
+        # Only now, or what it read could be the sign of somebody who comes in between. What was
+        # handed until here is looked at before the loop sleeps.
+        woken.clear()
+
+    inner._write_to_self = write_once
+    loop.add_reader(inner._ssock.fileno(), look)

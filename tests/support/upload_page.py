@@ -11,6 +11,8 @@ if __name__ == "__main__":
     if st.button("Fail"):
         raise RuntimeError("the password is swordfish, in /srv/secret/place")
 else:
+    from llmpert.ui.serving import start
     from llmpert.ui.serving.parts import parts
 
+    start.prepare = lambda loaded: None  # it needs no data
     app = st.App(__file__, **parts())

@@ -1,8 +1,11 @@
 """What the program relies on in Streamlit without a promise: each fails where Streamlit changed."""
 
+import asyncio
 import logging
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import streamlit as st
@@ -118,3 +121,32 @@ def test_a_link_follows_itself_and_its_words_are_escaped():
     (html,) = AppTest.from_function(page).run().get("html")
     assert 'href="gene?gene=A&amp;line=B">Open &lt;A&gt;</a><script>' in html.proto.body
     assert html.proto.unsafe_allow_javascript
+
+
+def test_an_event_loop_is_woken_once_and_does_all_that_threads_hand_it():
+    """Handed while it sleeps and while it works, by several threads; few wake it."""
+    done, woken = [], []
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        write = loop._write_to_self
+        loop._write_to_self = lambda: (woken.append(1), write())
+        internals.wake_once(loop)
+        ended = asyncio.Event()
+
+        def hand(thread: int) -> None:
+            for number in range(500):
+                loop.call_soon_threadsafe(done.append, (thread, number))
+                if number % 100 == 0:
+                    time.sleep(0.002)
+
+        threads = [threading.Thread(target=hand, args=(thread,)) for thread in range(3)]
+        for thread in threads:
+            thread.start()
+        await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+        threading.Timer(0.02, loop.call_soon_threadsafe, [ended.set]).start()
+        await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(run())
+    assert sorted(done) == [(thread, number) for thread in range(3) for number in range(500)]
+    assert 2 <= len(woken) < 750

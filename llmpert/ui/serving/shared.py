@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 from importlib import import_module
+from threading import Event
 
 from threadpoolctl import threadpool_limits
 
@@ -31,7 +32,7 @@ silence_spinners()
 with threadpool_limits(1):
     try:
         if cache.load(cache.first_choice()).trained:
-            prepare()
+            prepare(Event())
     except Exception:  # each worker tries again, and says what is wrong
         logging.getLogger(__name__).warning("data not shared", exc_info=True)
 gc.collect()

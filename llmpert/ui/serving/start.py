@@ -1,5 +1,6 @@
 """What happens when the server starts and stops."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,18 +12,24 @@ from llmpert import __version__
 from llmpert.io.paths import home
 from llmpert.ui.common.permissions import is_shared
 from llmpert.ui.serving.workers import own_number
-from llmpert.ui.streamlit_internals import silence_spinners
+from llmpert.ui.streamlit_internals import silence_spinners, wake_once
 
 HOUR = 3600
 QUICK = 2000
 """Screens with more perturbations are not fitted before somebody asks: it takes minutes."""
+
+PATIENCE = 20
+"""Seconds that the port stays closed at most while the data that open first are loaded."""
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def prepared(app: Any) -> AsyncIterator[None]:
-    """Get ready for the first visitors while the server runs."""
+    """Load what opens first before the port opens; get ready for the rest while the server runs.
+
+    Visitors who come earlier would wait longer, all for the same imports and files.
+    """
     settings: dict[str, Any] = {
         "version": __version__,
         "data_folder": str(home()),
@@ -32,46 +39,55 @@ async def prepared(app: Any) -> AsyncIterator[None]:
     if worker is not None:
         settings["worker"] = worker
     log.info("started", extra=settings)
-    stopped = Event()
-    Thread(target=_prepare, name="prepare", daemon=True).start()
+    wake_once(asyncio.get_running_loop())
+    loaded, stopped = Event(), Event()
+    Thread(target=_prepare, args=(loaded,), name="prepare", daemon=True).start()
     if not worker:  # one is enough
         Thread(target=_sweep, args=(stopped,), name="sweep", daemon=True).start()
+    await asyncio.to_thread(loaded.wait, PATIENCE)
     yield
     stopped.set()
     log.info("stopped")
 
 
-def _prepare() -> None:
+def _prepare(loaded: Event) -> None:
     start = perf_counter()
     silence_spinners()
     try:
-        # Only here: the server should answer before these imports are done.
         from llmpert.datasets import DatasetStore
 
         names = DatasetStore().names()
-        prepare()
+        prepare(loaded)
         seconds = round(perf_counter() - start, 3)
         log.info("ready", extra={"data_sets": names, "seconds": seconds})
     except Exception:
         log.exception("not prepared")
+    finally:
+        loaded.set()
 
 
-def prepare() -> None:
-    """Fit what the gene page shows first; who comes earlier wants the same, and waits for it."""
-    from llmpert.insight.ranking import strong_perturbation
+def prepare(loaded: Event) -> None:
+    """Fit what the gene page shows first; who comes earlier wants the same, and waits for it.
+
+    `loaded` is set once nothing is left to do but fits.
+    """
+    # Only here: the first line of the log should not wait for these imports.
     from llmpert.ui.common import cache
     from llmpert.ui.common.selection import Selection
     from llmpert.ui.gene.answer import FAVOURED
+    from llmpert.ui.gene.prediction import predict
 
     data = cache.load(cache.first_choice())
     line, embedding = data.lines[0], data.embedding_choices[0]
     if data.trained:  # nothing is left to fit
         selection = Selection.of_trained(data, line)
-        selection.reliability(strong_perturbation(selection.screen))
+        predict(selection, selection.strong)
+        selection.reliability(selection.strong)
         selection.changed_alike()
         if FAVOURED in cache.collections(data, line, "genes"):
             cache.gene_sets(data, line, "genes", FAVOURED)
         return
+    loaded.set()
     selection = Selection(data, line, embedding, cache.training_sizes(data)[-1])
     experiment = selection.experiment
     names = experiment.problem.screen.perturbations

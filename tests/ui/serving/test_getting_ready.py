@@ -50,7 +50,7 @@ def predicted(data) -> list[bool]:
 
 def test_the_first_view_is_made_beforehand(data, monkeypatch):
     assert not any(predicted(data))
-    start.prepare()
+    start.prepare(threading.Event())
     assert all(predicted(data))
     # What the page asks for is at hand: nothing is fitted any more.
     view = first_view(data)
@@ -62,7 +62,7 @@ def test_the_first_view_is_made_beforehand(data, monkeypatch):
 
 def test_large_screens_are_left_alone(data, monkeypatch):
     monkeypatch.setattr(start, "QUICK", 39)
-    start.prepare()
+    start.prepare(threading.Event())
     assert not any(predicted(data))
 
 
@@ -71,7 +71,7 @@ def test_trained_models_are_ready_without_a_fit(monkeypatch):
     model = lp.train(small.screen("LineA"), small.embedding("text"))
     DatasetStore().add("mine", Parts(embeddings=[small.embedding("text")], trained=[model]))
     monkeypatch.setattr(Experiment, "_fit", None)
-    start.prepare()
+    start.prepare(threading.Event())
     view = Selection.of_trained(cache.load("mine"), "LineA")
     first = strong_perturbation(view.screen)
     # What the page asks for is at hand: not even the model without this gene is made any more.
@@ -82,7 +82,7 @@ def test_trained_models_are_ready_without_a_fit(monkeypatch):
 
 def test_gene_sets_of_what_opens_first_are_read_beforehand(monkeypatch):
     st.cache_resource.clear()
-    start.prepare()
+    start.prepare(threading.Event())
     data = cache.load(cache.first_choice())
     monkeypatch.setattr(GeneSets, "within", None)
     assert len(cache.gene_sets(data, data.lines[0], "genes", "GO processes").members) > 1000

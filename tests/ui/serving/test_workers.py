@@ -121,6 +121,19 @@ class Browser:
         return messages
 
 
+def one_of_each(server) -> list[Browser]:
+    """A browser of each worker, once both accept connections."""
+    for _ in range(50):
+        browsers = [Browser(server), Browser(server)]
+        if {browser.worker for browser in browsers} == {"0", "1"}:
+            break
+        for browser in browsers:
+            browser.socket.close()
+        time.sleep(0.1)
+    assert {browser.worker for browser in browsers} == {"0", "1"}
+    return browsers
+
+
 @pytest.fixture
 def server(tmp_path):
     with running(COMMAND, tmp_path / "home", tmp_path / "log") as server:
@@ -140,9 +153,7 @@ def workers(server) -> list[psutil.Process]:
 
 @pytest.mark.processes
 def test_each_visitor_stays_with_one_worker_and_a_dead_worker_comes_back(server):
-    eventually(lambda: server.log.read_text().count("started") == 2)
-    first, second = Browser(server), Browser(server)
-    assert {first.worker, second.worker} == {"0", "1"}
+    first, second = one_of_each(server)
     for browser in (first, second):
         assert browser.get("/")[0] == 200
         assert browser.set == []
@@ -213,7 +224,7 @@ def test_each_visitor_stays_with_one_worker_and_a_dead_worker_comes_back(server)
 @pytest.mark.processes
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_with_the_front_all_end(server, how):
-    eventually(lambda: server.log.read_text().count("started") == 2)
+    eventually(lambda: server.log.read_text().count("start: ready") == 2)
     everything = processes(server)
     assert len(everything) >= 3
     os.kill(server.process, how)
