@@ -20,10 +20,13 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count as counting
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import TYPE_CHECKING
 
 from llmpert.runtime import wait_briefly
 from llmpert.ui.serving import logs
+
+if TYPE_CHECKING:  # Windows has none
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 VARIABLE = "LLMPERT_WORKER"
 """The environment variable with a worker's number, from 0."""
@@ -109,7 +112,7 @@ class Worker:
         turn: When it was handed one last, in counts.
     """
 
-    def __init__(self, number: int, context: ForkServerContext, arguments: Sequence[str]) -> None:
+    def __init__(self, number: int, context: "ForkServerContext", arguments: Sequence[str]) -> None:
         self.number = number
         self._context, self._arguments = context, arguments
         # Both ends are kept: what lies between them survives the worker.
