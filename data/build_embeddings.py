@@ -13,7 +13,8 @@ It writes
   (Deerwester et al. 1990) of its terms and all terms above them;
 - `embedding_description.parquet`: the gene's name and its most specific terms as one text, through
   a sentence model (`llmpert.embeddings.sentences`);
-- `embedding_description_axes.npy`: what brings another text's vector among these.
+- `embedding_description_axes.npy`: what brings another text's vector among these;
+- `embedding_description_example.npy`: the vector of `llmpert.insight.descriptions.EXAMPLE`.
 
 They are of the protein-coding genes of `genes.tsv.gz`, and of the packages of NCBI's gene
 annotation (Bioconductor's org.Hs.eg.db) and of GO's terms (GO.db). The same packages give the same
@@ -35,6 +36,7 @@ from sklearn.preprocessing import normalize
 from data import ontology
 from llmpert.embeddings import Embedding, sentences
 from llmpert.embeddings.stored import save_embedding
+from llmpert.insight import descriptions
 from llmpert.io.atomic import atomic_path
 
 GO_DIMENSIONS, TEXT_DIMENSIONS = 192, 160
@@ -118,6 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     with atomic_path(options.into / "embedding_description_axes.npy") as path:
         np.save(path, axes.astype(np.float32))
+    with atomic_path(options.into / "embedding_description_example.npy") as path:
+        example = sentences.SentenceModel().encode([descriptions.EXAMPLE]) @ axes.T
+        np.save(path, example.astype(np.float32))
 
 
 if __name__ == "__main__":

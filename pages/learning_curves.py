@@ -8,9 +8,10 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
-from llmpert.ui.common.selection import choose_dataset, needs_measurements
+from llmpert.ui.common.selection import choose_dataset, choose_embeddings, needs_measurements
 
 DRAWN_AT_FIRST = ("random", "mean", GAUSSIAN_PROCESS)
+METRICS_AT_FIRST = ["pearson_top20", "pearson_all"]
 
 data = choose_dataset("Learning curves")
 if not data.results:
@@ -20,34 +21,38 @@ show.heading(
     " Click a name in the legend to hide or show its curves; double-click to see it alone.",
     data,
 )
-chosen = st.pills(
-    "Metrics",
-    list(cache.METRICS),
-    selection_mode="multi",
-    default=list(cache.METRICS),
-    format_func=lambda name: cache.METRICS[name].label,
-    key="metrics",
-    bind="query-params",
-    help="\n\n".join(f"**{m.label}**: {m.definition}" for m in cache.METRICS.values()),
-)
 offered, _ = cache.scored(data)
 at_first = [model for model in offered if model in DRAWN_AT_FIRST or model not in MODELS]
-picked = st.pills(
-    "Models",
-    offered,
-    selection_mode="multi",
-    default=at_first,
-    format_func=label,
-    key="models",
-    bind="query-params",
-    help="\n\n".join(f"**{spec.label}**: {spec.summary}" for spec in MODELS.values()),
-)
+with st.container(horizontal=True, vertical_alignment="center"):
+    chosen = st.pills(
+        "Metrics",
+        list(cache.METRICS),
+        selection_mode="multi",
+        default=METRICS_AT_FIRST,
+        format_func=lambda name: cache.METRICS[name].label,
+        key="metrics",
+        bind="query-params",
+        label_visibility="collapsed",
+        width="content",
+        help="\n\n".join(f"**{m.label}**: {m.definition}" for m in cache.METRICS.values()),
+    )
+    picked = st.popover("Models").pills(
+        "Models",
+        offered,
+        selection_mode="multi",
+        default=at_first,
+        format_func=label,
+        key="models",
+        bind="query-params",
+        help="\n\n".join(f"**{spec.label}**: {spec.summary}" for spec in MODELS.values()),
+    )
+    embeddings = choose_embeddings(data, joined=True)
 models = [model for model in offered if model in picked] or at_first
 lines = data.lines
 summary, about = cache.summary(data, lines, [model for model in models if model in MODELS], None)
-metrics = [cache.METRICS[name] for name in chosen or cache.METRICS]
+metrics = [cache.METRICS[name] for name in chosen or METRICS_AT_FIRST]
 # Carried results may be on further embeddings, at one training size and so without a curve.
-summary = on_embeddings(summary, data.embedding_choices)
+summary = on_embeddings(summary, embeddings)
 unit = " or ".join(dict.fromkeys(map(data.unit, lines)))
 chart = cache.once(
     lambda: learning_curves(summary, lines, metrics, models),
@@ -55,6 +60,7 @@ chart = cache.once(
     data,
     tuple(metric.name for metric in metrics),
     tuple(models),
+    tuple(embeddings),
 )
 show.figure(
     chart,
@@ -66,11 +72,11 @@ show.figure(
     data=data,
     about=about,
     details=origin(data, lines),
-    code=script.of_summary(data, lines, models, None, data.embedding_choices),
+    code=script.of_summary(data, lines, models, None, embeddings),
 )
 if data.results:
     size = max(data.results.sizes)
     every, _ = cache.summary(data, lines, offered, size)
     for line in lines:
-        show.best_of(on_embeddings(every, data.embedding_choices), line, size, metrics)
+        show.best_of(on_embeddings(every, embeddings), line, size, metrics)
 show.left_out(summary)

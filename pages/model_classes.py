@@ -11,16 +11,14 @@ from llmpert.ui.common.selection import choose_embeddings, select
 selection = select("Model classes", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 show.heading(
-    "Does it matter how the embedding is used? The same inputs through the nearest neighbour,"
-    " linear models, the paper's Gaussian process and this program's; lines across need none of"
-    " these embeddings.",
+    "Does it matter how the embedding is used: by the nearest neighbour, linear models or Gaussian"
+    " processes? Lines across use none of these.",
     data,
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
 embeddings = choose_embeddings(data)
 summary = on_embeddings(summary, embeddings)
-show.best_of(summary, line, size, metrics)
 show.figure(
     model_classes(summary, line, size, metrics),
     name=f"model-classes-{line}-{size}",
@@ -33,4 +31,5 @@ show.figure(
     details=origin(data, [line], size),
     code=script.of_summary(data, [line], list(MODELS), size, embeddings),
 )
+show.best_of(summary, line, size, metrics)
 show.left_out(summary)

@@ -14,22 +14,24 @@ selection = select("Table 1", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 # Errors of ranks and of expression are no more comparable than metres and seconds.
 reported = [] if selection.raised_only else [published(), cache.published_results(data, line)]
-question = (
-    "Every model by every metric: *computed* from these data (mean ± standard error across folds)"
-)
+question = "Every model by every metric: mean ± standard error across folds"
 if reported:
-    question += (
-        f", *published* as printed in {PUBLISHED_SOURCE}; in rows marked (published), as imported"
-    )
+    question += f", beside values published in {PUBLISHED_SOURCE}"
 show.heading(f"{question}.", data)
 summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
-st.subheader(f"{line}, {size:,} training perturbations")
-embeddings = choose_embeddings(data)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.subheader(f"{line}, {size:,} training perturbations", width="content")
+    embeddings = choose_embeddings(data)
 summary = on_embeddings(summary, embeddings)
-show.best_of(summary, line, size, metrics)
 table = table1(summary, line, size, metrics, reported)
-st.dataframe(table, height="content", column_config={"Model": st.column_config.Column(width=270)})
+st.dataframe(
+    table,
+    height="content",
+    row_height=24,
+    column_config={"Model": st.column_config.Column(width=270)},
+)
+show.best_of(summary, line, size, metrics)
 if data.simulated:
     st.caption(
         "The simulation was tuned to come close to the published values in its K562-like line:"

@@ -35,6 +35,11 @@ class Metric:
     compute: Compute
     top: int | None
 
+    @property
+    def axis(self) -> str:
+        """Its label for an axis, with the unit that an error has."""
+        return self.label + ", in the data's units" * (self.best == "min")
+
 
 def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Return the Pearson correlation of each row: NaN where either row is constant.

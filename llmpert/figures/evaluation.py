@@ -18,7 +18,7 @@ from llmpert.figures.theme import (
     band,
     equal_axes,
     finish,
-    in_two_lines,
+    in_lines,
     interval_bars,
     marker,
     points,
@@ -80,13 +80,13 @@ def learning_curves(
     figure.add_traces(traces, rows=[r for r, _ in places], cols=[c for _, c in places])
     figure.update_xaxes(title_text="Training<br>perturbations", row=len(metrics))
     for row, metric in enumerate(metrics, 1):
-        figure.update_yaxes(title_text=in_two_lines(metric.label), row=row, col=1)
+        figure.update_yaxes(title_text=in_lines(metric.axis), row=row, col=1)
     figure.update_annotations(font_size=13)
     return finish(
         figure,
         "Accuracy on unseen knockdowns",
         # On a narrow screen every name in the legend takes a line.
-        height=150 + 220 * len(metrics) + 14 * len(labelled),
+        height=140 + 190 * len(metrics) + 12 * len(labelled),
         note="by training size; bands and bars: 1.96 standard errors",
         legend=LEGEND_BELOW,
     )
@@ -108,7 +108,7 @@ def model_classes(
     rows = ceil(len(metrics) / 2)
     figure = make_subplots(
         rows=rows, cols=min(len(metrics), 2),
-        subplot_titles=[in_two_lines(m.label) for m in metrics],
+        subplot_titles=[m.axis.replace(", ", ",<br>", 1) for m in metrics],
         shared_xaxes=True, horizontal_spacing=0.12, vertical_spacing=0.15,
     )  # fmt: skip
     labelled: set[str] = set()
@@ -151,7 +151,7 @@ def model_classes(
     return finish(
         figure,
         f"Model classes by embedding: {line}",
-        height=170 + 270 * rows,
+        height=150 + 220 * rows,
         note=f"{train_size:,} training perturbations; bars: 1.96 standard errors",
         legend=LEGEND_BELOW,
     )
@@ -174,8 +174,8 @@ def head_to_head(
     drawn = table.dropna(subset=["ours", "rival"])
     figure = equal_axes(
         drawn[["ours", "rival"]].to_numpy(),
-        f"{rival}<br>{metric.label}",
-        f"{ours}<br>{metric.label} ({better} is better)",
+        f"{rival}<br>{metric.axis}",
+        f"{ours}<br>{metric.axis} ({better} is better)",
     )
     for who, name in ((OURS, f"{ours} wins"), (RIVAL, f"{rival} wins"), (TIE, "Tie")):
         part = drawn[drawn["winner"] == who]
@@ -193,4 +193,4 @@ def head_to_head(
     if tally.compared:
         wins = round(100 * tally.share)
         title = f"{ours} wins<br>for {wins} % of {tally.compared:,} perturbations"
-    return finish(figure, title, height=640, note=note)
+    return finish(figure, title, height=560, note=note)

@@ -100,9 +100,9 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
     return looks
 
 
-def in_two_lines(label: str) -> str:
-    """Break a metric's label after its comma, for the head of a narrow panel."""
-    return label.replace(", ", ",<br>", 1)
+def in_lines(label: str) -> str:
+    """Break a metric's label after its commas, for a narrow panel."""
+    return label.replace(", ", ",<br>")
 
 
 def source_look(at: int) -> tuple[str, str]:

@@ -10,8 +10,9 @@ from llmpert.embeddings import built_in
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import LENDERS
 from llmpert.figures.prediction import ranked_genes
-from llmpert.insight.descriptions import EMBEDDING, Description, describe
+from llmpert.insight.descriptions import EMBEDDING, EXAMPLE, Description, describe
 from llmpert.ui.common import components as show
+from llmpert.ui.common import script
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.gene_search import offer_example
 from llmpert.ui.common.selection import Selection, called, how_many, open_dataset
@@ -19,10 +20,6 @@ from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 
 NEAREST = 10
-EXAMPLE = (
-    "Subunit of the Mediator complex. Found in the nucleus. Takes part in transcription by RNA"
-    " polymerase II."
-)
 
 
 def show_described(selection: Selection) -> None:
@@ -40,9 +37,10 @@ def show_described(selection: Selection) -> None:
         return
     text = st.text_area(
         "Description",
+        value=EXAMPLE,
         key="text",
         bind="query-params",
-        placeholder=EXAMPLE,
+        height=68,
         help="What the protein does, where it is found, and which others it works with. The first"
         " 200 words count.",
     )
@@ -54,11 +52,14 @@ def show_described(selection: Selection) -> None:
     except InputError as error:
         st.warning(show.verbatim(str(error)))
         return
-    if found.far:
-        st.warning(show.verbatim(found.explain_far()))
-    else:
-        _show_prediction(selection, found)
-    _show_nearest(selection, found)
+    left, right = st.columns([3, 2])
+    with left:
+        if found.far:
+            st.warning(show.verbatim(found.explain_far()))
+        else:
+            _show_prediction(selection, found)
+    with right:
+        _show_nearest(selection, found)
     show_drawer(selection)
 
 
@@ -69,15 +70,20 @@ def _show_prediction(selection: Selection, found: Description) -> None:
     fitted = by_text.full_model
     name = np.array(["described gene"], dtype=object)
     prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
-    count = how_many("Genes shown", "shown")
+    with st.popover("More"):
+        count = how_many("Genes shown", "shown")
+    usual = by_text.changed_alike().reindex(prediction.genes, fill_value=False).to_numpy()
     show.figure(
-        ranked_genes(prediction, None, by_text.unit, count),
+        ranked_genes(
+            prediction, None, by_text.unit, count, usual=usual, raised_only=by_text.raised_only
+        ),
         name=f"described-gene-{line}",
         alt=f"The {count} genes with the strongest predicted response to knocking down the"
         f" described gene in {line}, with 95 % intervals.",
         numbers=prediction.table(),
         note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
         data=data,
+        code=script.of_description(by_text, found.text),
     )
     missing = " and ".join(fitted.missing([EMBEDDING]))
     if missing:

@@ -19,7 +19,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.gene_sets import choose_sets
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import Selection, choose
+from llmpert.ui.common.selection import WIDE, Selection, choose
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene.drawer import show_drawer
 
@@ -35,16 +35,22 @@ def show_methods(selection: Selection) -> None:
     """
     data, line, size = selection.data, selection.line, selection.size
     others = cache.elsewhere_results(data, line, size)
-    ours, rival = _choose_methods(selection, others)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
+        ours, rival = _choose_methods(selection, others)
     shared = insight.common_metrics(ours, rival, others)
     if not shared:
         show.info(f"No metric is known of both {ours.label} and {rival.label}.")
         st.stop()
-    left, right = st.columns(2)
-    with left:
+    with row:
         metric = _choose_metric(shared)
-    with right:
-        percent = _choose_percent()
+        with st.popover("More"):
+            percent = _choose_percent()
+            if len(shared) < len(cache.METRICS):
+                st.caption("Only metrics that both methods have are offered.")
+    missing = elsewhere.other_sizes(data, line, size)
+    if missing:
+        st.caption(missing)
     found = _computed(selection, (ours, rival))
     every = [part for part in (found.table, others) if len(part)]
     values = pd.concat(every, ignore_index=True)
@@ -59,12 +65,6 @@ def show_methods(selection: Selection) -> None:
     scope = "all perturbations" if everything else f"the {percent} % with the largest effect size"
     source = _origin(selection, ours, rival)
     name = f"{ours.slug}-{rival.slug}-{metric.name}-{line}-{size}-{percent}"
-    if source:
-        st.info(
-            f"{source} Compared on the **{len(both):,}** perturbations of the screen's"
-            f" {len(data.screens[line].perturbations):,} that both were tested on.",
-            icon=":material/menu_book:",
-        )
     named = table.drop(columns="winner").set_axis(
         ["perturbation", "effect size", *names, "difference"], axis=1
     )
@@ -103,6 +103,12 @@ def show_methods(selection: Selection) -> None:
         effect = f"Root mean square of the measured response, in {selection.unit}."
         _list(selection, named, names, (ours.label, rival.label), metric, effect)
     show_drawer(replace(selection, embedding=_source(selection, ours)))
+    if source:
+        st.info(
+            f"{source} Compared on the **{len(both):,}** perturbations of the screen's"
+            f" {len(data.screens[line].perturbations):,} that both were tested on.",
+            icon=":material/menu_book:",
+        )
     st.header("Which functions win where?")
     with st.columns([1, 3])[0]:
         sets = choose_sets(data, line, "perturbations")
@@ -184,12 +190,10 @@ def _sides(names: tuple[str, str]) -> dict[str, str]:
 
 
 def _choose_metric(names: list[str]) -> Metric:
-    """Return one of these metrics; say so if they are not all there are."""
+    """Return one of these metrics."""
     known = cache.METRICS
     about = "\n\n".join(f"**{known[name].label}**: {known[name].definition}" for name in names)
-    chosen = choose("Metric", "metric", names, about, shown=lambda name: known[name].label)
-    if len(names) < len(known):
-        st.caption("Only metrics that both methods have are offered.")
+    chosen = choose("Metric", "metric", names, about, WIDE, shown=lambda name: known[name].label)
     return known[chosen]
 
 
@@ -226,14 +230,11 @@ def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[insight.
         "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
         " its imported predictions; or by its published results: *(published)*."
     )
-    chosen = []
     controls, pair = (("Method", "ours"), ("Against", "rival")), insight.default_pair(offered)
-    for place, first, control in zip(st.columns(2), pair, controls, strict=True):
-        with place:
-            chosen.append(by_label[choose(*control, list(by_label), about, first=first.label)])
-    missing = elsewhere.other_sizes(selection.data, selection.line, selection.size)
-    if missing:
-        st.caption(missing)
+    chosen = [
+        by_label[choose(*control, list(by_label), about, first=first.label)]
+        for first, control in zip(pair, controls, strict=True)
+    ]
     if chosen[0] == chosen[1]:
         show.info("Both sides are the same method: choose two different ones.")
         st.stop()

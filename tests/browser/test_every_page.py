@@ -1,8 +1,11 @@
 """Every page on a wide screen, in light and dark, and on a narrow one: no error, accessible."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+
+from llmpert.datasets import RANKS
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,6 +34,33 @@ IS_DARK = (
 )
 
 
+MAIN = (
+    """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"],"""
+    """ [data-testid="stDataFrame"], [data-testid="stTable"]')]"""
+    """.map(one => one.getBoundingClientRect()).find(box => box.height)"""
+)
+"""The box of the first figure or table on a page."""
+CONTROLS = ".st-key-controls"
+NAVIGATION, MARGIN = 60, 60
+WITHOUT = {"data", "collection"}
+"""Pages that begin without a figure."""
+
+
+def fits_in_the_first_look(page) -> bool:
+    """Whether a page begins at its top, and its main figure lies within 1440 x 900."""
+    page.locator(".js-plotly-plot .main-svg, [data-testid='stDataFrame']").first.wait_for()
+    assert page.locator(CONTROLS).bounding_box()["y"] < NAVIGATION + MARGIN
+    box = page.evaluate(MAIN)
+    return box["left"] >= 0 and box["right"] <= 1440 and box["bottom"] <= 900
+
+
+@pytest.mark.parametrize("path", sorted({*PATHS} - {"head_to_head"} - WITHOUT))
+def test_the_shipped_models_answer_at_first_sight(page, visit, path):
+    page.set_viewport_size({"width": 1440, "height": 900})
+    visit(f"{path}?{urlencode({'data': RANKS})}")
+    assert fits_in_the_first_look(page), page.evaluate(MAIN)
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
@@ -47,6 +77,8 @@ def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
     assert noticed.elsewhere(address) == []
     # Nothing but tables and figures that scroll by themselves may be wider than the screen.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    if width == 1440 and path not in {"", "describe", *WITHOUT}:
+        assert fits_in_the_first_look(page), page.evaluate(MAIN)
     for scheme in [scheme for at, scheme in CHECKED if at == width]:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(IS_DARK if scheme == "dark" else f"!({IS_DARK})")

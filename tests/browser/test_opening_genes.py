@@ -78,4 +78,6 @@ def test_a_row_opens_its_gene_and_marked_rows_and_their_order_stay(page, visit):
 def test_a_link_reopens_a_view(page, visit):
     visit("head_to_head?rival=Non-control+mean&metric=MAE%2C+all+genes&strongest=100")
     page.get_by_text("of 40 perturbations").first.wait_for(timeout=60_000)
-    page.get_by_text("MAE, all genes (lower is better)").first.wait_for(timeout=60_000)
+    page.get_by_text("MAE, all genes, in the data's units (lower is better)").first.wait_for(
+        timeout=60_000
+    )

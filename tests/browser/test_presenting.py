@@ -81,6 +81,19 @@ def test_pictures_carry_what_is_known_of_them(page, visit):
         assert len(set(picture.convert("L").resize((50, 50)).getdata())) > 10
 
 
+def test_a_map_that_is_drawn_as_a_picture_is_saved_dot_by_dot(page, visit):
+    visit("explorer?colour=effect+size")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    # As one of more knockdowns is.
+    as_picture = "d => d.data.slice(0, 1).forEach(trace => { trace.type = 'scattergl' })"
+    page.locator(".js-plotly-plot").first.evaluate(as_picture)
+    page.get_by_role("button", name="Save").first.click()
+    root = ElementTree.parse(saved(page, "Picture (SVG)").path()).getroot()
+    assert root.find(".//{*}image") is None
+    dots = [p for p in root.iterfind(".//{*}path") if p.get("class", "").startswith("point")]
+    assert len(dots) == 40 + 1
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_menus_are_accessible_and_work_by_keyboard(page, visit, width):
     page.set_viewport_size({"width": width, "height": 900})

@@ -99,7 +99,7 @@ def test_a_method_at_several_sizes_is_a_curve():
 def test_axes_say_what_is_measured_and_columns_in_which_line():
     figure = learning_curves(summary(), ["A", "B"], METRICS, MODELS)
     titles = [figure.layout[f"yaxis{at}"].title.text for at in ("", 3, 5, 7)]
-    assert [title.replace("<br>", " ") for title in titles] == [m.label for m in METRICS]
+    assert [title.replace("<br>", " ") for title in titles] == [m.axis for m in METRICS]
     assert [note.text for note in figure.layout.annotations] == ["A", "B"]
     assert figure.layout.xaxis7.title.text == "Training<br>perturbations"
 

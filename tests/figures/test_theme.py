@@ -13,7 +13,7 @@ from llmpert.figures.theme import (
     OTHER_SYMBOLS,
     enlarged,
     finish,
-    in_two_lines,
+    in_lines,
     mark_simulated,
     styles,
 )
@@ -120,4 +120,4 @@ def test_the_mark_is_all_that_a_marked_copy_adds():
     ("label", "expected"), [("MAE, all genes", "MAE,<br>all genes"), ("Share", "Share")]
 )
 def test_labels_break_after_their_comma(label, expected):
-    assert in_two_lines(label) == expected
+    assert in_lines(label) == expected

@@ -62,5 +62,7 @@ def test_real_texts_meet_their_kind():
     found = describe("Subunit of the Mediator complex, for transcription by RNA polymerase II.")
     assert sum(gene.startswith("MED") for gene in found.similarity.index[:10]) >= 8
     assert not found.far
+    example = descriptions._model().encode([descriptions.EXAMPLE]) @ descriptions._axes().T
+    np.testing.assert_allclose(describe(descriptions.EXAMPLE).vector, example, atol=1e-5)
     for text in ("The weather in Paris is mild in May.", "asdf qwer", "Stocks fell on Monday."):
         assert describe(text).far

@@ -160,12 +160,14 @@ def test_learning_curves_are_those_of_the_file(app):
 
 def test_controls_of_learning_curves_choose_metric_and_model(app):
     visit(app, "learning_curves", metrics="MAE, all genes", models="kNN (k = 1)")
-    drawn = [t for t in traces(app) if not t["name"].endswith("band")]
+    drawn = [t for t in traces(app) if t["mode"] == "lines+markers"]
     assert [(t["name"], t["x"]) for t in drawn] == [
         (f"kNN (k = 1), {' + '.join(embedding.split('+'))}", [100, 200, 400, 466])
         for _ in ("K562", "RPE1")
         for embedding in OWN
     ]
+    # Evaluated at one size, and so a mark without a curve.
+    assert [t["x"] for t in traces(app) if t["name"] == f"kNN (k = 1), {SIX}"] == [[456], [456]]
 
 
 @pytest.mark.parametrize("page", ["learning_curves", "model_classes", "table"])

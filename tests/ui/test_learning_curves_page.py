@@ -63,6 +63,7 @@ def test_nothing_is_said_of_values_that_are_all_defined(app):
 
 def test_values_that_are_not_defined_are_counted_by_model(app):
     app.query_params["models"] = ["No change", "Non-control mean"]
+    app.query_params["metrics"] = ["Pearson, all genes", "MAE, all genes"]
     app.switch_page("pages/learning_curves.py").run()
     assert drawn(app) == {"No change", "Non-control mean"}
     # Two correlations of 40 perturbations, at the one training size of these data.

@@ -1,8 +1,10 @@
 """The lines that pages show beside a figure's numbers make these numbers."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 import llmpert as lp
 from llmpert.datasets import RANKS, DatasetStore, Parts, UploadStore
 from llmpert.datasets.reading import File, embedding_in, screen_in
+from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.ui.common import figure
 from tests.support import small
 from tests.support.external_predictions import predictions
@@ -96,6 +99,14 @@ def test_they_make_the_numbers_of_the_page(offered, page, query, part):
     codes = visit(page, data="mine", **query)
     assert part in "".join(codes)
     check(codes, offered)
+
+
+def test_they_predict_a_gene_that_is_described(offered):
+    names = (set(built_in(name).genes) for name in BUILT_IN)
+    genes = sorted(set.intersection(*names))[:4000:100]
+    sources = [built_in(name) for name in BUILT_IN]
+    small.add("human", [replace(small.screen(), perturbations=np.array(genes))], sources)
+    check(visit("describe", data="human"), offered)
 
 
 def test_they_know_how_many_training_sets_there_are_of_a_size(offered):

@@ -25,7 +25,7 @@ async function save({ key, name, words, description }, format) {
     const drawn = document.querySelector(`${place} .js-plotly-plot`)
     const size = { width: drawn.offsetWidth, height: drawn.offsetHeight }
     const asked = { format: "svg", imageDataOnly: true, ...size }
-    const svg = caption(await window.Plotly.toImage(drawn, asked), drawn, words, description)
+    const svg = caption(await window.Plotly.toImage(vectors(drawn), asked), drawn, words, description)
     const picture = new Blob([svg], { type: "image/svg+xml" })
     const file = format === "svg" ? picture : described(await pixels(picture), description)
     const link = document.createElement("a")
@@ -33,6 +33,12 @@ async function save({ key, name, words, description }, format) {
     link.download = `${name}.${format}`
     link.click()
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+// What a browser draws as one picture, to be quick, is saved dot by dot.
+function vectors({ data, layout }) {
+    const dots = (trace) => (trace.type === "scattergl" ? { ...trace, type: "scatter" } : trace)
+    return { data: data.map(dots), layout }
 }
 
 function caption(svg, drawn, words, description) {

@@ -130,6 +130,26 @@ def of_map(selection: Selection, of: str, method: str, gene: str, similar: bool)
     return _script(data, [], needed, lines)
 
 
+def of_description(selection: Selection, text: str) -> str:
+    """Return lines for the response to knocking down a gene described in words: `table`."""
+    line = selection.line
+    fitted = f"data.trained[{line!r}].fitted"
+    if not selection.trained:
+        fitted = f"{_experiment(line, selection.embedding)}.fit_all({selection.model!r})"
+    lines = [
+        f"found = describe({text!r})",
+        f"fitted = {fitted}",
+        'name = np.array(["described gene"], dtype=object)',
+        "table = fitted.predict_vectors({EMBEDDING: found.vector}, name).table()",
+    ]
+    needed = [
+        EXPERIMENT,
+        "import numpy as np",
+        "from llmpert.insight.descriptions import EMBEDDING, describe",
+    ]
+    return _script(selection.data, [selection.model], needed, lines)
+
+
 def of_closeness(selection: Selection) -> str:
     """Return lines for whether knockdowns that embeddings put together respond alike: `table`."""
     data = selection.data

@@ -285,13 +285,18 @@ def select(
     return selection
 
 
-def choose_embeddings(data: Dataset) -> Sequence[str]:
-    """Return the embeddings whose scores are shown: a choice where there are more than its own."""
+def choose_embeddings(data: Dataset, joined: bool = False) -> Sequence[str]:
+    """Return the embeddings whose scores are shown: a choice where there are more than its own.
+
+    Args:
+        joined: Whether the last, which joins all others, is shown at first beside its own.
+    """
     every = cache.scored(data)[1]
     own = [one for one in data.embedding_choices if one in every] or every
     if own == every:
         return every
-    chosen = st.pills(
+    own = [*own, every[-1]] if joined else own
+    chosen = st.popover("Embeddings").pills(
         "Embeddings",
         every,
         selection_mode="multi",
@@ -331,10 +336,10 @@ def _row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
     row = st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", key="controls"
     )
+    controls = row.container(horizontal=True, vertical_alignment="bottom")
     if title:
         present.begin(title)
-        row.title(title, width="content")
-    controls = row.container(horizontal=True, vertical_alignment="bottom")
+        controls.title(title, width="content")
     corner = row.container(horizontal=True, vertical_alignment="center", width="content")
     return controls, corner
 
