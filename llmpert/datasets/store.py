@@ -19,7 +19,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import anndata
 import pyarrow.parquet as pq
 
 from llmpert.datasets.builtin import BUILT_IN_DATA, RANKS, SIMULATED, simulated_dataset
@@ -369,8 +368,10 @@ def _simulated() -> Summary:
 
 
 def _screen(path: Path) -> PartSummary:
+    from anndata.io import read_elem
+
     with as_input_error(path, "a screen written by llmpert"), open_hdf5(path) as file:
-        head = Remarks(anndata.io.read_elem(file["uns/llmpert"]))
+        head = Remarks(read_elem(file["uns/llmpert"]))
         check_version(path, "screen", head["version"], SCREEN_VERSION)
         rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
         provenance = check_remarks(path, parse_object(str(head["provenance"])))

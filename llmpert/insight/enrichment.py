@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from llmpert.genes.sets import GeneSets
 
@@ -33,6 +32,8 @@ def enrichment(
         (overlap, size), the overlap of a random draw, its fold (missing where no gene was chosen),
         p and false discovery rate q, and the overlapping genes, separated by blanks.
     """
+    from scipy import stats  # takes half a second
+
     everything = {str(gene) for gene in background}
     drawn = {str(gene) for gene in chosen} & everything
     rows = []

@@ -7,7 +7,6 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, rankdata, wilcoxon
 
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric, registry
@@ -196,6 +195,8 @@ def sets_won(
         sums), p, fdr; smallest p first. Sets with fewer than `SMALLEST_SET` differences are not
         tested and left out.
     """
+    from scipy.stats import false_discovery_control, rankdata, wilcoxon  # takes half a second
+
     decided = table[table["winner"] != UNDEFINED]
     at = {name: row for row, name in enumerate(decided["perturbation"])}
     difference, winner = decided["difference"].to_numpy(), decided["winner"].to_numpy()

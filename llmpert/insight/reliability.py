@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
-from scipy.stats import spearmanr
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import FittedModel
@@ -117,6 +116,8 @@ class ReliabilityReference:
 
         Missing where there are too few of them, or an indicator is the same for all.
         """
+        from scipy.stats import spearmanr  # takes half a second
+
         known = self.accuracy.notna().to_numpy()
         values, accuracy = self.values[known], self.accuracy[known]
         enough = len(accuracy) >= ENOUGH

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from llmpert.evaluation.metrics import standardised
 
@@ -93,6 +92,8 @@ def closeness(embedding: np.ndarray, response: np.ndarray) -> tuple[pd.DataFrame
     """
     both = np.isfinite(embedding) & np.isfinite(response)
     x, y = embedding[both], response[both]
+    from scipy import stats  # takes half a second
+
     order = np.argsort(x, kind="stable")
     ends = [round(q * len(x)) for q in QUANTILES]
     chosen: list[int] = []

@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
@@ -124,6 +123,8 @@ class ExternalPredictions:
 
     def save(self, path: str | Path) -> None:
         """Write in the module's layout; an existing file is replaced only by a complete one."""
+        import anndata  # takes a second
+
         data = anndata.AnnData(
             obs=pd.DataFrame({"fold": pd.Categorical(self.fold)}, index=self.perturbations),
             var=pd.DataFrame(index=self.genes),

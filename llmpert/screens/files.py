@@ -3,18 +3,19 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
 from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.hdf5 import check_sparse, member, open_hdf5, refuse_oversized, shape_of
 from llmpert.io.reading import as_input_error, require_file
+
+if TYPE_CHECKING:  # it takes a second
+    import anndata
 
 FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
@@ -47,13 +48,16 @@ def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
         yield file
 
 
-def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> anndata.AnnData:
+def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> "anndata.AnnData":
     """Read of an AnnData file what is used: X, obs, var, of uns `remarks`, and llmpert's layers.
 
     Raises:
         InputError: The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too
             large (`llmpert.io.limits`) or leads out of itself (`llmpert.io.hdf5`).
     """
+    import anndata
+    from anndata.io import read_elem
+
     path = require_file(path)
     wanted = "an AnnData file (.h5ad)"
     with open_anndata(path, wanted) as file, as_input_error(path, wanted):
@@ -84,6 +88,8 @@ def stated(uns: Mapping[str, Any], *keys: str) -> str:
 
 
 def _matrix(file: h5py.File, name: str) -> Any:
+    from anndata.io import read_elem
+
     values = read_elem(file[name])
     if sparse.issparse(values):
         check_sparse(values)
@@ -98,6 +104,8 @@ def _names(file: h5py.File, group: str, path: Path) -> list[str]:
 
 def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
     """Read obs or var. Before AnnData 0.7 (2020) it was an array of records, the index first."""
+    from anndata.io import read_elem
+
     table = read_elem(file[part])
     if isinstance(table, np.ndarray) and table.dtype.names:
         table = pd.DataFrame(table).set_index(table.dtype.names[0])

@@ -27,8 +27,8 @@ from its training responses alone.
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -39,6 +39,9 @@ from llmpert.screens.files import dense, numeric_column
 from llmpert.screens.names import known_line, measured_genes, note, stated_line
 from llmpert.screens.screen import Screen
 
+if TYPE_CHECKING:  # it takes a second
+    import anndata
+
 POPULATION = re.compile(r"\d+_(?P<symbol>.+)_(?P<site>[^_]+)_(?P<ensembl>[^_]+)")
 """`10005_ZBTB4_P1_ENSG00000174282`: library id, symbol, transcript or site, Ensembl id ("nan" for a
 few). Only symbols may hold "_"."""
@@ -47,14 +50,14 @@ LARGEST_GAP = 0.05
 """A gene (then a population) with a larger share of unknown values is left out."""
 
 
-def is_replogle(data: anndata.AnnData) -> bool:
+def is_replogle(data: "anndata.AnnData") -> bool:
     """Whether most rows are named like populations and the measured genes have symbols."""
     named = sum(bool(POPULATION.fullmatch(str(name))) for name in data.obs_names)
     return "gene_name" in data.var and 2 * named > data.n_obs
 
 
 def from_anndata(
-    data: anndata.AnnData, path: Path, line: str | None, default_line: str | None
+    data: "anndata.AnnData", path: Path, line: str | None, default_line: str | None
 ) -> Screen:
     """Read a bulk file already opened; X is taken out of `data` to spare a copy of it.
 
@@ -106,7 +109,7 @@ class Populations:
     `cells` are the weights of all averages. `steps` and `notes` say what was done and repaired.
     """
 
-    def __init__(self, data: anndata.AnnData, path: Path) -> None:
+    def __init__(self, data: "anndata.AnnData", path: Path) -> None:
         for table, column in (("obs", "num_cells_filtered"), ("var", "mean")):
             if column not in getattr(data, table):
                 raise InputError.of_file(path, f"the column {column!r} in {table}", "none")

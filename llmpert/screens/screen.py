@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata
 import numpy as np
 import pandas as pd
 
@@ -18,6 +17,9 @@ from llmpert.io.hashing import HasProvenance, fingerprint, frozen
 from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, positions, preview
 from llmpert.io.reading import as_input_error, check_version
 from llmpert.screens.files import dense, numeric_column, open_h5ad
+
+if TYPE_CHECKING:  # it takes a second
+    import anndata
 
 FDR = 0.05
 """False discovery rate at which a difference is called, wherever there are tests."""
@@ -148,8 +150,10 @@ class Screen(HasProvenance):
             provenance=provenance,
         )
 
-    def to_anndata(self) -> anndata.AnnData:
+    def to_anndata(self) -> "anndata.AnnData":
         """As AnnData: obs = perturbations, var = measured genes, provenance in `uns["llmpert"]`."""
+        import anndata
+
         obs = pd.DataFrame(index=pd.Index(self.perturbations.astype(str), name="perturbation"))
         var = pd.DataFrame(index=pd.Index(self.genes.astype(str), name="gene"))
         for frame, column, value in (
@@ -186,7 +190,7 @@ class Screen(HasProvenance):
         return cls.from_anndata(open_h5ad(path), Path(path))
 
     @classmethod
-    def from_anndata(cls, data: anndata.AnnData, path: Path) -> "Screen":
+    def from_anndata(cls, data: "anndata.AnnData", path: Path) -> "Screen":
         """Read back what `to_anndata` made; `path` is the file that messages name.
 
         Raises:

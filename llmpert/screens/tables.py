@@ -14,9 +14,8 @@ The unit is the one that the file states, else "Δ expression".
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata
 import numpy as np
 import pandas as pd
 
@@ -26,6 +25,9 @@ from llmpert.io.tables import open_text, read_flat
 from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
 from llmpert.screens.names import find_line, is_control, note, stated_line, target
 from llmpert.screens.screen import Screen
+
+if TYPE_CHECKING:  # it takes a second
+    import anndata
 
 UNIT = "Δ expression"
 
@@ -55,7 +57,7 @@ def read_table(path: Path, line: str | None, default_line: str | None) -> Screen
 
 
 def from_anndata(
-    data: anndata.AnnData, path: Path, line: str | None, default_line: str | None
+    data: "anndata.AnnData", path: Path, line: str | None, default_line: str | None
 ) -> Screen:
     """Read an AnnData file already opened, as `read_table` reads others."""
 

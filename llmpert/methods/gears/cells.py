@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -21,6 +21,9 @@ from llmpert.screens.cells.pseudobulk import UNIT
 from llmpert.screens.files import stated
 from llmpert.screens.names import target
 from llmpert.screens.screen import Screen
+
+if TYPE_CHECKING:  # it takes a second
+    import anndata
 
 CONTROL = "ctrl"
 """What GEARS calls cells without a perturbation."""
@@ -49,8 +52,10 @@ class Cells:
         """Return how many cells these perturbations and the controls have."""
         return int(self._rows(perturbations).sum())
 
-    def of(self, perturbations: Sequence[str], gene_idx: np.ndarray) -> anndata.AnnData:
+    def of(self, perturbations: Sequence[str], gene_idx: np.ndarray) -> "anndata.AnnData":
         """Return control cells and those of some perturbations, at some genes, for GEARS."""
+        import anndata
+
         rows = self._rows(perturbations)
         names = self.perturbation[rows]
         condition = np.where(names == CONTROL, CONTROL, names + f"+{CONTROL}").astype(str)

@@ -1,7 +1,6 @@
 """Differential expression of each perturbation against control: Welch's t-test, for all genes."""
 
 import numpy as np
-from scipy import stats
 
 ROWS = 256
 """Perturbations tested at once: bounds the memory for degrees of freedom and p values."""
@@ -45,6 +44,8 @@ def against_control(
         Δ, t and q (the false discovery rate at which the gene is called), float32, perturbations x
         genes. Where nothing varies, t is 0 and q 1.
     """
+    from scipy import stats  # takes half a second
+
     shape = perturbed.mean.shape
     delta, t, q = (np.empty(shape, dtype=np.float32) for _ in range(3))
     of_control = control.variance / control.cells[:, None]

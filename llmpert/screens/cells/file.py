@@ -7,7 +7,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
 from llmpert.errors import InputError
@@ -27,6 +26,8 @@ class CellFile:
     """
 
     def __init__(self, path: Path, file: h5py.File, tables: bool) -> None:
+        from anndata.io import read_elem, sparse_dataset
+
         self.path = path
         self._matrix: Any = file["X"]
         if isinstance(self._matrix, h5py.Group):
