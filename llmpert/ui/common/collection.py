@@ -1,7 +1,7 @@
 """The collection: figures that a visitor pinned, each as the address of its page and its name.
 
-Nothing of it is stored here: it lives in the visitor's session and, as a short code, in addresses,
-from where a session takes it when it begins.
+Nothing of it is stored here: it lives in the visitor's session and, as a short code, in addresses
+and in the browser's tab, from where a session takes it when it begins.
 """
 
 import re
@@ -34,6 +34,7 @@ SELECTION = ("data", "line", "embedding", "size")
 
 _ASIDE: dict[str, list[str]] = {"tab": [], OPENED: []}
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
+_KEPT = "llmpert-pins"
 _PIN = re.compile(r"([a-z_]+)\?([\x21\x22\x24-\x7e]*)#((?:[0-9a-f]{8})?)")
 
 
@@ -127,6 +128,30 @@ def decode(code: str) -> list[Pin]:
     if not unpacking.eof:
         raise _NO_COLLECTION
     return list(dict.fromkeys(map(Pin.read, text.split("\n")[: MOST + 1])))[:MOST]
+
+
+def remember() -> None:
+    """Let the browser's tab keep the collection, or give it back to a session that begins.
+
+    Streamlit's navigation leaves it out of the address, and a page that is loaded anew begins a
+    session.
+    """
+    begins = "pins" not in st.session_state
+    pinned()
+    code = carried().get("pins", "")
+    script = f"sessionStorage.setItem('{_KEPT}', '{code}')"
+    if begins and "pins" not in st.query_params:
+        script = (
+            f"const kept = sessionStorage.getItem('{_KEPT}'), address = new URL(location.href);"
+            "if (kept) { address.searchParams.set('pins', kept); location.replace(address) }"
+        )
+    with st.container(key="remember"):
+        st.html(
+            # What holds it would take room on the page.
+            "<style>div:has(> .st-key-remember) { display: none }</style>"
+            f"<script>{script}</script>",
+            unsafe_allow_javascript=True,
+        )
 
 
 def pinned() -> list[Pin]:

@@ -110,7 +110,7 @@ def footer(
         listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
         st.markdown("\n".join([details, "", *listed]))
         if terms := on_hover(f"{note} {details}"):
-            st.caption(terms)
+            st.caption("What these words mean", help=terms)
     save = buttons.popover("Save", icon=":material/download:", key=f"{name}-save", type="tertiary")
     facts = [f"{what}: {words}." for what, words in known.items()]
     everything = "\n\n".join(filter(None, [note, details, *facts, code]))

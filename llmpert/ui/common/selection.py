@@ -35,7 +35,7 @@ from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.cache import cached
-from llmpert.ui.common.collection import carried
+from llmpert.ui.common.collection import carried, remember
 from llmpert.ui.common.verbatim import verbatim
 from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.streamlit_internals import PAGE, through_app
@@ -347,6 +347,7 @@ def _row(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
 def _dataset(corner: DeltaGenerator) -> Dataset:
     """Return the data set that is open; the corner has what it is called, others, and sharing."""
     through_app()
+    remember()
     known = [*DatasetStore().names(), *opened_uploads()]
     asked = st.session_state.get("data", st.query_params.get("data", ""))
     names = cache.usable(known, asked)

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from llmpert.ui.common import components as show
+from llmpert.ui.common.collection import carried
 from llmpert.ui.common.permissions import is_operator
 from llmpert.ui.common.selection import open_dataset
 from llmpert.ui.datasets.jobs import Job, Work, jobs
@@ -67,7 +68,8 @@ def _panel(job: Job) -> None:
             if job.result:
                 if st.session_state.get(AWAITED) == job.result:
                     del st.session_state[AWAITED]
-                    follow_link(f"gene?{urlencode({'data': job.result})}", f"Go to {job.result}")
+                    query = urlencode({"data": job.result, **carried()})
+                    follow_link(f"gene?{query}", f"Go to {job.result}")
                 st.button(
                     f"Open {job.result}",
                     type="primary",
