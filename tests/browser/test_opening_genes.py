@@ -59,6 +59,8 @@ def test_a_row_opens_its_gene_and_marked_rows_and_their_order_stay(page, visit):
     box = table.locator("canvas").first.bounding_box()
     page.mouse.click(box["x"] + 16, box["y"] + 52 + 70)  # the third row's box
     page.wait_for_url(f"**effects-rows={third}**")
+    page.wait_for_selector(FINISHED, timeout=60_000)
+    box = table.locator("canvas").first.bounding_box()
     page.mouse.click(box["x"] + 70, box["y"] + 52)
     drawer = opened(page, first, "LineB")
     assert page.url.split("?")[0].endswith("/effects")
