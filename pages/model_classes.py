@@ -19,8 +19,16 @@ summary, about = cache.summary(data, [line], list(MODELS), size)
 metrics = list(cache.METRICS.values())
 embeddings = choose_embeddings(data)
 summary = on_embeddings(summary, embeddings)
+chart = cache.once(
+    lambda: model_classes(summary, line, size, metrics),
+    "model classes",
+    data,
+    line,
+    size,
+    tuple(embeddings),
+)
 show.figure(
-    model_classes(summary, line, size, metrics),
+    chart,
     name=f"model-classes-{line}-{size}",
     alt=f"Accuracy of nearest neighbour, linear models and two Gaussian processes in {line} by"
     " embedding, one panel a metric; lines across for models that use none.",

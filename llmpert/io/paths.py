@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -41,6 +42,7 @@ def free_space() -> int:
     return free
 
 
+@cache
 def app_folder() -> Path:
     """Return what holds `app.py`, `pages/` and `data/`: a clone, or `_app` of a package."""
     package = Path(__file__).resolve().parent.parent

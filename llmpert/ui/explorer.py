@@ -24,7 +24,6 @@ from llmpert.insight.head_to_head import (
     methods_of,
 )
 from llmpert.insight.maps import METHODS
-from llmpert.insight.ranking import strong_perturbation
 from llmpert.insight.similarity import Pairs, correlation, cosine, neighbours
 from llmpert.models.registry import MODELS
 from llmpert.models.registry import label as model_label
@@ -107,6 +106,9 @@ class Explorer:
 
         None where the gene was not knocked down.
         """
+        return self.selection.of_gene(self.gene, ("similarity", of), lambda: self._similarity(of))
+
+    def _similarity(self, of: str) -> np.ndarray | None:
         vectors = self.places[of]
         if of in self.embeddings:
             return cosine(self.known.find(self.gene)[of], vectors)[0]
@@ -131,10 +133,10 @@ def explore(selection: Selection) -> None:
 
 def _choose_view(selection: Selection) -> Explorer:
     joined = replace(selection, embedding=selection.data.embedding_choices[-1])
-    known, screen, trained = joined.known, joined.screen, selection.trained
+    known, trained = joined.known, selection.trained
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
-        gene = choose_gene(known, strong_perturbation(screen))
+        gene = choose_gene(known, joined.strong)
         places = cache.places(selection.data, selection.line)
         of = choose("Map of", "of", list(places), "What the knockdowns are placed by.", NARROW)
         method = choose(
@@ -148,22 +150,8 @@ def _choose_view(selection: Selection) -> Explorer:
         colours, more = st.container(width=NARROW), st.popover("More")
     with more:
         sets = choose_sets(selection.data, selection.line, "perturbations")
-    table = pd.DataFrame({"gene": screen.perturbations})
-    if trained is None:
-        table["effect size"] = effect_size(screen).to_numpy()
-    cells = (trained or screen).cells
-    if cells is not None:
-        table["cells"] = cells
-    if sets is not None:
-        of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
-        for name, members in sets.members.items():
-            for member in members & of_gene.keys():
-                of_gene[member].append(name)
-        table["gene sets"] = [
-            ", ".join(names[:NAMED_SETS])
-            + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
-            for names in of_gene.values()
-        ]
+    of_sets = (selection.data, selection.line, sets and sets.name)
+    table = cache.once(lambda: _known_of_each(joined, sets), "known of each", *of_sets).copy()
     missing = {}
     if sets is None:
         missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
@@ -191,6 +179,28 @@ def _choose_view(selection: Selection) -> Explorer:
         reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
         more.caption(f"Not to colour by: {reasons}.")
     return Explorer(selection, known, places, sets, table, of, method, colour, gene, more)
+
+
+def _known_of_each(of: Selection, sets: GeneSets | None) -> pd.DataFrame:
+    """Return what is known of each perturbation, whatever colours the map."""
+    screen = of.screen
+    table = pd.DataFrame({"gene": screen.perturbations})
+    if of.trained is None:
+        table["effect size"] = effect_size(screen).to_numpy()
+    cells = (of.trained or screen).cells
+    if cells is not None:
+        table["cells"] = cells
+    if sets is not None:
+        of_gene: dict[str, list[str]] = {str(gene): [] for gene in screen.perturbations}
+        for name, members in sets.members.items():
+            for member in members & of_gene.keys():
+                of_gene[member].append(name)
+        table["gene sets"] = [
+            ", ".join(names[:NAMED_SETS])
+            + (f" and {len(names) - NAMED_SETS} more" if len(names) > NAMED_SETS else "")
+            for names in of_gene.values()
+        ]
+    return table
 
 
 def _show_map(view: Explorer) -> list[str]:

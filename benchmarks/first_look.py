@@ -1,0 +1,138 @@
+"""How long each page takes in a new tab, against a page of Streamlit with one small chart.
+
+    python -m benchmarks.first_look [--runs 5] [--data simulated]
+
+In headless Chromium without a GPU, whose cache has the program's files, and on a server on which
+every page was looked at: from opening a page's link in a session of its own to its first figure or,
+on a page that has none, its first table or text. Another server shows an otherwise empty page with
+one Plotly chart of 100 points. All take turns; reported are medians, how many times as long as the
+empty page each took, and how many marks (SVG paths and other shapes with an outline) were in sight.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlencode
+
+import click
+import numpy as np
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from benchmarks.app import BROWSERS, FIGURE, FINISHED, LIMIT, PAGES, url
+from benchmarks.machine import describe
+from benchmarks.server import Server, served
+from llmpert.datasets import BUILT_IN_DATA
+from tests.support.server_process import free_port
+
+RATIO, MARKS = 1.25, 800
+"""Targets: times the empty page, and marks in a first look."""
+
+EMPTY = """
+import plotly.graph_objects as go
+import streamlit as st
+
+st.plotly_chart(go.Figure(go.Scatter(x=[*range(100)], y=[n % 7 for n in range(100)])))
+"""
+TABLE = '[data-testid="stDataFrame"], [data-testid="stTable"]'
+TITLE = "h1"
+COUNT = "() => document.querySelectorAll('.js-plotly-plot :is(path, circle, rect, line)').length"
+
+
+@contextmanager
+def empty_page() -> Iterator[Server]:
+    """The page that all others are held against."""
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        script = Path(folder) / "empty.py"
+        script.write_text(EMPTY)
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}",
+                "--server.headless=true", "--browser.gatherUsageStats=false",
+                "--server.fileWatcherType=none", "--server.address=localhost",
+            ],
+            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield Server(port, process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def look(context: BrowserContext, address: str, shown: str) -> tuple[float, int]:
+    """Open an address in a new tab: seconds until something is shown, marks once all is."""
+    page = context.new_page()
+    began = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.locator(shown).first.wait_for(timeout=LIMIT)
+    seconds = time.perf_counter() - began
+    page.locator(FINISHED).wait_for(state="attached", timeout=LIMIT)
+    page.wait_for_timeout(300)
+    marks = page.evaluate(COUNT)
+    page.close()
+    return seconds, marks
+
+
+def first_thing(context: BrowserContext, address: str) -> str:
+    """Open an address for the first time; return the selector of what it shows first."""
+    page = context.new_page()
+    page.goto(address)
+    page.locator(TITLE).first.wait_for(timeout=LIMIT)
+    page.locator(FINISHED).wait_for(state="attached", timeout=LIMIT)
+    page.wait_for_timeout(1000)
+    found = next((one for one in (FIGURE, TABLE) if page.locator(one).count()), TITLE)
+    page.close()
+    return found
+
+
+@click.command()
+@click.option("--runs", default=5, show_default=True, help="Looks at each page, the median tells.")
+@click.option(
+    "--data", type=click.Choice([*BUILT_IN_DATA]), default=next(iter(BUILT_IN_DATA)),
+    show_default=True,
+)  # fmt: skip
+def main(runs: int, data: str) -> None:
+    """Measure the first look of all pages."""
+    browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser_path is None:
+        raise click.ClickException(f"expected one of {', '.join(BROWSERS)} on the path.")
+    click.echo(f"measured on: {describe()}; data {data}")
+    with sync_playwright() as playwright, served() as server, empty_page() as other:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        server.wait_until_it_answers()
+        other.wait_until_it_answers()
+        query = urlencode({"data": data})
+        addresses = {"": other.address}
+        addresses |= {name: f"{server.address}/{url(name)}?{query}" for name in PAGES}
+        shown = {"": FIGURE}
+        look(context, other.address, FIGURE)
+        shown |= {name: first_thing(context, addresses[name]) for name in PAGES}
+        found: dict[str, list[tuple[float, int]]] = {name: [] for name in addresses}
+        for _ in range(runs):
+            for name, address in addresses.items():
+                found[name].append(look(context, address, shown[name]))
+        browser.close()
+    middle = {name: float(np.median([s for s, _ in looks])) for name, looks in found.items()}
+    click.echo(f"empty page with one chart: {middle['']:.2f} s")
+    what = {FIGURE: "figure", TABLE: "table", TITLE: "title"}
+    for name in sorted(PAGES, key=lambda name: -middle[name]):
+        ratio, marks = middle[name] / middle[""], max(marks for _, marks in found[name])
+        missed = "" if ratio <= RATIO and marks <= MARKS else "  missed"
+        click.echo(
+            f"{name:16} {what[shown[name]]:7} {middle[name]:5.2f} s  {ratio:4.2f} times"
+            f"  {marks:5} marks{missed}"
+        )
+    click.echo(f"targets: {RATIO:g} times, {MARKS} marks")
+
+
+if __name__ == "__main__":
+    main()
