@@ -1,8 +1,9 @@
 """Two predictions that differ in one thing: chosen, put into words and drawn."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from llmpert.evaluation.results import embedding_label
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
 from llmpert.insight.compare import Side, compare, in_deviations, most_alike
-from llmpert.insight.ranking import strong_perturbation, strongest
+from llmpert.insight.ranking import strongest
 from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
@@ -27,6 +28,8 @@ from llmpert.ui.common.selection import (
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 from llmpert.ui.gene.prediction import predict, scores_in_words
+
+T = TypeVar("T")
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 ORDERS = ("strongest response", "largest disagreement")
@@ -73,7 +76,15 @@ def show_comparison(selection: Selection) -> None:
         a, b = (
             side.relative_to_mean(of.screen) for side, (of, _) in zip((a, b), subjects, strict=True)
         )
-    table, labels, units = compare(a, b), (a.label, b.label), (a.unit, b.unit)
+    labels, units = (a.label, b.label), (a.unit, b.unit)
+    (of, gene), (other, other_gene) = subjects
+    pair = (other.line, other.embedding, other.size, other.model, other_gene, differs, relative)
+
+    def once(what: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made of this pair, once for all visitors."""
+        return of.of_gene(gene, (*pair, what), make)
+
+    table = once("table", lambda: compare(a, b))
     one_measurement = differs not in (GENES, LINES)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{a.label} against {b.label}", width="content")
@@ -88,7 +99,6 @@ def show_comparison(selection: Selection) -> None:
         f"{side} is {made.state}: {made.about_state}."
         for side, made in zip("AB", found, strict=True)
     )
-    gene = subjects[0][1]
     name = f"{gene}-{selection.line}-{selection.model}-{selection.embedding}-{selection.size}"
     name += f"-{names[1]}"
     code = script.of_comparison(subjects, [made.measured is not None for made in found], relative)
@@ -96,7 +106,7 @@ def show_comparison(selection: Selection) -> None:
 
     def against(what: Literal["predicted", "measured"]) -> None:
         figure(
-            one_against_the_other(table, labels, units, what, every),
+            once((what, every), lambda: one_against_the_other(table, labels, units, what, every)),
             name=f"compare-{what}-{name}",
             alt=f"Scatter of the {what} response of every gene: {a.label} across, {b.label} up.",
         )
@@ -133,7 +143,10 @@ def show_comparison(selection: Selection) -> None:
             show.info(f"**{what}**: {' and '.join(unmeasured)}. There is nothing to judge this by.")
         elif one_measurement:
             figure(
-                both_against_measured(table, labels, units[0], every),
+                once(
+                    ("both", every),
+                    lambda: both_against_measured(table, labels, units[0], every),
+                ),
                 name=f"compare-against-measured-{name}",
                 alt=f"Scatters of the responses of every gene to knocking down {gene}, as"
                 f" {a.label} and {b.label} predict them (across) and as measured (up).",
@@ -195,7 +208,7 @@ def _show_disagreement(table: pd.DataFrame, a: Side, b: Side, one_measurement: b
 def _choose_subjects(selection: Selection, differs: str) -> list[tuple[Selection, str]]:
     """Return both sides: A as selected, B with another gene, line, model or embedding."""
     data, problem, screen = selection.data, selection.known, selection.screen
-    strong = strong_perturbation(screen)
+    strong = selection.strong
     gene = choose_gene(problem, strong, "Gene A" if differs == GENES else "Gene", data=data)
     other, other_gene = selection, gene
     if differs == GENES:
