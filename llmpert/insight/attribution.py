@@ -7,6 +7,7 @@ import pandas as pd
 
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.prediction import Prediction
+from llmpert.insight.clusters import leaf_order
 from llmpert.insight.ranking import strongest
 from llmpert.screens.screen import Screen
 
@@ -89,9 +90,9 @@ def neighbourhood(
         knockdowns, genes: How many of the strongest training knockdowns and predicted genes.
 
     Returns:
-        Label of the row x gene, strongest first, in the screen's unit: the prediction, the
-        measurement if there is one, the mean of all training knockdowns, and the measured responses
-        of the training knockdowns that contribute most.
+        Label of the row x gene, in the screen's unit: the prediction, the measurement if there is
+        one, the mean of all training knockdowns, and the measured responses of the training
+        knockdowns that contribute most. These, and the genes, stand beside those like them.
     """
     order = np.argsort(-np.abs(prediction.mean[0]), kind="stable")[:genes]
     columns = [str(gene) for gene in prediction.genes[order]]
@@ -103,5 +104,6 @@ def neighbourhood(
     if names:
         responses = screen.select(names, columns).response
         labels = [f"{name} ({100 * attribution.totals[name]:+.0f} %)" for name in names]
-        rows |= dict(zip(labels, responses, strict=True))
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        rows |= {labels[at]: responses[at] for at in leaf_order(responses)}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.iloc[:, leaf_order(table.to_numpy(float).T)]

@@ -1,11 +1,15 @@
 """Sets that hold together on a map, and their labels, against cases worked by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import linkage, to_tree
+from scipy.spatial.distance import cdist
 
-from llmpert.insight.clusters import LETTER, LINE, holding_together, labels, spread
+from llmpert.insight.clusters import LETTER, LINE, holding_together, labels, leaf_order, spread
 
 # Five points at distance 1 around (10, 0), five at distance 10 around (0, 0).
 AROUND = np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], dtype=float)
@@ -60,3 +64,28 @@ def test_no_two_labels_overlap(drawn):
             across = min(right, right2) - max(left, left2)
             up = min(high, high2) - max(low, low2)
             assert across <= 1e-9 or up <= 1e-9
+
+
+def orders(tree) -> list[list[int]]:
+    """All orders of leaves that a tree allows."""
+    if tree.is_leaf():
+        return [[tree.id]]
+    pairs = [(a, b) for a in orders(tree.left) for b in orders(tree.right)]
+    return [order for a, b in pairs for order in (a + b, b + a)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_beside_each_other_are_as_near_as_their_tree_allows(seed):
+    rows = np.random.default_rng(seed).normal(size=(7, 3))
+    apart = cdist(rows, rows)
+
+    def length(order: list[int]) -> float:
+        return sum(apart[a, b] for a, b in pairwise(order))
+
+    every = orders(to_tree(linkage(rows, "average")))
+    assert length(list(leaf_order(rows))) == pytest.approx(min(map(length, every)))
+
+
+def test_two_rows_stay_as_they_are():
+    assert list(leaf_order(np.array([[2.0], [1.0]]))) == [0, 1]
+    assert list(leaf_order(np.empty((0, 4)))) == []

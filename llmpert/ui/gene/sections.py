@@ -294,7 +294,7 @@ def foundation(view: GeneView) -> Section:
         rows.rename_axis("row").reset_index(),
         view.note,
         f"The {len(rows.columns)} strongest predicted genes; in brackets the share in the"
-        " prediction."
+        " prediction. Knockdowns and genes stand beside those like them (hierarchical clustering)."
         + " Training responses are shown as far as the trained model has them."
         * (view.selection.trained is not None),
     )
