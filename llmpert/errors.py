@@ -1,5 +1,6 @@
 """The one exception that reaches people: what was wrong, in which file, what would be right."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -22,3 +23,31 @@ class InputError(ValueError):
     def of_file(cls, path: str | Path, expected: str, found: str) -> "InputError":
         """Build the sentence "FILE: expected …, found …"."""
         return cls(f"{path}: expected {expected}, found {found}.")
+
+
+class Question(InputError):
+    """A file can be read in more than one way, and its owner says in which.
+
+    Attributes:
+        option: The argument of `llmpert.screens.read_screen` that answers, and of commands the
+            option: "values" for `--values`.
+        choices: Each answer, and what it means in words.
+    """
+
+    def __init__(
+        self, message: str, option: str = "", choices: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.option, self.choices = option, dict(choices or {})
+
+    @classmethod
+    def ask(
+        cls, path: str | Path, expected: str, found: str, option: str, choices: Mapping[str, str]
+    ) -> "Question":
+        """Build the sentence "FILE: expected …, found …; say which it is with --OPTION: …"."""
+        answers = ", ".join(
+            answer if answer == words else f"{answer} ({words})"
+            for answer, words in choices.items()
+        )
+        do = f"say which it is with --{option}: {answers}"
+        return cls(f"{path}: expected {expected}, found {found}; {do}.", option, choices)

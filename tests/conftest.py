@@ -18,6 +18,7 @@ os.environ.setdefault("NUMBA_OPT", "0")
 # How long an example takes is the machine's matter: a busy one must fail no test.
 settings.register_profile("llmpert", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("llmpert")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     help="Also evaluate each embedding by itself, on the same perturbations.",
 )  # fmt: skip
 @options.lines
-@options.unit
+@options.reading
 @options.processes
 @options.scheduler
 @options.out(".parquet")
@@ -68,7 +68,7 @@ def evaluate(
     top: int,
     each: bool,
     lines: Sequence[str],
-    unit: str | None,
+    reading: options.Reading,
     processes: int | None,
     scheduler: str | None,
     out: Path,
@@ -88,7 +88,7 @@ def evaluate(
           --model mean --model linear --model gp \\
           --train-size 100 --train-size 400 --out results.parquet
     """
-    data = options.data_or_screens(name, screens, lines, unit, embeddings, genes, orthologs)
+    data = options.data_or_screens(name, screens, lines, reading, embeddings, genes, orthologs)
 
     from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings

@@ -1,6 +1,7 @@
 """`python -m llmpert gears`: train GEARS on single cells and write its predictions."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def gears(
     cells_file: Path,
     terms_file: Path | None,
     target: str | None,
-    control: str | None,
+    control: Sequence[str],
     unit: str | None,
     train_size: int | None,
     cells_per_perturbation: int,

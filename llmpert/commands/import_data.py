@@ -32,7 +32,7 @@ from llmpert.errors import InputError
     help="Take --predictions that leave out some of the perturbations that models are tested on.",
 )  # fmt: skip
 @options.lines
-@options.unit
+@options.reading
 def import_data(
     name: str,
     screens: Sequence[Path],
@@ -43,7 +43,7 @@ def import_data(
     predictions: options.NamedFiles,
     allow_missing: bool,
     lines: Sequence[str],
-    unit: str | None,
+    reading: options.Reading,
 ) -> None:
     """Add screens, embeddings, gene sets and what other methods reach to a data set of the pages.
 
@@ -75,7 +75,7 @@ def import_data(
 
     store = DatasetStore()
     folder = store.folder(name)  # refuses a name before files are read
-    new_screens = list(options.read_screens(screens, lines, unit).values())
+    new_screens = list(options.read_screens(screens, lines, reading).values())
     there = store.index(name).files
     mine = [Screen.load(path) for path in there["screens"].values()] if orthologs else []
     new_embeddings = options.read_embeddings(embeddings, None, orthologs, [*new_screens, *mine])

@@ -3,7 +3,8 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import wraps
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,12 +125,14 @@ seed = count("--seed", least=0, default=0, help="The same seed gives the same re
 
 target = click.option(
     "--target", metavar="COLUMN",
-    help="Column of obs with each cell's knocked-down gene. Default: the one that names controls.",
+    help="Column of obs with each cell's knocked-down gene. Default: the one that names genes and"
+         " controls.",
 )  # fmt: skip
 
 control = click.option(
-    "--control", metavar="LABEL",
-    help="What that column says of control cells. Default: non-targeting, control, ctrl, …",
+    "--control", metavar="LABEL", multiple=True,
+    help="What that column says of control cells, may be given several times; * stands for"
+         " anything. Default: non-targeting, control, ctrl, …",
 )  # fmt: skip
 
 processes = count(
@@ -182,10 +185,39 @@ def why_not_writable(target: Path) -> str:
         return f"{error.strerror} in {folder}"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How screens are to be read, where their files do not tell: arguments of `read_screen`."""
+
+    unit: str | None = None
+    values: str | None = None
+    target: str | None = None
+
+
+def reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options `--unit`, `--values` and `--target` as one argument `reading`."""
+
+    @unit
+    @click.option(
+        "--values", metavar="KIND",
+        help="What the numbers of --screen are, where they could be several things: differences (to"
+             " control) or means (on a log scale); of single cells counts, log or log2."
+             " Default: found out.",
+    )  # fmt: skip
+    @target
+    @wraps(command)
+    def with_reading(
+        unit: str | None, values: str | None, target: str | None, **others: Any
+    ) -> None:
+        command(reading=Reading(unit, values, target), **others)
+
+    return with_reading
+
+
 def read_screens(
-    paths: Sequence[Path], lines: Sequence[str], unit: str | None
+    paths: Sequence[Path], lines: Sequence[str], reading: Reading
 ) -> dict[str, "Screen"]:
-    """Read the screens of `--screen`, `--line` and `--unit`: cell line -> screen.
+    """Read the screens of these options: cell line -> screen.
 
     Raises:
         click.UsageError: Neither no nor one line a screen was given.
@@ -199,7 +231,7 @@ def read_screens(
         )
     screens: dict[str, Screen] = {}
     for path, name in zip_longest(paths, lines):
-        screen = read_screen(path, line=name, unit=unit)
+        screen = read_screen(path, line=name, **vars(reading))
         if screen.line in screens:
             expected = "a screen of another cell line (name it with --line)"
             raise InputError.of_file(path, expected, f"{screen.line} a second time")
@@ -262,7 +294,7 @@ def data_or_screens(
     name: str | None,
     screens: Sequence[Path],
     lines: Sequence[str],
-    unit: str | None,
+    reading: Reading,
     embeddings: Sources,
     genes: Path | None,
     orthologs: Path | None,
@@ -276,12 +308,12 @@ def data_or_screens(
     from llmpert.datasets import DatasetStore
     from llmpert.genes import GeneTable
 
-    if name and (screens or embeddings or orthologs or lines or unit):
+    if name and (screens or embeddings or orthologs or lines or reading != Reading()):
         raise click.UsageError("Expected --data or files, found both.")
     if not name and not screens:
         raise click.UsageError("Expected --data, or at least one --screen.")
     if not name:
-        return read_dataset(screens, lines, unit, embeddings, genes, orthologs)
+        return read_dataset(screens, lines, reading, embeddings, genes, orthologs)
     data = DatasetStore().load_measured(name)
     return replace(data, gene_table=GeneTable.read(genes) if genes else None)
 
@@ -289,7 +321,7 @@ def data_or_screens(
 def read_dataset(
     screens: Sequence[Path],
     lines: Sequence[str],
-    unit: str | None,
+    reading: Reading,
     embeddings: Sources,
     genes: Path | None,
     orthologs: Path | None,
@@ -300,7 +332,7 @@ def read_dataset(
     from llmpert.genes import GeneTable
 
     table = GeneTable.read(genes) if genes else None
-    read = read_screens(screens, lines, unit)
+    read = read_screens(screens, lines, reading)
     sources = read_embeddings(embeddings, table, orthologs, list(read.values()))
     sources = sources or built_in_embeddings(next(iter(read.values())), table, orthologs)
     if orthologs:

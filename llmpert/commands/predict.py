@@ -46,7 +46,7 @@ STRONGEST = 5
     help=f"The model; gp gives standard deviations.  [default: {GAUSSIAN_PROCESS}]",
 )  # fmt: skip
 @options.line
-@options.unit
+@options.reading
 @options.out(".csv", required=False)
 def predict(
     screen: Path | None,
@@ -58,7 +58,7 @@ def predict(
     texts: Sequence[str],
     model: str | None,
     line: str | None,
-    unit: str | None,
+    reading: options.Reading,
     out: Path | None,
 ) -> None:
     """Predict the responses of all measured genes to knocking down some genes.
@@ -79,8 +79,10 @@ def predict(
     if (screen is None) == (trained is None):
         found = "neither" if screen is None else "both"
         raise click.UsageError(f"Expected --screen or --trained, found {found}.")
-    if trained and (model or line or unit):
-        raise click.UsageError("Expected --model, --line and --unit with --screen only.")
+    if trained and (model or line or reading != options.Reading()):
+        raise click.UsageError(
+            "Expected --model, --line, --unit, --values and --target with --screen only."
+        )
     if not wanted and not texts:
         raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
     names = list(dict.fromkeys(name.strip() for name in wanted))
@@ -88,7 +90,7 @@ def predict(
         made = _by_trained(trained, embeddings, genes, orthologs, names, texts)
     elif screen:
         model = model or GAUSSIAN_PROCESS
-        made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, unit)
+        made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, reading)
     predictions, notes, simulated, raised_only = made
     if out:
         import pandas as pd
@@ -154,7 +156,7 @@ def _by_screen(
     texts: Sequence[str],
     model: str,
     line: str | None,
-    unit: str | None,
+    reading: options.Reading,
 ) -> "tuple[list[Prediction], list[str], bool, bool]":
     """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
     from llmpert.evaluation.experiment import Experiment, Settings
@@ -169,7 +171,7 @@ def _by_screen(
     if described:
         embeddings = {EMBEDDING: None}
     lines = [line] if line else []
-    data = options.read_dataset([screen], lines, unit, embeddings, genes, orthologs)
+    data = options.read_dataset([screen], lines, reading, embeddings, genes, orthologs)
     (measured,) = data.screens.values()
     problem = options.aligned_problem(data, measured.line)
     for name in names:

@@ -1,6 +1,7 @@
 """`python -m llmpert pseudobulk`: from single cells to a screen."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -20,8 +21,12 @@ from llmpert.commands.output import echo, remark, work_bar
          " 'none': with all. Default: gem_group, batch, … where there is one.",
 )  # fmt: skip
 @click.option(
-    "--values", type=click.Choice(["counts", "log"]),
-    help="Whether X holds counts or log-normalised values. Default: found out.",
+    "--values", type=click.Choice(["counts", "log", "log2"]),
+    help="Whether X holds counts, or log-normalised values: the natural logarithm, or that to the"
+         " base 2. Default: found out.",
+)  # fmt: skip
+@click.option(
+    "--layer", metavar="NAME", help="Layer with the values, in place of X; 'raw' is AnnData's raw.",
 )  # fmt: skip
 @options.count(
     "--fewest-cells", "fewest", least=2, default=10,
@@ -34,9 +39,10 @@ def pseudobulk(
     file: Path,
     line: str | None,
     target: str | None,
-    control: str | None,
+    control: Sequence[str],
     batch: str | None,
     values: str | None,
+    layer: str | None,
     fewest: int,
     processes: int | None,
     scheduler: str | None,
@@ -62,7 +68,7 @@ def pseudobulk(
 
     found = cells.plan(
         file, line, target=target, control=control, batch=batch, fewest=fewest,
-        counts=None if values is None else values == "counts",
+        values=values, layer=layer,
     )  # fmt: skip
     if processes is None:
         # Smaller files are read in one process before others would have started.

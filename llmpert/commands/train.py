@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.genes
 @options.orthologs
 @options.line
-@options.unit
+@options.reading
 @options.count(
     "--components",
     help="Components of the responses that the model has at most, chosen before it is fitted; the"
@@ -36,7 +36,7 @@ def train(
     genes: Path | None,
     orthologs: Path | None,
     line: str | None,
-    unit: str | None,
+    reading: options.Reading,
     components: int | None,
     folds: int,
     seed: int,
@@ -54,7 +54,7 @@ def train(
       python -m llmpert predict --trained k562.llmpert --gene TP53
     """
     own = [line] if line and screens else []
-    data = options.data_or_screens(name, screens, own, unit, embeddings, genes, orthologs)
+    data = options.data_or_screens(name, screens, own, reading, embeddings, genes, orthologs)
 
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.training import train as trained

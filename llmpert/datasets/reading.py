@@ -14,7 +14,7 @@ import pandas as pd
 from llmpert.datasets.uploads import UploadStore
 from llmpert.embeddings import Embedding, read_embedding
 from llmpert.embeddings.reader import HDF5, PICKLES
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen, read_screen
@@ -56,15 +56,16 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
         yield File(path, name)
 
 
-def screen_in(file: File, upload_limit: int | None = None) -> Screen:
+def screen_in(file: File, upload_limit: int | None = None, **answers: Any) -> Screen:
     """Read a screen (`read_screen`) of the line that the file states, or its owner's name for it.
 
     Its line is `UNNAMED` where neither says one. Invented genes are recognised as a simulation's.
-    `upload_limit` is how many cells x genes an uploaded file of single cells may have.
+    `upload_limit` is how many cells x genes an uploaded file of single cells may have; `answers`
+    are those to a `Question` that an earlier call asked.
     """
     with _called(file):
         default = line_in_name(file.name) or UNNAMED
-        screen = read_screen(file.path, default_line=default, upload_limit=upload_limit)
+        screen = read_screen(file.path, default_line=default, upload_limit=upload_limit, **answers)
     provenance = _renamed(screen.provenance, file)
     if all(str(name).startswith(INVENTED) for name in screen.perturbations):
         provenance["simulated"] = True
@@ -135,7 +136,10 @@ def _called(file: File) -> Iterator[None]:
     try:
         yield
     except InputError as problem:
-        raise InputError(str(problem).replace(str(file.path), file.name)) from problem
+        said = str(problem).replace(str(file.path), file.name)
+        if isinstance(problem, Question):
+            raise Question(said, problem.option, problem.choices) from problem
+        raise InputError(said) from problem
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:

@@ -36,6 +36,12 @@ from llmpert.io.names import preview
 from llmpert.io.paths import shipped
 from llmpert.io.reading import as_input_error, require_file
 
+_DATE = re.compile(
+    r"\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(mar|sep|dec|oct|feb|nov)-\d{1,2}|"
+    r"(19|20)\d\d-\d\d-\d\d( 00:00:00)?|\d{1,2}/\d{1,2}/(19|20)?\d\d",
+    re.IGNORECASE,
+)
+
 COLUMNS = ("entrez", "symbol", "name", "ensembl", "uniprot", "aliases")
 FURTHER_COLUMNS = ("hgnc", "previous")
 """Columns that a table may lack."""
@@ -112,6 +118,10 @@ class Resolution:
             return f"{name} is {KINDS[self.how]} {self.gene.symbol}{others}"
         if self.candidates:
             return f"{name} could be {', '.join(self.candidates[:-1])} or {self.candidates[-1]}"
+        if _DATE.fullmatch(name):
+            return (
+                f"{name} is a date that a spreadsheet made of a gene's name, as of SEPT2 or MARCH1"
+            )
         return f"{name} is not a known gene symbol, alias, Ensembl id or UniProt accession"
 
 

@@ -1,9 +1,12 @@
 """Tables from outside, as Parquet or text: what exceeds a limit is not read, or not to its end."""
 
+import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +20,9 @@ from llmpert.io.limits import refuse_more
 from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
+SAMPLE = 20
+"""Lines from which it is told how a table is written."""
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
 @contextmanager
@@ -45,6 +51,53 @@ def open_text(
         buffered = io.BufferedReader(bounded, BLOCK)
         with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
             yield text
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written as text: what separates its columns, and its decimal mark."""
+
+    separator: str
+    decimal: str = "."
+
+
+SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
+"""What columns may be separated by, in words."""
+
+
+def dialect(path: Path, otherwise: str) -> Dialect:
+    """Find out how a table is written, from its first lines and not from its name.
+
+    A separator is one that gives every line the same number of columns, two or more; the header may
+    have one fewer, as R writes it.
+
+    Args:
+        otherwise: The separator where no line tells.
+
+    Raises:
+        InputError: The file is text in UTF-16.
+    """
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with as_input_error(path, "a table as text"), opener(path, "rb") as raw:
+        head = raw.read(BLOCK // 16)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        do = "save the file again as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        raise InputError.of_file(path, "text in UTF-8", f"UTF-16; {do}")
+    text = head.decode("utf-8-sig", errors="replace")
+    # The last line may be cut.
+    lines = text.splitlines()[: SAMPLE + 1]
+    lines = [line for line in (lines[:-1] if len(lines) > 1 else lines) if line.strip()]
+    for separator in SEPARATORS:
+        try:
+            rows = list(csv.reader(lines, delimiter=separator))
+        except csv.Error:
+            continue
+        counts = {len(row) for row in rows[1:] or rows}
+        if len(counts) == 1 and max(counts) > 1 and max(counts) - len(rows[0]) in (0, 1):
+            values = [value for row in rows[1:] for value in row[1:] if value.strip()]
+            commas = sum(bool(_DECIMAL_COMMA.fullmatch(value.strip())) for value in values)
+            return Dialect(separator, "," if separator != "," and 2 * commas > len(values) else ".")
+    return Dialect(otherwise)
 
 
 class _Bounded(io.RawIOBase):

@@ -17,7 +17,9 @@ from llmpert.io.reading import as_input_error, require_file
 if TYPE_CHECKING:  # it takes a second
     import anndata
 
-FORMATS = (".h5ad", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+TEXTS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+"""Endings of tables as text, and the separator where the text does not tell."""
+FORMATS = (".h5ad", *TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet")
 
 REMARKS = (
     "llmpert", "line", "cell_line", "unit", "source", "licence", "license", "response",
@@ -35,14 +37,28 @@ def suffix(path: Path) -> str:
 
 
 @contextmanager
-def open_anndata(path: Path, expected: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file that has X, obs and var; refuse any other, and damaged ones."""
+def open_anndata(path: Path, expected: str, layer: str | None = None) -> Iterator[h5py.File]:
+    """Open an HDF5 file that has obs, var and X or a layer; refuse any other, and damaged ones."""
     if not h5py.is_hdf5(path):
         raise InputError.of_file(path, expected, "a file that is not HDF5")
     with ExitStack() as stack:
         with as_input_error(path, expected):
             file = stack.enter_context(open_hdf5(path))
-            missing = sorted({"X", "obs", "var"}.difference(file))
+            wanted = {"obs", "var"} if layer else {"X", "obs", "var"}
+            missing = sorted(wanted.difference(file))
+            null = (
+                not missing
+                and not layer
+                and isinstance(file["X"], h5py.Dataset)
+                and (file["X"].shape is None)
+            )
+            layers = file.get("layers")
+            other = sorted(map(str, layers))[:5] if isinstance(layers, h5py.Group) else []
+        if (null or missing == ["X"]) and other:
+            do = f"its values may be in a layer ({', '.join(other)}): `data.X = data.layers[…]`"
+            raise InputError.of_file(path, f"{expected} with values in X", f"none; {do}")
+        if null:
+            missing = ["X"]
         if missing:
             raise InputError.of_file(path, expected, f"an HDF5 file without {', '.join(missing)}")
         yield file

@@ -1,4 +1,4 @@
-"""What files of screens call their line, perturbations, controls and measured genes."""
+"""What files of screens call their line and measured genes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ from llmpert.errors import InputError
 from llmpert.io.names import preview
 from llmpert.screens.files import stated, suffix
 
-# `CTRL` in capitals is a gene (chymotrypsin like), so only "ctrl" and "Ctrl" are a control.
-_CONTROL = re.compile(
-    r"[Cc]trl(\+ctrl)?|(?i:controls?|ntc|unperturbed|neg(ative)?[-_ ]?(control|ctrl)|"
-    r"non[-_ ]?targeting([-_ ].*)?)"
-)
+TARGETS = (
+    "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
+    "guide_target", "guide",
+)  # fmt: skip
+"""Names of columns of obs with each cell's knocked-down gene."""
+SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "feature_name")
+"""Names of columns of var with symbols, where the index has ids."""
 
 
 def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
@@ -25,19 +27,16 @@ def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: s
         notes.append(f"{len(names):,} {what}: {preview(list(dict.fromkeys(names)))}.")
 
 
-def is_control(name: str) -> bool:
-    """Whether a name is one of those that controls go by."""
-    return bool(_CONTROL.fullmatch(name))
-
-
-def target(name: str) -> str:
-    """The targeted gene in "GENE+ctrl", "ctrl+GENE" or "GENE"."""
-    name = name.strip()
-    return name if name == "ctrl+ctrl" else name.removeprefix("ctrl+").removesuffix("+ctrl")
+IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "ensembl_gene_id", "ensg")
+"""Names of columns of var with ids, where the index has symbols."""
 
 
 def measured_genes(
-    var: pd.DataFrame, expressed: np.ndarray, notes: list[str], column: str | None = "gene_name"
+    path: Path,
+    var: pd.DataFrame,
+    expressed: np.ndarray,
+    notes: list[str],
+    column: str | None = "gene_name",
 ) -> np.ndarray:
     """What measured genes go by: their symbol; of several with one symbol, all but one by their id.
 
@@ -45,16 +44,28 @@ def measured_genes(
         var: Index: ids; `column`: symbols. Without a column, the index is what genes go by.
         expressed: A number a gene: the most expressed one keeps a shared symbol.
         notes: Gets a sentence on shared symbols.
+
+    Raises:
+        InputError: Two have one name, and no column has an id for each.
     """
     ids = var.index.to_numpy().astype(str)
-    if column is None:
+    symbols_of = var.index.to_series() if column is None else var[column]
+    if not var.index.is_unique:
+        repeated = var.index[var.index.duplicated()].unique().astype(str)
+        unique = [c for c in IDS if c in var and var[c].notna().all() and var[c].is_unique]
+        if not unique:
+            do = "in Python, `data.var_names_make_unique()` tells them apart"
+            found = f"{len(repeated):,} repeated: {preview(repeated)}; {do}"
+            raise InputError.of_file(path, "every gene once", found)
+        ids = var[unique[0]].to_numpy().astype(str)
+    elif column is None:
         return ids
-    given = var[column].astype(object)
+    given = symbols_of.astype(object)
     symbols = given.where(given.notna(), "").astype(str).str.strip().to_numpy()
     names = np.where(symbols == "", ids, symbols)
     strongest_first = pd.Series(names).iloc[np.argsort(-expressed, kind="stable")]
     shadowed = strongest_first.duplicated().sort_index().to_numpy()
-    what = "measured gene(s) share a symbol with a more expressed one and go by their Ensembl id"
+    what = "measured gene(s) share a symbol with a more expressed one and go by their id"
     note(notes, names[shadowed], what)
     return np.where(shadowed, ids, names)
 

@@ -1,5 +1,6 @@
 """Read a screen: find out what a file is, then let its reader read it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from llmpert.errors import InputError
 from llmpert.io.names import without_identity
 from llmpert.io.reading import naming, require_file
 from llmpert.screens import cells, replogle, tables
+from llmpert.screens.cells.scale import CHOICES as CHOICES_OF_CELLS
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
+from llmpert.screens.values import CHOICES
 
 
 def read_screen(
@@ -18,6 +21,8 @@ def read_screen(
     unit: str | None = None,
     *,
     default_line: str | None = None,
+    values: str | None = None,
+    target: str | None = None,
     upload_limit: int | None = None,
 ) -> Screen:
     """Read a screen from a file of any known kind.
@@ -31,30 +36,46 @@ def read_screen(
         path: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
         line, unit: Where given they count more than what the file says.
         default_line: Line where the file states none, in place of what its name says.
+        values: What the numbers are: of a table "differences" or "means"
+            (`llmpert.screens.values`), of single cells "counts", "log" or "log2"
+            (`llmpert.screens.cells.scale`). By default evidence decides.
+        target: Column of a file of single cells that names their knocked-down genes. By default
+            its labels tell.
         upload_limit: Of an uploaded file: cells x genes that it may have if it holds single cells.
             What is finished of them then lies beside the file.
 
     Raises:
         InputError: The file is missing, damaged or not usable as a screen.
+        Question: It can be read in several ways; an argument answers.
     """
     path = require_file(path)
     is_h5ad = suffix(path) == ".h5ad"
     if is_h5ad and cells.holds_cells(path):
-        plan = cells.plan(path, line, default_line=default_line)
+        _check_choice(path, values, CHOICES_OF_CELLS, "single cells")
+        plan = cells.plan(path, line, default_line=default_line, values=values, target=target)
         if upload_limit is not None and plan.job.size > upload_limit:
             expected = f"at most {upload_limit:,} cells x genes in an upload"
             raise InputError.of_file(path, expected, f"{plan.job.size:,}")
         screen = cells.pseudobulk(plan, work=None if upload_limit is None else path.parent)
     else:
+        _check_choice(path, values, CHOICES, "a table")
         with naming(path):
             read = _read_h5ad if is_h5ad else tables.read_table
-            screen = read(path, line, default_line)
+            screen = read(path, line, default_line, values)
         if download := download_of(path):
             screen.provenance["download"] = download
     return replace(screen, unit=unit) if unit else screen
 
 
-def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen:
+def _check_choice(path: Path, values: str | None, choices: Mapping[str, str], of_what: str) -> None:
+    if values is not None and values not in choices:
+        expected = f"as values of {of_what} one of {', '.join(choices)}"
+        raise InputError.of_file(path, expected, repr(values))
+
+
+def _read_h5ad(
+    path: Path, line: str | None, default_line: str | None, values: str | None
+) -> Screen:
     data = open_h5ad(path)
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
@@ -63,4 +84,4 @@ def _read_h5ad(path: Path, line: str | None, default_line: str | None) -> Screen
         return replace(screen, line=line or screen.line, provenance=provenance)
     if replogle.is_replogle(data):
         return replogle.from_anndata(data, path, line, default_line)
-    return tables.from_anndata(data, path, line, default_line)
+    return tables.from_anndata(data, path, line, default_line, values)

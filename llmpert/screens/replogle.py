@@ -123,7 +123,9 @@ class Populations:
         uncounted = used & ~(self.cells > 0)
         what = "population(s) without a cell count were left out"
         note(self.notes, self.names[uncounted], what)
-        self.genes = measured_genes(data.var, numeric_column(data.var, "mean", path), self.notes)
+        self.genes = measured_genes(
+            path, data.var, numeric_column(data.var, "mean", path), self.notes
+        )
         self.values = dense(data.X, path)
         data.X = None
         self._keep(used & ~uncounted, np.ones(len(self.genes), dtype=bool))

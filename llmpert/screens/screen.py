@@ -90,14 +90,7 @@ class Screen(HasProvenance):
                 expected = f"{' x '.join(map(str, shape))} values of {name}"
                 raise InputError.of_file(screen, expected, f"an array of shape {values.shape}")
         for name, values in matrices.items():
-            bad = ~np.isfinite(values).all(axis=1)
-            if bad.any():
-                raise InputError.of_file(
-                    screen,
-                    f"a finite {name} for every perturbation and gene",
-                    f"missing or infinite values in {int(bad.sum())} row(s):"
-                    f" {preview(self.perturbations[bad])}",
-                )
+            check_finite(screen, name, values, self.perturbations)
 
     def _content(self) -> tuple[object, ...]:
         known = (self.control_mean, self.control_sd, self.cells)
@@ -224,6 +217,18 @@ class Screen(HasProvenance):
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )
+
+
+def check_finite(
+    source: str, name: str, values: np.ndarray, perturbations: Sequence[str] | np.ndarray
+) -> None:
+    """Raise InputError, which begins with `source`, of rows with missing or infinite values."""
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        rows = [str(name) for name, out in zip(perturbations, bad, strict=True) if out]
+        expected = f"a finite {name} for every perturbation and gene"
+        found = f"missing or infinite values in {len(rows)} row(s): {preview(rows)}"
+        raise InputError.of_file(source, expected, found)
 
 
 def common_perturbations(

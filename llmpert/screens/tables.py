@@ -3,36 +3,53 @@
 `.h5ad`: an AnnData file, X dense or sparse, obs names the perturbations, var names the measured
 genes. Read where present: `cells`, `n_cells` or `num_cells_filtered` in obs; `control_mean` and
 `control_sd` (or `spread`) in var; `line` or `cell_line`, `unit`, `source` and `licence` in uns.
-`.csv`, `.tsv` (also `.gz`): the header names the genes, the first column the perturbations.
-`.parquet`: the columns are genes; the index, or else the first column of text, names the
-perturbations.
+`.csv`, `.tsv`, `.txt` (also `.gz`), `.parquet`: a column of text, or the index, names the
+perturbations, and the other columns are genes (`llmpert.screens.shape`).
 
-"GENE+ctrl" and "ctrl+GENE" are read as "GENE". Rows named as controls ("control", "ctrl",
-"non-targeting", …) are left out, which `provenance["notes"]` reports; "CTRL" in capitals is a gene.
+What labels mean tells `llmpert.screens.labels`: rows of controls, of several genes and of none are
+left out, guides against one gene averaged. What the numbers are tells `llmpert.screens.values`:
+means become differences where there is a control row. `provenance` says what was found and done.
 The unit is the one that the file states, else "Δ expression".
 """
 
 import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from llmpert.errors import InputError
-from llmpert.io.names import check_remarks
-from llmpert.io.tables import open_text, read_flat
-from llmpert.screens.files import FORMATS, dense, numeric_column, stated, suffix
-from llmpert.screens.names import find_line, is_control, note, stated_line, target
-from llmpert.screens.screen import Screen
+from llmpert.genes.numbers import as_entrez_ids
+from llmpert.io.names import check_remarks, preview
+from llmpert.io.tables import SEPARATORS, dialect, open_text, read_flat
+from llmpert.screens.columns import CELLS, no_genes
+from llmpert.screens.files import FORMATS, TEXTS, dense, numeric_column, stated, suffix
+from llmpert.screens.labels import Kind, read_labels
+from llmpert.screens.names import SYMBOLS, TARGETS, find_line, measured_genes, note, stated_line
+from llmpert.screens.replogle import POPULATION
+from llmpert.screens.screen import Screen, check_finite
+from llmpert.screens.shape import by_perturbation, is_text
+from llmpert.screens.values import differences, standardised
 
 if TYPE_CHECKING:  # it takes a second
     import anndata
 
 UNIT = "Δ expression"
+_FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 
 
-def read_table(path: Path, line: str | None, default_line: str | None) -> Screen:
+# Most names of measured genes: nothing that controls go by, but NT, NTC and CTRL, is like them.
+_LIKE_A_GENE = re.compile(r"(?!NTC?$)[A-Z][A-Z0-9.-]*")
+
+
+def read_table(
+    path: Path, line: str | None, default_line: str | None, values: str | None = None
+) -> Screen:
     """Read a CSV, TSV or Parquet file as a screen.
 
     Raises:
@@ -42,31 +59,34 @@ def read_table(path: Path, line: str | None, default_line: str | None) -> Screen
     ending = suffix(path)
     if not ending:
         raise InputError.of_file(path, f"one of {', '.join(FORMATS)}", "another kind of file")
-    if ending == ".parquet":
-        frame = _read_parquet(path)
-    else:
-        frame = _read_text(path, "," if ".csv" in ending else "\t")
-    return _screen(
-        path,
-        find_line(path, line or "", default_line),
+    frame = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
+    notes: list[str] = []
+    frame = by_perturbation(path, frame, notes)
+    table = _Table(
         _numbers(frame, path),
-        ["" if pd.isna(name) else str(name) for name in frame.index],
-        [str(name) for name in frame.columns],
-        {},
+        ["" if pd.isna(name) else str(name).strip() for name in frame.index],
+        [str(name).strip() for name in frame.columns],
+        str(frame.index.name or ""),
     )
+    line = find_line(path, line or "", default_line)
+    return _screen(path, line, table, {"notes": notes}, values)
 
 
 def from_anndata(
-    data: "anndata.AnnData", path: Path, line: str | None, default_line: str | None
+    data: "anndata.AnnData",
+    path: Path,
+    line: str | None,
+    default_line: str | None,
+    values: str | None = None,
 ) -> Screen:
     """Read an AnnData file already opened, as `read_table` reads others."""
 
     def column(frame: pd.DataFrame, *names: str) -> np.ndarray | None:
         for name in names:
             if name in frame:
-                values = numeric_column(frame, name, path)
-                if np.isfinite(values).all():
-                    return values
+                found = numeric_column(frame, name, path)
+                if np.isfinite(found).all():
+                    return found
                 expected = f"finite numbers in the column {name!r}"
                 raise InputError.of_file(path, expected, "missing or infinite ones")
         return None
@@ -76,51 +96,86 @@ def from_anndata(
         "licence": stated(data.uns, "licence", "license"),
         "response": stated(data.uns, "response"),
     }
+    matrix = dense(data.X, path)
+    cells = column(data.obs, "cells", "n_cells", "num_cells_filtered")
+    if cells is not None and (cells <= 0).any():
+        found = f"{cells.min():g} for {data.obs_names[int(cells.argmin())]}"
+        raise InputError.of_file(path, "1 cell or more behind every perturbation", found)
+    rows = _named_by(data.obs, TARGETS)
+    columns = _named_by(data.var, SYMBOLS)
+    genes = measured_genes(path, data.var.set_axis(columns), np.abs(matrix).sum(axis=0), [], None)
+    table = _Table(
+        matrix,
+        [str(name).strip() for name in rows],
+        [str(name).strip() for name in genes],
+        str(rows.name or ""),
+        cells,
+    )
     return _screen(
         path,
         find_line(path, line or stated_line(data.uns), default_line),
-        dense(data.X, path),
-        data.obs_names.to_list(),
-        data.var_names.to_list(),
+        table,
         check_remarks(path, {key: text for key, text in remarks.items() if text}),
+        values,
         unit=stated(data.uns, "unit")
         or ("rank score" if "rank score" in remarks["response"] else UNIT),
-        cells=column(data.obs, "cells", "n_cells", "num_cells_filtered"),
         control_mean=column(data.var, "control_mean"),
         control_sd=column(data.var, "control_sd", "spread"),
     )
 
 
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    wanted = f"a table with columns separated by {'commas' if separator == ',' else 'tabs'}"
-    with open_text(path, separator, wanted) as handle:
+def _read_text(path: Path, ending: str) -> pd.DataFrame:
+    """Read a table as text with its names as the first column."""
+    form = dialect(path, TEXTS[ending.removesuffix(".gz")])
+    wanted = f"a table with columns separated by {SEPARATORS[form.separator]}"
+    with open_text(path, form.separator, wanted) as handle:
         # The header is read apart because pandas would rename repeated genes without a word.
-        header = next(csv.reader(handle, delimiter=separator), [])
+        header = next(csv.reader(handle, delimiter=form.separator), [])
         if len(header) < 2:
             raise InputError.of_file(path, wanted, f"{len(header)} column(s) in its first line")
         try:
             # The converter keeps names such as "NA" from being taken as missing.
             frame = pd.read_csv(
-                handle, sep=separator, header=None, converters={0: str}, low_memory=False
-            )
+                handle, sep=form.separator, decimal=form.decimal, header=None, converters={0: str},
+                low_memory=False,
+            )  # fmt: skip
         except pd.errors.EmptyDataError:
             raise InputError.of_file(path, "a row for each perturbation", "a header only") from None
+    numbers = [name for name in header[1:] if _FRACTION.fullmatch(name.strip())]
+    if 2 * len(numbers) >= len(header):
+        found = f"a first line of numbers ({', '.join(numbers[:3])} …): the header is missing"
+        raise InputError.of_file(path, "a first line that names the genes", found)
+    if frame.shape[1] == len(header) + 1:  # as R writes it
+        header = ["", *header]
     if frame.shape[1] != len(header):
         expected = f"{len(header)} values in every row, as in the header"
         raise InputError.of_file(path, expected, f"{frame.shape[1]} in the first row")
-    return frame.set_index(0).set_axis(header[1:], axis=1)
+    return frame.set_axis(header, axis=1)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet table; an index of names becomes its first column."""
     frame = read_flat(path)
-    if pd.api.types.is_string_dtype(frame.index.dtype):
-        return frame
-    for position, kind in enumerate(frame.dtypes):
-        if pd.api.types.is_string_dtype(kind):
-            names = pd.Index(frame.iloc[:, position], dtype=object)
-            return frame.iloc[:, np.arange(len(frame.dtypes)) != position].set_axis(names)
-    expected = "perturbation names in the index or in a column of text"
-    raise InputError.of_file(path, expected, "neither")
+    if isinstance(frame.index, pd.MultiIndex):
+        levels = ", ".join(str(name) for name in frame.index.names)
+        do = "`frame.droplevel(…)` or `frame.reset_index()` leaves one"
+        raise InputError.of_file(path, "one name a row", f"an index of levels ({levels}); {do}")
+    if is_text(frame.index.to_series()):
+        frame = frame.reset_index(names=str(frame.index.name or ""))
+    return frame
+
+
+def _controls(names: Sequence[str]) -> list[str]:
+    """Return the names of controls that nothing else could be."""
+    unlike_genes = [name for name in names if not _LIKE_A_GENE.fullmatch(name)]
+    return [x for x, label in read_labels(unlike_genes).items() if label.kind is Kind.CONTROL]
+
+
+def _named_by(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Index:
+    """Return what rows of obs or var go by: a column of names, if the index has bare numbers."""
+    numbered = all(re.fullmatch(r"\d+", str(name)) for name in frame.index)
+    named = [c for c in columns if c in frame and is_text(frame[c])] if numbered else []
+    return pd.Index(frame[named[0]].astype(object), name=named[0]) if named else frame.index
 
 
 def _numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
@@ -144,47 +199,153 @@ def _numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
 def _screen(
     path: Path,
     line: str,
-    values: np.ndarray,
-    perturbations: list[str],
-    measured: list[str],
+    table: "_Table",
     remarks: dict[str, Any],
+    reading: str | None,
     unit: str = UNIT,
-    cells: np.ndarray | None = None,
     **of_control: Any,
 ) -> Screen:
-    """Check what a file holds and make it a screen."""
-    notes: list[str] = []
-    names = np.array([target(name) for name in perturbations], dtype=object)
-    control = np.array([is_control(name) for name in names], dtype=bool)
-    if control.any():
-        note(notes, names[control], "control row(s) were left out")
-        names, values = names[~control], values[~control]
-        cells = None if cells is None else cells[~control]
-    genes = np.array([name.strip() for name in measured], dtype=object)
-    for what, labels in (("perturbation", names), ("gene", genes)):
-        if (labels == "").any():
+    """Find out what the rows, columns and numbers of a table are, and make it a screen."""
+    notes: list[str] = remarks.pop("notes", [])
+    steps: list[str] = []
+    table = table.turned(steps)
+    populations = [name for name in table.rows if POPULATION.fullmatch(name)]
+    if 2 * len(populations) > len(table.rows):
+        expected = "of a bulk file of Replogle et al. 2022 the .h5ad as it was published"
+        found = (
+            f"rows named like it ({preview(populations, 2)}) without its tables: gene_name and mean"
+            " in var, num_cells_filtered in obs"
+        )
+        raise InputError.of_file(path, expected, found)
+    for what, labels in (("perturbation", table.rows), ("gene", table.columns)):
+        if "" in labels:
             raise InputError.of_file(path, f"a name for every {what}", "an empty one")
-    screen = Screen(
+    taken = as_entrez_ids(path, "perturbation", table.rows, table.header)
+    taken_genes = as_entrez_ids(path, "measured gene", table.columns)
+    notes += [sentence for sentence in (taken, taken_genes) if sentence]
+    table, kept = table.of_genes(path, notes)
+    of_control = {k: None if v is None else v[kept] for k, v in of_control.items()}
+    # Over all rows, as it was done: those that are left out now were among them.
+    scaled = standardised(table.values)
+    table, control = table.of_knockdowns(notes)
+    if not (len(table.rows) and len(table.columns)):
+        shape = f"{len(table.rows)} perturbation(s) and {len(table.columns)} gene(s)"
+        raise InputError.of_file(path, "perturbations x genes", shape)
+    check_finite(f"{path}: Screen {line}", "response", table.values, table.rows)
+    values, unit, step, more = differences(path, table.values, control, scaled, reading, unit)
+    return Screen(
         line=line,
         response=values,
-        perturbations=names,
-        genes=genes,
+        perturbations=np.array(table.rows, dtype=object),
+        genes=np.array(table.columns, dtype=object),
         unit=unit,
-        cells=cells,
+        cells=table.cells,
         **of_control,
         provenance={
             "source": path.name,
             **remarks,
             "file": path.name,
-            "steps": ["Read as differences to control, unchanged."],
-            "notes": notes,
+            "steps": [*steps, *step],
+            "notes": [*notes, *more],
             "simulated": False,
         },
     )
-    if values.min() >= 0:
-        # Whole numbers that go as high are counts.
-        if values.max() >= 10 and all((row == np.rint(row)).all() for row in values):
-            found = f"whole numbers from {values.min():.0f} to {values.max():.0f}, none negative"
-            raise InputError.of_file(path, "differences to control", f"{found}: perhaps raw counts")
-        notes.append("No value is negative: these responses know no down-regulation.")
-    return screen
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """A table on its way to a screen.
+
+    Attributes:
+        values: float32, rows x columns.
+        rows, columns: Their names, without outer blanks.
+        header: What the file calls the names of its rows.
+        cells: Cells behind each row, or None where unknown.
+    """
+
+    values: np.ndarray
+    rows: list[str]
+    columns: list[str]
+    header: str = ""
+    cells: np.ndarray | None = None
+
+    def turned(self, steps: list[str]) -> "_Table":
+        """Return the table with perturbations as rows: they are columns where controls are."""
+        controls = _controls(self.columns)
+        if not controls or _controls(self.rows):
+            return self
+        steps.append(
+            f"Turned: the columns are perturbations, for {preview(controls)} is among them."
+        )
+        return _Table(np.ascontiguousarray(self.values.T), self.columns, self.rows)
+
+    def of_genes(self, path: Path, notes: list[str]) -> tuple["_Table", np.ndarray]:
+        """Leave out columns that are no measured genes or have no number; return which stay."""
+        keep = np.ones(len(self.columns), dtype=bool)
+        cells = self.cells
+        for place, why in no_genes(self.columns, self.values).items():
+            keep[place] = False
+            name, used = self.columns[place], ""
+            if cells is None and CELLS.fullmatch(name):
+                cells, used = self.values[:, place].astype(np.float64), " and read as cells"
+            notes.append(f"The column {name!r} is no gene ({why}): it was left out{used}.")
+        empty = keep & np.isnan(self.values).all(axis=0)
+        if empty.any() and not empty.all():
+            names = [name for name, out in zip(self.columns, empty, strict=True) if out]
+            note(notes, names, "measured gene(s) without any number were left out")
+            keep &= ~empty
+        names = [name for name, stays in zip(self.columns, keep, strict=True) if stays]
+        values = self.values if keep.all() else self.values[:, keep]
+        return replace(self, values=values, columns=names, cells=cells), keep
+
+    def of_knockdowns(self, notes: list[str]) -> tuple["_Table", np.ndarray]:
+        """Return the rows of single knockdowns, guides of one gene averaged; and control rows."""
+        labels = read_labels(self.rows)
+        kinds = np.array([labels[name].kind for name in self.rows], dtype=object)
+        names = np.array(self.rows, dtype=object)
+        for kind, what in (
+            (Kind.CONTROL, "control row(s) were left out"),
+            (Kind.USUAL_CONTROL, "row(s) named as controls often are were left out"),
+            (Kind.MISSING, "row(s) without a knocked-down gene were left out"),
+            (Kind.SEVERAL, "row(s) with several genes knocked down at once were left out"),
+        ):
+            note(notes, names[kinds == kind], what)
+        control = self.values[kinds == Kind.CONTROL]
+        control = control[np.isfinite(control).all(axis=1)]
+        single = np.flatnonzero(kinds == Kind.GENE)
+        targets = [labels[self.rows[row]].target for row in single]
+        guides = {labels[self.rows[row]].target for row in single if labels[self.rows[row]].guide}
+        cells = None if self.cells is None else self.cells[single]
+        values = self.values if len(single) == len(names) else self.values[single]
+        knocked = replace(self, values=values, rows=targets, cells=cells)
+        return (knocked.averaged(guides, notes) if guides else knocked), control
+
+    def averaged(self, guides: set[str], notes: list[str]) -> "_Table":
+        """Average the rows of guides against the same gene, weighted by cells where known."""
+        number, targets = pd.factorize(np.array(self.rows, dtype=object))
+        count = np.bincount(number)
+        several = {name for name, rows in zip(targets, count, strict=True) if rows > 1} & guides
+        if not several:
+            return self
+        # Rows that repeat without being guides stay, and are refused as repeated.
+        alone = np.array([name not in several for name in self.rows])
+        group = np.where(alone, len(targets) + np.arange(len(number)), number)
+        _, first, group = np.unique(group, return_index=True, return_inverse=True)
+        weight = np.ones(len(group)) if self.cells is None else self.cells
+        total = np.bincount(group, weights=weight)
+        share = sparse.csr_array(
+            (weight / total[group], (group, np.arange(len(group)))),
+            shape=(len(total), len(group)),
+        )
+        order = np.argsort(first)
+        merged = int((~alone).sum())
+        by = "" if self.cells is None else ", weighted by cells"
+        notes.append(
+            f"{merged:,} row(s) are guides against {len(several):,} gene(s) and were averaged{by}."
+        )
+        return replace(
+            self,
+            values=(share @ self.values)[order].astype(np.float32),
+            rows=[self.rows[row] for row in np.sort(first)],
+            cells=None if self.cells is None else total[order],
+        )

@@ -155,10 +155,10 @@ def test_a_simulated_model_says_so(run):
     [
         (("predict", "--gene", "TP53"), "Expected --screen or --trained, found neither."),
         ((*PREDICT, "--screen", "screen.h5ad", "--gene", "A"), "--screen or --trained, found both"),
-        ((*PREDICT, "--line", "K562", "--gene", "A"), "--unit with --screen only"),
+        ((*PREDICT, "--line", "K562", "--gene", "A"), "--target with --screen only"),
         (
             (*PREDICT, "--model", "gp", "--gene", "A"),
-            "Expected --model, --line and --unit with",
+            "Expected --model, --line, --unit, --values",
         ),
         (("train", "--out", "model.llmpert"), "Expected --data, or at least one --screen."),
         ((*TRAIN, "--data", "two"), "Expected --data or files, found both."),

@@ -19,7 +19,7 @@ from llmpert.screens import Screen, read_screen
 
 FRAME = pd.DataFrame(
     np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32),
-    index=["AARS", "HLA-A", "NA", "NKX2-1"],
+    index=["AARS", "HLA-A", "NAT1", "NKX2-1"],
     columns=["MT-CO1", "TP53", "A1BG"],
 )
 FORMATS = [
@@ -134,7 +134,10 @@ def test_anndata_says_more(tmp_path: Path) -> None:
 def test_names_with_ctrl(tmp_path: Path) -> None:
     frame = FRAME.set_axis(["AARS+ctrl", "ctrl+HLA-A", " CTRL", "A+B"])
     screen = read_screen(write(tmp_path, frame, "x.csv"))
-    assert list(screen.perturbations) == ["AARS", "HLA-A", "CTRL", "A+B"]
+    assert list(screen.perturbations) == ["AARS", "HLA-A", "CTRL"]
+    assert screen.provenance["notes"] == [
+        "1 row(s) with several genes knocked down at once were left out: A+B."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,7 @@ def test_numbers_too_large_for_float32_count_as_infinite(tmp_path: Path) -> None
     frame = FRAME.astype(np.float64)
     frame.iloc[2, 1] = 1e300
     for ending in ("x.csv", "index.parquet"):
-        with pytest.raises(InputError, match=r"infinite values in 1 row\(s\): NA"):
+        with pytest.raises(InputError, match=r"infinite values in 1 row\(s\): NAT1"):
             read_screen(write(tmp_path, frame, ending))
 
 
@@ -229,7 +232,7 @@ def test_nameless_rows_and_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["0,5", "up", True])
 def test_columns_of_something_else(tmp_path: Path, ending: str, value: str | bool) -> None:
     frame = FRAME.astype(object)
-    frame["TP53"] = [value] * 4
+    frame["TP53"] = [value] * 4 if value is True else [value, "1", value, "1"]
     for gene in ("MT-CO1", "A1BG"):
         frame[gene] = frame[gene].astype(np.float32)
     path = write(tmp_path, frame, ending)
@@ -322,10 +325,10 @@ def test_other_endings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gene;A;B\nX;1;2\n", "separated by commas, found 1 column"),
+        ("gene\nX\n", "separated by commas, found 1 column"),
         ("gene,A,B\n", "a header only"),
         ("gene,A,B\n\n\n", "a header only"),
-        ("A,B\nX,1,2\n", "2 values in every row, as in the header, found 3"),
+        ("A,B\nX,1,2,3\n", "2 values in every row, as in the header, found 4"),
         ("gene,A,B\nX,1\n", "3 values in every row, as in the header, found 2"),
         ("gene,A,B\nX,1,2\nY,1,2,3\n", "cannot be read"),
         ("gene,A,B\nX,1,-2\nY,1\n", "1 row.s.: Y"),

@@ -167,6 +167,21 @@ def test_one_of_human_genes_can_stand_beside_an_upload(app):
     assert "share 0 gene(s)" in " ".join(errors(app))
 
 
+def test_a_file_that_can_be_read_in_two_ways_is_asked_about(app):
+    screen = small.screen()
+    rows = [*screen.perturbations, "control"]
+    responses = np.vstack([screen.response, np.full(len(screen.genes), 1.0)])
+    upload(app, "own-screen", ("K562_x.csv", table(rows, screen.genes, responses)))
+    assert "values: differences" in re.sub(r"\\(.)", r"\1", app.warning[0].value)
+    (asked,) = [box for box in app.selectbox if box.label == "Which values is it?"]
+    assert asked.value is None
+    assert "measured genes." not in shown(app)
+    asked.set_value("means").run()
+    assert not app.exception
+    assert "**40** knockdowns × **30** measured genes." in shown(app)
+    assert "Subtracted the mean of 1 control row" in shown(app)
+
+
 def test_line_unit_and_name_can_be_said(app):
     brought(app)
     field(app, "Cell line").input("Hep-G2")

@@ -19,7 +19,7 @@ from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, layout_of
 from llmpert.screens.cells.moments import log_normalised
 from llmpert.screens.cells.pseudobulk import UNIT
 from llmpert.screens.files import stated
-from llmpert.screens.names import target
+from llmpert.screens.labels import Kind
 from llmpert.screens.screen import Screen
 
 if TYPE_CHECKING:  # it takes a second
@@ -76,7 +76,7 @@ def read_cells(
     per_perturbation: int,
     controls: int,
     column: str | None = None,
-    control: str | None = None,
+    control: Sequence[str] = (),
     unit: str | None = None,
     seed: int = 0,
 ) -> Cells:
@@ -98,8 +98,9 @@ def read_cells(
             perturbation of the screen, or its unit is not the screen's.
     """
     with open_cells(path) as cells:
-        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None)
-        unit = unit or stated(cells.uns, "unit") or (UNIT if layout.counts else None)
+        # Means over several cells need not look like logarithms of counts.
+        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None, unclear=float(np.e))
+        unit = unit or stated(cells.uns, "unit") or (UNIT if layout.base is None else None)
         if unit != screen.unit:
             raise InputError.of_file(
                 cells.path,
@@ -108,12 +109,15 @@ def read_cells(
                 repr(unit) if unit else "none",
             )
         # As the screen spells it, `CONTROL`, or "" for what it does not have.
-        given = cells.obs[layout.target].astype(str).to_numpy(object)
-        wanted = {name: target(name) for name in set(given) - set(layout.controls)}
+        given = cells.obs[layout.target].astype(object).map(lambda x: str(x).strip()).to_numpy()
+        read = layout.labels
+        wanted = {name: x.target for name, x in read.items() if x.kind is Kind.GENE}
         spelt = GeneTable.shipped().spelt_as(wanted.values(), screen.perturbations)
         meant = {name: spelt.get(of, "") for name, of in wanted.items()}
         meant |= dict.fromkeys(layout.controls, CONTROL)
-        label = np.array([meant[name] for name in given], dtype=object)
+        label = np.array([meant.get(name, "") for name in given], dtype=object)
+        if layout.of_line is not None:
+            label[~layout.of_line] = ""
         order = np.random.default_rng(seed).permutation(np.flatnonzero(label != ""))
         drawn = pd.Series(label[order])
         most = np.where(drawn == CONTROL, controls, per_perturbation)
@@ -131,7 +135,7 @@ def read_cells(
         columns = _columns(cells, screen)
         pool = int(cells.uns.get("pool", 1))
         blocks = [
-            log_normalised(cells.read(rows[start : start + cells.block]), layout.counts)[0]
+            log_normalised(cells.read(rows[start : start + cells.block]), layout.base)[0]
             for start in range(0, len(rows), cells.block)
         ]
     expression = sparse.vstack([sparse.csr_matrix(block)[:, columns] for block in blocks], "csr")

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from llmpert.errors import InputError
 from llmpert.io.hdf5 import check_sparse, refuse_large_blocks, refuse_large_tables
+from llmpert.io.names import is_plain
 from llmpert.io.reading import as_input_error, require_file
 from llmpert.screens.files import open_anndata, read_frame
 
@@ -25,11 +26,12 @@ class CellFile:
     It has its tables `obs`, `var` and `uns` if these were asked for; see `open_cells`.
     """
 
-    def __init__(self, path: Path, file: h5py.File, tables: bool) -> None:
+    def __init__(self, path: Path, file: h5py.File, tables: bool, layer: str | None = None) -> None:
         from anndata.io import read_elem, sparse_dataset
 
         self.path = path
-        self._matrix: Any = file["X"]
+        self._matrix: Any = file[_place(path, file, layer)]
+        self._others = _layers(file)
         if isinstance(self._matrix, h5py.Group):
             self._matrix = sparse_dataset(self._matrix)
             if self._matrix.format != "csr":
@@ -68,29 +70,57 @@ class CellFile:
             if sparse.issparse(found):
                 found = sparse.csr_matrix(found, dtype=np.float32)
                 check_sparse(found)
+                found.sum_duplicates()
                 values = found.data
             else:
                 found = values = np.asarray(found, dtype=np.float32)
         # One pass for both: anything that is not finite makes the sum so.
         if values.size and not (values.min() >= 0 and np.isfinite(values.sum(dtype=np.float64))):
             expected = "expression (finite values of 0 or more)"
-            raise InputError.of_file(self.path, expected, "negative or missing ones")
+            do = f"; there is {_named(self._others)} too (--layer)" if self._others else ""
+            raise InputError.of_file(self.path, expected, f"negative or missing ones{do}")
         return found
 
 
 @contextmanager
-def open_cells(path: str | Path, tables: bool = True) -> Iterator[CellFile]:
+def open_cells(
+    path: str | Path, tables: bool = True, layer: str | None = None
+) -> Iterator[CellFile]:
     """Open a file of single cells; without its tables that is cheap, however large the file.
+
+    `layer` holds the values in place of X; "raw" is what AnnData keeps under that name.
 
     Raises:
         InputError: The file is missing, is not HDF5, holds no X, obs and var that fit together, or
             keeps X gene by gene.
     """
     path = require_file(path)
-    with open_anndata(path, WANTED) as file:
+    with open_anndata(path, WANTED, layer) as file:
         with as_input_error(path, WANTED):
-            refuse_large_blocks(file, path, "X")
+            refuse_large_blocks(file, path, _place(path, file, layer))
             if tables:
                 refuse_large_tables(file, path, sorted({"obs", "var", "uns"}.intersection(file)))
-            cells = CellFile(path, file, tables)
+            cells = CellFile(path, file, tables, layer)
         yield cells
+
+
+def _place(path: Path, file: h5py.File, layer: str | None) -> str:
+    """Return where a layer lies in a file, "X" for None."""
+    if layer is None:
+        return "X"
+    place = "raw/X" if layer == "raw" else f"layers/{layer}"
+    if place not in file:
+        found = _named(_layers(file)) or "none"
+        raise InputError.of_file(path, f"the layer {layer!r}", found)
+    return place
+
+
+def _layers(file: h5py.File) -> list[str]:
+    """List the layers of a file that may hold the values of all its cells."""
+    layers = file.get("layers")
+    names = [str(name) for name in layers] if isinstance(layers, h5py.Group) else []
+    return [name for name in names if is_plain(name)] + ["raw"] * ("raw/X" in file)
+
+
+def _named(layers: list[str]) -> str:
+    return ", ".join(f"the layer {name!r}" for name in layers[:5])

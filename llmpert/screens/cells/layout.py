@@ -6,91 +6,84 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
+from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile, open_cells
-from llmpert.screens.names import find_line, is_control, note, stated_line, stated_lines, target
+from llmpert.screens.cells.scale import log_base
+from llmpert.screens.labels import Kind, Label, known_share, read_labels
+from llmpert.screens.names import SYMBOLS, TARGETS, find_line, note, stated_line, stated_lines
 
-TARGETS = (
-    "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
-    "guide_target", "guide",
-)  # fmt: skip
-"""Names of columns of obs with each cell's knocked-down gene, the first that fits is taken."""
 BATCHES = ("gem_group", "gemgroup", "gem_well", "batch", "library", "lane")
-SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "feature_name")
-"""Names of columns of var with symbols, where the index has ids."""
-
 NO_BATCH = "none"
+MOSTLY = 0.5
+"""Share of known genes among the labels of a column that names human targets."""
+FEW, MANY = 3, 8
+"""Names of unknown genes and controls up to which a column may tell of treatments: one that is
+called like a column of targets, and any other."""
 
-SAMPLE = 500
-"""Cells looked at to distinguish counts from log-normalised values, in each of three places."""
-LARGEST_LOG = 20
-"""The logarithm of any count is smaller."""
+BASES = {"counts": None, "log": float(np.e), "log2": 2.0}
+"""The base of the logarithm of what values can be said to be (`scale.CHOICES`)."""
 FEWEST_CONTROLS = 2
 """Control cells that a batch needs: with one there is no variance."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """How a file of single cells is read.
 
     Attributes:
         target: Column of obs that names each cell's knocked-down gene.
-        controls: What that column says of control cells.
+        labels: What each of its labels means, by the label without outer blanks.
+        of_line: Which cells are of the line, where the file holds several; else None.
         batch: Column of obs with the batch of each cell (processed together), or None: a
             perturbation is compared with the control cells of its own batches.
         symbols: Column of var that names the measured genes, or None where the index does.
-        counts: Whether values are counts, to be log-normalised, or are log-normalised already.
+        base: Of the logarithm that values are in, as log(1 + x); None of counts.
     """
 
     line: str
     target: str
-    controls: tuple[str, ...]
+    labels: dict[str, Label]
+    of_line: np.ndarray | None
     batch: str | None
     symbols: str | None
-    counts: bool
+    base: float | None
+
+    @property
+    def controls(self) -> list[str]:
+        """Labels of control cells."""
+        return [name for name, label in self.labels.items() if label.kind is Kind.CONTROL]
 
 
 def layout_of(
     cells: CellFile,
     line: str | None,
     target: str | None,
-    control: str | None,
+    control: Sequence[str],
     batch: str | None,
-    counts: bool | None,
+    values: str | None,
     default_line: str | None = None,
+    unclear: float | None = None,
 ) -> Layout:
-    """Find out how a file is laid out; what is given is checked and not guessed (see `plan`)."""
-    columns = _columns(cells) if target is None else [_existing(cells, target)]
-    targets = _find_target(cells, columns, control)
-    if targets is None:
-        named = f"{control!r}" if control else "a name of controls such as 'non-targeting'"
-        where = f"the column {target!r} of obs" if target else "a column of obs"
-        shown = "; ".join(f"{c}: {preview(_labels(cells.obs[c]), 3)}" for c in columns[:5])
-        expected = f"{where} that names each cell's knocked-down gene, and control cells as {named}"
-        do = "say which column and what controls are called there (--target, --control)"
-        found = f"none such ({shown or 'no column of text'}); {do}"
-        raise InputError.of_file(cells.path, expected, found)
-    if not line:
-        column, lines = stated_lines(cells.obs)
-        stated = stated_line(cells.uns) or (lines[0] if len(lines) == 1 else "")
-        if lines and not (stated or default_line):
-            found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
-            do = "keep one, or say which line it is to be called (--line)"
-            raise InputError.of_file(cells.path, "cells of one line", f"{found}; {do}")
-        line = find_line(cells.path, stated, default_line)
+    """Find out how a file is laid out; what is given is checked and not guessed (see `plan`).
+
+    `unclear` is the base of values of which nothing tells what they are, if they are not asked for.
+    """
+    column, labels = _find_target(cells, target, control)
+    line, of_line = _find_line(cells, line, default_line)
     if batch is None:
         several = (c for c in BATCHES if c in cells.obs and cells.obs[c].nunique() > 1)
         batch = next(several, NO_BATCH)
     return Layout(
         line=line,
-        target=targets[0],
-        controls=targets[1],
+        target=column,
+        labels=labels,
+        of_line=of_line,
         batch=None if batch == NO_BATCH else _existing(cells, batch),
         symbols=next((column for column in SYMBOLS if column in cells.var), None),
-        counts=_counts(cells) if counts is None else counts,
+        base=log_base(cells, unclear) if values is None else BASES[values],
     )
 
 
@@ -101,32 +94,106 @@ def holds_cells(path: Path) -> bool:
     """
     try:
         with open_cells(path) as cells:
-            found = _find_target(cells, _columns(cells), None)
-            return found is not None and 2 * cells.obs[found[0]].nunique() < cells.shape[0]
+            return any(
+                2 * len(labels) < cells.shape[0] for labels in _candidates(cells, None, ()).values()
+            )
     except InputError:  # the readers of other files say what is wrong
         return False
 
 
 def _find_target(
-    cells: CellFile, columns: Sequence[str], control: str | None
-) -> tuple[str, tuple[str, ...]] | None:
-    """Return the first of these columns that names controls and others, and its controls."""
-    for column in columns:
-        labels = _labels(cells.obs[column])
-        controls = [x for x in labels if x == control or (not control and is_control(x))]
-        if 0 < len(controls) < len(labels):
-            return column, tuple(controls)
-    return None
+    cells: CellFile, given: str | None, control: Sequence[str]
+) -> tuple[str, dict[str, Label]]:
+    """Return the column of obs that names the targets, and what its labels mean.
+
+    Its labels decide: some are controls, most of the others are known genes. Columns that name the
+    same target for every cell, such as a gene and its guide, are one.
+    """
+    found = _candidates(cells, given, control)
+    if not found:
+        named = " or ".join(map(repr, control)) or "a name of controls such as 'non-targeting'"
+        where = f"the column {given!r} of obs" if given else "a column of obs"
+        columns = [given] if given else _columns(cells)[:5]
+        shown = "; ".join(f"{c}: {preview(_labels(cells.obs[c]), 3)}" for c in columns)
+        expected = f"{where} that names each cell's knocked-down gene, and control cells as {named}"
+        do = "say which column and what controls are called there (--target, --control)"
+        seen = f"none such ({shown or 'no column of text'}); {do}"
+        raise InputError.of_file(cells.path, expected, seen)
+    known = {column: known_share(labels) for column, labels in found.items()}
+    if any(share > MOSTLY for share in known.values()):
+        found = {column: labels for column, labels in found.items() if known[column] > MOSTLY}
+    elif given is None and len(found) == 1 and not _may_name_targets(cells, *found):
+        (column,) = found
+        expected = "a column of obs that names each cell's knocked-down gene"
+        choices = {column: preview(_labels(cells.obs[column]), 3)}
+        raise Question.ask(cells.path, expected, "none with known genes", "target", choices)
+    first, *others = sorted(found, key=_place)
+    meant = _meant(cells, first, found[first])
+    differ = [c for c in others if (_meant(cells, c, found[c]) != meant).any()]
+    if differ:
+        expected = "one column of obs that names each cell's knocked-down gene"
+        choices = {c: preview(_labels(cells.obs[c]), 3) for c in (first, *differ)}
+        raise Question.ask(cells.path, expected, "several", "target", choices)
+    return first, found[first]
+
+
+def _candidates(
+    cells: CellFile, given: str | None, control: Sequence[str]
+) -> dict[str, dict[str, Label]]:
+    """Return the columns whose labels are in part controls, in part others, and their meaning."""
+    found = {}
+    for column in _columns(cells) if given is None else [_existing(cells, given)]:
+        labels = read_labels(_labels(cells.obs[column]), control)
+        kinds = {label.kind for label in labels.values()}
+        if Kind.CONTROL in kinds and kinds & {Kind.GENE, Kind.SEVERAL}:
+            found[column] = labels
+    return found
+
+
+def _may_name_targets(cells: CellFile, column: str) -> bool:
+    """Whether a column with names of unknown genes names targets: it says so, or has many."""
+    return len(_labels(cells.obs[column])) > (FEW if column in TARGETS else MANY)
+
+
+def _meant(cells: CellFile, column: str, labels: dict[str, Label]) -> np.ndarray:
+    """What each cell's label means, in a form in which two columns can be compared."""
+    names, number = _numbered(cells.obs[column])
+    meant = [
+        labels[name].target.upper() or labels[name].kind.name if name in labels else "MISSING"
+        for name in names
+    ]
+    return np.array(meant, dtype=object)[number]
+
+
+def _find_line(
+    cells: CellFile, given: str | None, default: str | None
+) -> tuple[str, np.ndarray | None]:
+    """Return the line, and which cells are of it where the file states several."""
+    column, lines = stated_lines(cells.obs)
+    if len(lines) < 2:
+        stated = given or stated_line(cells.uns) or "".join(lines)
+        return (stated or find_line(cells.path, "", default)), None
+    wanted = [line for line in lines if given and line.casefold() == given.casefold()]
+    if not wanted:
+        found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
+        choices = {line: line for line in lines[:20]}
+        raise Question.ask(cells.path, "cells of one line", found, "line", choices)
+    texts = cells.obs[column].astype(object).map(lambda x: "" if pd.isna(x) else str(x).strip())
+    return wanted[0], (texts == wanted[0]).to_numpy()
 
 
 def _columns(cells: CellFile) -> list[str]:
-    """Columns of text, those first whose names say that they hold targets."""
-    texts = [str(c) for c in cells.obs.columns if not pd.api.types.is_numeric_dtype(cells.obs[c])]
-    return sorted(texts, key=lambda c: TARGETS.index(c) if c in TARGETS else len(TARGETS))
+    """Columns of text."""
+    return [str(c) for c in cells.obs.columns if not pd.api.types.is_numeric_dtype(cells.obs[c])]
+
+
+def _place(column: str) -> int:
+    return TARGETS.index(column) if column in TARGETS else len(TARGETS)
 
 
 def _labels(column: pd.Series) -> list[str]:
-    return [str(label) for label in column.dropna().unique()]
+    """Return the labels of a column without outer blanks; a missing one is none."""
+    return list(dict.fromkeys(str(label).strip() for label in column.dropna().unique()))
 
 
 def _existing(cells: CellFile, column: str) -> str:
@@ -134,22 +201,6 @@ def _existing(cells: CellFile, column: str) -> str:
         found = f"the columns {preview(list(cells.obs.columns), 20) or '(none)'}"
         raise InputError.of_file(cells.path, f"a column {column!r} of obs", found)
     return column
-
-
-def _counts(cells: CellFile) -> bool:
-    """Whether values are whole numbers, in three places of the file."""
-    count = cells.shape[0]
-    for start in {0, max(0, count // 2 - SAMPLE), max(0, count - SAMPLE)}:
-        block = cells.read(slice(start, min(start + SAMPLE, count)))
-        values: np.ndarray = block.data if sparse.issparse(block) else block
-        if values.size and (values != np.rint(values)).any():
-            largest = float(values.max())
-            if largest > LARGEST_LOG:
-                found = f"broken numbers up to {largest:,.1f}; say which they are (--values)"
-                expected = f"counts (whole numbers) or log-normalised values (up to {LARGEST_LOG})"
-                raise InputError.of_file(cells.path, expected, found)
-            return False
-    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,23 +277,34 @@ def _targets(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Names of targets, each cell's number among them (-1: none), and whether it is a control."""
     labels, label = _numbered(cells.obs[layout.target])
-    target_of = np.array([target(name) for name in labels], dtype=object)
-    several = np.array(["+" in name for name in target_of], dtype=bool)[label]
+    read = [layout.labels.get(name, Label(Kind.MISSING)) for name in labels]
+    kind = np.array([one.kind for one in read], dtype=object)[label]
+    here = np.ones(len(label), dtype=bool) if layout.of_line is None else layout.of_line
+    if not here.all():
+        notes.append(f"{int((~here).sum()):,} cell(s) of other lines were left out.")
+    several = kind == Kind.SEVERAL
     if "nperts" in cells.obs:  # where scPerturb counts them
         several |= pd.to_numeric(cells.obs["nperts"], errors="coerce").to_numpy() > 1
-    control = np.isin(labels, layout.controls)[label]
-    nothing = (target_of == "")[label]
-    names, number = np.unique(target_of.astype(str), return_inverse=True)
-    number = number[label]
+    control = (kind == Kind.CONTROL) & here
+    several &= kind != Kind.CONTROL
     for rows, what in (
-        (several & ~control, "with several genes knocked down at once"),
-        (nothing & ~control, "without a knocked-down gene"),
+        (several, "with several genes knocked down at once"),
+        (kind == Kind.MISSING, "without a knocked-down gene"),
+        (kind == Kind.USUAL_CONTROL, "with what controls often are"),
     ):
-        if rows.any():
-            who = [name for name in names[np.unique(number[rows])] if name]
+        out = rows & here
+        if out.any():
+            who = [name for name in labels[np.unique(label[out])] if name]
             examples = f": {preview(who)}" if who else ""
-            notes.append(f"{int(rows.sum()):,} cell(s) {what} were left out{examples}.")
-    number[several | nothing | control] = -1
+            notes.append(f"{int(out.sum()):,} cell(s) {what} were left out{examples}.")
+    guides = {one.target for one in read if one.guide}
+    note(notes, sorted(guides), "gene(s) have labels of guides, whose cells were taken together")
+    named = [x.target for x in read if x.kind is Kind.GENE]
+    if sentence := as_entrez_ids(cells.path, "perturbation", named, layout.target):
+        notes.append(sentence)
+    names, number = np.unique(np.array([x.target for x in read], dtype=str), return_inverse=True)
+    names, number = names.astype(object), number[label]
+    number[several | (kind != Kind.GENE) | ~here] = -1
     return names, number, control
 
 

@@ -28,7 +28,8 @@ class Job:
     """What every chunk of a file has in common.
 
     Attributes:
-        counts: Whether the file's values are counts, to be log-normalised.
+        layer: Which one holds the values, None for X.
+        base: Of the logarithm that the file's values are in; None of counts.
         group: int32, one a cell: its group, or -1 for cells that are not used.
         groups: How many groups there are.
         centre: float32, one a gene: expression is summed as the difference to it, which near the
@@ -36,7 +37,8 @@ class Job:
     """
 
     path: Path
-    counts: bool
+    layer: str | None
+    base: float | None
     group: np.ndarray
     groups: int
     centre: np.ndarray
@@ -99,13 +101,17 @@ def add_up(paths: Sequence[Path], job: Job) -> Moments:
     return Moments(np.arange(job.groups), sums, squares, np.concatenate(empty))
 
 
-def log_normalised(block: Any, counts: bool) -> tuple[Any, np.ndarray]:
-    """Scale each cell to `DEPTH` counts and take log(1 + x), in place, where the block has counts.
+def log_normalised(block: Any, base: float | None) -> tuple[Any, np.ndarray]:
+    """Bring a block to the natural log(1 + x) of cells with `DEPTH` counts, in place.
+
+    Counts (`base` None) are scaled and logged; of logarithms to another base it is undone.
 
     Returns the same block, and each cell's sum before (float64), which is 0 for empty cells.
     """
     totals = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
-    if not counts:
+    if base is not None:
+        if base != np.e:
+            block *= np.float32(np.log(base))
         return block, totals
     scale = np.divide(DEPTH, totals, out=np.zeros_like(totals), where=totals > 0)
     scale = scale.astype(np.float32)
@@ -118,9 +124,9 @@ def log_normalised(block: Any, counts: bool) -> tuple[Any, np.ndarray]:
     return block, totals
 
 
-def centre_of(cells: CellFile, counts: bool) -> np.ndarray:
+def centre_of(cells: CellFile, base: float | None) -> np.ndarray:
     """Average the expression of the file's first cells: a float32 a gene, the centre for `Job`."""
-    block, _ = log_normalised(cells.read(slice(0, cells.block)), counts)
+    block, _ = log_normalised(cells.read(slice(0, cells.block)), base)
     mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
     # A coarse number is as good, and the same for dense and sparse files, whose sums round apart.
     return (np.rint(64 * mean) / 64).astype(np.float32)
@@ -134,12 +140,12 @@ def moments(job: Job, chunk: tuple[int, int]) -> Moments:
     sums = np.zeros((len(groups), job.genes))
     squares = np.zeros_like(sums)
     empty = [np.empty(0, dtype=np.int64)]
-    with open_cells(job.path, tables=False) as cells:
+    with open_cells(job.path, tables=False, layer=job.layer) as cells:
         for first in range(start, stop, cells.block):
             last = min(first + cells.block, stop)
             if (job.group[first:last] < 0).all():
                 continue
-            block, totals = log_normalised(cells.read(slice(first, last)), job.counts)
+            block, totals = log_normalised(cells.read(slice(first, last)), job.base)
             used = (job.group[first:last] >= 0) & (totals > 0)
             empty.append(first + np.flatnonzero((job.group[first:last] >= 0) & (totals <= 0)))
             # Dense from here on: the sums are, and adding dense rows up is as fast as it gets.

@@ -1,7 +1,7 @@
 """From a file of single cells to a screen: sum up the cells of each perturbation, then compare."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,33 +68,37 @@ def plan(
     *,
     default_line: str | None = None,
     target: str | None = None,
-    control: str | None = None,
+    control: Sequence[str] = (),
     batch: str | None = None,
-    counts: bool | None = None,
+    values: str | None = None,
+    layer: str | None = None,
     fewest: int = 10,
 ) -> Plan:
     """Find out how a file is laid out and who is who in it; what is given is not guessed.
 
     Args:
         path: A `.h5ad` of cells x genes, dense or CSR, of any size.
-        line, target, batch, counts: As in `Layout`. The batch "none" means that there are none.
+        line, target, batch: As in `Layout`. The batch "none" means that there are none.
+        values: What the numbers are, one of `layout.BASES`.
+        layer: Which one holds them, in place of X; "raw" is what AnnData keeps under that name.
         default_line: Cell line where the file states none, in place of what its name says.
-        control: What the target column says of control cells. By default whatever controls go by
-            ("non-targeting", "control", "ctrl", …).
+        control: What the target column says of control cells, as patterns with `*`. By default
+            whatever controls go by ("non-targeting", "control", "ctrl", …).
         fewest: Perturbations with fewer cells (at least 2) are left out: their mean says little.
 
     Raises:
         InputError: The file cannot be read, lacks controls or perturbations, or something can
             neither be found in it nor was given.
     """
-    with open_cells(path) as cells:
-        layout = layout_of(cells, line, target, control, batch, counts, default_line)
+    with open_cells(path, layer=layer) as cells:
+        layout = layout_of(cells, line, target, control, batch, values, default_line)
         groups = cell_groups(cells, layout, max(2, fewest))
-        centre = centre_of(cells, layout.counts)
+        measured_genes(cells.path, cells.var, np.zeros(len(cells.var)), [], layout.symbols)
+        centre = centre_of(cells, layout.base)
         return Plan(
             layout,
             groups,
-            Job(cells.path.absolute(), layout.counts, groups.group, len(groups), centre),
+            Job(cells.path.absolute(), layer, layout.base, groups.group, len(groups), centre),
             cells.var,
             unit=stated(cells.uns, "unit") or UNIT,
             provenance={
@@ -133,7 +137,9 @@ def pseudobulk(
     """
     job, work = plan.job, work or home() / "singlecell"
     file = job.path.stat()
-    key = fingerprint(VERSION, file.st_size, file.st_mtime_ns, job.counts, job.centre, job.group)
+    key = fingerprint(
+        VERSION, file.st_size, file.st_mtime_ns, job.layer, job.base, job.centre, job.group
+    )
     of_file = work / fingerprint(str(job.path))
     folder = of_file / key
     for other in set(of_file.glob("*")) - {folder}:  # of an earlier version of the file
@@ -179,9 +185,7 @@ def _screen(plan: Plan, total: Moments) -> Screen:
     batch = plan.layout.batch
     own = f" of its own batches ({len(groups.batches):,} in the column {batch!r})" if batch else ""
     steps = [
-        f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
-        if plan.layout.counts
-        else "Taken as log-normalised expression.",
+        _said_of_values(plan.layout.base),
         f"Averaged {cells.sum():,} cells to {first:,} targets named in the column"
         f" {plan.layout.target!r}.",
         f"Subtracted the mean of the control cells{own} from each: {controls.sum():,} cells,"
@@ -193,7 +197,7 @@ def _screen(plan: Plan, total: Moments) -> Screen:
         line=plan.layout.line,
         response=delta,
         perturbations=groups.perturbations,
-        genes=measured_genes(plan.var, mean, notes, plan.layout.symbols),
+        genes=measured_genes(plan.job.path, plan.var, mean, notes, plan.layout.symbols),
         unit=plan.unit,
         control_mean=mean,
         control_sd=np.sqrt(freedom @ control.variance / freedom.sum()),
@@ -201,3 +205,11 @@ def _screen(plan: Plan, total: Moments) -> Screen:
         layers={"variance": perturbed.variance, "t": t, "q": q},
         provenance={**plan.provenance, "steps": steps, "notes": notes},
     )
+
+
+def _said_of_values(base: float | None) -> str:
+    if base is None:
+        return f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
+    if base == np.e:
+        return "Taken as log-normalised expression."
+    return f"Taken as log-normalised expression to the base {base:g}; turned to the natural one."

@@ -11,7 +11,7 @@ from llmpert.datasets.builtin import example_files
 from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import BUILT_IN, Embedding, built_in, lacks_mouse, through_orthologs
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.sets import GeneSets
@@ -122,8 +122,35 @@ def _add(
         chosen.complete = False
 
 
+def _asked(file: ChosenFile, question: Question) -> str | None:
+    """Ask how a file is to be read; return the answer, None before there is one."""
+    st.warning(show.verbatim(str(question)), icon=":material/help:")
+
+    def words(answer: str) -> str:
+        said = question.choices[answer]
+        return answer if said == answer else f"{answer}: {said}"
+
+    return st.selectbox(
+        f"Which {question.option} is it?",
+        list(question.choices),
+        index=None,
+        format_func=words,
+        key=f"ask-{question.option}-{file.identity}",
+        placeholder="Choose",
+    )
+
+
 def _screen(file: ChosenFile) -> Part[Screen] | None:
-    screen = uploads.screen_of(file)
+    answers: dict[str, str] = {}
+    screen = None
+    while screen is None:
+        try:
+            screen = uploads.screen_of(file, answers=answers)
+        except Question as question:
+            answer = _asked(file, question)
+            if answer is None:
+                return None
+            answers[question.option] = answer
     first, second = st.columns(2)
     line = first.text_input(
         "Cell line",
@@ -151,7 +178,10 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         config=EXPORT,
         alt=f"How often which response occurs in {line}: a sharp peak at zero is usual.",
     )
-    return Part((*file.content, line, unit), partial(uploads.screen_of, file, line, unit))
+    return Part(
+        (*file.content, line, unit, *answers.values()),
+        partial(uploads.screen_of, file, line, unit, answers),
+    )
 
 
 def _embedding(file: ChosenFile) -> Part[Embedding] | None:

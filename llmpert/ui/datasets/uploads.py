@@ -3,13 +3,13 @@
 All that reads raises an `InputError` where a file cannot be used.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -98,10 +98,17 @@ def _on_disk(path: Path) -> ChosenFile:
     return ChosenFile(f"{path} {written}", path.name, path)
 
 
-def screen_of(file: ChosenFile, line: str = "", unit: str = "") -> Screen:
-    """Return the screen in a file, under this line and unit; else those it states."""
+def screen_of(
+    file: ChosenFile, line: str = "", unit: str = "", answers: Mapping[str, str] | None = None
+) -> Screen:
+    """Return the screen in a file, under this line and unit; else those it states.
+
+    `answers` are those to a `Question` that an earlier call raised.
+    """
     limit = None if isinstance(file.at, Path) else reading.CELLS_X_GENES
-    screen = _read(file, SCREENS, partial(reading.screen_in, upload_limit=limit))
+    given: dict[str, Any] = dict(answers or {})
+    read = partial(reading.screen_in, upload_limit=limit, **given)
+    screen = _read(file, SCREENS, read, tuple(sorted(given.items())))
     return replace(screen, line=line or screen.line, unit=unit or screen.unit)
 
 
@@ -121,7 +128,12 @@ def orthologs_of(file: ChosenFile) -> Orthologs:
     return _read(file, ORTHOLOGS, reading.orthologs_in)
 
 
-def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -> T:
+def _read(
+    file: ChosenFile,
+    endings: Sequence[str],
+    read: Callable[[File], T],
+    how: tuple[object, ...] = (),
+) -> T:
     def read_and_check() -> T:
         place = (
             nullcontext(File(file.at, file.name))
@@ -134,4 +146,4 @@ def _read(file: ChosenFile, endings: Sequence[str], read: Callable[[File], T]) -
             reading.check_upload(part, file.name)
         return part
 
-    return cache.latest("files").get((endings, *file.content), read_and_check)
+    return cache.latest("files").get((endings, *file.content, how), read_and_check)

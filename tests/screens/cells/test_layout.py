@@ -1,0 +1,234 @@
+"""Cells as people have them: which column, which line, which numbers; asked where it is open."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from llmpert.errors import InputError, Question
+from llmpert.screens import Screen, read_screen
+from llmpert.screens.cells import plan, pseudobulk
+from tests.support.single_cells import CONTROL, TARGETS, log_expression, single_cells, written
+
+
+@pytest.fixture(scope="module")
+def cells() -> anndata.AnnData:
+    data = single_cells()
+    data.obs = data.obs.drop(columns="gem_group")
+    data.obs["gene"] = data.obs["gene"].astype(str)
+    return data
+
+
+@pytest.fixture(scope="module")
+def truth(cells: anndata.AnnData, tmp_path_factory: pytest.TempPathFactory) -> Screen:
+    return read_screen(written(tmp_path_factory.mktemp("cells") / "k562_cells.h5ad", cells))
+
+
+Change = Callable[[anndata.AnnData], None]
+
+
+def same(truth: Screen, screen: Screen) -> None:
+    assert list(screen.perturbations) == list(truth.perturbations)
+    np.testing.assert_allclose(screen.response, truth.response, atol=2e-5)
+
+
+def treatment_first(data: anndata.AnnData) -> None:
+    data.obs.insert(0, "condition", np.where(np.arange(data.n_obs) % 2, "control", "stimulated"))
+
+
+def guides_beside(data: anndata.AnnData) -> None:
+    number = np.arange(data.n_obs) % 3
+    gene = data.obs["gene"]
+    data.obs["guide"] = [f"{g}_sg{n}" for g, n in zip(gene, number, strict=True)]
+    data.obs = data.obs[["guide", "gene"]]
+
+
+def guides_only(data: anndata.AnnData) -> None:
+    guides_beside(data)
+    del data.obs["gene"]
+
+
+def pairs(data: anndata.AnnData) -> None:
+    gene = data.obs.pop("gene")
+    odd = np.arange(data.n_obs) % 2
+    data.obs["perturbation"] = [
+        f"{CONTROL}_{g}" if o else f"{g}_{CONTROL}" for g, o in zip(gene, odd, strict=True)
+    ]
+
+
+def blanks(data: anndata.AnnData) -> None:
+    data.obs["gene"] = [f" {g}" if g == CONTROL else f"{g}+ctrl " for g in data.obs["gene"]]
+
+
+def base_2(data: anndata.AnnData) -> None:
+    data.X = (log_expression(data.X) / np.log(2)).astype(np.float32)
+
+
+def stated_base(data: anndata.AnnData) -> None:
+    base_2(data)
+    data.uns["log1p"] = {"base": 2}
+
+
+def natural(data: anndata.AnnData) -> None:
+    data.X = log_expression(data.X).astype(np.float32)
+
+
+def per_hundred(data: anndata.AnnData) -> None:
+    data.X = data.X / data.X.sum(axis=1, keepdims=True) * 100
+
+
+def ambient(data: anndata.AnnData) -> None:
+    data.X = data.X * np.random.default_rng(1).uniform(0.9, 1, (data.n_obs, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [treatment_first, guides_beside, guides_only, pairs, blanks, base_2, stated_base, natural,
+     per_hundred, ambient],
+)  # fmt: skip
+def test_other_clothing_gives_the_same_screen(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen, change: Change
+) -> None:
+    data = cells.copy()
+    change(data)
+    same(truth, read_screen(written(tmp_path / "k562_cells.h5ad", data)))
+
+
+def test_labels_of_nothing_and_usual_controls_are_no_knockdowns(
+    tmp_path: Path, cells: anndata.AnnData
+) -> None:
+    data = cells.copy()
+    names = data.obs["gene"].to_numpy(object)
+    for place, name in enumerate(["nan", "NA", "None", "AAVS1", "safe-targeting"]):
+        names[20 * place : 20 * (place + 1)] = name
+    data.obs["gene"] = names.astype(str)
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data))
+    assert list(screen.perturbations) == list(TARGETS)
+    notes = " ".join(screen.provenance["notes"])
+    assert "60 cell(s) without a knocked-down gene" in notes
+    assert "40 cell(s) with what controls often are were left out: AAVS1, safe-targeting" in notes
+
+
+def test_two_columns_that_disagree_are_asked_about(tmp_path: Path, cells: anndata.AnnData) -> None:
+    data = cells.copy()
+    data.obs["second"] = data.obs["gene"].to_numpy()[::-1]
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(Question, match=r"--target: gene .*, second ") as asked:
+        read_screen(path)
+    assert list(asked.value.choices) == ["gene", "second"]
+    swapped = data.copy()
+    swapped.obs = swapped.obs[["second"]]
+    other = read_screen(written(tmp_path / "k562_other.h5ad", swapped))
+    same(other, read_screen(path, target="second"))
+
+
+def test_treatments_are_no_knockdowns(tmp_path: Path, cells: anndata.AnnData) -> None:
+    data = cells.copy()
+    treatment_first(data)
+    del data.obs["gene"]
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(Question, match="none with known genes"):
+        plan(path)
+
+
+def test_one_of_several_lines_is_taken_or_asked_for(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    other = cells.copy()
+    other.X = other.X[:, ::-1]
+    data = anndata.concat([cells, other], keys=["K562", "RPE1"], label="cell_line")
+    data.obs_names_make_unique()
+    data.var = cells.var
+    path = written(tmp_path / "both.h5ad", data)
+    for given in ({}, {"line": "HeLa"}, {"default_line": "K562"}):
+        with pytest.raises(Question, match=r"2 in the column 'cell_line' \(K562, RPE1\)"):
+            read_screen(path, **given)
+    screen = read_screen(path, line="k562")
+    assert screen.line == "K562"
+    same(truth, screen)
+    assert "400 cell(s) of other lines were left out." in screen.provenance["notes"]
+
+
+def test_numbers_that_could_be_anything_are_asked_about(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    data = cells.copy()
+    rng = np.random.default_rng(2)
+    data.X = (rng.uniform(0.2, 3, data.shape)).astype(np.float32)
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(Question, match=r"--values: counts .*, log .*, log2 ") as asked:
+        read_screen(path)
+    assert list(asked.value.choices) == ["counts", "log", "log2"]
+    natural, binary = read_screen(path, values="log"), read_screen(path, values="log2")
+    np.testing.assert_allclose(binary.response, natural.response * np.log(2), atol=1e-6)
+
+
+def test_values_lie_in_a_layer_where_x_is_scaled(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    data = cells.copy()
+    data.layers["counts"] = sparse.csr_matrix(cells.X)
+    data.raw = cells
+    data.X = (cells.X - cells.X.mean(axis=0)) / cells.X.std(axis=0)
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(InputError, match="the layer 'counts', the layer 'raw'"):
+        read_screen(path)
+    for layer in ("counts", "raw"):
+        same(truth, pseudobulk(plan(path, layer=layer)))
+    with pytest.raises(InputError, match="expected the layer 'no'"):
+        plan(path, layer="no")
+
+
+def test_files_without_x_name_their_layers(tmp_path: Path, cells: anndata.AnnData) -> None:
+    path = written(tmp_path / "k562_cells.h5ad", cells)
+    with h5py.File(path, "a") as file:
+        file["layers/counts"] = file["X"][()]
+        del file["X"]
+    with pytest.raises(InputError, match=r"values may be in a layer \(counts\)"):
+        read_screen(path)
+
+
+def test_parts_of_one_entry_are_summed(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    path = written(tmp_path / "k562_cells.h5ad", cells, as_sparse=True)
+    half = np.floor(cells.X / 2)
+    values = np.stack([half, cells.X - half], axis=2).reshape(cells.n_obs, -1)
+    columns = np.repeat(np.arange(cells.n_vars), 2)
+    with h5py.File(path, "a") as file:
+        for name, content in (
+            ("data", values.ravel()),
+            ("indices", np.tile(columns, cells.n_obs).astype(np.int32)),
+            ("indptr", np.arange(cells.n_obs + 1, dtype=np.int32) * len(columns)),
+        ):
+            del file[f"X/{name}"]
+            file[f"X/{name}"] = content
+    same(truth, read_screen(path))
+
+
+@pytest.mark.filterwarnings("ignore:.*names are not unique")
+def test_genes_of_one_name_go_by_their_ids(tmp_path: Path, cells: anndata.AnnData) -> None:
+    data = cells.copy()
+    data.var["gene_ids"] = data.var_names
+    data.var_names = ["ACTB", "ACTB", *(f"G{k}" for k in range(data.n_vars - 2))]
+    del data.var["gene_name"]
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data))
+    assert "ACTB" in screen.genes
+    assert sum(str(name).startswith("ENSG") for name in screen.genes) == 1
+    del data.var["gene_ids"]
+    with pytest.raises(InputError, match="var_names_make_unique"):
+        plan(written(tmp_path / "k562_again.h5ad", data))
+
+
+def test_codes_are_no_targets(tmp_path: Path, cells: anndata.AnnData) -> None:
+    data = cells.copy()
+    codes = {name: str(number) for number, name in enumerate([CONTROL, *TARGETS])}
+    data.obs["gene"] = pd.Categorical([codes[name] for name in data.obs["gene"]])
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(InputError, match=r"perhaps row numbers or codes|known genes"):
+        plan(path, control=["0"])
