@@ -38,7 +38,7 @@ import streamlit as st
 
 st.plotly_chart(go.Figure(go.Scatter(x=[*range(100)], y=[n % 7 for n in range(100)])))
 """
-TABLE = '[data-testid="stDataFrame"], [data-testid="stTable"]'
+TABLE = ':is([data-testid="stDataFrame"], [data-testid="stTable"])'
 TITLE = "h1"
 COUNT = "() => document.querySelectorAll('.js-plotly-plot :is(path, circle, rect, line)').length"
 
@@ -70,7 +70,7 @@ def look(context: BrowserContext, address: str, shown: str) -> tuple[float, int]
     page = context.new_page()
     began = time.perf_counter()
     page.goto(address, wait_until="commit")
-    page.locator(shown).first.wait_for(timeout=LIMIT)
+    page.locator(f"{shown}:visible").first.wait_for(timeout=LIMIT)
     seconds = time.perf_counter() - began
     page.locator(FINISHED).wait_for(state="attached", timeout=LIMIT)
     page.wait_for_timeout(300)
@@ -86,7 +86,7 @@ def first_thing(context: BrowserContext, address: str) -> str:
     page.locator(TITLE).first.wait_for(timeout=LIMIT)
     page.locator(FINISHED).wait_for(state="attached", timeout=LIMIT)
     page.wait_for_timeout(1000)
-    found = next((one for one in (FIGURE, TABLE) if page.locator(one).count()), TITLE)
+    found = next((one for one in (FIGURE, TABLE) if page.locator(f"{one}:visible").count()), TITLE)
     page.close()
     return found
 
