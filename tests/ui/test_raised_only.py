@@ -18,6 +18,7 @@ from llmpert.datasets import DatasetStore
 from llmpert.datasets.builtin import RANKS
 from llmpert.genes.builtin import BUILT_IN_SETS, built_in_sets
 from llmpert.io.paths import shipped
+from llmpert.ui.common.glossary import TERMS
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGES = sorted(path.stem for path in (APP.parent / "pages").glob("*.py"))
@@ -66,10 +67,10 @@ def words_of_chart(part: Any, key: str = "") -> Iterator[str]:
 
 @cache
 def excused() -> tuple[str, ...]:
-    """Names of gene sets, and the sentence that says what the data do not know."""
+    """Names of gene sets, what words mean, and what the data are said not to know."""
     sets = [name for one in BUILT_IN_SETS for name in built_in_sets(one).members]
     notes = [note for one in DatasetStore().load(RANKS).trained.values() for note in one.notes]
-    return tuple(name for name in (*sets, *notes) if WRONG.search(name))
+    return tuple(name for name in (*sets, *notes, *TERMS.values()) if WRONG.search(name))
 
 
 def wrong(words: str) -> str | None:
