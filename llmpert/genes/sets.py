@@ -8,9 +8,12 @@ from llmpert.errors import InputError
 from llmpert.genes.table import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
-from llmpert.io.names import check_names
+from llmpert.io.names import check_names, preview
 from llmpert.io.reading import require_file
 from llmpert.io.tables import open_text
+
+FEWEST = 3
+"""Different descriptions that are all genes, where a file has no descriptions."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class GeneSets:
         path = require_file(path)
         expected = "a GMT file of gene sets (set, description and genes, separated by tabs)"
         members: dict[str, frozenset[str]] = {}
+        descriptions: list[str] = []
         once: dict[str, str] = {}  # a gene is in many sets: its name is held once
         with open_text(path, "\t", expected, largest=LARGEST_LIST) as text:
             lines = text.read().splitlines()
@@ -57,6 +61,8 @@ class GeneSets:
             if not line.strip():
                 continue
             fields = [field.strip() for field in line.split("\t")]
+            if len(fields) == 2:  # a set without genes
+                continue
             if len(fields) < 3:
                 found = f"{len(fields)} column(s) on line {number}"
                 raise InputError.of_file(path, expected, found)
@@ -67,9 +73,16 @@ class GeneSets:
                 found = f"{name} a second time on line {number}"
                 raise InputError.of_file(path, "every set once", found)
             if genes:
+                descriptions.append(fields[1])
                 members[name] = frozenset(once.setdefault(gene, gene) for gene in genes)
         if not members:
             raise InputError.of_file(path, expected, "no set with a gene")
+        described = sorted(set(descriptions))
+        if len(described) >= FEWEST and len(GeneTable.shipped().symbols(described)) == len(
+            described
+        ):
+            found = f"genes there ({preview(described, 3)}): add a column, which may be empty"
+            raise InputError.of_file(path, "a description as the second column", found)
         check_names(path, "set", members)
         check_names(path, "gene", set().union(*members.values()))
         return cls(path.name.removesuffix(".gmt"), path.name, members)

@@ -24,10 +24,10 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.errors import InputError
+from llmpert.genes.columns import CELLS, no_genes
 from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.names import check_remarks, preview
 from llmpert.io.tables import SEPARATORS, dialect, open_text, read_flat
-from llmpert.screens.columns import CELLS, no_genes
 from llmpert.screens.files import FORMATS, TEXTS, dense, numeric_column, stated, suffix
 from llmpert.screens.labels import Kind, read_labels
 from llmpert.screens.names import SYMBOLS, TARGETS, find_line, measured_genes, note, stated_line

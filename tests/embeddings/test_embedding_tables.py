@@ -189,3 +189,55 @@ def test_other_kinds_of_file(tmp_path: Path):
         read_embedding_table(path, "text")
     with pytest.raises(InputError, match="no such file"):
         read_embedding_table(tmp_path / "none.csv", "text")
+
+
+SYMBOLS = ["TP53", "MYC", "GATA1", "KLF1", "BAK1", "CDK9"]
+HUMAN = pd.DataFrame(
+    np.random.default_rng(3).normal(size=(6, 4)), SYMBOLS, [f"d{i}" for i in range(4)]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("x.csv", {"sep": ";"}),
+        ("x.csv", {"sep": ";", "decimal": ","}),
+        ("x.csv", {"sep": "\t"}),
+        ("x.tsv", {"sep": "\t", "decimal": ","}),
+        ("x.tsv", {"sep": ","}),
+        ("x.txt", {"sep": "\t"}),
+        ("x.txt", {"sep": " "}),
+    ],
+)
+def test_separators_and_decimal_marks_are_those_of_the_text(tmp_path, name, options):
+    HUMAN.to_csv(tmp_path / name, index_label="gene", **options)
+    found = read_embedding_table(tmp_path / name, "x")
+    assert list(found.genes) == SYMBOLS
+    np.testing.assert_allclose(found.vectors, HUMAN, rtol=1e-6)
+
+
+@pytest.mark.parametrize("column", ["index", "level_0", "entrez_id", "oddity"])
+def test_columns_of_ids_are_no_dimensions_and_told(tmp_path, column):
+    frame = HUMAN.reset_index(names="gene")
+    frame.insert(1, column, [7157, 4609, 2623, 10661, 578, 1025])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    found = read_embedding_table(tmp_path / "x.csv", "x")
+    np.testing.assert_allclose(found.vectors, HUMAN, rtol=1e-6)
+    assert any(repr(column) in note for note in found.provenance["notes"])
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_missing_header_is_told(tmp_path, separator):
+    HUMAN.to_csv(tmp_path / "x.csv", header=False, sep=separator)
+    with pytest.raises(InputError, match="the header is missing"):
+        read_embedding_table(tmp_path / "x.csv", "x")
+    text = (tmp_path / "x.csv").read_text()
+    (tmp_path / "x.csv").write_text(f"6{separator}4\n{text}")  # as word2vec writes it
+    with pytest.raises(InputError):
+        read_embedding_table(tmp_path / "x.csv", "x")
+
+
+def test_a_turned_table_is_told(tmp_path):
+    HUMAN.T.to_csv(tmp_path / "x.csv")
+    with pytest.raises(InputError, match=r"genes as columns \(TP53, MYC, GATA1"):
+        read_embedding_table(tmp_path / "x.csv", "x")

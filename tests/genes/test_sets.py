@@ -34,7 +34,6 @@ def test_what_is_saved_is_read_back(file, tmp_path):
     ("content", "words"),
     [
         (b"set,description,GENE1\n", "1 column(s) on line 1"),
-        (b"A\tx\tG1\nB\tG2\n", "2 column(s) on line 2"),
         (b"A\tx\tG1\nA\tx\tG2\n", "A a second time on line 2"),
         (b" \tx\tG1\n", "none on line 1"),
         (b"", "no set with a gene"),
@@ -118,3 +117,12 @@ def test_a_gene_of_several_sets_is_in_the_smallest_one_asked_for():
     sets = GeneSets("x", "y", members)
     assert sets.smallest_of(["one", "two"]) == {"A": "one", "B": "two", "C": "two", "D": "one"}
     assert sets.smallest_of([]) == {}
+
+
+def test_a_file_without_descriptions_loses_no_gene_in_silence(tmp_path):
+    path = tmp_path / "x.gmt"
+    path.write_text("A\tTP53\tMYC\nB\tGATA1\tSPI1\nC\tKLF1\tBAK1\n")
+    with pytest.raises(InputError, match="a description as the second column"):
+        GeneSets.read(path)
+    path.write_text("A\tna\tMYC\nB\tna\tSPI1\nC\tna\tBAK1\nempty\tna\n")
+    assert dict(GeneSets.read(path).members) == {"A": {"MYC"}, "B": {"SPI1"}, "C": {"BAK1"}}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llmpert.genes import GeneTable
+from llmpert.genes.table import GeneTable
 
 _NAMES = re.compile(
     r"unnamed: ?\d+|index|level_\d+|row(_?(number|names?))?|n_?cells?|num_?cells?(_\w+)?|cells?|"
