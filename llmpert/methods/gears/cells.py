@@ -1,5 +1,6 @@
 """Single cells of a screen, as many as GEARS is to learn from."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,7 +100,7 @@ def read_cells(
     """
     with open_cells(path) as cells:
         # Means over several cells need not look like logarithms of counts.
-        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None, unclear=float(np.e))
+        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None, unclear=math.e)
         unit = unit or stated(cells.uns, "unit") or (UNIT if layout.base is None else None)
         if unit != screen.unit:
             raise InputError.of_file(

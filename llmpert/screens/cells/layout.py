@@ -1,5 +1,6 @@
 """Which column says what in a file of single cells, and who is who in it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ FEW, MANY = 3, 8
 """Names of unknown genes and controls up to which a column may tell of treatments: one that is
 called like a column of targets, and any other."""
 
-BASES = {"counts": None, "log": float(np.e), "log2": 2.0}
+BASES = {"counts": None, "log": math.e, "log2": 2.0}
 """The base of the logarithm of what values can be said to be (`scale.CHOICES`)."""
 FEWEST_CONTROLS = 2
 """Control cells that a batch needs: with one there is no variance."""

@@ -5,6 +5,7 @@ depend on the others, so chunks can be summed in any order, by any process or ma
 in theirs: the result is the same to the last bit.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -110,7 +111,7 @@ def log_normalised(block: Any, base: float | None) -> tuple[Any, np.ndarray]:
     """
     totals = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
     if base is not None:
-        if base != np.e:
+        if base != math.e:
             block *= np.float32(np.log(base))
         return block, totals
     scale = np.divide(DEPTH, totals, out=np.zeros_like(totals), where=totals > 0)

@@ -1,5 +1,6 @@
 """From a file of single cells to a screen: sum up the cells of each perturbation, then compare."""
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -210,6 +211,6 @@ def _screen(plan: Plan, total: Moments) -> Screen:
 def _said_of_values(base: float | None) -> str:
     if base is None:
         return f"Scaled every cell to {DEPTH:,} counts and took log(1 + x)."
-    if base == np.e:
+    if base == math.e:
         return "Taken as log-normalised expression."
     return f"Taken as log-normalised expression to the base {base:g}; turned to the natural one."

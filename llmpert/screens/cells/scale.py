@@ -6,6 +6,7 @@ not logged); in a cell, values that are multiples of its smallest, as those of s
 Where nothing tells, a `Question` asks.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +23,7 @@ EQUAL = 1e-2
 """Sums of cells whose relative standard deviation is smaller are equal but for rounding."""
 MULTIPLE = 2e-2
 """How far from a whole number the multiple of a cell's smallest value may be."""
-BASES = (np.e, 2.0, 10.0)
+BASES = (math.e, 2.0, 10.0)
 CHOICES = {
     "counts": "scaled or not",
     "log": "log-normalised, the natural logarithm",
@@ -96,7 +97,7 @@ def _stated(cells: CellFile) -> float | None:
         return None
     base = noted.get("base")
     if base is None:
-        return float(np.e)
+        return math.e
     value = float(np.asarray(base).ravel()[0]) if np.asarray(base).dtype.kind in "fiu" else 0.0
     return value if value > 1 else None
 
