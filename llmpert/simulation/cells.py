@@ -27,8 +27,8 @@ def single_cells(
 
     Returns:
         X: sparse float32, cells x measured genes, log-normalised expression. obs: gene (the knocked
-        down one, or `CONTROL`). uns: line, source, unit (of differences between cells), pool, and
-        that they are simulated.
+        down one, or `CONTROL`). uns: line, source, unit (of differences between cells), pool, that
+        they are simulated and on a logarithmic scale.
     """
     screen, control = simulation.screens[line], simulation.controls[line]
     rng = stream(simulation.seed, "single cells", line)
@@ -50,5 +50,6 @@ def single_cells(
     )
     source = screen.provenance["source"]
     about = {"source": source, "unit": screen.unit, "pool": pool, "line": line, "simulated": True}
-    cells.uns.update(about)
+    # As scanpy says that values are natural logarithms.
+    cells.uns.update(about, log1p={"base": None})
     return cells

@@ -232,7 +232,7 @@ def test_a_matrix_without_a_space(file):
         opened["X"] = h5py.Empty("f4")
         opened["X"].attrs.update(marks)
 
-    assert "a matrix of numbers, found nothing" in refused(file, edit)
+    assert "found an HDF5 file without X" in refused(file, edit)
 
 
 def test_a_column_without_a_space(file):

@@ -210,7 +210,7 @@ def test_learning_curves_have_a_point_at_its_own_size(app):
     assert "Half on LineA with 20 training perturbations." in text
     found = traces(app)
     for method, size in (("GEARS", 32), ("Half", 20)):
-        assert len(found[method]) == 4  # a panel a metric, in its line only
+        assert len(found[method]) == 2  # a panel a metric shown at first, in its line only
         assert all(list(numbers(trace["x"])) == [size] for trace in found[method])
 
 
