@@ -43,8 +43,9 @@ UNIT = "Δ expression"
 _FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 
 
-# Most names of measured genes: nothing that controls go by, but NT, NTC and CTRL, is like them.
-_LIKE_A_GENE = re.compile(r"(?!NTC?$)[A-Z][A-Z0-9.-]*")
+# Most names of measured genes: few controls have a name like them.
+_LIKE_A_GENE = re.compile(r"(?!(NTC?|AAVS1|ROSA26)$)[A-Z][A-Z0-9.-]*")
+_REPORTER = re.compile("gfp|lacz|luciferase", re.IGNORECASE)
 
 
 def read_table(
@@ -166,8 +167,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _controls(names: Sequence[str]) -> list[str]:
-    """Return the names of controls that nothing else could be."""
-    unlike_genes = [name for name in names if not _LIKE_A_GENE.fullmatch(name)]
+    """Return the names of controls that nothing else could be: not GFP, which may be measured."""
+    unlike_genes = [
+        name for name in names if not _LIKE_A_GENE.fullmatch(name) and not _REPORTER.search(name)
+    ]
     return [x for x, label in read_labels(unlike_genes).items() if label.kind is Kind.CONTROL]
 
 

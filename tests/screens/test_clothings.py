@@ -109,7 +109,7 @@ def test_it_is_read_as_it_is_or_refused(
     some_control = control or {"AAVS1", "safe-targeting"}.intersection(others)
     if not some_control and (form == "turned" or values == "standardised"):
         # Perturbations and genes look alike, and what a control was is lost.
-        if values == "standardised":
+        if form != "turned":
             assert any("not to control" in note for note in screen.provenance["notes"])
         return
     if column == "n_cells" and len(forms) > 1:  # guides are weighted by them

@@ -140,6 +140,15 @@ def test_numbers_are_entrez_ids_only_where_nothing_else_could_be_meant(tmp_path:
     assert any("'entrez_id'" in note for note in read_screen(path).provenance["notes"])
 
 
+def test_a_measured_reporter_turns_no_table(tmp_path: Path) -> None:
+    frame = DELTA.rename(columns={"G1": "eGFP", "G2": "lacZ"})
+    frame.to_csv(tmp_path / "k562.csv")
+    screen = read_screen(tmp_path / "k562.csv")
+    assert list(screen.genes) == list(frame.columns)
+    frame.T.assign(AAVS1=0.0).to_csv(tmp_path / "k562.csv")
+    assert list(read_screen(tmp_path / "k562.csv").perturbations) == list(frame.index)
+
+
 def test_rows_of_a_bulk_file_are_not_taken_for_perturbations(tmp_path: Path) -> None:
     path = tmp_path / "K562_bulk.csv"
     DELTA.set_axis([f"{k}_TP53_P1P2_ENSG{k:011}" for k in range(20)]).to_csv(path)
