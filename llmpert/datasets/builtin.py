@@ -53,6 +53,9 @@ def simulated_dataset() -> Dataset:
     return Dataset.of_parts(SIMULATED, parts, fingerprint=SIMULATED)
 
 
+EXAMPLE_FILES = ("Simulated_screen.csv", "Simulated_embedding.csv", "Simulated_modules.gmt")
+
+
 def example_files(simulated: Dataset) -> dict[str, bytes]:
     """Cut the built-in data set to small files that show the formats: file name -> content.
 
@@ -76,8 +79,6 @@ def example_files(simulated: Dataset) -> dict[str, bytes]:
     )
     sets = simulated.gene_sets.members if simulated.gene_sets else {}
     lines = ["\t".join([name, "", *sorted(members)]) for name, members in sets.items()]
-    return {
-        "Simulated_screen.csv": table.to_csv().encode(),
-        "Simulated_embedding.csv": vectors.to_csv().encode(),
-        "Simulated_modules.gmt": "".join(f"{line}\n" for line in lines).encode(),
-    }
+    modules = "".join(f"{line}\n" for line in lines)
+    contents = (table.to_csv(), vectors.to_csv(), modules)
+    return {name: text.encode() for name, text in zip(EXAMPLE_FILES, contents, strict=True)}

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, reading
-from llmpert.datasets.builtin import example_files
+from llmpert.datasets.builtin import EXAMPLE_FILES, example_files
 from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import BUILT_IN, Embedding, built_in, lacks_mouse, through_orthologs
@@ -56,9 +56,11 @@ def wizard() -> None:
     with st.expander("Small example files to try, and to see the formats"):
         st.markdown("Made from the simulated screen; genes are invented.")
         with st.container(horizontal=True):
-            examples = cache.once(lambda: example_files(cache.load(SIMULATED)), "examples")
-            for name, content in examples.items():
-                st.download_button(name, content, name, on_click="ignore", key=f"example-{name}")
+            # Made when one is clicked on: to simulate the screens takes seconds.
+            for name in EXAMPLE_FILES:
+                st.download_button(
+                    name, partial(_example, name), name, on_click="ignore", key=f"example-{name}"
+                )
     chosen = Chosen()
     st.subheader("1. Your screen")
     st.markdown(
@@ -100,6 +102,10 @@ def wizard() -> None:
             else "A file above cannot be used as it is. Remove or replace it to go on.",
             icon=":material/arrow_upward:",
         )
+
+
+def _example(name: str) -> bytes:
+    return cache.once(lambda: example_files(cache.load(SIMULATED)), "examples")[name]
 
 
 def _add(
