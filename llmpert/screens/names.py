@@ -19,16 +19,14 @@ TARGETS = (
 """Names of columns of obs with each cell's knocked-down gene."""
 SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "feature_name")
 """Names of columns of var with symbols, where the index has ids."""
+IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "ensembl_gene_id", "ensg")
+"""Names of columns of var with ids, where the index has symbols."""
 
 
 def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
     """Add the sentence "COUNT WHAT: A, B …." on some names to notes, if any; each is shown once."""
     if len(names):
         notes.append(f"{len(names):,} {what}: {preview(list(dict.fromkeys(names)))}.")
-
-
-IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "ensembl_gene_id", "ensg")
-"""Names of columns of var with ids, where the index has symbols."""
 
 
 def measured_genes(

@@ -11,8 +11,6 @@ import numpy as np
 from llmpert.errors import InputError, Question
 
 DIFFERENCES, MEANS = "differences", "means"
-READINGS = (DIFFERENCES, MEANS)
-"""Differences to control; or means on a log scale, from which the control row is subtracted."""
 
 FEWEST = 10
 """Perturbations from which a gene's level can be told from chance."""
@@ -44,7 +42,7 @@ def differences(
         values: float32, perturbations x genes, all finite.
         control: float32, control rows x genes; there may be none.
         scaled: Whether the genes are `standardised` over all rows of the file.
-        reading: One of `READINGS` where the user says which, else evidence decides.
+        reading: One of `CHOICES` where the user says which, else evidence decides.
         unit: Of the differences as far as the file tells.
 
     Raises:

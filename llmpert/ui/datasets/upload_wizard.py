@@ -65,7 +65,8 @@ def wizard() -> None:
     st.subheader("1. Your screen")
     st.markdown(
         "A row for each knocked-down gene, a column for each measured gene, each number the"
-        " **difference to control** (such as Δ log expression or a z-score). One file a cell line."
+        " **difference to control** (such as Δ log expression or a z-score), or a mean on a log"
+        " scale where a row of controls is among them. One file a cell line."
         " Bulk files of Replogle et al. 2022 are understood as published. A file of single cells"
         " (`.h5ad`; a column of `obs` names each cell's knocked-down gene and the controls) is"
         " turned into a screen."
