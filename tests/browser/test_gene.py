@@ -60,6 +60,7 @@ def test_a_tab_opens_by_its_address(page, visit):
     visit("gene?gene=KD007&tab=All+genes")
     assert page.get_by_role("tab", name="All genes").get_attribute("aria-selected") == "true"
     page.get_by_text("KD007 knockdown: size and certainty").first.wait_for()
+    page.locator(".js-plotly-plot").nth(2).wait_for()  # those above may still be drawn
     assert page.locator(".js-plotly-plot").count() == 3
 
 
