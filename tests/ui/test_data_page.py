@@ -173,7 +173,7 @@ def test_a_file_that_can_be_read_in_two_ways_is_asked_about(app):
     responses = np.vstack([screen.response, np.full(len(screen.genes), 1.0)])
     upload(app, "own-screen", ("K562_x.csv", table(rows, screen.genes, responses)))
     assert "values: differences" in re.sub(r"\\(.)", r"\1", app.warning[0].value)
-    (asked,) = [box for box in app.selectbox if box.label == "Which values is it?"]
+    (asked,) = [box for box in app.selectbox if box.label == "What are the numbers?"]
     assert asked.value is None
     assert "measured genes." not in shown(app)
     asked.set_value("means").run()

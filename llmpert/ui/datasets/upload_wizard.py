@@ -129,6 +129,13 @@ def _add(
         chosen.complete = False
 
 
+QUESTIONS = {
+    "values": "What are the numbers?",
+    "target": "Which column names the knocked-down genes?",
+    "line": "Which cell line do you want?",
+}
+
+
 def _asked(file: ChosenFile, question: Question) -> str | None:
     """Ask how a file is to be read; return the answer, None before there is one."""
     st.warning(show.verbatim(str(question)), icon=":material/help:")
@@ -138,7 +145,7 @@ def _asked(file: ChosenFile, question: Question) -> str | None:
         return answer if said == answer else f"{answer}: {said}"
 
     return st.selectbox(
-        f"Which {question.option} is it?",
+        QUESTIONS[question.option],
         list(question.choices),
         index=None,
         format_func=words,
