@@ -1,4 +1,4 @@
-"""`python -m llmpert doctor`: whether all that the program needs is there."""
+"""`python -m llmpert doctor`: check that everything the program needs is there."""
 
 import os
 import platform

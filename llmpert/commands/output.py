@@ -26,7 +26,7 @@ def aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
 
 
 def agreed(question: str) -> bool:
-    """Ask, and return whether the user says yes; no, where nobody answers."""
+    """Ask a question; return whether the user answers yes (no without a terminal to answer at)."""
     try:
         return click.confirm(question, err=True)
     except click.Abort:

@@ -133,7 +133,7 @@ def _show_link(held: Sequence[Pin]) -> None:
         st.caption("Link to this collection")
         present.show_link({"pins": [pins.encode(shared)]})
     else:
-        st.caption("All figures are of your upload: whoever had a link could see it.")
+        st.caption("All figures show your upload. A link would let anybody see it.")
 
 
 def _export(held: Sequence[Pin], address: str) -> bytes:

@@ -179,8 +179,8 @@ def _find_line(
         found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
         choices = {line: line for line in lines[:20]}
         raise Question.ask(cells.path, "cells of one line", found, "line", choices)
-    texts = cells.obs[column].astype(object).map(lambda x: "" if pd.isna(x) else str(x).strip())
-    return wanted[0], (texts == wanted[0]).to_numpy()
+    names, number = _numbered(cells.obs[column])
+    return wanted[0], (names == wanted[0])[number]
 
 
 def _columns(cells: CellFile) -> list[str]:

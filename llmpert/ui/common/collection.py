@@ -84,7 +84,7 @@ class Pin:
 
     @property
     def secret(self) -> bool:
-        """Whether its address opens somebody's upload."""
+        """Whether its address opens an upload, which only its owner may see."""
         return is_upload(self.data)
 
     def is_same(self, other: "Pin") -> bool:

@@ -29,7 +29,7 @@ class Shown(NamedTuple):
 
 
 CATCH = "catch"
-"""In the session state: a list that takes what a page shows, which nobody sees otherwise."""
+"""In the session state: a list that collects the figures of a page that is drawn unseen."""
 
 
 def figure(
