@@ -25,8 +25,8 @@ LARGE = 100.0
 def no_genes(names: Sequence[str], values: np.ndarray) -> dict[int, str]:
     """Return the columns that are no measured genes, by place, with the reason in words.
 
-    They are told by their names, and by whole numbers far larger than the fractions in the other
-    columns. What is the current symbol of a gene, or an id, is one whatever it looks like.
+    They are told by their names, and by counting numbers far larger than the fractions in the
+    other columns. What is the current symbol of a gene, or an id, is one whatever it looks like.
 
     Args:
         values: Rows x columns.
@@ -44,7 +44,14 @@ def no_genes(names: Sequence[str], values: np.ndarray) -> dict[int, str]:
         sizes = np.abs(np.where(np.isfinite(values), values, 0)).max(axis=0)
     usual = np.median(sizes)
     large = (sizes > LARGE * usual) & (usual > 0)
-    odd = [p for p in unknown if large[p] and (values[:, p] == np.rint(values[:, p])).all()]
+    odd = [p for p in unknown if large[p] and _counts(values[:, p])]
+    if odd and not (np.delete(values, odd, axis=1) % 1 > 0).any():
+        odd = []  # Whole numbers are no oddity among whole numbers.
     return named | {
         p: "by its whole numbers, far larger than others" for p in odd if p not in named
     }
+
+
+def _counts(column: np.ndarray) -> bool:
+    """Return whether a column counts or numbers something: whole, positive, at most one 0."""
+    return bool((column == np.rint(column)).all() and (column >= 0).all() and sum(column == 0) <= 1)

@@ -75,7 +75,8 @@ def test_every_format_gives_the_same_screen(tmp_path: Path, name: str) -> None:
     values=arrays.arrays(
         np.float32,
         st.tuples(st.integers(1, 5), st.integers(1, 4)),
-        elements=st.floats(-(2.0**100), 2.0**100, width=32).filter(lambda x: x != int(x) or x < 10),
+        # Counting numbers far above the rest are cells or ids: tested in tests/genes.
+        elements=st.floats(-(2.0**100), 2.0**100, width=32).filter(lambda x: x != int(x) or x <= 0),
     ),
     ending=st.sampled_from(["dense.h5ad", "x.csv", "x.tsv.gz", "index.parquet", "column.parquet"]),
 )

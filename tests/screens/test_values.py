@@ -112,6 +112,8 @@ def test_a_column_of_cells_is_no_gene_and_weights_guides(tmp_path: Path, name: s
         ("entrez_id", [7157, 4609, 60, 567, 2597], True),
         ("oddity", [1000, 2000, 3000, 1500, 800], True),
         ("oddity", [0.5, -0.25, 0.125, 1, 2], False),
+        ("oddity", [1000, -2000, 3000, 1500, 800], False),
+        ("oddity", [0, 0, 0, 0, 1000], False),
         ("HLA-B", [1000, 2000, 3000, 1500, 800], False),
     ],
 )
