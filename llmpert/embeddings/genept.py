@@ -12,7 +12,7 @@ import numpy as np
 from llmpert.embeddings.embedding import Embedding, assemble, stand_in
 from llmpert.embeddings.plain_pickle import read_named_vectors
 from llmpert.errors import InputError
-from llmpert.io.names import preview
+from llmpert.io.names import is_plain, preview
 from llmpert.io.reading import require_file
 
 MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
@@ -20,7 +20,7 @@ MODELS = {1536: "text-embedding-ada-002", 3072: "text-embedding-3-large"}
 
 
 def read_genept(path: str | Path, name: str = "text") -> Embedding:
-    """Read a pickled dict of gene symbol -> list of numbers or NumPy vector.
+    """Read a pickled dict of gene symbol -> list of numbers or NumPy vector, also gzipped.
 
     Nothing in the file can run (see `plain_pickle`). Vectors of another length than GenePT's 1,536
     or 3,072 are marked as a stand-in for them. See `assemble` for the genes that are left out.
@@ -30,17 +30,23 @@ def read_genept(path: str | Path, name: str = "text") -> Embedding:
             unequal length.
     """
     path = require_file(path)
-    vectors = read_named_vectors(path)
+    vectors, none = read_named_vectors(path)
     usual = Counter(map(len, vectors.values())).most_common(1)[0][0]
     others = [f"{gene} with {len(v):,}" for gene, v in vectors.items() if len(v) != usual]
     if others:
         expected = f"{usual:,} numbers for every gene, as most have"
         raise InputError.of_file(path, expected, preview(others))
     genes, matrix = list(vectors), np.stack(list(vectors.values()))
+    none = [gene for gene in none if is_plain(gene)]
+    notes = (
+        [f"{len(none):,} gene(s) without numbers were left out: {preview(none)}."] if none else []
+    )
     del vectors  # a large file's numbers are not kept twice while the embedding is built
     if usual in MODELS:
         source = "GenePT (Chen and Zou 2024, doi:10.1101/2023.10.16.562533)"
-        return assemble(path, name, genes, matrix, {"source": source, "model": MODELS[usual]})
+        known = {"source": source, "model": MODELS[usual], "notes": notes}
+        return assemble(path, name, genes, matrix, known)
     own = " or ".join(f"{model} ({length:,})" for length, model in MODELS.items())
     provenance = stand_in("GenePT", f"{usual:,} numbers a gene: not GenePT's own {own} vectors.")
+    provenance["notes"] += notes
     return assemble(path, name, genes, matrix, provenance)

@@ -3,24 +3,32 @@
 A pickle is a program for a stack machine. This reader takes the instructions from the standard
 library's disassembler (`pickletools`) and carries out only those that build text, numbers, lists,
 dicts and NumPy vectors; any other is refused by name. Nothing is imported, looked up or called on
-the file's behalf: the few NumPy names that a pickled vector mentions are taken as "its dtype" and
-"its bytes". Runs of numbers become float32 at once: unpickled, a number costs 32 bytes.
+the file's behalf: the few names that a pickled vector mentions are taken as "its dtype" and "its
+bytes". Runs of numbers become float32 at once: unpickled, a number costs 32 bytes.
 """
 
+import gzip
 import mmap
 import pickletools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 
 from llmpert.errors import InputError
+from llmpert.io.limits import LARGEST_TABLE
 from llmpert.io.reading import as_input_error
 
 LARGEST = 8 * 2**30
 """Bytes; 140,000 genes with 3,072 numbers each, the most known of, take 4 GiB."""
+PACKED = b"\x1f\x8b"
+MOST_PACKED = 50
+"""Times its size that a gzipped file may unpack to: numbers hardly pack."""
 MOST_STEPS = 10_000_000
 """Instructions, a run of numbers counted once; the largest files known of need 4 million."""
 MOST_KEPT = 2_000_000
@@ -32,6 +40,9 @@ RUN = 1024
 
 DTYPES = re.compile(r"[<>|=]?(f[248]|[iu][1248]|U\d{1,4})")
 NAMES = {
+    ("collections", "OrderedDict"): "OrderedDict",
+    # How protocols 0 to 2, which know no bytes, write the bytes of an array: as Latin-1 text.
+    ("_codecs", "encode"): "encode",
     ("numpy", "dtype"): "dtype",
     ("numpy", "ndarray"): "ndarray",
     # Before and since NumPy 2.
@@ -46,15 +57,36 @@ NAMES = {
 """What a pickle may name -> what `_call` makes of it instead of calling it."""
 
 
+ELSEWHERE = {
+    "pandas": (
+        "holds a pandas table",
+        "if you trust it, save it as a table in Python: pandas.read_pickle(file).to_parquet(…)",
+    ),
+    "torch": (
+        "holds tensors of PyTorch",
+        "if you trust it, save names and numbers in Python: numpy.savez(…, genes=names,"
+        " vectors=tensor.numpy())",
+    ),
+}
+"""Packages whose objects are no plain data -> what a file with them holds, and the way out."""
+
+
 class NotPlainError(ValueError):
-    """The pickle asks for something that names and numbers do not need."""
+    """The pickle asks for something that names and numbers do not need; `do` is the way out."""
+
+    def __init__(
+        self, what: str, do: str = "a GenePT file holds only names and numbers, so"
+    ) -> None:
+        super().__init__(what)
+        self.do = do
 
 
-def read_named_vectors(path: Path) -> dict[str, np.ndarray]:
-    """Read a pickled dict of name -> list of numbers or 1-dimensional NumPy array.
+def read_named_vectors(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read a pickled dict of name -> list of numbers or NumPy vector (also 1 x d), also gzipped.
 
     Returns:
-        Name -> float32 vector, in the file's order. What exceeds float32 is infinite.
+        Name -> float32 vector, in the file's order. What exceeds float32 is infinite. And the names
+        for which it holds None.
 
     Raises:
         InputError: The file is damaged or truncated, holds something else, asks for anything to be
@@ -64,31 +96,54 @@ def read_named_vectors(path: Path) -> dict[str, np.ndarray]:
     if not 0 < size <= LARGEST:
         wanted = f"a pickle of at most {LARGEST // 2**30} GiB"
         raise InputError.of_file(path, wanted, f"{size:,} bytes")
-    with as_input_error(path, "a whole pickle of gene names and vectors"), path.open("rb") as file:
+    with as_input_error(path, "a whole pickle of gene names and vectors"), _unpacked(path) as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _named_vectors(_Machine(data).run(), size)
+                return _named_vectors(_Machine(data).run(), len(data))
         except NotPlainError as problem:
-            raise InputError(
-                f"{path}: the file {problem}; a GenePT file holds only names and numbers, so"
-                " nothing of it was used."
-            ) from problem
+            said = f"{path}: the file {problem}; {problem.do} nothing of it was used."
+            raise InputError(said) from problem
 
 
-def _named_vectors(value: object, size: int) -> dict[str, np.ndarray]:
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as file:
+        packed = file.read(len(PACKED)) == PACKED
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        left = min(LARGEST_TABLE, MOST_PACKED * path.stat().st_size)
+        with TemporaryFile() as plain, gzip.open(file) as content:
+            while block := content.read(1 << 20):
+                left -= len(block)
+                if left < 0:
+                    raise InputError.of_file(path, "a pickle of names and numbers", "far more")
+                plain.write(block)
+            plain.flush()
+            yield plain
+
+
+def _named_vectors(value: object, size: int) -> tuple[dict[str, np.ndarray], list[str]]:
     if not isinstance(value, dict) or not value:
         found = "nothing" if value in ({}, [], None) else f"a {type(value).__name__}"
         raise NotPlainError(f"holds {found} where a dict of gene -> vector is expected")
     vectors: dict[str, np.ndarray] = {}
+    none = [name for name, vector in value.items() if vector is None]
     numbers = 0
     for name in list(value):
         # Taken out one by one, so that a large file is never in memory twice.
-        vectors[name] = _vector(name, value.pop(name))
+        vector = value.pop(name)
+        if vector is None:
+            continue
+        vectors[name] = _vector(name, vector)
         numbers += len(vectors[name])
         # A number takes a byte at least; one vector given to a million names is not plain.
         if numbers > size:
             raise NotPlainError("repeats its vectors to more numbers than it has bytes")
-    return vectors
+    if not vectors:
+        raise NotPlainError("holds None for every name")
+    return vectors, none
 
 
 def _vector(name: str, value: object) -> np.ndarray:
@@ -103,11 +158,15 @@ def _vector(name: str, value: object) -> np.ndarray:
                 numbers[start : start + length] = part
                 start += length
             return numbers
-    raise NotPlainError(f"holds {_shown(value)} for {_shown(name)} instead of numbers")
+    what = f"holds {_shown(value)} for {_shown(name)} instead of numbers"
+    if isinstance(value, dict):
+        raise NotPlainError(what, "save the dict of genes that you want by itself;")
+    raise NotPlainError(what)
 
 
 @dataclass
 class _Function:
+    package: str
     name: str
 
 
@@ -131,6 +190,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.encoded = 0
 
     def run(self) -> object:
         for step, (instruction, argument, _) in enumerate(pickletools.genops(self.data)):
@@ -150,6 +210,7 @@ class _Machine:
             case (
                 "SHORT_BINUNICODE" | "BINUNICODE" | "BINUNICODE8" | "UNICODE" | "BININT1"
                 | "BININT2" | "BININT" | "INT" | "LONG1" | "LONG4" | "LONG" | "FLOAT"
+                | "SHORT_BINSTRING" | "BINSTRING" | "STRING"
                 | "SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8" | "BYTEARRAY8"
             ):  # fmt: skip
                 self.push(argument)
@@ -191,7 +252,7 @@ class _Machine:
                 self.push(_named(module, name))
             case "REDUCE":
                 arguments, function = self.pop(), self.pop()
-                self.push(_call(function, arguments))
+                self.push(self.bounded(_call(function, arguments)))
             case "BUILD":
                 state = self.pop()
                 _build(self.top(), state)
@@ -221,6 +282,13 @@ class _Machine:
             raise ValueError("a list ends that did not begin")
         items, self.stack = self.stack, self.outer.pop()
         return items
+
+    def bounded(self, value: object) -> object:
+        """Return a value; raise if text becomes more bytes, again and again, than there are."""
+        self.encoded += len(value) if isinstance(value, bytes) else 0
+        if self.encoded > len(self.data):
+            raise NotPlainError("repeats its bytes to more than it has")
+        return value
 
     def numbers(self, first: float) -> float | np.ndarray:
         """Return the run of numbers that starts with this one, and go on behind it."""
@@ -260,9 +328,13 @@ def _update(items: list[Any], target: Any) -> dict[str, Any]:
 def _named(module: object, name: object) -> _Function:
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError("a name that is no text")
-    if (module, name) not in NAMES:
-        raise NotPlainError(f"asks to run {_shown(module)}.{_shown(name)}")
-    return _Function(NAMES[module, name])
+    package = module.split(".")[0]
+    if (module, name) in NAMES:
+        return _Function(package, NAMES[module, name])
+    if package in ELSEWHERE:
+        what, do = ELSEWHERE[package]
+        raise NotPlainError(f"{what} ({_shown(module)}.{_shown(name)})", f"{do};")
+    raise NotPlainError(f"asks to run {_shown(module)}.{_shown(name)}")
 
 
 def _call(function: object, arguments: object) -> object:
@@ -280,7 +352,12 @@ def _call(function: object, arguments: object) -> object:
         case "scalar", dtype, raw:
             (value,) = _values(raw, dtype)
             return value.item()
-    raise NotPlainError(f"asks to call numpy.{function.name} with {len(arguments)} values")
+        case "encode", str() as text, "latin1":
+            return text.encode("latin-1")
+        case ("OrderedDict",):
+            return {}
+    asked = f"{function.package}.{function.name}"
+    raise NotPlainError(f"asks to call {asked} with {len(arguments)} values")
 
 
 def _build(target: object, state: object) -> None:
@@ -295,7 +372,8 @@ def _build(target: object, state: object) -> None:
 
 def _numbers(raw: object, dtype: object, shape: object) -> np.ndarray:
     numbers = _values(raw, dtype)
-    if shape != numbers.shape or numbers.dtype.kind == "U":
+    one = shape in ((1, len(numbers)), (len(numbers), 1))
+    if not (one or shape == numbers.shape) or numbers.dtype.kind == "U":
         # Spelt out only where it is a shape: tuples of tuples can be endless to write.
         plain = isinstance(shape, tuple) and all(type(length) is int for length in shape)
         found = str(shape)[:60] if plain else _shown(shape)
@@ -304,6 +382,8 @@ def _numbers(raw: object, dtype: object, shape: object) -> np.ndarray:
 
 
 def _values(raw: object, dtype: object) -> np.ndarray:
+    if isinstance(raw, str):  # as Python 2 wrote bytes
+        raw = raw.encode("latin-1")
     if not isinstance(raw, bytes | bytearray) or not isinstance(dtype, _Dtype):
         raise NotPlainError(f"holds NumPy values made of {_shown(raw)}")
     return np.frombuffer(raw, dtype.dtype)

@@ -14,7 +14,7 @@ from llmpert.genes import GeneTable
 from llmpert.io.names import without_identity
 from llmpert.io.reading import naming, require_file
 
-PICKLES = (".pickle", ".pkl")
+PICKLES = (".pickle", ".pkl", ".pickle.gz", ".pkl.gz")
 HDF5 = (".h5", ".hdf5")
 FORMATS = (*PICKLES, *HDF5, *tables.FORMATS)
 
@@ -24,7 +24,7 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
 
     | file | read as |
     |---|---|
-    | `.pickle`, `.pkl` | GenePT's dict of symbol -> numbers (`read_genept`) |
+    | `.pickle`, `.pkl` (also `.gz`) | GenePT's dict of symbol -> numbers (`read_genept`) |
     | `.h5`, `.hdf5` | UniProt's per-protein vectors (`read_prott5`) |
     | `.parquet` written by llmpert | `load_embedding` |
     | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |

@@ -2,6 +2,7 @@
 
 import builtins
 import copyreg
+import gzip
 import io
 import os
 import pickle
@@ -9,10 +10,11 @@ import pickletools
 import re
 import struct
 import tracemalloc
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,8 +26,6 @@ from llmpert.errors import InputError
 from llmpert.io.names import is_plain
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
-# Protocols 0 to 2 write arrays through the module _codecs, which no GenePT file does.
-ARRAY_PROTOCOLS = range(3, pickle.HIGHEST_PROTOCOL + 1)
 
 
 def write(path: Path, content: object, protocol: int | None = None) -> Path:
@@ -55,7 +55,7 @@ def test_lists_of_floats(file: Path, protocol: int):
     np.testing.assert_array_equal(embedding.vectors, vectors.astype(np.float32))
 
 
-@pytest.mark.parametrize("protocol", ARRAY_PROTOCOLS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2", ">f8", "i4"])
 def test_numpy_vectors(file: Path, protocol: int, dtype: str):
     vectors = (np.random.default_rng(1).standard_normal((5, 7)) * 50).astype(dtype)
@@ -72,6 +72,42 @@ def test_numpy_scalars_as_names_and_numbers(file: Path):
     embedding = read_genept(write(file, content))
     assert embedding.genes.tolist() == ["TP53", "MYC"]
     assert embedding.vectors.tolist() == [[0.5, 1.5], [2, -3]]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_other_dicts_and_shapes_of_vectors(file: Path, protocol: int):
+    content = OrderedDict(A=np.array([[0.5, 1.5]]), B=np.array([[2.0], [3.0]]), C=(4, 5))
+    embedding = read_genept(write(file, content, protocol))
+    assert embedding.genes.tolist() == ["A", "B", "C"]
+    assert embedding.vectors.tolist() == [[0.5, 1.5], [2, 3], [4, 5]]
+
+
+def test_bytes_as_python_2_wrote_them(file: Path):
+    """A str is text and bytes there: the name, and what an array is made of."""
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R"
+    numbers = struct.pack("<2d", 0.5, -1.5)
+    build = b"(K\1K\2\x85" + DTYPE + b"\x89U\x10" + numbers + b"tb"
+    file.write_bytes(b"\x80\x02}U\x04TP53" + array + build + b"s.")
+    assert read_genept(file).vectors.tolist() == [[0.5, -1.5]]
+
+
+def test_genes_without_numbers_are_left_out_and_told(file: Path):
+    embedding = read_genept(write(file, {"A": None, "B": [1.0, 2.0], "<b>": None}))
+    assert embedding.genes.tolist() == ["B"]
+    assert "1 gene(s) without numbers were left out: A." in embedding.provenance["notes"]
+
+
+@pytest.mark.parametrize("size", [2, 50_000])
+def test_a_gzipped_pickle(file: Path, size: int):
+    vectors = np.random.default_rng(2).standard_normal((3, size)).astype(np.float32)
+    content = pickle.dumps(dict(zip("ABC", vectors, strict=True)))
+    embedding = read_genept(write(file, gzip.compress(content)))
+    np.testing.assert_array_equal(embedding.vectors, vectors)
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(file: Path):
+    with pytest.raises(InputError, match="far more"):
+        read_genept(write(file, gzip.compress(pickle.dumps({"A": [0.0] * 1_000_000}))))
 
 
 @pytest.mark.parametrize("count", [1, 2, 1023, 1024, 1025, 3000])
@@ -110,7 +146,7 @@ def test_reads_what_the_unpickler_reads(file: Path, genes, data, protocol, whole
     shape = (len(genes), size)
     vectors = data.draw(hnp.arrays(np.float32, shape, elements=numbers))
     vectors[~vectors.any(axis=1), 0] = 1
-    if whole and protocol >= 3:
+    if whole:
         content = dict(zip(genes, vectors, strict=True))
     else:
         content = dict(zip(genes, vectors.tolist(), strict=True))
@@ -175,11 +211,14 @@ def test_stand_ins_are_marked(file: Path, dimensions: int, model: str | None):
         ({"A": [1.0, 2.0], "B": [1.0, 2.0], "C": [1.0]}, "2 numbers for every gene.*C with 1"),
         ({}, "holds nothing where a dict"),
         (["TP53", 1.0], "holds a list where a dict"),
-        ({"TP53": None}, "holds None for TP53 instead of numbers"),
+        ({"TP53": None}, "holds None for every name"),
         ({"TP53": "text"}, "holds text for TP53 instead of numbers"),
         ({"TP53": ["0.5"]}, "holds a list for TP53 instead of numbers"),
         ({"TP53": [True]}, "holds a list for TP53 instead of numbers"),
-        ({"TP53": {"x": [1.0]}}, "holds a dict for TP53 instead of numbers"),
+        (
+            {"TP53": {"x": [1.0]}},
+            "holds a dict for TP53 instead of numbers; save the dict of genes",
+        ),
         ({"TP53": []}, "holds a list for TP53 instead of numbers"),
         ({7: [1.0]}, "holds 7 where a gene's name is expected"),
         ({"TP53": np.ones((2, 2))}, r"an array of float64 in the shape \(2, 2\)"),
@@ -296,7 +335,12 @@ def hostile(command: str, sentinel: str) -> dict[str, tuple[bytes, str]]:
             f"asks to run {module}.system",
         ),
         "object array": (dumps({"A": np.array([system], dtype=object)}), "type O8"),
-        "another class": (dumps(OrderedDict(A=[1.0])), "asks to run collections.OrderedDict"),
+        "another class": (dumps(Counter(A=1)), "asks to run collections.Counter"),
+        "text to other bytes": (
+            raw(b"c_codecs\nencode\n", "x", "rot13", b"\x86R"),
+            "asks to call _codecs.encode with 2 values",
+        ),
+        "a pandas table": (dumps(pd.DataFrame({"A": [1.0]})), "pandas table.*to_parquet"),
         "copyreg": (dumps(Path("x"), 2), "asks to run pathlib"),
         "copyreg._reconstructor": (
             dumps(Call(copyreg._reconstructor, object, object, None)),
@@ -419,6 +463,11 @@ def bombs() -> dict[str, bytes]:
         "text of 2⁶⁰ bytes": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"A.",
         "a frame of 2⁶⁰ bytes": b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"N.",
         "a number of 2³¹ bytes": b"\x80\x04\x8b" + struct.pack("<i", 2**31 - 1) + b"\x01.",
+        "text made bytes again and again": b"\x80\x04c_codecs\nencode\nX\x00\x10\x00\x00"
+        + b"x" * 4096
+        + b"\x8c\x06latin1\x86\x94"
+        + b"c_codecs\nencode\nh\x00R" * 50_000
+        + b".",
         "one vector under many names": b"\x80\x04" + wide + b"}(" + many + b"u.",
     }
 
