@@ -76,9 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _fail(
-            "interrupted; what is finished is kept, and the same command goes on from there.", 130
-        )
+        return _fail("Interrupted. Completed work is saved; run the command again to resume.", 130)
     except InputError as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
@@ -86,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MemoryError:
-        return _fail("not enough memory for this data.", 1)
+        return _fail("Not enough memory for these data.", 1)
     except OSError as error:
         reason = error.strerror or str(error)
         return _fail(f"{error.filename}: {reason}." if error.filename else f"{reason}.", 1)

@@ -132,8 +132,8 @@ def _on(client: Any) -> Run:
                 yield positions.pop(future.key), result
         except KilledWorker as problem:
             raise InputError(
-                "Dask's workers died of this work again and again, perhaps for lack of memory: use"
-                " fewer of them on a machine."
+                "Dask workers were killed repeatedly, probably out of memory. Use fewer of them"
+                " per machine."
             ) from problem
         finally:
             done.clear()

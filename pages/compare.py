@@ -6,8 +6,8 @@ from llmpert.ui.compare import show_comparison
 
 selection = select("Compare", model=True, trained=True)
 show.heading(
-    "Two predictions on common axes, and the genes on which they disagree. Predictions never saw"
-    " the measurement that is drawn beside them.",
+    "Compare two predictions gene by gene, and see where they disagree. Neither model was trained"
+    " on the measurement beside them.",
     selection.data,
 )
 show_comparison(selection)

@@ -12,8 +12,7 @@ from llmpert.ui.datasets.upload_wizard import wizard
 
 data = choose_dataset("Data")
 show.heading(
-    "Which data sets are here, which public ones can be fetched, and how to use your own screen and"
-    " embedding on every page.",
+    "Choose a data set, download a public one, or add your own screen and embedding.",
     data,
 )
 show_job()

@@ -6,8 +6,8 @@ from llmpert.ui.describe import show_described
 
 selection = select("Describe a gene", embedding=False, trained=True)
 show.heading(
-    "How would the cell's expression respond to knocking down a gene that only a text tells of: a"
-    " new transcript, another species' gene, a protein by its domains?",
+    "Predict the response to knocking down a gene from a description: a new transcript, another"
+    " species' gene, a protein known by its domains.",
     selection.data,
 )
 show_described(selection)

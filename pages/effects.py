@@ -7,7 +7,7 @@ from llmpert.ui.effects import show_effects
 selection = select("What changes a gene?", model=True, trained=True)
 show.heading(
     f"Which knockdowns raise {'' if selection.raised_only else 'or lower '}the expression of one"
-    " gene: as measured, and as predicted by models that did not see the knockdown.",
+    " gene: as measured, and as predicted by models not trained on the knockdown.",
     selection.data,
 )
 show_effects(selection)

@@ -6,8 +6,8 @@ from llmpert.ui.head_to_head import show_methods
 
 selection = select("Head to head", embedding=False)
 show.heading(
-    "Two methods on the same unseen knockdowns, one dot a knockdown: above the diagonal the first"
-    " has the higher value. Click a dot to open its gene.",
+    "Compare two methods on the same held-out knockdowns, one dot each. Above the diagonal, the"
+    " first method has the higher value. Click a dot to open its gene.",
     selection.data,
 )
 show_methods(selection)

@@ -11,8 +11,8 @@ from llmpert.ui.common.selection import choose_embeddings, select
 selection = select("Model classes", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
 show.heading(
-    "Does it matter how the embedding is used: by the nearest neighbour, linear models or Gaussian"
-    " processes? Lines across use none of these.",
+    "Compare model classes on the same embeddings: nearest neighbour, linear models, Gaussian"
+    " processes. Horizontal lines show models that use no embedding.",
     data,
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)

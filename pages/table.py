@@ -35,7 +35,7 @@ show.best_of(summary, line, size, metrics)
 if data.simulated:
     st.caption(
         "The simulation was tuned to come close to the published values in its K562-like line:"
-        " agreement there is by construction and no evidence for either."
+        " agreement there is by construction, not evidence."
     )
 elsewhere = origin(data, [line], size) or (
     "GEARS and other methods were not run on these data with this training size."

@@ -101,7 +101,7 @@ def _data_sets() -> Findings:
         except InputError as problem:
             yield name, f"PROBLEM: {problem}"
         except Exception as error:  # its message may quote the data
-            mistake = f"llmpert made a mistake ({type(error).__name__}); please report it."
+            mistake = f"llmpert has a fault ({type(error).__name__}); please report it."
             yield name, f"PROBLEM: {mistake}"
         else:
             yield name, "can be used"

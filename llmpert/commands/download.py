@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmpert.downloads import PublicFile
 
 
-@click.command(short_help="List public data, or download what is named.")
+@click.command(short_help="List public data sets, or download some by name.")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @options.yes
 def download(keys: Sequence[str], yes: bool) -> None:

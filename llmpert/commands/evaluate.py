@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.count(
     "--folds", least=2, default=5,
-    help="Parts of the cross-validation; every perturbation is tested once.",
+    help="Folds of the cross-validation; every perturbation is tested once.",
 )  # fmt: skip
 @options.count("--repeats", default=1, help="Random training sets drawn of each size and fold.")
 @options.seed

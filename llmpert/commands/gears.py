@@ -23,8 +23,7 @@ from llmpert.errors import InputError
 )  # fmt: skip
 @click.option(
     "--terms", "terms_file", type=options.FILE, metavar="FILE",
-    help="Which genes carry which GO term: a GMT file. Default, for human genes: the gene sets that"
-    " come with llmpert.",
+    help="GO annotation of genes as a GMT file. Default for human genes: the built-in gene sets.",
 )  # fmt: skip
 @options.target
 @options.control
@@ -37,13 +36,13 @@ from llmpert.errors import InputError
     help="Cells of each perturbation at most, drawn at random.",
 )  # fmt: skip
 @options.count("--controls", least=2, default=2000, help="Control cells at most, drawn at random.")
-@options.count("--epochs", default=20, help="Times that GEARS sees every training cell.")
+@options.count("--epochs", default=20, help="Training epochs: passes over all training cells.")
 @options.count(
     "--at-once", default=1,
     help="Folds trained at the same time, each with its share of the processor cores.",
 )  # fmt: skip
 @options.seed
-@click.option("--estimate", is_flag=True, help="Say what it would take, and stop.")
+@click.option("--estimate", is_flag=True, help="Print the expected time and memory, and stop.")
 @options.out(".h5ad")
 def gears(
     name: str,

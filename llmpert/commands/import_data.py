@@ -19,17 +19,16 @@ from llmpert.errors import InputError
 @options.orthologs
 @click.option(
     "--gene-sets", type=options.FILE, metavar="FILE", multiple=True,
-    help="Groups of genes to sum results up by, such as GO terms: a GMT file.",
+    help="Gene sets, such as GO terms, as a GMT file.",
 )  # fmt: skip
 @click.option(
     "--trained", type=options.FILE, metavar="FILE", multiple=True,
-    help="A model that `train` wrote: a data set of such models, without screens, shows what they"
-         " predict.",
+    help="A model written by `train`. A data set of such models needs no screens.",
 )  # fmt: skip
 @options.predictions
 @click.option(
     "--allow-missing", is_flag=True,
-    help="Take --predictions that leave out some of the perturbations that models are tested on.",
+    help="Accept --predictions that lack some of the perturbations that models are tested on.",
 )  # fmt: skip
 @options.lines
 @options.reading

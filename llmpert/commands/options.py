@@ -78,23 +78,23 @@ screens = click.option(
 
 line = click.option(
     "--line", metavar="NAME",
-    help="Cell line. Default: what the file says, or the start of its name.",
+    help="Cell line. Default: as stated in the file, or the start of its name.",
 )  # fmt: skip
 
 lines = click.option(
     "--line", "lines", metavar="NAME", multiple=True,
-    help="Cell line of each --screen. Default: what the file says, or the start of its name.",
+    help="Cell line of each --screen. Default: as stated in the file, or the start of its name.",
 )  # fmt: skip
 
 
-yes = click.option("--yes", is_flag=True, help="Do it without asking.")
+yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 embeddings = click.option(
     "--embedding", "embeddings", callback=_sources, multiple=True, metavar="NAME=FILE",
-    help="A source of gene vectors and what to call it: GenePT pickle, UniProt HDF5, Parquet,"
-         " CSV or NPZ; or one of human genes that comes with llmpert, by its name alone: go,"
-         " description. Several are joined into one input. Default: go and description.",
+    help="A file of gene vectors and its name: GenePT pickle, UniProt HDF5, Parquet, CSV or NPZ;"
+        " or the name of a built-in embedding of human genes: go, description. Several are joined"
+        " into one input. Default: go and description.",
 )  # fmt: skip
 
 orthologs = click.option(
@@ -106,45 +106,46 @@ orthologs = click.option(
 predictions = click.option(
     "--predictions", multiple=True, metavar="LINE=FILE",
     callback=lambda ctx, param, values: [_named_file(v, "K562=gears.h5ad") for v in values],
-    help="What a method that was run elsewhere reached on a cell line: its predictions (.h5ad,"
-         " perturbations x genes, see the README), or a table (CSV, Parquet) of published results:"
-         " perturbation, method, metric and value, or as Scouter publishes them.",
+    help="Results of another method on a cell line: its predictions (.h5ad, perturbations x"
+        " genes), or a table (CSV, Parquet) of published results: perturbation, method, metric"
+        " and value, or as Scouter publishes them.",
 )  # fmt: skip
 
 genes = click.option(
     "--genes", type=FILE, metavar="FILE",
-    help="Gene table that tells which names mean the same gene (CSV, TSV or Parquet). Default: the"
-         " one that comes with llmpert.",
+    help="Table of gene names and their synonyms (CSV, TSV or Parquet). Default: the built-in one.",
 )  # fmt: skip
 
-unit = click.option(
-    "--unit", help="What one unit of the responses is. Default: what the file says."
-)
+unit = click.option("--unit", help="Unit of the responses. Default: as stated in the file.")
 
-seed = count("--seed", least=0, default=0, help="The same seed gives the same result.")
+seed = count(
+    "--seed",
+    least=0,
+    default=0,
+    help="Seed of the random numbers; the same seed gives the same result.",
+)
 
 target = click.option(
     "--target", metavar="COLUMN",
-    help="Column of obs with each cell's knocked-down gene. Default: the one that names genes and"
-         " controls.",
+    help="Column of obs with each cell's knocked-down gene. Default: detected.",
 )  # fmt: skip
 
 control = click.option(
     "--control", metavar="LABEL", multiple=True,
-    help="What that column says of control cells, may be given several times; * stands for"
-         " anything. Default: non-targeting, control, ctrl, …",
+    help="Label of control cells in that column; repeatable; * matches anything. Default:"
+        " non-targeting, control, ctrl, …",
 )  # fmt: skip
 
 processes = count(
     "--processes",
-    help="Processes that share the work on this machine. Default: one; pseudobulk takes more for"
-    " files above 1 GB, as far as 4 GB of memory go.",
+    help="Worker processes on this machine. Default: one; pseudobulk uses more for files above 1"
+    " GB, within 4 GB of memory.",
 )
 
 scheduler = click.option(
     "--scheduler", metavar="ADDRESS",
-    help="Let the workers of this Dask scheduler do the work, such as tcp://10.0.0.1:8786. They"
-         " need the same version of llmpert, and files under the same paths.",
+    help="Address of a Dask scheduler whose workers do the work, such as tcp://10.0.0.1:8786."
+        " They need the same version of llmpert, and files under the same paths.",
 )  # fmt: skip
 
 
@@ -164,7 +165,8 @@ def out(suffix: str, required: bool = True) -> Callable:
 
     return click.option(
         "--out", type=FILE, metavar="FILE", required=required, callback=check,
-        help=f"File to write ({suffix}). An earlier one is replaced when the new one is complete.",
+        help=f"File to write ({suffix}). An existing file is replaced once the new one is"
+            " complete.",
     )  # fmt: skip
 
 
@@ -200,9 +202,8 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @unit
     @click.option(
         "--values", metavar="KIND",
-        help="What the numbers of --screen are, where they could be several things: differences (to"
-             " control) or means (on a log scale); of single cells counts, log or log2."
-             " Default: found out.",
+        help="Kind of the values of --screen: differences (to control) or means (on a log scale);"
+            " for single cells counts, log or log2. Default: detected.",
     )  # fmt: skip
     @target
     @wraps(command)

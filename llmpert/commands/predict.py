@@ -26,7 +26,7 @@ STRONGEST = 5
 )
 @click.option(
     "--trained", type=options.FILE, metavar="FILE",
-    help="A model that `train` wrote, in place of --screen.",
+    help="A model written by `train`, in place of --screen.",
 )  # fmt: skip
 @options.embeddings
 @options.genes
@@ -37,9 +37,9 @@ STRONGEST = 5
 )  # fmt: skip
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT",
-    help="A description of a gene that no embedding has: what its protein does, where, with which"
-         " others. A screen's model then knows genes by descriptions alone; to a trained one, genes"
-         " with similar descriptions lend the rest. Needs the extra text.",
+    help="Description of a gene without an embedding: what its protein does, where, with which"
+        " others. A screen's model then uses descriptions alone; for a trained model, genes with"
+        " similar descriptions provide its other embeddings. Needs the extra text.",
 )  # fmt: skip
 @click.option(
     "--model", type=click.Choice(list(MODELS)),

@@ -13,12 +13,12 @@ from llmpert.commands.output import echo, remark
 @click.argument("recipe", metavar="[RECIPE]", default="")
 @click.option(
     "--way", metavar="WAY",
-    help="bulk: from the published means of cells, in minutes. cells: from single cells, as the"
-         " paper does. Default: the first way of the recipe.",
+    help="bulk: from published means over cells, in minutes. cells: from single cells, as in the"
+        " paper. Default: the first way of the recipe.",
 )  # fmt: skip
 @click.option(
     "--name", metavar="DATASET",
-    help="What to call the data set. Default: RECIPE, or RECIPE-WAY where there are several ways.",
+    help="Name of the data set. Default: RECIPE, or RECIPE-WAY where there are several ways.",
 )  # fmt: skip
 @options.processes
 @options.scheduler

@@ -22,15 +22,15 @@ from llmpert.commands.output import echo, remark, work_bar
 )  # fmt: skip
 @click.option(
     "--values", type=click.Choice(["counts", "log", "log2"]),
-    help="Whether X holds counts, or log-normalised values: the natural logarithm, or that to the"
-         " base 2. Default: found out.",
+    help="Kind of the values of X: counts, or log-normalised with the natural logarithm (log) or"
+        " base 2 (log2). Default: detected.",
 )  # fmt: skip
 @click.option(
     "--layer", metavar="NAME", help="Layer with the values, in place of X; 'raw' is AnnData's raw.",
 )  # fmt: skip
 @options.count(
     "--fewest-cells", "fewest", least=2, default=10,
-    help="Perturbations with fewer cells are left out.",
+    help="Fewest cells of a perturbation; those with fewer are left out.",
 )  # fmt: skip
 @options.processes
 @options.scheduler

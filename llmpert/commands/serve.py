@@ -42,7 +42,7 @@ def _workers(context: click.Context, option: click.Parameter, value: int) -> int
 )  # fmt: skip
 @click.option(
     "--address", metavar="ADDRESS", default="localhost", show_default=True, callback=_address,
-    help="Address to listen on; 0.0.0.0 for all that this machine has.",
+    help="Address to listen on; 0.0.0.0 for all of this machine.",
 )  # fmt: skip
 @click.option(
     "--allow-host", "hosts", metavar="NAME", multiple=True,
@@ -50,22 +50,22 @@ def _workers(context: click.Context, option: click.Parameter, value: int) -> int
 )  # fmt: skip
 @click.option(
     "--base-path", metavar="PATH", default="", callback=_base_path,
-    help="Path below which a proxy has the pages, such as /llmpert.",
+    help="Path prefix of the pages behind a proxy, such as /llmpert.",
 )  # fmt: skip
 @click.option(
     "--shared/--trust-visitors", default=None,
-    help="Whether visitors can neither download to, save to nor delete from the data folder nor"
-    " name files of this machine. Default: so it is if other machines can reach the server, by"
-    " --address, --allow-host or --base-path.",
+    help="Multi-user mode: visitors can neither change the data folder nor open files of this"
+        " machine. Default: on if other machines can reach the server (--address, --allow-host or"
+        " --base-path).",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1, 64), metavar="N", default=1, show_default=True,
     callback=_workers,
-    help="Processes that answer; each takes memory of its own, and keeps its visitors.",
+    help="Server processes. Each needs its own memory and keeps its visitors.",
 )  # fmt: skip
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="Form of the log on standard error.",
+    help="Format of the log on standard error.",
 )  # fmt: skip
 def serve(
     port: int,

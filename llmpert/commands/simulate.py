@@ -11,13 +11,13 @@ from llmpert.errors import InputError
 @click.command(short_help="Write simulated screens and embeddings.")
 @click.option(
     "--out", "folder", type=options.FILE, metavar="DIR", required=True,
-    help="Folder to write to; made if needed.",
+    help="Output folder; created if missing.",
 )  # fmt: skip
 @options.count(
     "--cells", "per_perturbation",
     help="Also write single cells, N of each perturbation, and the ontology that gears needs.",
 )  # fmt: skip
-@options.count("--pool", default=1, help="With --cells: every one is the mean of N cells.")
+@options.count("--pool", default=1, help="With --cells: write means of N cells each.")
 @options.seed
 def simulate(folder: Path, per_perturbation: int | None, pool: int, seed: int) -> None:
     """Write the simulated screens (.h5ad) and embeddings (.parquet).

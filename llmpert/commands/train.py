@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @options.reading
 @options.count(
     "--components",
-    help="Components of the responses that the model has at most, chosen before it is fitted; the"
-    " rest is noise to it and not in the file. Default: 100.",
+    help="Largest number of response components, chosen before the fit. The rest counts as noise"
+    " and is not stored. Default: 100.",
 )
-@options.count("--folds", least=2, default=5, help="Parts of the cross-validation.")
+@options.count("--folds", least=2, default=5, help="Folds of the cross-validation.")
 @options.seed
 @options.out(".llmpert")
 def train(
@@ -82,7 +82,7 @@ def report(model: "TrainedModel", folds: int) -> list[str]:
         f"Held out in {folds} folds: correlation over all genes {model.accuracy.mean():.3f} on"
         f" average; median {accuracy[0.5]:.2f}, middle half {accuracy[0.25]:.2f} to"
         f" {accuracy[0.75]:.2f}.",
-        "What the file gives away: of each training response's variance over genes, from"
+        "What the file reveals: of each training response's variance over genes, from"
         f" {low:.0f} to {high:.0f} %, median {middle:.0f} %, can be reconstructed from it. It also"
         " has the mean response, the names of perturbations and genes, how well each perturbation"
         " was predicted and, where known, numbers of cells and the control mean.",

@@ -141,8 +141,8 @@ class Dataset:
         """
         if parts.screens and parts.trained:
             raise InputError(
-                f"Expected screens or trained models in the data set {name}, found both: a trained"
-                " model stands for a screen that is not here. Give it a data set of its own."
+                f"Expected screens or trained models in the data set {name}, found both: a"
+                " trained model replaces its screen. Put it in a data set of its own."
             )
         ordered = sorted(parts.screens, key=attrgetter("line"))
         screens, unshared = common_perturbations(ordered) if ordered else ([], {})

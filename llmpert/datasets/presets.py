@@ -131,11 +131,11 @@ def prepare(
     started = time.monotonic()
     files = _files(preset, way, folder)
     if _is_made(preset, way, name, files):
-        notify(f"The data set {name} is there already, made of the same files.")
+        notify(f"The data set {name} already exists, from the same files.")
         return
     read: list[Screen | Embedding] = []
     for file in files:
-        notify(f"{file.path.name}: reading it.")
+        notify(f"{file.path.name}: reading.")
         read.append(_read(file, progress, run))
     read += [built_in(source) for source in preset.built_in]
     parts = Parts(

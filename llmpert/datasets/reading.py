@@ -110,8 +110,8 @@ def check_upload(part: Screen | Embedding, name: str) -> None:
     else:
         return
     raise InputError(
-        f"{name}: expected at most {most} in an upload, found {found}. Larger files are added on"
-        " the server, by whoever runs it."
+        f"{name}: expected at most {most} in an upload, found {found}. Ask the administrator of"
+        " this server to add larger files."
     )
 
 

@@ -126,7 +126,7 @@ def contents(added: Parts) -> Iterable[str]:
         rows, columns, known = len(model.fitted.trained_on), len(model.fitted.genes), model.sources
         yield (
             f"{model.line}: a model trained on {rows:,} perturbations x {columns:,} genes, unit"
-            f" {model.unit}, with {' and '.join(known)}; its screen is not in it"
+            f" {model.unit}, with {' and '.join(known)}; without its screen"
         )
 
 
@@ -135,7 +135,7 @@ def _coverage(data: Dataset) -> Iterable[str]:
         return
     if not data.screens or not data.embeddings:
         missing = "embedding" if data.screens else "screen"
-        yield f"The data set has no {missing} yet; the pages show it when it has one."
+        yield f"The data set has no {missing} yet. Pages show it once one is imported."
         return
     found = coverage(list(data.screens.values()), list(data.embeddings.values()))
     if len(data.screens) > 1:

@@ -23,8 +23,8 @@ TOTAL = 5_000_000_000
 IN_USE = 3600
 """Seconds after its last use in which an upload is not removed for want of space."""
 GONE = (
-    "These data were uploaded and are not here any more: uploads expire after"
-    f" {DAYS} days without use. Upload the files again on the page Data."
+    f"This upload has expired: uploads are removed after {DAYS} days without use. Upload the files"
+    " again on the page Data."
 )
 
 

@@ -117,10 +117,10 @@ def _is_complete(file: PublicFile, folder: Path, notify: Notify) -> bool:
     newer = file.md5 and note.get("published_md5") != file.md5
     if not path.is_file() or "md5" not in note or newer:
         return False
-    notify(f"{path.name}: is there; checking it.")
+    notify(f"{path.name}: already downloaded; verifying its checksum.")
     if md5_of(path) == note["md5"]:
         return True
-    notify(f"{path.name}: is not what was downloaded.")
+    notify(f"{path.name}: differs from the downloaded file.")
     return False
 
 
@@ -138,12 +138,12 @@ def _expected(file: PublicFile, notify: Notify) -> Expected:
 def _is_published(path: Path, expected: Expected, notify: Notify) -> bool:
     """Whether a file that was copied there is the published one, as far as that can be known."""
     if expected.md5 is None:
-        notify(f"{path.name}: is there and taken as it is, unverified.")
+        notify(f"{path.name}: exists and is used unverified.")
         return True
     if md5_of(path) == expected.md5:
-        notify(f"{path.name}: was copied here and is the published file.")
+        notify(f"{path.name}: was copied here; it matches the published checksum.")
         return True
-    notify(f"{path.name}: is there but is not the published file, which is fetched in its place.")
+    notify(f"{path.name}: exists but does not match the published checksum; downloading it again.")
     return False
 
 

@@ -70,16 +70,16 @@ def get(
     except InputError:
         raise
     except requests.TooManyRedirects as problem:
-        raise InputError(f"{url}: the server redirects endlessly.") from problem
+        raise InputError(f"{url}: too many redirects.") from problem
     except requests.exceptions.SSLError as problem:
         raise InputError(
-            f"{url}: the identity of {host} cannot be verified. A proxy that reads along may need"
-            " its certificate in REQUESTS_CA_BUNDLE; or the clock of this computer is wrong."
+            f"{url}: the identity of {host} cannot be verified. Either set REQUESTS_CA_BUNDLE to"
+            " the certificate of your proxy, or correct the clock of this computer."
         ) from problem
     except ValueError as problem:  # InvalidSchema and InvalidURL are, and what urllib cannot parse
         raise InputError(
-            f"{url}: the server points to an address that is not followed ({problem}): only HTTPS"
-            " is, so that nobody on the way can exchange the file."
+            f"{url}: the server redirects to an address that is not followed ({problem}). Only"
+            " HTTPS is followed, so that the file cannot be altered on the way."
         ) from problem
     except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
         proxy = isinstance(problem, requests.exceptions.ProxyError)
@@ -87,7 +87,7 @@ def get(
         refused = isinstance(cause, urllib3.exceptions.NewConnectionError)
         if proxy or refused or isinstance(problem, requests.ConnectTimeout):
             raise Unreachable(f"No connection to {host}{' by the proxy' * proxy}") from problem
-        raise Interrupted("the connection broke off or stood still") from problem
+        raise Interrupted("the connection was lost or timed out") from problem
 
 
 def get_text(url: str, limit: int = 1 << 20) -> str:
@@ -122,7 +122,7 @@ def _check(response: requests.Response, url: str) -> None:
         if wait is not None and wait > LONGEST_WAIT:
             raise InputError(
                 f"{url}: the server ({code} {reason}) wants to be asked again in {wait / 60:,.0f}"
-                " minutes. What came is kept; start the download again then."
+                " minutes. The partial download is kept; start it again then."
             )
         raise Interrupted(f"the server answers {code} {reason}", wait)
     page = response.headers.get("Content-Type", "").lower().startswith("text/html")
@@ -213,7 +213,7 @@ def transfer(
                 with get(url, asked, timeout) as response:
                     answered = True
                     _receive(response, url, partial, expected, progress)
-            notify(f"{target.name}: has come; checking it.")
+            notify(f"{target.name}: downloaded; verifying its checksum.")
             if expected.md5 is None or md5_of(partial.path) == expected.md5:
                 partial.path.replace(target)
                 partial.drop()
@@ -226,7 +226,7 @@ def transfer(
                 )
             # The fault may lie in what an earlier run left behind.
             restarted = True
-            raise Interrupted("it was damaged by a break and begins anew", 0.0)
+            raise Interrupted("it was damaged by an interruption; restarting", 0.0)
         except Interrupted as problem:
             if isinstance(problem, Unreachable) and not answered:
                 raise InputError(
@@ -268,7 +268,7 @@ def _receive(
     continues = ours and start == partial.size and same
     if response.status_code == 416 or (response.status_code == 206 and not continues):
         partial.drop()
-        raise Interrupted("the file changed on the server between two parts and begins anew", 0.0)
+        raise Interrupted("the file changed on the server between two parts; restarting", 0.0)
     size = origin["size"]
     if None not in (size, expected.size) and size != expected.size:
         raise InputError(

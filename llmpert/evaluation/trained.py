@@ -95,7 +95,7 @@ class TrainedModel:
         if not fitted.model.arrays()["axes"].size:
             raise InputError(
                 f"The model of {screen.line} found no signal in the responses: it predicts their"
-                " mean for every gene, and there is nothing to keep."
+                " mean for every gene, so there is nothing to store."
             )
         trained = screen.select(list(fitted.trained_on), list(fitted.genes))
         rest = trained.response - reconstruction(fitted)

@@ -56,7 +56,8 @@ class Description:
         return (
             f"This text is unlike every known gene: the nearest, {nearest}, has a similarity of"
             f" {value:.2f}, and {SHARE:.0%} of genes have one of {self.usual:.2f} or more."
-            " No response is predicted. Say what the protein does, where, and with which others."
+            " No response is predicted. Describe what the protein does, where, and with which"
+            " others."
         )
 
 

@@ -44,7 +44,7 @@ def effects_on(
     """
     column = np.flatnonzero(screen.genes == gene)
     if not len(column):
-        raise InputError(f"{gene} is not among the {len(screen.genes):,} genes measured here.")
+        raise InputError(f"{gene} is not among the {len(screen.genes):,} measured genes.")
     effects = screen.response[:, column[0]]
     known = effects if measured else np.nan
     responses = pd.Series(known, index=screen.perturbations)
@@ -86,5 +86,5 @@ def find_measured(screen: Screen, typed: str, table: GeneTable | None = None) ->
     symbol = resolution.gene.symbol
     spelt = table.spelt_as([symbol], map(str, screen.genes))
     if symbol not in spelt:
-        raise InputError(f"{symbol} is not among the genes measured here.")
+        raise InputError(f"{symbol} is not among the measured genes.")
     return spelt[symbol]

@@ -106,7 +106,7 @@ class ReliabilityReference:
         return [
             *(Indicator(f"distance {s}", f"{nearest}, {s}", -1) for s in self.fitted.joined.parts),
             Indicator("width", "Width of its intervals", -1),
-            Indicator("departure", "How far it departs from the mean response", 1),
+            Indicator("departure", "Departure from the mean response", 1),
             Indicator("neighbours", "Accuracy for the knockdowns most like it", 1),
         ]
 
@@ -281,15 +281,15 @@ class Verdict:
         """Return the verdict in a sentence of Markdown, with the word of `BANDS` for its median."""
         known = self.alike.dropna()
         if known.empty:
-            return "**Nothing to go by**: no other held-out knockdown has a defined accuracy."
+            return "**Unknown**: no other held-out knockdown has a defined accuracy."
         word, numbers = self._accuracy_of_alike()
         if self.third is None:
             return (
-                "**About as much as any other prediction here**: nothing known beforehand tells"
-                " good predictions from bad ones in this screen, and all"
+                "**Like any other prediction in this screen**: no sign known beforehand separates"
+                " good predictions from bad ones. All"
                 f" {len(known):,} held-out knockdowns were predicted {word} ({numbers})."
             )
-        usual = "About as much as the usual prediction here"
+        usual = "Like the usual prediction in this screen"
         head = {"more": "More than most", "less": "Less than most"}.get(self.standing, usual)
         return (
             f"**{head}**: the {len(known):,} held-out knockdowns with signs like these were"
@@ -304,7 +304,7 @@ class Verdict:
             # Blanks that do not break keep numbers whole in a narrow table.
             found = f"ρ\u00a0=\u00a0{row['correlation']:+.2f}".replace("-", "−")
             if np.isnan(row["correlation"]):
-                tells = "cannot be said: too few to tell, or the same for all"
+                tells = "unknown: too few held-out knockdowns, or the same for all"
             else:
                 tells = f"{'yes, used' if row['informative'] else 'no, not used'} ({found})"
             this, among = "not defined", "–"
@@ -312,7 +312,7 @@ class Verdict:
                 this = f"{row['value']:.3g} (usually {row['typical']:.3g})"
                 among = f"more than {row['percentile']:.0f}\u00a0% of them"
             rows[row["indicator"]] = (this, among, tells)
-        columns = ["This gene", "Among held-out knockdowns", "Does it tell good from bad?"]
+        columns = ["This gene", "Among held-out knockdowns", "Predicts accuracy?"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         return table.rename_axis("Sign")
 

@@ -32,13 +32,13 @@ def show_collection() -> None:
         return
     if not held:
         show.info(
-            "Nothing is pinned yet. **Pin**, below every figure, adds it: here the figures wait to"
-            " be put in order, presented one at a time, and exported as slides."
+            "Nothing is pinned yet. Press **Pin** below a figure to add it. Then reorder your"
+            " figures, present them one at a time, or export them as slides."
         )
         gene = strong_perturbation(Selection.first(data).screen)
         view = {"data": [data.name], "gene": [gene]}
         examples = [Pin.of("gene", view), Pin.of("effects", {"data": [data.name]})]
-        st.button("Begin with two examples", on_click=pins.keep, args=(examples,), key="examples")
+        st.button("Start with two examples", on_click=pins.keep, args=(examples,), key="examples")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         update = st.session_state.update
@@ -126,14 +126,14 @@ def _show_link(held: Sequence[Pin]) -> None:
     if secret and not st.toggle(
         f"With {secret} of your upload",
         key="with-uploads",
-        help="Whoever has the link can then see the upload.",
+        help="Anyone with the link can then see the upload.",
     ):
         shared = [pin for pin in held if not pin.secret]
     if shared:
         st.caption("Link to this collection")
         present.show_link({"pins": [pins.encode(shared)]})
     else:
-        st.caption("All figures show your upload. A link would let anybody see it.")
+        st.caption("All figures show your upload. Anyone with a link could see it.")
 
 
 def _export(held: Sequence[Pin], address: str) -> bytes:
@@ -184,4 +184,4 @@ def _draw(text: str, fingerprint: str) -> Shown:
     for shown in caught:
         if pin.is_of(shown.figure.name):
             return shown
-    raise InputError("Its page has no such figure now: open it to see why.")
+    raise InputError("Its page no longer has this figure. Open the page to see why.")

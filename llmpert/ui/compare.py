@@ -52,7 +52,7 @@ def show_comparison(selection: Selection) -> None:
         EMBEDDINGS: not data.trained and len(data.embedding_choices) > 1,
     }
     missing = [name for name, several in enough.items() if not several]
-    about = "The two sides differ in this and nothing else; the controls above set the rest."
+    about = "What differs between the two sides. The controls above set everything else."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         offered = [name for name, several in enough.items() if several]
         differs = one_of("Compare two", "differs", offered, about)
@@ -140,7 +140,7 @@ def show_comparison(selection: Selection) -> None:
     with left:
         if unmeasured:
             what = "No measurement here" if selection.trained else "Not measured"
-            show.info(f"**{what}**: {' and '.join(unmeasured)}. There is nothing to judge this by.")
+            show.info(f"**{what}**: {' and '.join(unmeasured)}. The predictions cannot be checked.")
         elif one_measurement:
             figure(
                 once(
@@ -188,8 +188,8 @@ def _show_disagreement(table: pd.DataFrame, a: Side, b: Side, one_measurement: b
             f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone"
             " would do in one of 20."
             if count
-            else f"No gene reaches {TWO_SIDED}: given how sure the models are of single"
-            " measurements, the two predictions do not contradict each other anywhere."
+            else f"No gene reaches {TWO_SIDED}: within their stated uncertainty, the two"
+            " predictions agree."
         )
     columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
     gene_table(

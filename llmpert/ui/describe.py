@@ -28,7 +28,7 @@ def show_described(selection: Selection) -> None:
     own = data.embeddings.get(EMBEDDING)
     if own is None or own.fingerprint != built_in(EMBEDDING).fingerprint:
         st.info(
-            f"This page needs a data set with the embedding *{EMBEDDING}* that comes with llmpert."
+            f"This page needs a data set with the built-in embedding *{EMBEDDING}*."
             " Choose another data set at the top, or add a screen of human genes on the *Data*"
             " page without an embedding of your own."
         )
@@ -88,9 +88,9 @@ def _show_prediction(selection: Selection, found: Description) -> None:
     missing = " and ".join(fitted.missing([EMBEDDING]))
     if missing:
         st.caption(
-            f"The model also knows genes by **{missing}**, which a text does not give. The"
-            f" {LENDERS} genes with the most similar descriptions lend theirs, and the prediction"
-            " is the mean over these: the less they agree, the wider the intervals."
+            f"The model also uses **{missing}**, which a description does not provide. The"
+            f" {LENDERS} genes with the most similar descriptions provide it. The prediction is"
+            " the mean over these genes: the less they agree, the wider the intervals."
         )
 
 

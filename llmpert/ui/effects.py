@@ -42,13 +42,13 @@ def show_effects(selection: Selection) -> None:
         with st.popover("More"):
             count = how_many("Knockdowns shown", "knockdowns")
             wanted = st.toggle(
-                "Also genes that nobody knocked down here",
+                "Include genes not knocked down in this screen",
                 key="unseen",
                 bind="query-params",
                 disabled=model not in MODELS,
-                help="Adds predictions for every other gene with an embedding. They rank by their"
-                " predicted effect only. Not for methods that were run elsewhere: they predicted"
-                " this screen's knockdowns.",
+                help="Adds a prediction for every other gene with an embedding, ranked by"
+                " predicted effect. Not available for imported predictions, which cover this"
+                " screen's knockdowns only.",
             )
     also_unseen = wanted and model in MODELS
     unseen = selection.unseen(gene) if also_unseen else None
@@ -59,7 +59,7 @@ def show_effects(selection: Selection) -> None:
         st.info("Genes that were not knocked down have no measured effect: rank by *Predicted*.")
     if table["predicted"].isna().all():
         show.info(
-            f"{gene} is measured here, but **not predicted** by {label(model)}: it varies too"
+            f"{gene} is measured, but **not predicted** by {label(model)}: it varies too"
             " little between training knockdowns to be among the predicted genes."
         )
         ranked_by = "measured"
@@ -70,7 +70,7 @@ def show_effects(selection: Selection) -> None:
         r = coefficient("r", correlation(table, "predicted", "measured"))
         note += f" Measured against predicted, over all knockdowns: {r}."
     else:
-        note += " Each knockdown is predicted from all others; the measurements are not here."
+        note += " Each knockdown is predicted from all others. This data set has no measurements."
     words = ("More than most", "Less than most") if relative else ("Raises it", "Lowers it")
     usual = not relative and bool(selection.changed_alike()[gene])
     unit = selection.unit + ", minus the mean response" * relative

@@ -124,8 +124,7 @@ def explore(selection: Selection) -> None:
     show_drawer(selection)
     if selection.trained:
         show.info(
-            "Whether genes that are near each other respond alike needs the measured screen, which"
-            " is not here."
+            "This data set has no measured screen, so responses of neighbours cannot be compared."
         )
     else:
         _show_closeness(selection)
@@ -143,8 +142,8 @@ def _choose_view(selection: Selection) -> Explorer:
             "Method",
             "method",
             list(METHODS),
-            "PCA keeps distances as far as two axes can. UMAP keeps near neighbours together;"
-            " distances between far groups mean little there.",
+            "PCA preserves distances as far as two axes allow. UMAP keeps neighbours together;"
+            " its distances between groups mean little.",
             NARROW // 2 + 20,
         )
         colours, more = st.container(width=NARROW), st.popover("More")
@@ -154,15 +153,15 @@ def _choose_view(selection: Selection) -> Explorer:
     table = cache.once(lambda: _known_of_each(joined, sets), "known of each", *of_sets).copy()
     missing = {}
     if sets is None:
-        missing[BY_SET] = "none were imported: “llmpert import” takes them with “--gene-sets”"
+        missing[BY_SET] = "none; add some with “llmpert import --gene-sets”"
     elif not sets.members:
-        missing[BY_SET] = f"{sets.name} knows none of these knockdowns"
+        missing[BY_SET] = f"{sets.name} contains none of these knockdowns"
     if trained:
-        missing[BY_EFFECT] = "needs the measured screen, which is not here"
+        missing[BY_EFFECT] = "needs the measured screen"
     elif np.ptp(table["effect size"]) <= 1e-3 * table["effect size"].max():
         missing[BY_EFFECT] = "the same for all knockdowns, as in ranked responses"
     if "cells" not in table:
-        missing[BY_CELLS] = "the screen does not tell"
+        missing[BY_CELLS] = "not recorded in this screen"
     every = (BY_SET, BY_EFFECT, BY_SIMILARITY, BY_ACCURACY, BY_CELLS)
     offered = [colour for colour in every if colour not in missing]
     with colours:
@@ -177,7 +176,7 @@ def _choose_view(selection: Selection) -> Explorer:
         )
     if missing:
         reasons = "; ".join(f"{colour} ({why})" for colour, why in missing.items())
-        more.caption(f"Not to colour by: {reasons}.")
+        more.caption(f"Not available for colouring: {reasons}.")
     return Explorer(selection, known, places, sets, table, of, method, colour, gene, more)
 
 
@@ -333,7 +332,7 @@ def _add_colour(
             max_selections=most,
             key="sets",
             bind="query-params",
-            help="Type to search. A knockdown that is in several has the colour of the smallest.",
+            help="Type to search. A knockdown in several sets takes the colour of the smallest.",
         )
         groups = [name for name in chosen if name in view.sets.members][:most]
         points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
@@ -431,11 +430,11 @@ def _show_nearest(view: Explorer) -> None:
     selection, gene, trained = view.selection, view.gene, view.selection.trained
     st.header(f"Nearest to {gene}")
     ask_kernel = trained is not None or st.toggle(
-        f"Ask the {selection.method} too",
+        f"Include neighbours by {selection.method}",
         key="kernel",
         bind="query-params",
-        help="Its kernel says which knockdowns it learnt to take as informative for this gene."
-        " Fitting it to all knockdowns takes seconds at the first time.",
+        help="The fitted kernel shows which knockdowns are informative for this gene. The first"
+        " fit takes a few seconds.",
     )
     by_measure = {source: view.similarity(source) for source in view.embeddings}
     if ask_kernel:
@@ -496,8 +495,8 @@ def _show_agreement(view: Explorer, near: Mapping[str, pd.DataFrame], pairs: Pai
         st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
     else:
         show.info(
-            f"{gene} is **not measured**, so nobody can say whether its neighbours respond as it"
-            " does."
+            f"{gene} is **not measured**, so its response cannot be compared with those of its"
+            " neighbours."
         )
 
 
@@ -506,9 +505,9 @@ def _show_closeness(selection: Selection) -> None:
     data, line = selection.data, selection.line
     st.header("Does closeness in the embedding mean closeness in biology?")
     st.markdown(
-        "Every pair of knockdowns, sorted by how similar their vectors are. Where the line rises,"
-        " genes that the embedding puts together respond alike; a flat line says that it knows"
-        " nothing of it."
+        "Every pair of knockdowns, sorted by the similarity of their vectors. Where the line"
+        " rises, genes that are close in the embedding respond alike; a flat line means that"
+        " closeness does not predict similar responses."
     )
     found, pairs = cache.closeness(data, line), cache.pairs(data, line)
     among = f"{pairs.perturbations:,} knockdowns"

@@ -40,14 +40,14 @@ def show_methods(selection: Selection) -> None:
         ours, rival = _choose_methods(selection, others)
     shared = insight.common_metrics(ours, rival, others)
     if not shared:
-        show.info(f"No metric is known of both {ours.label} and {rival.label}.")
+        show.info(f"No metric is available for both {ours.label} and {rival.label}.")
         st.stop()
     with row:
         metric = _choose_metric(shared)
         with st.popover("More"):
             percent = _choose_percent()
             if len(shared) < len(cache.METRICS):
-                st.caption("Only metrics that both methods have are offered.")
+                st.caption("Only metrics available for both methods are listed.")
     missing = elsewhere.other_sizes(data, line, size)
     if missing:
         st.caption(missing)
@@ -97,8 +97,9 @@ def show_methods(selection: Selection) -> None:
         st.markdown(counts)
         if everything and percent < 100:
             show.info(
-                "All perturbations are shown: so many have the same effect size that no"
-                f" {percent} % of them are the strongest."
+                "All perturbations are shown: too many share one effect size to single out the"
+                " strongest"
+                f" {percent} %."
             )
         effect = f"Root mean square of the measured response, in {selection.unit}."
         _list(selection, named, names, (ours.label, rival.label), metric, effect)
@@ -113,7 +114,7 @@ def show_methods(selection: Selection) -> None:
     with st.columns([1, 3])[0]:
         sets = choose_sets(data, line, "perturbations")
     if sets is None:
-        show.info("No gene sets are loaded for these data.")
+        show.info("This data set has no gene sets.")
         return
     won = cache.sets_won(data, line, sets.name, table, metric.name)
     if won.empty:
@@ -227,8 +228,8 @@ def _choose_methods(selection: Selection, others: pd.DataFrame) -> list[insight.
     offered = insight.methods(selection.data.embedding_choices) + insight.methods_of(others)
     by_label = {method.label: method for method in offered}
     about = (
-        "A model and the embedding that it knows the genes by; a method that was run elsewhere, by"
-        " its imported predictions; or by its published results: *(published)*."
+        "A model with its embedding, the imported predictions of another method, or its published"
+        " results *(published)*."
     )
     controls, pair = (("Method", "ours"), ("Against", "rival")), insight.default_pair(offered)
     chosen = [
@@ -276,8 +277,7 @@ def _in_words(tally: insight.Tally, ours: str, rival: str) -> str:
     words += f", {tally.ties:,} {'is a tie' if tally.ties == 1 else 'are ties'}"
     if tally.undefined:
         words += (
-            f"; {tally.undefined:,} more {'is' if tally.undefined == 1 else 'are'} neither drawn"
-            " nor counted, as one of the two has no value there (a constant prediction or"
-            " measurement has no correlation)"
+            f"; {tally.undefined:,} more {'is' if tally.undefined == 1 else 'are'} left out, as"
+            " one of the two has no value (a constant prediction or measurement has no correlation)"
         )
     return f"{words}."

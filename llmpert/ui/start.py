@@ -21,7 +21,7 @@ GENES_SHOWN = 8
 QUESTIONS = (
     ("effects", "Which knockdowns change a gene I care about?", "swap_vert"),
     ("compare", "Where do two genes, lines or models differ?", "compare_arrows"),
-    ("describe", "What of a gene that I can only describe?", "edit_note"),
+    ("describe", "Can I predict a gene from its description?", "edit_note"),
     ("explorer", "Which genes are alike to the model?", "explore"),
     ("table", "How good are the predictions?", "table"),
     ("data", "Can I use my own screen?", "database"),
@@ -38,7 +38,7 @@ def show_start(selection: Selection) -> None:
         st.title("llmpert")
         show.heading(
             "How would a cell's gene expression respond to knocking down a gene that **nobody has"
-            " knocked down yet**? A prediction, with its error bars and the evidence for it.",
+            " knocked down yet**? Get a prediction, its error bars and the evidence for it.",
             data,
         )
         typed = st.text_input(
@@ -69,12 +69,12 @@ def show_start(selection: Selection) -> None:
 
 def _examples(known: GeneVectors, strong: str) -> dict[str, str]:
     """Return texts to type -> what they show."""
-    examples = {strong: "A knockdown with a strong response, which the prediction never saw"}
+    examples = {strong: "A strong response that the model was not trained on"}
     unseen = next((gene for gene in WELL_KNOWN if _never_knocked_down(known, gene)), None)
     for gene in [unseen] if unseen else known.unseen()[:1]:
         examples[gene] = "Never knocked down in this screen"
     if known.suggest(WORDS):
-        examples[WORDS] = "Words find genes by their names"
+        examples[WORDS] = "Search gene names by a word"
     return examples
 
 

@@ -19,19 +19,20 @@ def show_tour(data: str, gene: str) -> None:
         (
             "query_stats",
             "Ask about any gene",
-            "Type its name: what its knockdown does, with error bars, also where nobody has tried.",
+            "Type its name to see what its knockdown does, with error bars, even if it was never"
+            " tried.",
             ("gene", f"What {named} does", of_gene),
         ),
         (
             "verified",
             "See whether to trust it",
-            "Each prediction says how well those like it did on knockdowns that were held out.",
+            "Each prediction shows how accurate similar ones were on held-out knockdowns.",
             ("gene", f"Trust in {named}", of_gene | {"tab": "Trust"}),
         ),
         (
             "keep",
-            "Take figures along",
-            "Pin them on any page: present them, share their link, or export them as slides.",
+            "Keep your figures",
+            "Pin figures on any page, then present, share or export them as slides.",
             ("collection", "Your collection", carried()),
         ),
     )

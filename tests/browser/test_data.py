@@ -62,7 +62,7 @@ def open_data(page, visit):
 
     def open_page() -> None:
         visit("data")
-        page.get_by_text("Choose a screen to go on.").wait_for(timeout=60_000)
+        page.get_by_text("Choose a screen to continue.").wait_for(timeout=60_000)
         page.wait_for_selector(DONE, timeout=60_000)
         # While scripts of tables arrive, the browser makes some controls anew; what a test does
         # with the old ones within that moment is lost.
@@ -103,7 +103,7 @@ def test_own_files_are_understood_used_and_seen_by_their_owner_alone(
         context = browser.new_context()
         other = context.new_page()
         other.goto(path)
-        other.get_by_text("Choose a screen to go on.").wait_for(timeout=60_000)
+        other.get_by_text("Choose a screen to continue.").wait_for(timeout=60_000)
         other.wait_for_selector(DONE, timeout=60_000)
         other.locator(".st-key-controls").get_by_test_id("stPopoverButton").first.click()
         box = other.get_by_test_id("stSelectbox").filter(has_text="Data").locator("input")
@@ -156,7 +156,7 @@ def test_a_download_shows_progress_stops_and_goes_on(page, open_data, server):
     open_data()
     page.get_by_role("tab", name="Download public data").click()
     page.get_by_role("button", name="Stop").click()
-    page.get_by_text("Stopped. What has come is kept.").wait_for(timeout=60_000)
+    page.get_by_text("Stopped. Partial downloads are kept.").wait_for(timeout=60_000)
     sent = server.sent
     assert 0 < sent < SIZE
     server.pause = 0.0

@@ -156,7 +156,7 @@ def test_a_pinned_figure_is_presented_by_keyboard_and_saved(page, visit):
     visit("effects")
     page.get_by_role("link", name="Collection: 2").click()
     page.get_by_role("button", name="Remove all").click()
-    page.get_by_role("button", name="Begin with two examples").wait_for()
+    page.get_by_role("button", name="Start with two examples").wait_for()
     visit("effects")
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     assert not page.get_by_role("link", name="Collection:").count()

@@ -97,6 +97,6 @@ def test_mistakes_and_missing_libraries_do_not_end_the_check(quick, run, monkeyp
     code, out, _ = run("doctor")
     assert code == 1
     assert re.search(r"^  not checked +PROBLEM: import of torch halted", out, re.MULTILINE)
-    assert "PROBLEM: llmpert made a mistake (RuntimeError); please report it." in out
+    assert "PROBLEM: llmpert has a fault (RuntimeError); please report it." in out
     assert "KD001" not in out
     assert out.endswith("\n3 problems found.\n")

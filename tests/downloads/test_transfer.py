@@ -69,7 +69,7 @@ def test_a_file_arrives_whole_and_replaces_the_earlier_one(server, target):
     run = Run(server.url, target)
     assert target.read_bytes() == CONTENT
     assert run.progress[-1] == (len(CONTENT), len(CONTENT))
-    assert run.said == ["file.bin: has come; checking it."]
+    assert run.said == ["file.bin: downloaded; verifying its checksum."]
     assert run.waits == []
     assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["file.bin"]
 

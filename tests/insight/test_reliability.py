@@ -131,7 +131,7 @@ def test_an_indicator_in_the_wrong_direction_is_not_used():
     reference = made(ACCURACY, neighbours=-ACCURACY, width=ACCURACY)
     assert not {"neighbours", "width"} & {indicator.name for indicator in reference.informative}
     words = reference.judge("P003").words()
-    assert words.loc["Width of its intervals", "Does it tell good from bad?"].startswith("no")
+    assert words.loc["Width of its intervals", "Predicts accuracy?"].startswith("no")
 
 
 def test_indicators_weigh_what_they_tell():
@@ -175,7 +175,7 @@ def test_few_held_out_perturbations_judge_nothing():
     reference = made(np.linspace(0, 1, ENOUGH - 1), neighbours=np.linspace(0, 1, ENOUGH - 1))
     assert reference.correlations.isna().all()
     assert reference.informative == []
-    words = reference.judge("P001").words()["Does it tell good from bad?"]
+    words = reference.judge("P001").words()["Predicts accuracy?"]
     assert words.str.contains("cannot be said: too few").all()
 
 

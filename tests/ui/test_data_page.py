@@ -186,7 +186,7 @@ def test_line_unit_and_name_can_be_said(app):
     brought(app)
     field(app, "Cell line").input("Hep-G2")
     field(app, "Unit of the responses").input("Δ z-score")
-    field(app, "What to call this embedding").input("model")
+    field(app, "Name of this embedding").input("model")
     app.run()
     button(app, "Use these data").click().run()
     data = UploadStore().load(app.selectbox(key="data").value)
@@ -277,11 +277,11 @@ def test_embeddings_that_are_here_can_be_chosen(app):
 def test_the_operator_saves_for_everybody_but_replaces_nothing(app):
     brought(app)
     app.text_input(key="own-name").input("mine").run()
-    button(app, "Save for everybody").click().run()
+    button(app, "Save for all visitors").click().run()
     assert "There is a data set mine already" in errors(app)[0]
     assert list(DatasetStore().load("mine").screens) == ["LineA"]
     app.text_input(key="own-name").input("ours").run()
-    button(app, "Save for everybody").click().run()
+    button(app, "Save for all visitors").click().run()
     assert not app.error
     assert DatasetStore().names() == ["mine", "ours", *BUILT_IN_DATA]
     assert app.selectbox(key="data").value == "ours"
@@ -304,7 +304,7 @@ def test_on_a_shared_server_nothing_that_others_see_can_be_changed(app, monkeypa
     assert "Use these data" in labels
     assert not any(label.startswith(("Save", "Remove", "Download", "Check")) for label in labels)
     assert "path" not in " ".join(t.label for t in app.text_input)
-    assert [m.label for m in app.multiselect] == ["Or embeddings that are here already"]
+    assert [m.label for m in app.multiselect] == ["Or reuse embeddings of other data sets"]
     assert shown(app).count("whoever runs it does it on the command line") == 3
 
 

@@ -151,7 +151,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
     assert offered == ["effect size", "similarity to the gene", "held-out accuracy"]
     assert "Effect size<br>(Δ expression)" in figures(app)[0]
     assert "gene set (none were imported" in shown(app)
-    assert "number of cells (the screen does not tell)" in shown(app)
+    assert "number of cells (not recorded in this screen)" in shown(app)
 
 
 def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):

@@ -77,7 +77,7 @@ def test_the_first_view_sets_the_joined_gaussian_process_against_a_rival(app):
     assert len(table) == 20  # the strongest half of 40
     assert table["effect size"].is_monotonic_decreasing
     assert "**Gaussian process** wins" in shown(app)
-    assert "No gene sets are loaded for these data." in shown(app)
+    assert "This data set has no gene sets." in shown(app)
 
 
 def test_the_share_and_the_metric_are_followed(app):
@@ -210,7 +210,7 @@ def test_two_published_methods_meet_where_both_have_values():
     assert "Two published methods are like with like" in said
     assert "training perturbations;" not in said
     assert app.selectbox(key="metric").options == ["Pearson, top 20 DE genes"]
-    assert "Only metrics that both methods have are offered." in said
+    assert "Only metrics available for both methods are listed." in said
     figure = app.get("plotly_chart")[0].proto.spec
     assert "for 60 % of 20 perturbations" in figure
     assert "Not like with like" not in figure
@@ -239,7 +239,7 @@ def test_methods_without_a_metric_in_common_are_said():
     app.query_params.update({"ours": GEARS, "rival": ERRORS})
     app.switch_page(PAGE).run()
     assert not app.exception
-    assert f"No metric is known of both {GEARS} and {ERRORS}." in shown(app)
+    assert f"No metric is available for both {GEARS} and {ERRORS}." in shown(app)
 
 
 def test_a_dot_of_a_published_method_opens_its_gene(monkeypatch):

@@ -159,8 +159,7 @@ def test_an_error_that_nobody_foresaw_shows_a_number_that_stands_in_the_log(
     assert record.exc_info[0] is KeyError
     assert len(record.number) == 8
     assert [error.value for error in app.error] == [
-        "Something went wrong that the program did not expect. Its log says what, under the number"
-        f" {record.number}."
+        f"Unexpected error. See the server log, entry {record.number}."
     ]
     page_failures.clear()
 

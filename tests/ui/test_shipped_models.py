@@ -80,7 +80,7 @@ def test_the_explorer_opens_on_a_map_coloured_by_gene_sets(visit):
     (chart,) = app.get("plotly_chart")
     assert "PCA of GO embeddings, RPE1" in chart.proto.spec
     assert app.selectbox(key="collection").value == "GO complexes"
-    assert "effect size (needs the measured screen, which is not here)" in shown(app)
+    assert "effect size (needs the measured screen)" in shown(app)
     assert [tab.label for tab in app.tabs] == ["GO", "description", "Gaussian process"]
     for table in app.dataframe:
         assert sum(gene.startswith("MED") for gene in table.value["gene"]) >= 5

@@ -315,6 +315,6 @@ def _work(command: Sequence[str], folder: Path, progress: Callable[[int], None])
     if code:
         said = next((line for line in reversed(last) if line), "nothing")
         raise InputError(
-            f"GEARS stopped with exit code {code}; its last words: {said}. All it said is in"
+            f"GEARS stopped with exit code {code}; last output: {said}. Full log:"
             f" {folder / 'log.txt'}; finished folds are kept."
         )

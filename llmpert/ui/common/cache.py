@@ -254,7 +254,7 @@ def external(data: Dataset, line: str, size: int) -> dict[str, ExternalPredictio
     return {method: one for (method, of), one in found.items() if of == size}
 
 
-@cached(16, "Scoring predictions made elsewhere …")
+@cached(16, "Scoring imported predictions …")
 def external_results(data: Dataset, line: str) -> pd.DataFrame:
     """Return the scores of all methods that were run elsewhere on a line: the columns `COLUMNS`.
 

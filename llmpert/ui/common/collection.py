@@ -97,7 +97,7 @@ class Pin:
         return self.figure in ("", digest(name))
 
 
-_NO_COLLECTION = InputError("This link holds no collection that can be read: was it cut off?")
+_NO_COLLECTION = InputError("This link holds no readable collection. Was it cut off?")
 
 
 def digest(name: str) -> str:
@@ -225,6 +225,6 @@ def offer_pin(name: str) -> None:
         key=f"{name}-pin",
         type="tertiary",
         icon=":material/keep:",
-        help="Take it out of your collection." if held else about,
+        help="Remove it from your collection." if held else about,
         disabled=full,
     )

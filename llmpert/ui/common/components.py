@@ -43,10 +43,7 @@ def log_unforeseen(event: str) -> str:
     """
     number = secrets.token_hex(4)
     log.exception(event, extra={"number": number})
-    return (
-        "Something went wrong that the program did not expect. Its log says what, under the number"
-        f" {number}."
-    )
+    return f"Unexpected error. See the server log, entry {number}."
 
 
 def heading(question: str, data: Dataset) -> None:
@@ -71,14 +68,14 @@ def badges(data: Dataset) -> None:
     stand_ins = [e.name for e in data.embeddings.values() if e.provenance.get("stand_in")]
     if stand_ins:
         names = verbatim(", ".join(stand_ins))
-        about = f"{names}: not the vectors the paper used. The page *Data* says what they are."
+        about = f"{names}: not the vectors of the paper. See the page *Data*."
         st.badge("stand-in embeddings", icon=":material/info:", color="gray", help=about)
     if data.simulated:
         st.badge(
             "simulated data",
             icon=":material/experiment:",
             color="orange",
-            help="Genes, cell lines and numbers here are invented; they show how the program works,"
+            help="Genes, cell lines and numbers are invented: they show how the program works,"
             " not biology.",
         )
 

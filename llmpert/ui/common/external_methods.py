@@ -31,8 +31,8 @@ def origin(
     if not found:
         return ""
     return (
-        f"Run elsewhere: {'; '.join(found)}. Predictions of knockdowns that a method was not"
-        " trained on are scored here on the same genes and by the same metrics, like with like."
+        f"Imported: {'; '.join(found)}. Imported predictions are scored on knockdowns held out"
+        " from the method, with the same genes and metrics as all models."
     )
 
 

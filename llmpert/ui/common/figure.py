@@ -110,7 +110,7 @@ def footer(
         listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
         st.markdown("\n".join([details, "", *listed]))
         if terms := on_hover(f"{note} {details}"):
-            st.caption("What these words mean", help=terms)
+            st.caption("Terms", help=terms)
     save = buttons.popover("Save", icon=":material/download:", key=f"{name}-save", type="tertiary")
     facts = [f"{what}: {words}." for what, words in known.items()]
     everything = "\n\n".join(filter(None, [note, details, *facts, code]))
@@ -120,7 +120,7 @@ def footer(
         marks = {"data": "simulated"} if data.simulated else {}
         _offer_files(name, file_name, lambda: numbers.assign(**marks), everything)
         if code:
-            st.markdown("These lines make the numbers:")
+            st.markdown("Lines that reproduce the numbers:")
             # In colours Streamlit's code is not legible for everybody in the dark.
             st.code(code, language=None, wrap_lines=True)
 

@@ -39,7 +39,7 @@ def choose_gene(
         label_visibility="collapsed" if compact else "visible",
         placeholder="Symbol, alias, Ensembl id, UniProt accession or words of the name",
         help="Press Enter to search. Any gene with an embedding can be predicted, whether or not it"
-        " was knocked down. Suggestions are reached with Tab, or taken with Alt and their number.",
+        " was knocked down. Reach suggestions with Tab, or pick one with Alt and its number.",
     ).strip()
     try:
         problem.find(typed)

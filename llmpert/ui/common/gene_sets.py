@@ -28,7 +28,7 @@ def choose_sets(
     if not names:
         return None
     if len(names) > 1:
-        about = "GO: terms of the Gene Ontology with 5 to 500 human genes, which come with llmpert."
+        about = "GO: built-in terms of the Gene Ontology, each with 5 to 500 human genes."
         first = choose("Gene sets", "collection", names, about, first=first)
     return cache.gene_sets(data, line, of, first)
 
@@ -72,7 +72,7 @@ def show_shared(
     found = found[found["overlap"] > 0].reset_index(drop=True)
     st.subheader("What do they share?")
     if found.empty:
-        st.markdown("No gene set of 3 to 500 of these knockdowns holds any of them.")
+        st.markdown("No gene set with 3 to 500 of these knockdowns contains any of them.")
         return
     st.dataframe(
         found.head(20),
@@ -81,8 +81,8 @@ def show_shared(
         column_order=("set", "q", *found.columns.drop(["set", "q"])),
         column_config={
             "set": st.column_config.TextColumn(width="medium"),
-            "size": show.number(help="Knockdowns here that are in it."),
-            "expected": show.number(format="%.2f", help="How many of them chance puts in it."),
+            "size": show.number(help="Selected knockdowns in the set."),
+            "expected": show.number(format="%.2f", help="Number expected by chance."),
             "fold": show.number(format="%.2f", help="Overlap / expected."),
             "p": show.number(format="%.1e"),
             "q": show.number(format="%.1e", help="False discovery rate over all sets tested."),

@@ -6,9 +6,7 @@ import streamlit as st
 
 from llmpert.runtime import LOCAL
 
-ON_THE_COMMAND_LINE = (
-    "Not offered here, as others use this server too: whoever runs it does it on the command line."
-)
+DISABLED = "disabled on shared servers. Ask your administrator."
 
 
 def is_shared() -> bool:

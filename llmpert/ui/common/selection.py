@@ -278,7 +278,7 @@ def select(
         )
         selection = Selection(data, line, source, size)
         if model:
-            about = "What predicts: a model of this program, or a method that was run elsewhere."
+            about = "A built-in model, or the imported predictions of another method."
             every, first = selection.models, GAUSSIAN_PROCESS
             chosen = choose("Model", "model", every, about, WIDE, first=first, shown=label)
             selection = replace(selection, model=chosen)
@@ -361,7 +361,7 @@ def _dataset(corner: DeltaGenerator) -> Dataset:
             "Data",
             "data",
             names,
-            "Data sets for everybody, those that come with the program, and your own uploads.",
+            "Shared data sets, built-in ones and your uploads.",
         )
         if name in BUILT_IN_DATA:
             st.caption(BUILT_IN_DATA[name])
@@ -498,8 +498,8 @@ def relative_to_mean() -> bool:
     """Return whether responses are to be shown relative to the mean response, not to control."""
     against = ("control", "mean response")
     about = (
-        "Most knockdowns change some genes alike. Relative to the mean response of all knockdowns,"
-        " what is a knockdown's own remains."
+        "Most knockdowns change some genes in the same way. Subtract the mean response of all"
+        " knockdowns to see what is specific to one."
     )
     return one_of("Relative to", "against", against, about, str, beside=True) == against[1]
 
@@ -510,7 +510,8 @@ def every_gene() -> bool:
         "Every gene as a dot",
         key="dots",
         bind="query-params",
-        help="In scatters, and in pictures of them. Else shades tell where many genes are.",
+        help="Draw every gene in scatter plots and their exports. Otherwise, shading shows where"
+        " genes are dense.",
     )
 
 

@@ -112,7 +112,7 @@ def _stop_if_cancelled() -> None:
     if st.session_state.get(CANCELLED) != st.query_params.to_dict():
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("What is missing here needs a fit, which was cancelled.", width="content")
+        st.markdown("The fit was cancelled. Run it to see the result.", width="content")
         key = f"fit-{secrets.token_hex(4)}"
         st.button("Fit", key=key, on_click=st.session_state.pop, args=(CANCELLED, None))
     st.stop()

@@ -11,7 +11,7 @@ from llmpert.datasets import DatasetStore, presets
 from llmpert.downloads import BytesProgress, Notify, PublicFile, format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import components as show
-from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.permissions import DISABLED, is_operator
 from llmpert.ui.datasets.job_panel import await_dataset
 from llmpert.ui.datasets.jobs import Work, jobs
 
@@ -35,7 +35,9 @@ def offer_real_screens() -> None:
     size = format_bytes(downloads.missing_bytes(files, downloads.downloads()))
     licence = ", ".join({one.licence: "" for one in files})
     if not is_operator():
-        st.caption(f"{preset.what}: whoever runs this server can prepare them for everybody.")
+        st.caption(
+            f"{preset.what}. The administrator of this server can prepare them for all visitors:"
+        )
         st.code(f"python -m llmpert prepare {preset.name}", language="bash")
         return
     st.button(
@@ -48,7 +50,7 @@ def offer_real_screens() -> None:
         disabled=jobs().busy,
         help="Another download is running."
         if jobs().busy
-        else "You see how long it takes, and can stop it and go on later.",
+        else "The progress is shown. You can stop and resume later.",
     )
     st.caption(f"{preset.what}. {licence}. {preset.citation}")
 
@@ -58,14 +60,11 @@ def show_downloads() -> None:
     registry = downloads.read_registry()
     files = list(registry.sources.values())
     if not is_operator():
-        st.info(ON_THE_COMMAND_LINE, icon=":material/lock:")
+        st.info(f"Downloading is {DISABLED}", icon=":material/lock:")
         st.code("python -m llmpert download", language="bash")
         _list(files)
         return
-    st.markdown(
-        "Nothing is fetched before you have seen what it is, where it comes from and how much space"
-        " it takes."
-    )
+    st.markdown("Review source, licence and size before anything is downloaded.")
     for preset in presets.presets().values():
         with st.container(border=True):
             st.subheader(preset.name)
@@ -77,7 +76,7 @@ def show_downloads() -> None:
                 default=None,
                 key=f"way-{preset.name}",
                 format_func=lambda way: WAYS.get(way, way),
-                help="Choose to see what would be fetched.",
+                help="Choose files to see their source, licence and size.",
             )
             if way is None:
                 continue
@@ -99,7 +98,7 @@ def show_downloads() -> None:
         "Files to download",
         list(registry.sources),
         key="files",
-        help="Once here, they can be chosen under *Use your own*.",
+        help="After the download, choose them under *Use your own*.",
     )
     if keys:
         _offer(f"Download {', '.join(keys)}", registry.choose(keys))

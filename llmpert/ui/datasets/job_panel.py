@@ -60,8 +60,8 @@ def _panel(job: Job) -> None:
                 on_click=job.stop,
                 disabled=job.stopping,
                 icon=":material/stop:",
-                help="Keeps what has come; you can continue later. Leaving the page does not stop"
-                " it.",
+                help="Keeps partial downloads; you can resume later. Leaving the page does not"
+                " stop the download.",
             )
         elif job.state == "finished":
             st.success("Done.", icon=":material/check:")
@@ -82,5 +82,5 @@ def _panel(job: Job) -> None:
             if job.state == "failed":
                 st.error(show.verbatim(job.sentences[-1]), icon=":material/error:")
             else:
-                st.info("Stopped. What has come is kept.", icon=":material/pause:")
+                st.info("Stopped. Partial downloads are kept.", icon=":material/pause:")
             st.button("Continue", on_click=jobs().again, icon=":material/play_arrow:")

@@ -11,7 +11,7 @@ from llmpert.downloads import format_bytes
 from llmpert.errors import InputError
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
-from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.permissions import DISABLED, is_operator
 from llmpert.ui.common.selection import called, open_dataset, opened_uploads
 
 
@@ -21,7 +21,7 @@ def list_all(shown: str) -> None:
         with st.container(border=True):
             _one(name, shown)
     if not is_operator():
-        st.caption(f"Removing data sets: {ON_THE_COMMAND_LINE}")
+        st.caption(f"Removing data sets is {DISABLED}")
 
 
 def _one(name: str, shown: str) -> None:
@@ -46,7 +46,7 @@ def _one(name: str, shown: str) -> None:
             )
         if name not in BUILT_IN_DATA and (is_upload(name) or is_operator()):
             with st.popover("Remove", icon=":material/delete:"):
-                whom = "your upload" if is_upload(name) else "it for everybody"
+                whom = "your upload" if is_upload(name) else "it for all visitors"
                 st.markdown(f"This removes {whom} from the disk. It cannot be undone.")
                 st.button(
                     f"Remove {called(name)}",

@@ -55,7 +55,7 @@ def show_opened(data: Dataset) -> None:
     if built_in := [name for name in collections if sets is None or name != sets.name]:
         st.markdown(f"Gene sets that come with llmpert: {', '.join(built_in)}.")
     if not collections:
-        st.markdown("No gene sets are loaded: pages cannot say what genes have in common.")
+        st.markdown("No gene sets: pages cannot show what genes have in common.")
     if data.screens:
         _left_out(data, line)
 

@@ -18,7 +18,7 @@ from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
-from llmpert.ui.common.permissions import ON_THE_COMMAND_LINE, is_operator
+from llmpert.ui.common.permissions import DISABLED, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 from llmpert.ui.datasets import uploads
 from llmpert.ui.datasets.uploads import ChosenFile, Part, T
@@ -47,11 +47,11 @@ def wizard() -> None:
     st.markdown(
         "You need a **screen**: how expression changed after each knockdown. **Embeddings**"
         " (numbers for each gene) come with llmpert for human genes; yours can take their place."
-        " Nothing is used before you have seen how your files were understood. A file that you"
+        " Nothing is used before you have checked how your files were read. A file that you"
         f" upload holds at most {st.get_option('server.maxUploadSize')} MB,"
         f" {reading.PERTURBATIONS:,} knockdowns"
-        f" and {reading.VALUES / 1e6:.0f} million numbers, and stays in this server's memory while"
-        " you are here."
+        f" and {reading.VALUES / 1e6:.0f} million numbers, and stays in this server's memory"
+        " while this page is open."
     )
     with st.expander("Small example files to try, and to see the formats"):
         st.markdown("Made from the simulated screen; genes are invented.")
@@ -67,7 +67,7 @@ def wizard() -> None:
         "A row for each knocked-down gene, a column for each measured gene, each number the"
         " **difference to control** (such as Δ log expression or a z-score), or a mean on a log"
         " scale where a row of controls is among them. One file a cell line."
-        " Bulk files of Replogle et al. 2022 are understood as published. A file of single cells"
+        " Bulk files of Replogle et al. 2022 are read as published. A file of single cells"
         " (`.h5ad`; a column of `obs` names each cell's knocked-down gene and the controls) is"
         " turned into a screen."
     )
@@ -75,9 +75,9 @@ def wizard() -> None:
         _add(chosen, chosen.screens, file, _screen)
     st.subheader("2. Embeddings")
     st.markdown(
-        "A row for each gene, with its numbers; GenePT's and UniProt's files are understood as"
-        " published. Several are compared and combined. Where you choose none, those of human genes"
-        f" that come with llmpert are used: {' and '.join(BUILT_IN)}."
+        "A row for each gene, with its numbers; GenePT's and UniProt's files are read as"
+        " published. Several are compared and combined. Without a choice, the built-in embeddings"
+        f" of human genes are used: {' and '.join(BUILT_IN)}."
     )
     endings = uploads.EMBEDDINGS
     for file in uploads.choose_files("Embeddings", endings, "own-embedding", "embedding"):
@@ -86,21 +86,21 @@ def wizard() -> None:
     if not chosen.embeddings:
         chosen.embeddings = [_built_in(name) for name in BUILT_IN]
     _through_orthologs(chosen)
-    st.subheader("3. Gene sets, if you like")
+    st.subheader("3. Gene sets (optional)")
     st.markdown(
-        "GO terms or pathways as a GMT file, by which pages colour, count and test. For human genes"
-        " terms of the Gene Ontology come with llmpert."
+        "GO terms or pathways as a GMT file: pages colour by them, count them and test them. For"
+        " human genes, terms of the Gene Ontology are built in."
     )
     for file in uploads.choose_files("Gene sets", uploads.GENE_SETS, "own-sets"):
         _add(chosen, chosen.gene_sets, file, _gene_sets)
-    st.subheader("4. What was understood")
+    st.subheader("4. Check how your files were read")
     if chosen.screens and chosen.complete:
         _show_coverage(chosen)
     else:
         st.info(
-            "Choose a screen to go on."
+            "Choose a screen to continue."
             if chosen.complete
-            else "A file above cannot be used as it is. Remove or replace it to go on.",
+            else "A file above cannot be used. Remove or replace it to continue.",
             icon=":material/arrow_upward:",
         )
 
@@ -170,16 +170,16 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         "Cell line",
         "" if screen.line == reading.UNNAMED else screen.line,
         key=f"line-{file.identity}",
-        help="Which cells these are. Understood from the file or its name.",
+        help="The cell line, read from the file or its name.",
     ).strip()
     unit = second.text_input(
         "Unit of the responses",
         screen.unit,
         key=f"unit-{file.identity}",
-        help="What one unit of the numbers is; figures show it.",
+        help="Shown on the axes of figures.",
     ).strip()
     if not line:
-        st.warning("Which cells are these? Neither the file nor its name says it.")
+        st.warning("Enter the cell line: neither the file nor its name states it.")
         return None
     rows, columns = screen.response.shape
     cells = ", cells per knockdown known" if screen.cells is not None else ""
@@ -190,7 +190,7 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         mark_simulated(chart) if screen.simulated else chart,
         key=f"sizes-{file.identity}",
         config=EXPORT,
-        alt=f"How often which response occurs in {line}: a sharp peak at zero is usual.",
+        alt=f"Histogram of the responses in {line}; a sharp peak at zero is normal.",
     )
     return Part(
         (*file.content, line, unit, *answers.values()),
@@ -201,7 +201,7 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
 def _embedding(file: ChosenFile) -> Part[Embedding] | None:
     embedding = uploads.embedding_of(file)
     name = st.text_input(
-        "What to call this embedding",
+        "Name of this embedding",
         embedding.name,
         key=f"called-{file.identity}",
         help="Such as text or sequence: figures and controls show it.",
@@ -233,10 +233,10 @@ def _existing_embeddings() -> list[Part[Embedding]]:
         for part in cache.holdings(name).embeddings:
             offered[f"{part.name} of {name}"] = name, part.name
     labels = st.multiselect(
-        "Or embeddings that are here already",
+        "Or reuse embeddings of other data sets",
         list(offered),
         key="own-embedding-here",
-        help="Those of the simulated data know invented genes only.",
+        help="Simulated embeddings contain invented genes only.",
     )
     chosen = [offered[label] for label in labels if label in offered]
     return [
@@ -325,19 +325,21 @@ def _show_coverage(chosen: Chosen) -> None:
                 show.rows({"Knockdown": name, "Why": why} for name, why in one.left_out.items())
     if any(one.refusal for one in found):
         return
-    st.markdown(f"**{found[-1].found:,}** knockdowns have every vector: all pages work on those.")
+    st.markdown(
+        f"**{found[-1].found:,}** knockdowns have a vector in every embedding. All pages use these."
+    )
     st.subheader("5. Use them")
     st.button("Use these data", type="primary", on_click=_create, args=(chosen,))
     st.caption(
-        "Only you see them, and whoever you give the address. They are removed after"
+        "Only you and people with the address can see them. They are removed after"
         f" {DAYS} days without use."
     )
     if is_operator():
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.text_input("Name of a data set for everybody", key="own-name").strip()
-            st.button("Save for everybody", on_click=_create, args=(chosen, name))
+            name = st.text_input("Name of the shared data set", key="own-name").strip()
+            st.button("Save for all visitors", on_click=_create, args=(chosen, name))
     else:
-        st.caption(f"Saving data for everybody: {ON_THE_COMMAND_LINE}")
+        st.caption(f"Saving data for all visitors is {DISABLED}")
     made, refusal = st.session_state.get("own-outcome", ("", ""))
     if refusal:
         st.error(show.verbatim(refusal), icon=":material/error:")

@@ -52,8 +52,8 @@ class GenePrediction:
     def about_state(self) -> str:
         """What `state` means."""
         return {
-            "left out": "predicted from all other knockdowns (leave-one-out; hyper-parameters, mean"
-            " and components have seen it)",
+            "left out": "predicted from all other knockdowns (leave-one-out; hyper-parameters,"
+            " mean and components were fitted with it)",
             "not measured": f"{self.prediction.perturbations[0]} was not knocked down in this"
             " screen",
             "held out": "measured, but not trained on",

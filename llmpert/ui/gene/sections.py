@@ -255,7 +255,7 @@ def scores(view: GeneView) -> Section:
 
 def foundation(view: GeneView) -> Section:
     """Return which training knockdowns the prediction rests on."""
-    title, gene = "What it rests on", view.gene
+    title, gene = "What the prediction rests on", view.gene
     attribution = attribute(view.fitted, gene)
     if not attribution.defined:
         return Section(
@@ -295,7 +295,7 @@ def foundation(view: GeneView) -> Section:
         view.note,
         f"The {len(rows.columns)} strongest predicted genes; in brackets the share in the"
         " prediction. Knockdowns and genes stand beside those like them (hierarchical clustering)."
-        + " Training responses are shown as far as the trained model has them."
+        + " Training responses are as reconstructed by the trained model."
         * (view.selection.trained is not None),
     )
     return Section(title, [words], [bars, heatmap], attribution.table().head(KNOCKDOWNS).round(3))

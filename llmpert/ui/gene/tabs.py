@@ -227,10 +227,9 @@ def _how_judged(view: GeneView) -> str:
         )
     )
     whether = (
-        f"Here, over the {tested:,} held-out knockdowns, that gave: {found}."
+        f"Over the {tested:,} held-out knockdowns: {found}."
         if found
-        else f"Here only {tested:,} knockdowns are held out; at least {reliability.ENOUGH} are"
-        " needed."
+        else f"Only {tested:,} knockdowns are held out; at least {reliability.ENOUGH} are needed."
     )
     which = (
         f"held out with {gene}"
@@ -239,10 +238,11 @@ def _how_judged(view: GeneView) -> str:
     )
     words = ", ".join(f"from {low:g} {word}" for low, word in reliability.BANDS if low > 0)
     return (
-        "Signs are things known before any measurement. None is believed unseen: each is held"
-        " against how well knockdowns were predicted that were measured but not trained on"
+        "Signs are numbers known before any measurement. Each is compared with the accuracy of"
+        " predictions for knockdowns that were measured but not trained on"
         f" ({tested:,} {which}; {trained:,} trained on), by Spearman's correlation ρ. A sign is"
-        " used if it goes the right way by more than two standard errors, else it is shown only."
+        " used if it has the expected direction by more than two standard errors; otherwise it is"
+        " only shown."
         f" {whether}\n\n"
         "A gene's ranks in the used signs, each times its ρ, put it into the lowest, middle or"
         " highest third; the verdict gives the accuracy of the held-out knockdowns in that third,"
