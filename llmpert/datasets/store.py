@@ -215,7 +215,7 @@ class DatasetStore:
         with file_lock(self.root / self._lock.format(name=name)):
             before = Index.read(folder)
             if new and before.paths:
-                raise InputError(f"There is a data set {name} already: choose another name.")
+                raise InputError(f"The data set {name} already exists: choose another name.")
             together = parts.with_files(before.files)
             old = None if parts.screens or parts.embeddings else before.record
             data = Dataset.of_parts(name, together, record=old)

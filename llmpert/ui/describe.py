@@ -99,7 +99,7 @@ def _show_nearest(selection: Selection, found: Description) -> None:
     known = selection.known
     st.subheader("Most similar descriptions")
     nearest = found.similarity.head(NEAREST).rename_axis("gene").reset_index()
-    nearest["knocked down here"] = [
+    nearest["knocked down"] = [
         "yes" if known.perturbations_of([gene]) else "no" for gene in nearest["gene"]
     ]
     columns = show.numbers(similarity="%.2f")

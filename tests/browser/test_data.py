@@ -85,7 +85,7 @@ def test_own_files_are_understood_used_and_seen_by_their_owner_alone(
     upload(page, 0, files / "hepg2_screen.csv")
     page.get_by_text("40 knockdowns × 30 measured genes.").wait_for(timeout=60_000)
     upload(page, 1, files / "model.csv")
-    page.get_by_text("38 knockdowns have every vector").wait_for(timeout=60_000)
+    page.get_by_text("38 knockdowns have a vector in every embedding").wait_for(timeout=60_000)
     page.get_by_role("button", name="Use these data").click()
     page.get_by_text("All pages show your data now").wait_for(timeout=60_000)
     page.wait_for_url("**data=HEPG2.*")

@@ -116,7 +116,7 @@ def test_real_screens_need_two_files_and_what_comes_along(run, server):
     sent = server.sent
     code, _, err = run("prepare", "replogle-2022")
     assert code == 0
-    assert "The data set replogle-2022 is there already, made of the same files." in err
+    assert "The data set replogle-2022 already exists, from the same files." in err
     assert server.sent == sent
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_done_twice(run, server):
     code, out, err = run(*PREPARE[:-1])  # nothing is missing, so nothing is asked
     assert code == 0
     assert (server.sent, DatasetStore().fingerprint("paper-2024-bulk")) == (sent, before)
-    assert "The data set paper-2024-bulk is there already, made of the same files." in err
+    assert "The data set paper-2024-bulk already exists, from the same files." in err
     assert "47 perturbations in common" in out
 
 

@@ -240,7 +240,7 @@ def test_of_two_additions_that_do_not_fit_together_one_is_refused():
 
 def test_a_new_data_set_replaces_none():
     small.add("mine", [small.screen()], [small.embedding()])
-    with pytest.raises(InputError, match="There is a data set mine already"):
+    with pytest.raises(InputError, match="The data set mine already exists"):
         DatasetStore().add("mine", Parts([small.screen(seed=3)]), new=True)
     np.testing.assert_array_equal(
         DatasetStore().load("mine").screens["LineA"].response, small.screen().response

@@ -70,7 +70,7 @@ def test_what_nobody_used_for_long_is_removed_and_said_to_be_gone():
     left_unused(used, uploads.DAYS * 86_400 - 60)
     UploadStore().sweep()
     assert UploadStore().exists(used)
-    with pytest.raises(InputError, match="not here any more"):
+    with pytest.raises(InputError, match="This upload has expired"):
         UploadStore().load(old)
 
 

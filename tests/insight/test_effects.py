@@ -102,7 +102,7 @@ def test_measured_genes_are_found_by_any_name():
     assert find_measured(screen, " OUT000 ", table) == "OUT000"
     assert find_measured(screen, "out001", table) == "OUT001"
     assert find_measured(screen, "OLDNAME", table) == "OUT001"
-    with pytest.raises(InputError, match="OTHER is not among the genes measured"):
+    with pytest.raises(InputError, match="OTHER is not among the measured genes"):
         find_measured(screen, "ELSE", table)
     with pytest.raises(InputError, match="NOBODY is not a known gene"):
         find_measured(screen, "NOBODY", table)

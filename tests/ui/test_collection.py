@@ -65,7 +65,7 @@ def test_what_is_no_code_is_refused_or_holds_pins(code):
     ],
 )
 def test_hostile_texts_are_refused(text):
-    with pytest.raises(InputError, match="no collection"):
+    with pytest.raises(InputError, match="no readable collection"):
         decode(packed(text))
 
 

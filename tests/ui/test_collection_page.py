@@ -115,7 +115,7 @@ def test_a_full_collection_takes_no_more(mine):
         (of_genes("KD001", data="gone")[0], "The data set gone is not here."),
         (of_genes("KD001", data="x.Gulayygf8YT5_pMB214M8w")[0], "upload"),
         (of_genes("NOBODY")[0], "NOBODY has no text embedding"),
-        (Pin("gene", "data=mine", "12345678"), "no such figure"),
+        (Pin("gene", "data=mine", "12345678"), "no longer has this figure"),
         (Pin("effects", "data=", ""), "not here"),
         (Pin("explorer", "data=..%2F..%2Fetc", ""), "not here"),
     ],
@@ -131,7 +131,7 @@ def test_a_figure_that_cannot_be_drawn_is_listed_with_a_sentence(mine, pin, why)
 
 def test_a_link_that_cannot_be_read_is_said(mine):
     app = opened("collection", pins="nonsense")
-    assert "no collection that can be read" in app.warning[0].value
+    assert "no readable collection" in app.warning[0].value
     assert app.button(key="examples")
 
 

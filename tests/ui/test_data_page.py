@@ -98,7 +98,7 @@ def test_uploads_are_understood_before_they_are_used(app):
     assert not app.exception
     assert "**40** knockdowns × **30** measured genes" in text
     assert "**38** genes × **8** numbers" in text
-    assert "**38** knockdowns have every vector" in text
+    assert "**38** knockdowns have a vector in every embedding" in text
     assert field(app, "Cell line").value == "HEPG2"
     reasons = next(d.value for d in app.dataframe if "Why" in d.value)
     assert list(reasons["Knockdown"]) == ["KD038", "KD039"]
@@ -128,7 +128,7 @@ def test_a_screen_of_human_genes_is_enough(app):
     human = table(genes, small.screen().genes, small.screen().response)
     upload(app, "own-screen", ("hepg2_screen.csv", human))
     assert not app.exception
-    assert "**40** knockdowns have every vector" in shown(app)
+    assert "**40** knockdowns have a vector in every embedding" in shown(app)
     button(app, "Use these data").click().run()
     again = open_page(data=app.selectbox(key="data").value)
     again.switch_page("pages/gene.py").run()
@@ -153,7 +153,7 @@ def test_mouse_genes_need_orthologs_and_keep_their_names(app):
     assert r"40 mouse genes have the vectors of human orthologs (pairs.csv)" in re.sub(
         r"\\(.)", r"\1", shown(app)
     )
-    assert "**40** knockdowns have every vector" in shown(app)
+    assert "**40** knockdowns have a vector in every embedding" in shown(app)
     button(app, "Use these data").click().run()
     again = open_page(data=app.selectbox(key="data").value, gene=mouse[0])
     again.switch_page("pages/gene.py").run()
@@ -216,7 +216,7 @@ def test_uploads_are_read_once_however_often_the_page_runs(app, monkeypatch):
     app.run()
     upload(app, "own-embedding", ("our model.csv", EMBEDDING), ("other.csv", EMBEDDING))
     app.run()
-    assert "**38** knockdowns have every vector" in shown(app)
+    assert "**38** knockdowns have a vector in every embedding" in shown(app)
     assert sorted(reads) == ["A.csv", "B.csv", "C.csv", "other.csv", "our model.csv"]
     # Another visitor's copies of the same files are known too.
     upload(open_page(), "own-screen", *screens_of_three_lines())
@@ -271,14 +271,14 @@ def test_a_file_that_cannot_be_used_is_told_and_the_rest_waits(app):
 def test_embeddings_that_are_here_can_be_chosen(app):
     upload(app, "own-screen", ("hepg2.csv", SCREEN))
     app.multiselect(key="own-embedding-here").select("text of mine").run()
-    assert "**40** knockdowns have every vector" in shown(app)
+    assert "**40** knockdowns have a vector in every embedding" in shown(app)
 
 
 def test_the_operator_saves_for_everybody_but_replaces_nothing(app):
     brought(app)
     app.text_input(key="own-name").input("mine").run()
     button(app, "Save for all visitors").click().run()
-    assert "There is a data set mine already" in errors(app)[0]
+    assert "The data set mine already exists" in errors(app)[0]
     assert list(DatasetStore().load("mine").screens) == ["LineA"]
     app.text_input(key="own-name").input("ours").run()
     button(app, "Save for all visitors").click().run()
@@ -305,7 +305,7 @@ def test_on_a_shared_server_nothing_that_others_see_can_be_changed(app, monkeypa
     assert not any(label.startswith(("Save", "Remove", "Download", "Check")) for label in labels)
     assert "path" not in " ".join(t.label for t in app.text_input)
     assert [m.label for m in app.multiselect] == ["Or reuse embeddings of other data sets"]
-    assert shown(app).count("whoever runs it does it on the command line") == 3
+    assert shown(app).count("disabled on shared servers") == 3
 
 
 def test_what_is_here_is_opened_and_removed(app):
@@ -456,7 +456,7 @@ def test_real_screens_that_break_off_go_on_where_they_were(two_screens, monkeypa
 def test_on_a_shared_server_real_screens_are_the_operators_to_prepare(monkeypatch):
     monkeypatch.setenv("LLMPERT_SHARED", "1")
     for app in (open_page(), AppTest.from_file(APP, default_timeout=120).run()):
-        assert "whoever runs this server can prepare them" in shown(app)
+        assert "administrator of this server can prepare them" in shown(app)
         assert "python -m llmpert prepare replogle-2022" in [one.value for one in app.code]
         assert "real-screens" not in [one.key for one in app.button]
 

@@ -37,11 +37,11 @@ def test_a_text_shows_the_nearest_genes_and_a_prediction(page, monkeypatch):
     page.text_area[0].input("a tumour suppressor").run()
     assert not page.exception
     assert page.dataframe[0].value["gene"][0] == "TP53"
-    assert page.dataframe[0].value["knocked down here"][0] == "no"
+    assert page.dataframe[0].value["knocked down"][0] == "no"
     assert len(page.get("plotly_chart")) == 1
     page.text_area[0].input("known here").run()
     nearest = page.dataframe[0].value
-    assert list(nearest.loc[0, ["gene", "knocked down here"]]) == [GENES[3], "yes"]
+    assert list(nearest.loc[0, ["gene", "knocked down"]]) == [GENES[3], "yes"]
 
 
 def test_without_a_text_there_is_an_example_that_works(page):
@@ -61,7 +61,7 @@ def test_nothing_is_predicted_far_from_all_genes(page, monkeypatch):
 
 def test_other_data_sets_say_what_the_page_needs(page):
     page.selectbox(key="data").select("own").run()
-    assert "needs a data set with the embedding" in page.info[0].value
+    assert "needs a data set with the built-in embedding" in page.info[0].value
     assert not page.text_area
     page.button(key="open-described").click().run()
     assert page.text_area

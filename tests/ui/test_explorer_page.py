@@ -123,7 +123,7 @@ def test_a_gene_outside_the_screen_has_neighbours_but_no_measurement(app):
     assert not app.exception
     assert "KD043 was not knocked down in this screen, so it is not on the map." in shown(app)
     assert "KD043 is **not measured**: it has no response to be similar to." in shown(app)
-    assert "KD043 is **not measured**, so nobody can say" in shown(app)
+    assert "KD043 is **not measured**, so its response" in shown(app)
     near = app.dataframe[0].value
     assert len(near) == 10
     assert near["response"].isna().all()

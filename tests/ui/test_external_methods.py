@@ -100,7 +100,7 @@ def test_a_gene_has_the_predictions_of_all_methods_beside_each_other(app):
     expected = scores_of("KD007")
     assert table["Pearson, all genes"].iloc[1] == f"{expected['pearson_all']:.3f}"
     assert table["MAE, top 20 DE genes"].iloc[1] == f"{expected['mae_top20']:.3f}"
-    assert "Run elsewhere: GEARS with 32 training perturbations, 39 of 40" in text
+    assert "Imported: GEARS with 32 training perturbations, 39 of 40" in text
     assert "Half was run with 20 training perturbations, not with 32." in text
     drawn = traces(app)["GEARS"][0]
     row = GEARS.delta[list(GEARS.perturbations).index("KD007")]
@@ -162,7 +162,7 @@ def test_another_line_without_it_is_a_sentence(app):
 def test_what_changes_a_gene_is_told_by_any_model(app):
     text = visit(app, "effects", model="GEARS", ranked="Predicted", target="OUT004")
     assert "GEARS, 32 training perturbations." in text
-    assert "Run elsewhere: GEARS" in text
+    assert "Imported: GEARS" in text
     table = app.dataframe[0].value.set_index("perturbation")
     column = list(GEARS.genes).index("OUT004")
     expected = pd.Series(GEARS.delta[:, column], GEARS.perturbations)
@@ -192,7 +192,7 @@ def test_table_1_has_a_row_of_its_own_scores_and_one_of_published_values(app):
     assert published["Pearson, top 20 DE genes", "published"] == "0.600"
     assert published["Pearson, top 20 DE genes", "computed"] == "–"
     assert "Half" not in table.index
-    assert "Run elsewhere: GEARS with 32 training perturbations" in text
+    assert "Imported: GEARS with 32 training perturbations" in text
     assert "Half was run with 20" in text
     assert "(published): peers.csv.gz" in text
 
@@ -222,15 +222,15 @@ def test_only_a_method_from_elsewhere_can_be_drawn(app):
 
 
 def test_model_classes_have_a_line_across(app):
-    assert "Run elsewhere: GEARS with 32 training" in visit(app, "model_classes")
+    assert "Imported: GEARS with 32 training" in visit(app, "model_classes")
     assert "GEARS" in traces(app)
     assert "Half" not in traces(app)
 
 
 def test_the_data_page_lists_what_was_run_elsewhere(app):
     visit(app, "data")
-    (listed,) = (table.value for table in app.table if "Run elsewhere" in table.value)
-    assert list(listed["Run elsewhere"]) == ["GEARS", "Half", "GEARS"]
+    (listed,) = (table.value for table in app.table if "Method" in table.value)
+    assert list(listed["Method"]) == ["GEARS", "Half", "GEARS"]
     assert list(listed["What"].str.replace("\\", "")) == [
         "predictions, scored here", "predictions, scored here", "published values: pearson_top20",
     ]  # fmt: skip

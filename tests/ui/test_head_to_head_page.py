@@ -266,7 +266,7 @@ def test_the_first_view_is_against_gears_where_its_predictions_are_there():
     options = app.selectbox(key="rival").options
     assert options[-4:] == ["GEARS", GEARS, SCOUTER, ERRORS]
     said = shown(app)
-    assert "Run elsewhere: GEARS with 32 training perturbations, 39 of 40 perturbations" in said
+    assert "Imported: GEARS with 32 training perturbations, 39 of 40 perturbations" in said
     assert "Compared on the **39** perturbations of the screen's 40" in said
     assert "Half was run with 20 training perturbations, not with 32." in said
     assert "not like with like" not in said
@@ -289,7 +289,7 @@ def test_predictions_against_published_values_are_not_like_with_like():
     app.switch_page(PAGE).run()
     assert not app.exception
     assert app.selectbox(key="metric").options == ["Pearson, top 20 DE genes"]
-    assert "Run elsewhere: GEARS with 32" in shown(app)
+    assert "Imported: GEARS with 32" in shown(app)
     assert "is not like with like" in shown(app)
     assert "LineA, 32 training perturbations;" in shown(app)
     app.selectbox(key="line").select("LineB").run()

@@ -60,7 +60,7 @@ def test_a_gene_outside_is_predicted(app):
     assert "110 training perturbations" in words
     assert "KD115 was not knocked down in this screen" in helps(app)
     assert "trust**: " in words
-    assert "as far as the trained model has them" in words
+    assert "as reconstructed by the trained model" in words
 
 
 def test_a_knockdown_trained_on_is_predicted_from_the_others(app, models):
@@ -84,7 +84,7 @@ def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
 
 def test_what_changes_a_gene_is_predicted_from_the_others(app, models):
     words = visit(app, "effects", target="OUT003", line="LineB")
-    assert "Each knockdown is predicted from all others; the measurements are not here." in words
+    assert "Each knockdown is predicted from all others. This data set has no measurements." in words
     table = app.dataframe[0].value.set_index("perturbation")
     assert "measured" not in table
     assert set(table["state"]) == {"left out"}

@@ -65,7 +65,7 @@ def _methods(data: Dataset) -> Iterable[Mapping[str, str]]:
     for line, every in data.external.items():
         for one in every:
             yield {
-                "Run elsewhere": one.method,
+                "Method": one.method,
                 "Cell line": line,
                 "What": "predictions, scored here",
                 "Perturbations": f"{len(one.perturbations):,}",
@@ -75,7 +75,7 @@ def _methods(data: Dataset) -> Iterable[Mapping[str, str]]:
     for line, results in data.published.items():
         for method, rows in results.table.groupby("method"):
             yield {
-                "Run elsewhere": str(method),
+                "Method": str(method),
                 "Cell line": line,
                 "What": f"published values: {', '.join(rows['metric'].unique())}",
                 "Perturbations": f"{rows['perturbation'].nunique():,}",
