@@ -249,7 +249,7 @@ def test_an_interrupted_run_says_so_and_keeps_finished_fits(run, earlier, monkey
     monkeypatch.setattr(Experiment, "_fit_and_predict", interrupted)
     status, out, err = run(*EVALUATE)
     assert (status, out) == (130, "")
-    assert err.splitlines()[-1].startswith("Error: interrupted")
+    assert err.splitlines()[-1].startswith("Error: Interrupted")
     assert len(list((earlier / "llmpert-home" / "results").rglob("*.parquet"))) == 3
 
 

@@ -79,7 +79,7 @@ def test_an_upload_that_has_expired_is_not_renewed_by_opening_it():
     left_unused(name, uploads.DAYS * 86_400 + 60)
     UploadStore().use(name)
     assert not UploadStore().exists(name)
-    with pytest.raises(InputError, match="expire after 7 days without use"):
+    with pytest.raises(InputError, match="removed after 7 days without use"):
         UploadStore().load(name)
 
 

@@ -159,7 +159,7 @@ def test_a_wrong_copy_stays_until_the_right_file_is_whole(server, tmp_path, wron
         Run([plain(server)], tmp_path)
     assert path.read_bytes() == wrong
     run = Run([plain(server)], tmp_path)
-    assert "not the published file" in run.said[0]
+    assert "not match the published checksum" in run.said[0]
     assert path.read_bytes() == CONTENT
 
 

@@ -92,7 +92,7 @@ def test_strongest_ranks_by_absolute_effect_and_leaves_out_what_is_missing():
 
 
 def test_a_gene_that_is_not_measured_is_refused_in_words():
-    with pytest.raises(InputError, match="4 genes measured here"):
+    with pytest.raises(InputError, match="4 measured genes"):
         effects_on("OUT009", SCREEN, FOLDS)
 
 

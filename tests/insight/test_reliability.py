@@ -168,7 +168,7 @@ def test_where_nothing_tells_the_average_is_given():
     assert verdict.third is None
     assert verdict.standing == "average"
     assert "Like any other prediction" in verdict.sentence()
-    assert "all 89 held-out knockdowns were predicted moderately well" in verdict.sentence()
+    assert "All 89 held-out knockdowns were predicted moderately well" in verdict.sentence()
 
 
 def test_few_held_out_perturbations_judge_nothing():

@@ -150,7 +150,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
     offered = app.selectbox(key="colour").options
     assert offered == ["effect size", "similarity to the gene", "held-out accuracy"]
     assert "Effect size<br>(Δ expression)" in figures(app)[0]
-    assert "gene set (none were imported" in shown(app)
+    assert "gene set (none; add some" in shown(app)
     assert "number of cells (not recorded in this screen)" in shown(app)
 
 

@@ -110,7 +110,7 @@ def chart(app: AppTest) -> dict:
 @pytest.mark.parametrize("colour", ["gene set", "held-out accuracy", "similarity to the gene"])
 def test_the_explorer_has_every_map_in_every_colour(app, models, of, colour):
     words = visit(app, "explorer", of=of, colour=colour, gene="KD007", collection="made")
-    assert "needs the measured screen." in words
+    assert "This data set has no measured screen" in words
     assert "effect size (needs the measured screen)" in words
     assert [header.value for header in app.header] == ["Selected knockdowns", "Nearest to KD007"]
     assert app.selectbox(key="of").options == ["text", "sequence", "kept responses"]
