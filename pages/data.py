@@ -17,7 +17,7 @@ show.heading(
 )
 show_job()
 offer_real_screens()
-upload, public, listing = st.tabs(["Use your own", "Download public data", "What is here"])
+upload, public, listing = st.tabs(["Use your own", "Download public data", "Your data sets"])
 with upload:
     wizard()
 with public:

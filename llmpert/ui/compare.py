@@ -139,7 +139,7 @@ def show_comparison(selection: Selection) -> None:
     left, right = st.columns(2)
     with left:
         if unmeasured:
-            what = "No measurement here" if selection.trained else "Not measured"
+            what = "No measurement" if selection.trained else "Not measured"
             show.info(f"**{what}**: {' and '.join(unmeasured)}. The predictions cannot be checked.")
         elif one_measurement:
             figure(
