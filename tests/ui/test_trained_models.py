@@ -84,7 +84,7 @@ def test_a_page_that_needs_measurements_says_so_and_offers_some(app, page):
 
 def test_what_changes_a_gene_is_predicted_from_the_others(app, models):
     words = visit(app, "effects", target="OUT003", line="LineB")
-    assert "Each knockdown is predicted from all others. This data set has no measurements." in words
+    assert "This data set has no measurements." in words
     table = app.dataframe[0].value.set_index("perturbation")
     assert "measured" not in table
     assert set(table["state"]) == {"left out"}
@@ -98,7 +98,7 @@ def test_what_changes_a_gene_is_predicted_from_the_others(app, models):
 def test_genes_and_lines_are_compared(app, differs):
     words = visit(app, "compare", differs=differs, gene="KD007")
     assert "These data have no two models or embeddings to compare." in words
-    assert "**No measurement here**: KD007 in LineA" in words
+    assert "**No measurement**: KD007 in LineA" in words
 
 
 def chart(app: AppTest) -> dict:
