@@ -26,7 +26,7 @@ class InputError(ValueError):
 
 
 class Question(InputError):
-    """A file can be read in more than one way, and its owner says in which.
+    """A file can be read in more than one way; the user chooses.
 
     Attributes:
         option: The argument of `llmpert.screens.read_screen` that answers, and of commands the

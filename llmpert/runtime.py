@@ -14,7 +14,7 @@ WAITING = {"GOMP_SPINCOUNT": "10000", "OPENBLAS_THREAD_TIMEOUT": "16"}
 
 
 def wait_briefly() -> None:
-    """Let idle threads spin briefly, unless the environment says otherwise.
+    """Let idle threads spin briefly, unless the environment sets another policy.
 
     It counts only before NumPy and torch are imported.
     """

@@ -1,4 +1,4 @@
-"""`python -m llmpert doctor`: check that everything the program needs is there."""
+"""`python -m llmpert doctor`: check installation, folders and data sets."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""`python -m llmpert download`: list public data, and fetch what is asked for."""
+"""`python -m llmpert download`: list public data, and download some of them."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ def preset_list(folder: Path) -> Iterable[str]:
 
 
 def fetch(chosen: Sequence["PublicFile"], folder: Path, yes: bool, refusal: str) -> dict[str, Path]:
-    """Say what would be downloaded, ask, and download what is missing; return files by key.
+    """List the files to download, ask for consent, and download missing ones; return paths by key.
 
     Raises:
         InputError: The user does not agree (then it says `refusal`), or a file cannot be had.

@@ -189,7 +189,7 @@ def why_not_writable(target: Path) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """How screens are to be read, where their files do not tell: arguments of `read_screen`."""
+    """How to read screens where their files are ambiguous: arguments of `read_screen`."""
 
     unit: str | None = None
     values: str | None = None
@@ -273,7 +273,7 @@ def read_embeddings(
 def built_in_embeddings(
     screen: "Screen", genes: "GeneTable | None" = None, orthologs: Path | None = None
 ) -> list["Embedding"]:
-    """Return those that come with llmpert, and say so; none if they do not know the screen's genes.
+    """Return and announce the built-in embeddings; none if they lack the screen's genes.
 
     They stand in where no `--embedding` is given.
     """

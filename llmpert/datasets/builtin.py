@@ -1,4 +1,4 @@
-"""The data sets that come with llmpert, and small files made from the simulated one."""
+"""Built-in data sets, and small example files made from the simulated one."""
 
 import numpy as np
 import pandas as pd

@@ -63,7 +63,7 @@ class Preset:
         )
 
     def dataset(self, way: str) -> str:
-        """Return what its data set is called unless somebody says otherwise."""
+        """Return the default name of its data set."""
         return self.name if len(self.ways) == 1 else f"{self.name}-{way}"
 
     def check_memory(self) -> None:
@@ -184,7 +184,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class _File:
-    """A source in the folder of downloads, and what the note beside it says."""
+    """A downloaded source, and the note beside it."""
 
     source: PublicFile
     path: Path
@@ -192,7 +192,7 @@ class _File:
 
     @property
     def finished(self) -> Path:
-        """Return where a screen made of its single cells is kept until the data set is there."""
+        """Return the path that keeps a screen made of single cells until the data set exists."""
         key = fingerprint(__version__, self.source.key, self.download["md5"])
         return home() / "recipes" / f"{key}.h5ad"
 
@@ -212,7 +212,7 @@ def _files(preset: Preset, way: str, folder: Path) -> list[_File]:
 
 
 def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> bool:
-    """Whether the data set is there, made of these very files; raises if it is another one."""
+    """Return whether the data set exists, made of these very files; raise if it is another one."""
     store = DatasetStore()
     record = store.index(name).record or {}
     if not store.exists(name):

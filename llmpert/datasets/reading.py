@@ -1,4 +1,4 @@
-"""Files of users, read within limits; what is said of a file has its owner's name for it."""
+"""Read users' files within limits; messages call a file by its owner's name for it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,7 +143,7 @@ def _called(file: File) -> Iterator[None]:
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
-    """Let what is said of a file have its owner's name for it, which is noted, too."""
+    """Call a file by its owner's name in messages, and record that name."""
     known = {
         key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
         for key, value in provenance.items()

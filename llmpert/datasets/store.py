@@ -91,7 +91,7 @@ class Index:
 
 
 class DatasetStore:
-    """The data sets for everybody: imported ones in a folder, and the built-in ones."""
+    """Shared data sets: imported ones in a folder, and the built-in ones."""
 
     _place = "datasets"
     _lock = ".{name}.lock"
@@ -122,7 +122,7 @@ class DatasetStore:
         return shipped() / RANKS if name == RANKS else self.folder(name)
 
     def computed(self, name: str) -> Path:
-        """Return the folder of what is computed on a data set: `results` and `maps` in it."""
+        """Return the folder of a data set's computed `results` and `maps`."""
         return self.root.parent
 
     def index(self, name: str) -> Index:
@@ -130,7 +130,7 @@ class DatasetStore:
         return Index.read(self.source(name))
 
     def fingerprint(self, name: str) -> str:
-        """Tell the content of a data set from any other without reading it."""
+        """Return a fingerprint of a data set's content without reading it."""
         if name == SIMULATED:
             return SIMULATED
         folder, states = self.source(name), []
@@ -195,7 +195,7 @@ class DatasetStore:
         allow_missing: bool = False,
         new: bool = False,
     ) -> Dataset:
-        """Add to a data set, replacing what is of the same line, source or collection's name.
+        """Add parts to a data set, replacing those of the same line, source or collection.
 
         Predictions replace those of the same line, method and training size. Readers see all of it
         or nothing, a killed process adds nothing, and of two that add at once one waits. Returned

@@ -1,4 +1,4 @@
-"""Data sets of visitors: kept for a while, under names that nobody can guess.
+"""Data sets of visitors: kept for a while, under unguessable names.
 
 Whoever knows an upload's name can open it; no list names it. Its folder's time of modification says
 when it was last used. What is computed on it lies in the same folder and goes with it.
@@ -55,7 +55,7 @@ class UploadStore(DatasetStore):
         return self.root / name
 
     def computed(self, name: str) -> Path:
-        """Return the folder of what is computed on an upload, which is its own."""
+        """Return the folder of an upload's computed results, inside the upload's own."""
         return self.folder(name)
 
     def create(self, words: str, parts: Parts) -> str:
@@ -112,7 +112,7 @@ class UploadStore(DatasetStore):
 
 
 def new_name(words: str) -> str:
-    """Make a name that nobody can guess and that begins like these words."""
+    """Return an unguessable name that begins with these words."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40].strip("-")
     return f"{plain or 'mine'}.{secrets.token_urlsafe(16)}"
 

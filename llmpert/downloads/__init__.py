@@ -1,4 +1,4 @@
-"""Public data: what there is, and how it gets here."""
+"""Public data: a registry of sources, and their download."""
 
 from llmpert.downloads.folder import (
     BytesProgress,

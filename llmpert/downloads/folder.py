@@ -1,4 +1,4 @@
-"""Public files into a folder: only what is missing, verified, with a note of where it came from."""
+"""Download missing public files into a folder, verified, each with a note of its origin."""
 
 import json
 import shutil
@@ -73,7 +73,7 @@ def presence(file: PublicFile, folder: Path) -> str:
 
 
 def missing_bytes(files: Iterable[PublicFile], folder: Path) -> int:
-    """What is to come over the line at most; an archive counts once."""
+    """Return the largest number of bytes to download; an archive counts once."""
     left = {
         file.url: max(0, file.size - Partial(folder / file.file).size)
         for file in files
@@ -111,7 +111,7 @@ def _download_one(
 
 
 def _is_complete(file: PublicFile, folder: Path, notify: Notify) -> bool:
-    """Whether it is there as it was when it was verified against what is published now."""
+    """Return whether a file is unchanged since it was verified against the published checksum."""
     path = folder / file.name
     note = read_note(path)
     newer = file.md5 and note.get("published_md5") != file.md5
@@ -177,7 +177,7 @@ def write_note(file: PublicFile, path: Path, expected: Expected, copied: bool) -
 
 
 def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, str]:
-    """Return where a file came from; {} where nothing is known or the note is of another file.
+    """Return the origin of a file; {} if unknown, or if the note is of another file.
 
     A note is believed if the file has the size it states, and was either not written since (as its
     time of modification says) or has the MD5 it states: only then the file is read.
@@ -203,6 +203,6 @@ def download_of(path: str | Path, file: PublicFile | None = None) -> dict[str, s
 
 
 def download_fields(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """Return what `provenance["download"]` says of a screen or embedding; {} if it is not there."""
+    """Return `provenance["download"]` of a screen or embedding; {} without one."""
     download = provenance.get("download")
     return {f: str(download.get(f, "?")) for f in FIELDS} if isinstance(download, dict) else {}

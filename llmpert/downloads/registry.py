@@ -51,7 +51,7 @@ class PublicFile:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file before it comes: bytes, and MD5 as hex; None where not published."""
+    """Published size in bytes and MD5 in hex of a file; None where not published."""
 
     size: int | None
     md5: str | None

@@ -157,7 +157,7 @@ class Partial:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def origin(self, url: str) -> Origin:
-        """Where they came from; {} unless from `url`, and so that another file is recognised."""
+        """Origin of the bytes; {} unless from `url` and with a mark that identifies the file."""
         try:
             origin = parse_object(self._label.read_bytes())
             known = self.size and origin["url"] == url and (origin["etag"] or origin["modified"])
@@ -166,7 +166,7 @@ class Partial:
         return origin if known else {}
 
     def begin(self, origin: Origin) -> None:
-        """Forget what has arrived; what comes next has this origin."""
+        """Discard the bytes so far, and start anew with this origin."""
         self.drop()
         with atomic_path(self._label) as temporary:
             temporary.write_text(json.dumps(origin), "utf-8")

@@ -1,4 +1,4 @@
-"""Embeddings: what a source knows of each gene, as a vector a gene."""
+"""Embeddings: one vector a gene, from one source."""
 
 from llmpert.embeddings.builtin import BUILT_IN, built_in
 from llmpert.embeddings.embedding import Embedding

@@ -1,4 +1,4 @@
-"""The embeddings of human genes that come with llmpert; `data/build_embeddings.py` makes them."""
+"""The built-in embeddings of human genes; `data/build_embeddings.py` makes them."""
 
 from functools import lru_cache
 

@@ -114,7 +114,7 @@ def assemble(
 
 
 def _repeats(path: Path, names: np.ndarray, vectors: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Which usable rows say again what an earlier one said."""
+    """Return a mask of usable rows that repeat an earlier one."""
     rows = np.flatnonzero(usable)
     first = np.arange(len(names))
     first[rows] = pd.Series(rows, index=names[rows]).groupby(level=0).transform("first")

@@ -177,7 +177,7 @@ class _Dtype:
 
 @dataclass(eq=False)
 class _Vector:
-    """A 1-dimensional array of numbers, empty until its bytes come."""
+    """A 1-dimensional array of numbers, empty until its bytes are read."""
 
     numbers: np.ndarray | None = None
 

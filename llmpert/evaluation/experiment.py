@@ -224,7 +224,7 @@ class Experiment:
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
     def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
-        """Return what `fold_prediction` says of a perturbation, or None where that needs a fit."""
+        """Return a perturbation's part of `fold_prediction`, or None where that needs a fit."""
         part = self.split(train_size, self.fold_of(perturbation))
         kept = self.store.prediction(self.key(model, part))
         return None if kept is None else kept.row(perturbation)

@@ -40,7 +40,7 @@ class GeneIndex:
         return {symbol: self._rows[name] for symbol, name in names.items()}
 
     def find(self, name: str) -> int | str:
-        """Return the gene's row, or a sentence that says why it has none."""
+        """Return the gene's row, or a sentence with the reason why it has none."""
         row = self._rows.get(name)
         if row is None:
             resolution = self.table.resolve(name)
@@ -58,7 +58,7 @@ def _rows_of(name: str, indices: Sequence[GeneIndex]) -> tuple[int, ...] | str:
 
 
 def _identities(name: str, indices: Sequence[GeneIndex]) -> set[object]:
-    """Return all that tells which gene a name means; two names of one gene share some of it.
+    """Return identifiers of the gene that a name means; two names of one gene share one.
 
     Its spelling, its gene, and its row in each embedding, which can have rows under an old and a
     new name of one gene.
@@ -114,7 +114,7 @@ class GeneVectors:
         return any(embedding.simulated for embedding in self.embeddings)
 
     def find(self, gene: str) -> dict[str, np.ndarray]:
-        """Return source name -> vector (1 x dimensions) of a gene; an `InputError` says why not."""
+        """Return source name -> vector (1 x dimensions) of a gene, or raise `InputError`."""
         return self.find_all([gene])
 
     def find_all(self, genes: Iterable[str]) -> dict[str, np.ndarray]:

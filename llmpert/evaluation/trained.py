@@ -130,13 +130,13 @@ class TrainedModel:
 
     @property
     def notes(self) -> list[str]:
-        """What its source says that its screen does not know, or was left out of it."""
+        """Notes on its source."""
         screen = (self.provenance or {}).get("screen", {})
         return [str(note) for note in screen.get("notes", ())]
 
     @property
     def raised_only(self) -> bool:
-        """Whether the responses trained on know of raised genes alone, as ranks of these do."""
+        """Whether the training responses contain raised genes only, as ranks of these do."""
         return bool((self.provenance or {}).get("raised_only"))
 
     @property
@@ -267,7 +267,7 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Head:
-    """What a file says of its model, as in `TrainedModel`, and how many names it has."""
+    """The header of a model's file: fields of `TrainedModel`, and numbers of names."""
 
     line: str
     unit: str

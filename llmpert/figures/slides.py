@@ -50,7 +50,7 @@ class Slide(NamedTuple):
 
 
 def slides(title: str, shown: Sequence[Slide]) -> str:
-    """Write one HTML document, a slide each; what comes from data or links is never markup."""
+    """Return one HTML document with a slide a figure; text from data and links is escaped."""
     body = [_section(slide, f"figure-{number}") for number, slide in enumerate(shown, start=1)]
     return document(title, STYLE, f"<main>{''.join(body)}</main>")
 

@@ -118,7 +118,7 @@ def marker(color: str, symbol: str, size: float = 9, **more: Any) -> dict[str, A
 def points(
     figure: go.Figure, x: Any, y: Any, name: str, look: dict[str, Any], hover: str, **more: Any
 ) -> None:
-    """Draw points that look as `marker` says, with the template of what hovering over one tells."""
+    """Draw points with this `marker` and hover template."""
     trace = {"x": x, "y": y, "name": name, "marker": look, "mode": "markers"} | more
     figure.add_scatter(**trace, hovertemplate=f"{hover}<extra></extra>")
 
@@ -148,7 +148,7 @@ def band(x: pd.Series, low: pd.Series, high: pd.Series, color: str, alpha: float
 def density(
     x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, where: str, color: str = UNREMARKABLE[0]
 ) -> go.Heatmap:
-    """Return shades that tell how many genes there are where; none where none is.
+    """Return a heat map of the density of genes, transparent where there are none.
 
     `where` is the template of what hovering over a shade tells of its place.
     """
@@ -216,7 +216,7 @@ def finish(
 
 
 def mark_simulated(figure: go.Figure) -> go.Figure:
-    """Return a copy that says "SIMULATED DATA" below its title, where no export can lose it."""
+    """Return a copy with "SIMULATED DATA" in its title, so that every export has it."""
     # What was validated once is not validated again, which takes three times as long as drawing.
     marked = go.Figure(figure.to_dict(), _validate=False)
     marked.layout.title.text = (

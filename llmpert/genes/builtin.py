@@ -1,4 +1,4 @@
-"""The gene sets of human genes that come with llmpert; `data/build_gene_sets.py` makes them."""
+"""The built-in gene sets of human genes; `data/build_gene_sets.py` makes them."""
 
 import json
 from collections.abc import Iterable

@@ -60,7 +60,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One gene and the names it goes by.
+    """One gene and its names.
 
     `hgnc` is HGNC's symbol where it is another, and `previous` are symbols that HGNC gave the gene
     before. `aliases` do not repeat the symbol.

@@ -37,7 +37,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said of one predicted response.
+    """The main findings on one predicted response.
 
     Attributes:
         raised, lowered: Gene sets that stand out; None where none does.
@@ -157,7 +157,7 @@ def _moved(prediction: Prediction, sets: GeneSets | None, direction: Direction) 
 
 
 def changed_alike(response: np.ndarray) -> np.ndarray:
-    """Tell of each gene whether most knockdowns change it alike, given knockdowns x genes.
+    """Return for each gene whether most knockdowns change it alike, given knockdowns x genes.
 
     They do where the mean of all responses is larger than their standard deviation: if responses
     are normally distributed, five in six knockdowns then move the gene the same way.

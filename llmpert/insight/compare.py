@@ -63,7 +63,7 @@ def compare(a: Side, b: Side) -> pd.DataFrame:
 
 
 def in_deviations(a: Side, b: Side) -> bool:
-    """Tell whether disagreement is in standard deviations: both sides give them."""
+    """Return whether disagreement is in standard deviations: both sides give them."""
     return a.prediction.std is not None and b.prediction.std is not None
 
 

@@ -95,7 +95,7 @@ def default_pair(offered: Sequence[Method]) -> tuple[Method, Method]:
 
 
 def short_labels(ours: Method, rival: Method) -> tuple[str, str]:
-    """Return names that tell two methods apart: the models', and the embeddings' where needed."""
+    """Return distinct names of two methods: the models', and the embeddings' where needed."""
     if ours.model != rival.model:
         return label(ours.model), label(rival.model)
     return ours.label, rival.label

@@ -196,7 +196,7 @@ class ReliabilityReference:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What is to be said about trusting one prediction.
+    """A judgement of how far to trust one prediction.
 
     Attributes:
         indicators: A row an indicator: indicator (in words), value, typical (median of held-out

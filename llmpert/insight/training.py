@@ -1,4 +1,4 @@
-"""Train a model to be kept as a file, with what tells how far to trust it."""
+"""Train a model to be stored as a file, with the evidence to judge its predictions."""
 
 import pandas as pd
 

@@ -32,7 +32,7 @@ def frozen(values: np.ndarray) -> np.ndarray:
 
 
 class HasProvenance:
-    """What keeps where it comes from, and has a fingerprint by its content.
+    """An object with a provenance, and a fingerprint of its content.
 
     Attributes:
         provenance: JSON values. `simulated` (bool) marks what a simulation made; `identity`, where

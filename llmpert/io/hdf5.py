@@ -199,7 +199,7 @@ def values_of(item: h5py.Dataset) -> int:
 
 
 def shape_of(matrix: Item, path: Path) -> tuple[int, ...]:
-    """Rows and columns of a matrix; an InputError if a sparse one says no two that can be."""
+    """Return rows and columns of a matrix; raise `InputError` for an impossible shape."""
     if isinstance(matrix, h5py.Dataset):
         return tuple(matrix.shape or ())  # one without a dataspace has none
     for key in ("shape", "h5sparse_shape"):

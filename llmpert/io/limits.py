@@ -1,4 +1,4 @@
-"""How large a file from outside may be once it is read, whatever it says of itself.
+"""Limits to the size of files from outside once they are read.
 
 A few kilobytes can declare or unpack to terabytes. The largest files known of are those of the
 genome-wide screen of Replogle et al. 2022: 11,258 x 8,248 numbers, 93 million, in 375 MB.

@@ -1,4 +1,4 @@
-"""Text that comes from files and can be shown, saved and logged anywhere as it is.
+"""Check names and remarks from files, so that they are safe to show, save and log.
 
 Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
 files tell of themselves as JSON by `check_remarks`. Nothing that passes holds a control character,
@@ -83,7 +83,7 @@ def preview(names: "Sequence[object] | np.ndarray | pd.Index", limit: int = 5) -
 
 
 def positions(names: np.ndarray, wanted: Iterable[str], lacking: str) -> np.ndarray:
-    """Find where wanted names stand; of missing ones an InputError says `lacking` and which."""
+    """Return the positions of names; raise `InputError` with `lacking` and the missing ones."""
     asked = pd.Index(list(wanted), dtype=object)
     index = pd.Index(names).get_indexer(asked)
     if (index < 0).any():
@@ -112,7 +112,7 @@ def parse_object(text: str | bytes) -> Remarks:
 
 
 def check_remarks(source: str | Path, remarks: object) -> dict[str, Any]:
-    """Return JSON that a file tells about itself, if all of it can be shown.
+    """Return a file's JSON remarks; raise `InputError` if a part cannot be shown.
 
     Raises:
         InputError: It is no JSON object, `notes` or `steps` are no lists of text, or a text is not

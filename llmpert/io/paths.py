@@ -1,4 +1,4 @@
-"""Folders: what llmpert keeps, and what comes with it."""
+"""Folders: the user's data folder, and the shipped one."""
 
 import os
 import shutil
@@ -51,5 +51,5 @@ def app_folder() -> Path:
 
 
 def shipped() -> Path:
-    """Return the folder `data/`, which comes with every clone and every installed package."""
+    """Return the shipped folder `data/` of a clone or an installed package."""
     return app_folder() / "data"

@@ -22,7 +22,7 @@ MISTAKES = (
 
 
 def require_file(path: str | Path) -> Path:
-    """Return the path of a file; an InputError if none is there or its name cannot be shown."""
+    """Return the path of a file; raise `InputError` if missing or unsafely named."""
     path = Path(path)
     if not is_plain(path.name):
         raise InputError.of_file(path, f"a file whose name is {RULE}", "another name")

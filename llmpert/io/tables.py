@@ -101,7 +101,7 @@ def dialect(path: Path, otherwise: str) -> Dialect:
 
 
 class _Bounded(io.RawIOBase):
-    """Bytes of a table, counted as they pass."""
+    """A table's bytes, counted while they are read."""
 
     def __init__(self, path: Path, raw: Any, separator: bytes, largest: int, most: int) -> None:
         self.path, self.raw, self.separator = path, raw, separator

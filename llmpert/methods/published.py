@@ -54,7 +54,7 @@ class Published:
 
     @classmethod
     def read(cls, path: str | Path, line: str) -> "Published":
-        """Read a table (CSV, also `.gz`, or Parquet) in one of two layouts, told by its columns.
+        """Read a table (CSV, also `.gz`, or Parquet) in one of two layouts, by its columns.
 
         Tidy: perturbation, method, metric (a name of the registry, such as "pearson_top20") and
         value. Scouter's: condition (`CONDITION`), "1-PCC" (one minus the Pearson correlation over

@@ -65,7 +65,7 @@ def open_anndata(path: Path, expected: str, layer: str | None = None) -> Iterato
 
 
 def open_h5ad(path: str | Path, remarks: Collection[str] = REMARKS) -> "anndata.AnnData":
-    """Read of an AnnData file what is used: X, obs, var, of uns `remarks`, and llmpert's layers.
+    """Read the used parts of an AnnData file: X, obs, var, `remarks` in uns, llmpert's layers.
 
     Raises:
         InputError: The file is missing, is truncated, is not HDF5, holds no matrix `X`, is too

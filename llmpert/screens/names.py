@@ -36,7 +36,7 @@ def measured_genes(
     notes: list[str],
     column: str | None = "gene_name",
 ) -> np.ndarray:
-    """What measured genes go by: their symbol; of several with one symbol, all but one by their id.
+    """Return names of measured genes: symbols; where several share one, all but one have their id.
 
     Args:
         var: Index: ids; `column`: symbols. Without a column, the index is what genes go by.

@@ -175,7 +175,7 @@ def _controls(names: Sequence[str]) -> list[str]:
 
 
 def _named_by(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Index:
-    """Return what rows of obs or var go by: a column of names, if the index has bare numbers."""
+    """Return the names of rows of obs or var: a column of names if the index is bare numbers."""
     numbered = all(re.fullmatch(r"\d+", str(name)) for name in frame.index)
     named = [c for c in columns if c in frame and is_text(frame[c])] if numbered else []
     return pd.Index(frame[named[0]].astype(object), name=named[0]) if named else frame.index

@@ -35,7 +35,7 @@ EMBEDDING_STEPS = (
 
 @dataclass(frozen=True)
 class LineRecipe:
-    """What is particular to one cell line.
+    """Parameters of one simulated cell line.
 
     Strengths of the response that all knockdowns share, of those that knockdowns of one module
     share, and of each knockdown's own: root mean squares over genes for a knockdown of average
@@ -50,7 +50,7 @@ class LineRecipe:
 
 @dataclass(frozen=True)
 class SourceRecipe:
-    """What is particular to one embedding.
+    """Parameters of one simulated embedding.
 
     Attributes:
         latent: First and last + 1 of the modules' coordinates that it sees.

@@ -70,7 +70,7 @@ def show_collection() -> None:
 
 
 def _show_row(held: list[Pin], at: int, chosen: bool) -> None:
-    """Show what a pinned figure says, and what can be done with it."""
+    """Show a pinned figure's sentence and its buttons."""
     pin = held[at]
     with st.container(border=True, gap="xxsmall"):
         try:

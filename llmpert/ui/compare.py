@@ -81,7 +81,7 @@ def show_comparison(selection: Selection) -> None:
     pair = (other.line, other.embedding, other.size, other.model, other_gene, differs, relative)
 
     def once(what: Hashable, make: Callable[[], T]) -> T:
-        """Return what is made of this pair, once for all visitors."""
+        """Return the cached result for this pair, shared by all visitors."""
         return of.of_gene(gene, (*pair, what), make)
 
     table = once("table", lambda: compare(a, b))

@@ -64,7 +64,7 @@ def show_described(selection: Selection) -> None:
 
 
 def _show_prediction(selection: Selection, found: Description) -> None:
-    """Show what the model predicts for the text; one trained here knows descriptions alone."""
+    """Show the prediction for a description."""
     data, line = selection.data, selection.line
     by_text = selection if selection.trained else replace(selection, embedding=EMBEDDING)
     fitted = by_text.full_model

@@ -105,7 +105,7 @@ def show_effects(selection: Selection) -> None:
 
 
 def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:
-    """Return the gene in a search box; where none is found the page says why, and stops."""
+    """Return the gene in a search box; without one, show the reason and stop."""
     example = changing_gene(screen)
     typed = st.text_input(
         "Measured gene",

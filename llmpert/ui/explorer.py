@@ -181,7 +181,7 @@ def _choose_view(selection: Selection) -> Explorer:
 
 
 def _known_of_each(of: Selection, sets: GeneSets | None) -> pd.DataFrame:
-    """Return what is known of each perturbation, whatever colours the map."""
+    """Return a table of facts on each perturbation."""
     screen = of.screen
     table = pd.DataFrame({"gene": screen.perturbations})
     if of.trained is None:

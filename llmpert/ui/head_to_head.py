@@ -249,7 +249,7 @@ def _source(selection: Selection, method: insight.Method) -> str:
 
 
 def _origin(selection: Selection, ours: insight.Method, rival: insight.Method) -> str:
-    """Return where what was not computed here is from and what it compares with; or ""."""
+    """Return the origin of imported and published values, and what they compare with; or ""."""
     data, line = selection.data, selection.line
     words = elsewhere.origin(data, [line], selection.size, {ours.model, rival.model})
     names = [label(method.model) for method in (ours, rival) if method.published]

@@ -1,4 +1,4 @@
-"""What the program relies on in Streamlit that Streamlit promises to nobody.
+"""The internals of Streamlit that llmpert uses, outside Streamlit's public interface.
 
 Each function has a test that fails when a new version of Streamlit has changed what it uses.
 """
@@ -72,7 +72,7 @@ def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
 
 
 def has_visitor() -> bool:
-    """Return whether this thread runs a page for somebody."""
+    """Return whether this thread runs a page for a visitor."""
     return get_script_run_ctx(suppress_warning=True) is not None
 
 
@@ -99,7 +99,7 @@ def unrecorded(show: Callable[[], object]) -> None:
 
 
 def run_on(listening: socket, arguments: Sequence[str]) -> None:
-    """Run Streamlit's command line in this process, on a socket that is there already.
+    """Run Streamlit's command line in this process, on an existing socket.
 
     It is made to accept by asyncio; uvloop, where it is installed, would do so by itself.
     """

@@ -1,4 +1,4 @@
-"""The tour for those who come for the first time: three cards, until they are dismissed."""
+"""The tour for first-time visitors: three cards, until they are dismissed."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ GONE = "toured"
 
 
 def show_tour(data: str, gene: str) -> None:
-    """Show three cards, each with an example of this data set; not to who comes with a gene."""
+    """Show three cards with examples of this data set, except on links to a gene."""
     if st.session_state.get(GONE) or "gene" in st.query_params:
         return
     of_gene = {"data": data, "gene": gene, **carried()}

@@ -121,7 +121,7 @@ def predict_from_neighbours(
 
 @dataclass(frozen=True)
 class Training:
-    """How GEARS is trained; what is not here is the package's default.
+    """Settings of GEARS's training; all others are the package's defaults.
 
     Folds use seeds of their own that follow from `seed`, and as many `threads` each, or with None
     as many as torch takes.
@@ -150,7 +150,7 @@ class Fold:
 
 
 def check_installed() -> None:
-    """Raise an InputError that says what to do where the extra is not installed."""
+    """Raise `InputError` with the command that installs the extra, if it is missing."""
     try:
         version("cell-gears")
     except PackageNotFoundError:

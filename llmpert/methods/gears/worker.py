@@ -22,7 +22,7 @@ PACKAGES = ("cell-gears", "torch", "torch-geometric", "scanpy", "anndata", "scip
 
 
 def main(folder: Path) -> None:
-    """Train and predict as `job.json` in the folder says."""
+    """Train and predict according to `job.json` in the folder."""
     started = time.perf_counter()
     job = json.loads((folder / "job.json").read_text("utf-8"))
     data = _prepared(folder, job)

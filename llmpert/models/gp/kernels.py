@@ -102,7 +102,7 @@ class Covariance:
         sampling_share: float,
         kernel: type[RBF] = RBF,
     ) -> "Covariance":
-        """Return one with these hyper-parameters; a share of 0 says that cells are unknown."""
+        """Return one with these hyper-parameters; a share of 0 means that cells are unknown."""
         found = cls([*lengthscales], sampling_share > 0, kernel)
         odds = sampling_share / (1 - sampling_share)
         values = found._laid_out(1, lengthscales, odds)

@@ -1,4 +1,4 @@
-"""What is signal and what is noise in each output: two answers that share one factorisation."""
+"""Separate signal from noise in each output: two ways that share one factorisation."""
 
 from copy import copy
 from typing import Self

@@ -216,7 +216,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         return one
 
     def _describe(self, signal: torch.Tensor, noise: torch.Tensor) -> None:
-        """Set what tells about the fit, and about signal and noise of each output."""
+        """Set attributes that describe the fit, and signal and noise of each output."""
         parts = [*self._parts]
         names = [*parts, "+".join(parts)] if len(parts) > 1 else parts
         self.signal_to_noise_ = dict(zip(names, self._covariance.ratios, strict=True))

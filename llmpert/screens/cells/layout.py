@@ -1,4 +1,4 @@
-"""Which column says what in a file of single cells, and who is who in it."""
+"""Find the columns of targets, controls, batches and lines in a file of single cells."""
 
 import math
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def layout_of(
     default_line: str | None = None,
     unclear: float | None = None,
 ) -> Layout:
-    """Find out how a file is laid out; what is given is checked and not guessed (see `plan`).
+    """Return the layout of a file; given columns are checked, others detected (see `plan`).
 
     `unclear` is the base of values of which nothing tells what they are, if they are not asked for.
     """
@@ -152,7 +152,7 @@ def _candidates(
 
 
 def _may_name_targets(cells: CellFile, column: str) -> bool:
-    """Whether a column with names of unknown genes names targets: it says so, or has many."""
+    """Return whether a column of unknown names holds targets, by its name or their number."""
     return len(_labels(cells.obs[column])) > (FEW if column in TARGETS else MANY)
 
 

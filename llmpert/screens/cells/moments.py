@@ -83,7 +83,7 @@ class Moments:
     empty: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write to a file, which is there completely or not at all."""
+        """Write to a file atomically."""
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **vars(self))
 

@@ -36,7 +36,7 @@ STARTING = 250 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is known of a file before the work of reading it whole.
+    """The layout and cost of a file, known before it is read whole.
 
     `var` is its table of measured genes. `unit` is as it says, by default that of log-normalised
     expression, and `provenance` begins that of the screen.
@@ -75,7 +75,7 @@ def plan(
     layer: str | None = None,
     fewest: int = 10,
 ) -> Plan:
-    """Find out how a file is laid out and who is who in it; what is given is not guessed.
+    """Return the layout and groups of a file of cells; given columns are not detected.
 
     Args:
         path: A `.h5ad` of cells x genes, dense or CSR, of any size.

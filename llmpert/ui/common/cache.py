@@ -165,7 +165,7 @@ def latest(of: Literal["files", "summaries", "genes"]) -> Latest:
 
 @cached(64)
 def once(_make: Callable[[], R], *key: Hashable) -> R:
-    """Return what a function makes; the key tells it from all else that is made."""
+    """Return the cached result of a function under a key."""
     return _make()
 
 

@@ -37,7 +37,7 @@ def errors_as_sentences() -> Iterator[None]:
 
 
 def log_unforeseen(event: str) -> str:
-    """Log the error in hand with its traceback, and return what a visitor is told of it.
+    """Log the current error with its traceback; return the sentence for the visitor.
 
     The number in it stands in the log too.
     """
@@ -56,7 +56,7 @@ def heading(question: str, data: Dataset) -> None:
 
 
 def badges(data: Dataset) -> None:
-    """Show what is to be known of data at first sight: models alone, stand-ins, simulated."""
+    """Show badges of a data set: trained models only, stand-in embeddings, simulated."""
     if data.trained:
         notes = dict.fromkeys(note for one in data.trained.values() for note in one.notes)
         st.badge(

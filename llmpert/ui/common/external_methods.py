@@ -1,4 +1,4 @@
-"""Words on methods that were run elsewhere: where they come from, and where they have nothing."""
+"""Sentences on imported methods: their origin, and their gaps."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ def origin(
     size: int | None = None,
     methods: Collection[str] | None = None,
 ) -> str:
-    """Return where methods come from that were run elsewhere on these lines; "" without any.
+    """Return the origin of imported methods on these lines; "" without any.
 
     Args:
         size: The training size that they have to have; by default any.
@@ -37,7 +37,7 @@ def origin(
 
 
 def _how(data: Dataset, one: ExternalPredictions) -> str:
-    """Return how predictions were made, as far as their file says, and how many are missing.
+    """Return how predictions were made, if their file states it, and how many are missing.
 
     Of the versions the first: the method's own, before those of the libraries beneath it.
     """

@@ -21,7 +21,7 @@ from llmpert.ui.common.verbatim import verbatim
 
 
 class Shown(NamedTuple):
-    """A figure as a page shows it; `sentence` says what is to be seen."""
+    """A figure as a page shows it; `sentence` is its message."""
 
     figure: Figure
     sentence: str

@@ -19,7 +19,7 @@ def choose_gene(
     data: Dataset | None = None,
     compact: bool = False,
 ) -> str:
-    """Return what is in a search box with suggestions: a name that `problem.find` knows.
+    """Return the gene in a search box with suggestions, as `problem.find` accepts it.
 
     The text lives in the address as `key`. Words that match one gene only are taken for it. Where
     the text names no gene that can be predicted, the page says why, offers the nearest matches and
@@ -82,7 +82,7 @@ def choose_gene(
 
 
 def show_identity(problem: GeneVectors, gene: str, typed: str) -> None:
-    """Say which gene it is where somebody typed another name, and link to other sites."""
+    """Name the gene if another name was typed, and link to other sites."""
     typed = typed.strip()
     known = problem.resolve(typed)
     if known.gene is None:

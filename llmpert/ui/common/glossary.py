@@ -1,4 +1,4 @@
-"""What the words of pages mean, told where they are used: as docs/glossary.md has them."""
+"""The terms of docs/glossary.md, for help texts of pages."""
 
 import re
 

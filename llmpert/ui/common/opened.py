@@ -10,7 +10,7 @@ KEY = "opened"
 
 
 def opened_gene() -> str:
-    """Return the gene that is open, as somebody typed it into the address perhaps; else ""."""
+    """Return the open gene, which may come from a typed address; else ""."""
     return st.query_params.get(KEY, "")
 
 

@@ -1,4 +1,4 @@
-"""Who may change what everybody sees."""
+"""Permissions: who may change shared data."""
 
 import os
 

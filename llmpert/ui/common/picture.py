@@ -1,4 +1,4 @@
-"""Pictures of figures, made by the browser: no program for it is needed here, nor a network."""
+"""Export figures as pictures in the browser, without a network."""
 
 from functools import cache
 from pathlib import Path

@@ -82,7 +82,7 @@ def in_turn(name: str) -> bool:
 
 @contextmanager
 def stage(sentence: str) -> Iterator[None]:
-    """Draw what is over all else: a sentence, and the ways to the figures before and after."""
+    """Draw meeting mode's bar: a sentence, and buttons to the figures before and after."""
     st.html(STAGE)
     with st.container(key="stage"):
         words, buttons = st.columns([3, 2], vertical_alignment="center")

@@ -1,4 +1,4 @@
-"""Lines of Python that make the numbers of a figure, for whoever wants them without the page.
+"""Lines of Python that reproduce the numbers of a figure.
 
 All begin with the data set. One that was uploaded is read of the visitor's own files, by the names
 that they had: its own name is a secret. Where these files are not all that it was made of, and

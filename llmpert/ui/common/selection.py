@@ -93,7 +93,7 @@ class Selection:
 
     @property
     def trained(self) -> TrainedModel | None:
-        """The trained model that stands for a screen that is not here."""
+        """The trained model that replaces a missing screen."""
         return self.data.trained.get(self.line)
 
     @property
@@ -117,7 +117,7 @@ class Selection:
 
     @property
     def raised_only(self) -> bool:
-        """Whether responses know of raised genes alone, as ranks of these do."""
+        """Whether responses contain raised genes only, as ranks of these do."""
         return (self.trained or self.screen).raised_only
 
     @property
@@ -385,7 +385,7 @@ def called(name: str) -> str:
 
 
 def opened_uploads() -> list[str]:
-    """Return the uploads that this visitor made or opened the link of, as far as they are there.
+    """Return existing uploads that this visitor made or opened by a link.
 
     Says so if the address names one that is gone.
     """

@@ -7,7 +7,7 @@ LONGEST = 1000
 
 
 def verbatim(text: str) -> str:
-    """Return words from elsewhere as Markdown that shows them as they are, on one line.
+    """Return text of unknown origin as Markdown that shows it verbatim, on one line.
 
     Addresses and files hold what others chose: as Markdown it could load pictures from other sites
     or pass for words of the program. Control characters, and those that turn the writing

@@ -74,7 +74,7 @@ def in_words(ahead: int, seconds: float | None) -> str:
 
 
 class _Notice:
-    """What a visitor sees who waits; nothing where a fit is for nobody."""
+    """The notice that a waiting visitor sees."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()

@@ -19,7 +19,7 @@ WAYS = {"bulk": "bulk files (minutes)", "cells": "single cells, the paper's way 
 
 
 def offer_real_screens() -> None:
-    """Offer to fetch real screens and to show their genes, unless they are here or being fetched.
+    """Offer to download real screens, unless they exist or are being downloaded.
 
     Nothing is offered where a mirror (`LLMPERT_SOURCES`) lacks the files.
     """
@@ -122,7 +122,7 @@ def _list(files: Sequence[PublicFile]) -> None:
 def _offer(
     name: str, chosen: Sequence[PublicFile], work: Work | None = None, then: str = ""
 ) -> None:
-    """Say what is fetched from where, under which licence, and the space it takes; offer to do it.
+    """Show origin, licence and size of files, and offer to download them.
 
     `work` is done after it; `then` says what that is.
     """

@@ -19,7 +19,7 @@ Work = Callable[[BytesProgress, Notify], str]
 
 
 class _Stopped(Exception):
-    """Somebody pressed Stop."""
+    """The job was stopped by a visitor."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Job:
     _bar: FileBar = field(default_factory=lambda: FileBar(StringIO()))
 
     def stop(self) -> None:
-        """Let it end at its next step; what has come is kept."""
+        """End the job at its next step; partial downloads are kept."""
         self.stopping = True
 
     def show(self, file: str, done: int, total: int | None) -> None:
@@ -52,7 +52,7 @@ class Job:
         self.sentences.append(sentence)
 
     def progress(self) -> tuple[float, str] | None:
-        """Return the share of the current file that is here, and bytes, speed and time left."""
+        """Return the downloaded share of the current file, with bytes, speed and time left."""
         return self._bar.progress()
 
     def _go_on(self) -> None:
@@ -93,7 +93,7 @@ class Jobs:
             Thread(target=self.latest.run, name="job", daemon=True).start()
 
     def again(self) -> None:
-        """Start the latest job once more: what has come is not fetched again."""
+        """Start the latest job again; it resumes partial downloads."""
         if self.latest is not None:
             self.start(self.latest.name, self.latest.work)
 

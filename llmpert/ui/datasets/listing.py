@@ -1,4 +1,4 @@
-"""What data sets are here, to open and to remove."""
+"""List the data sets, to open and to remove."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -11,7 +11,7 @@ from llmpert.ui.common.selection import called
 
 
 def show_opened(data: Dataset) -> None:
-    """Show each part of a data set with source and fingerprint, and what is left out and why."""
+    """Show each part of a data set with source and fingerprint, and perturbations left out."""
     st.subheader(f"Open now: {show.verbatim(called(data.name))}")
     _table(
         {

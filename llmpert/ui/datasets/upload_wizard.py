@@ -1,4 +1,4 @@
-"""Step by step from somebody's files to a data set that every page works on."""
+"""Lead step by step from a visitor's files to a data set for all pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

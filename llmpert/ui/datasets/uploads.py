@@ -56,7 +56,7 @@ class ChosenFile:
 
     @property
     def content(self) -> tuple[str, str]:
-        """Tells what is read of it from what is read of others; its name counts, as it is read."""
+        """Identifies what is read from it, by content and name."""
         if isinstance(self.at, Path):
             return self.identity, self.name
         content = self.at.getbuffer()

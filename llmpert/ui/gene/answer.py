@@ -1,4 +1,4 @@
-"""What is said of a gene at first sight: what is known of it, whether to trust it, what it does."""
+"""The first look at a gene: badges, trust, and the answer in one sentence."""
 
 import streamlit as st
 
@@ -55,7 +55,7 @@ def answer_of(view: GeneView) -> Answer:
 
 
 def _badges(view: GeneView) -> None:
-    """Say what is known of the gene, and what the prediction is made of."""
+    """Show badges: what is known of the gene, and how it was predicted."""
     shown = view.control
     if shown.state == "not measured":
         st.badge("predicted", icon=":material/query_stats:", help=shown.about_state)

@@ -109,7 +109,7 @@ class GeneView:
 
     @property
     def raised_only(self) -> bool:
-        """Whether what is shown knows of raised genes alone."""
+        """Whether the shown responses contain raised genes only."""
         return self.selection.raised_only and not self.relative
 
     def named(self, direction: Direction) -> str:
@@ -119,12 +119,12 @@ class GeneView:
 
     @property
     def directions(self) -> tuple[str, str]:
-        """What positive and negative values of what is shown mean."""
+        """The meanings of positive and negative values."""
         return self.named("raised"), self.named("lowered")
 
     @property
     def unit(self) -> str:
-        """The unit of what is shown."""
+        """The unit of the shown responses."""
         return self.selection.unit + ", minus the mean response" * self.relative
 
     @property
@@ -146,7 +146,7 @@ class GeneView:
         )
 
     def table(self) -> pd.DataFrame:
-        """Return every gene with what is predicted and known of it."""
+        """Return a row for every gene: predicted and, if known, measured."""
         table = self.shown.prediction.table()
         if self.shown.measured is not None:
             table["measured"] = self.shown.measured

@@ -44,7 +44,7 @@ ABOUT_SETS = (
 
 
 def show_tabs(view: GeneView, response: Section) -> None:
-    """Show the tab that is open; in a meeting all, as its figures come one after the other.
+    """Show the open tab; in meeting mode all, for their figures.
 
     Args:
         response: Its table of the strongest genes stands in the first tab.
@@ -216,7 +216,7 @@ def _other_lines(view: GeneView) -> None:
 
 
 def _how_judged(view: GeneView) -> str:
-    """Return how the verdict comes about, in Markdown, with what was found for these data."""
+    """Return how the verdict is reached for these data, in Markdown."""
     reference, verdict = view.reference, view.verdict
     gene, indicators = verdict.gene, verdict.indicators.dropna(subset="correlation")
     tested, trained = int(verdict.accuracy.notna().sum()), len(reference.fitted.trained_on)

@@ -20,7 +20,7 @@ from llmpert.ui.gene.tabs import TOP_GENES, draw, show_tabs
 
 
 def show_gene(selection: Selection) -> None:
-    """Let a gene be chosen; show what is predicted, whether to trust it, and what it rests on."""
+    """Show a gene: the search box, the prediction, its trust and its evidence."""
     present.begin("Gene")
     field, head = st.columns([1, 3], vertical_alignment="center")
     title = head.empty()

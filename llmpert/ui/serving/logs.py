@@ -107,5 +107,5 @@ def _hand_over(logger: logging.Logger) -> None:
 
 
 def _is_logged(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn says of ordinary connections: it names visitors' addresses."""
+    """Drop uvicorn's records of ordinary connections, which name visitors' addresses."""
     return record.levelno >= logging.WARNING or not record.name.startswith("uvicorn")

@@ -1,4 +1,4 @@
-"""Requests besides those that pages answer: what is logged, refused and hinted at; health."""
+"""Handle requests beside pages': logging, refusals, hints and health."""
 
 import logging
 from collections.abc import Collection
@@ -107,7 +107,7 @@ class SameOrigin:
 
 @dataclass(frozen=True)
 class StayHere:
-    """Let a browser come back to this worker, by a cookie with its number.
+    """Keep a browser on this worker, by a cookie with its number.
 
     Each request comes by a connection of its own: through one that stays open, a proxy would send
     requests of visitors who belong to other workers.

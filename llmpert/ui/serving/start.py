@@ -67,7 +67,7 @@ def _prepare(loaded: Event) -> None:
 
 
 def prepare(loaded: Event) -> None:
-    """Fit what the gene page shows first; who comes earlier wants the same, and waits for it.
+    """Fit what the gene page shows first; early visitors wait for the same fit.
 
     `loaded` is set once nothing is left to do but fits.
     """
@@ -101,7 +101,7 @@ def prepare(loaded: Event) -> None:
 
 
 def _sweep(stopped: Event) -> None:
-    """Keep the promise that uploads go after their time, whether or not anybody comes."""
+    """Remove expired uploads every hour."""
     from llmpert.datasets import UploadStore
     from llmpert.evaluation.store import ResultsStore
 

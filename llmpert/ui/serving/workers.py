@@ -56,7 +56,7 @@ def own_number() -> int | None:
 
 
 def cookie(port: int) -> str:
-    """Return the name of the cookie. Browsers tell no ports of a machine apart."""
+    """Return the cookie's name, which has the port: browsers share cookies between ports."""
     return f"llmpert-worker-{port}"
 
 
@@ -122,7 +122,7 @@ class Worker:
         self.start(welcome=number == 0)
 
     def start(self, welcome: bool = False) -> None:
-        """Start its process, which tells people the address to open if they are welcomed."""
+        """Start its process, which prints the address to open if `welcome` is set."""
         self.ready, self.open = False, 0
         arguments = [*self._arguments]
         if not welcome:
@@ -142,7 +142,7 @@ class Worker:
         self.open, self.turn = self.open + 1, turn
 
     def hear(self) -> None:
-        """Note what it said."""
+        """Record its message."""
         with suppress(BlockingIOError):
             said = self.channel.recv(LONGEST)
             self.ready |= READY in said
@@ -252,7 +252,7 @@ class Handed(socket.socket):
     """What a worker listens on: accepts the connections that the front hands it."""
 
     def listen(self, backlog: int = 0) -> None:
-        """Tell the front that connections are accepted from now on."""
+        """Notify the front that connections are accepted from now on."""
         self.send(READY)
 
     def accept(self) -> tuple[socket.socket, object]:
@@ -271,7 +271,7 @@ class Handed(socket.socket):
 
 
 class _Connection(socket.socket):
-    """A connection that tells the front when it is closed."""
+    """A connection that notifies the front when it is closed."""
 
     def __init__(self, handed: Handed, file: int) -> None:
         super().__init__(fileno=file)
