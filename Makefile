@@ -1,6 +1,7 @@
 # make app    install what the app needs and serve it at http://localhost:8501
 # make check  install what the checks need and run the quick ones: three minutes on two cores
 # make test   run all of them: also those in a browser, with worker processes and on real screens
+# make docs   build the documentation as a site in docs/_build/html; a warning is an error
 #
 # make lock   write the exact versions that the checks ran with to requirements.lock
 #
@@ -16,7 +17,7 @@ RUN := $(VENV)/bin/python
 # A finished install leaves a mark named after the content of the requirement files: the next run
 # asks pip, and the network, only when that content has changed.
 APP := $(VENV)/.installed-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
-DEV := $(APP)-$(shell cat requirements-dev.txt | cksum | cut -d' ' -f1)
+DEV := $(APP)-$(shell cat requirements-dev.txt requirements-docs.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
@@ -24,7 +25,7 @@ HALF := $(VENV)/.installing
 # often waits. None of the quick ones does: they go to two.
 PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help app check test checks-installed lint format bench lock clean environment
+.PHONY: help app check test docs checks-installed lint format bench lock clean environment
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -49,6 +50,11 @@ test: checks-installed
 	wait $$lint || { echo "Error: make lint failed; what it said stands above." >&2; exit 1; }; \
 	exit $$tests
 
+# All pages anew, as links into a page are checked where the page with the link is read.
+docs: checks-installed
+	$(RUN) -m sphinx --fail-on-warning --fresh-env --quiet docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 lint: checks-installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -70,7 +76,7 @@ lock: checks-installed
 	   $(RUN) -m pip freeze --exclude llmpert | sed '/^torch==/s/+.*//'; } > requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A working Python of 3.11 or newer, with pip, in $(VENV).

@@ -27,7 +27,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from benchmarks.real import markdown, read
+from benchmarks.page import markdown
+from benchmarks.real import read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.problem import Problem
@@ -325,10 +326,8 @@ def main() -> None:
                 bar.set_description(name)
                 bar.update()
 
-            header, *body = table(experiments, progress)
-        click.echo(f"\n{' + '.join(sources)}:\n")
-        for line in markdown([header, ["---"] * len(header), *body]):
-            click.echo(line)
+            found = table(experiments, progress)
+        click.echo("\n".join(["", f"{' + '.join(sources)}:", "", *markdown(found)]))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Accuracy and calibration on the rank-score benchmark, as the Markdown tables of the README.
+"""Accuracy and calibration on the rank-score benchmark, as tables of the documentation.
 
-    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.real
+    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.real [--write]
 
 5-fold cross-validation at the largest training size, seed 0: all models with text, sequence and
-both on the perturbations that have both; all models with text on all that have text; the Gaussian
-processes with each of six sources, with text and sequence, and with all, on the perturbations that
-have all six. Then how well the intervals of the Gaussian processes are calibrated.
+both on the perturbations that have both. Then how well the intervals of the Gaussian processes are
+calibrated, with text and with all six sources on the perturbations that have all. Scores with each
+of the six come with llmpert (`benchmarks.shipped`).
 """
 
 import os
@@ -18,7 +18,8 @@ from scipy.stats import norm
 from tqdm import tqdm
 
 from benchmarks import calibration
-from llmpert.commands.evaluate import rows
+from benchmarks.page import markdown, publish
+from benchmarks.shipped import scores
 from llmpert.datasets import Dataset
 from llmpert.embeddings import read_embedding
 from llmpert.evaluation.experiment import Experiment
@@ -72,43 +73,41 @@ def experiments(data: Dataset, choices: Sequence[str]) -> list[Experiment]:
 
 
 @click.command()
-def main() -> None:
+@click.option("--write", is_flag=True, help="Write the tables into the documentation, too.")
+def main(write: bool) -> None:
     """Print the tables; finished fits are kept as in `python -m llmpert evaluate`."""
-    both, text, six = read(("text", "sequence")), read(("text",)), read()
+    both, six = read(("text", "sequence")), read()
     click.echo(f"From `{COMMAND}`; mean ± standard error over 5 folds.")
-    print_accuracy(both, both.embedding_choices, list(MODELS))
-    print_accuracy(text, ["text"], list(MODELS))
-    print_accuracy(six, [*EMBEDDINGS, "text+sequence", ALL], GAUSSIAN_PROCESSES)
-    print_calibration(experiments(six, ["text", ALL]))
+    for name, lines in (
+        ("accuracy", accuracy(both)),
+        ("intervals", markdown(intervals(experiments(six, ["text", ALL])))),
+    ):
+        click.echo("\n".join(["", *lines]))
+        if write:
+            publish(f"benchmarks.real {name}", lines)
 
 
-def print_accuracy(data: Dataset, choices: Sequence[str], models: Sequence[str]) -> None:
-    """Evaluate models on choices of sources and print their metrics."""
-    compared = experiments(data, choices)
-    fits = grid(compared, models, [])
+def accuracy(data: Dataset) -> list[str]:
+    """Return a table of the scores of all models on all choices of sources."""
+    fits = grid(experiments(data, data.embedding_choices), list(MODELS), [])
     with tqdm(total=len(fits), unit="fit", leave=False) as bar:
         results = run(fits, lambda done, total, label: bar.update(done - bar.n))
-    screen = compared[0].problem.screen
-    click.echo(
-        f"\n{len(screen.perturbations):,} perturbations with a vector in"
-        f" {', '.join(data.embeddings)}; {screen.unit}:\n"
-    )
-    print_table(rows(summarise(results.table), list(models)))
+    return scores(summarise(results.table))
 
 
-def print_calibration(compared: Sequence[Experiment]) -> None:
-    """Coverage of the Gaussian processes' intervals, before and after their calibration."""
-    click.echo(
-        "\nCalibration over the same held-out perturbations. Coverage of 50, 80 and 95 % intervals;"
-        " expected calibration error (mean |observed − nominal| over 5 %, 10 %, … 95 %); 5th to"
-        " 95th percentile over genes of the 80 % interval's coverage, for genes that every fold"
-        " predicts; standard deviation of interval widths between genes, divided by their mean."
-        " Raw: the model's own standard deviations, errors taken as normal.\n"
-    )
+def intervals(compared: Sequence[Experiment]) -> list[list[str]]:
+    """Return the coverage of the Gaussian processes' intervals, before and after calibration.
+
+    Coverage of 50, 80 and 95 % intervals; expected calibration error (mean |observed − nominal|
+    over 5 %, 10 %, … 95 %); 5th to 95th percentile over genes of the 80 % interval's coverage, for
+    genes that every fold predicts; standard deviation of interval widths between genes, divided by
+    their mean. Raw: the model's own standard deviations, errors taken as normal.
+    """
     header = ["line", "embedding", "model", "intervals", "50 %", "80 %", "95 %", "error"]
     table = [[*header, "80 % by gene", "widths"]]
     for experiment in tqdm(compared, leave=False):
         problem = experiment.problem
+        name = problem.embedding_name.replace(ALL, "all six")
         for model in GAUSSIAN_PROCESSES:
             shipped = list(calibration.held_out(experiment, model))
             for kind, folds in (("raw", list(raw(experiment, model))), ("calibrated", shipped)):
@@ -116,14 +115,14 @@ def print_calibration(compared: Sequence[Experiment]) -> None:
                 at = calibration.reliability(found).set_index("level")
                 table.append(
                     [
-                        *(problem.screen.line, problem.embedding_name, model, kind),
+                        *(problem.screen.line, name, model, kind),
                         *(f"{at['observed'][level]:.3f}" for level in (0.5, 0.8, 0.95)),
                         f"{calibration.expected_error(found):.3f}",
                         f"{at['low'][0.8]:.3f} to {at['high'][0.8]:.3f}",
                         f"{calibration.width_variation(p for p, _ in folds):.2f}",
                     ]
                 )
-    print_table(table)
+    return table
 
 
 def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.ndarray]]:
@@ -141,14 +140,7 @@ def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.nda
 
 def print_table(table: Sequence[Sequence[str]]) -> None:
     """Print a header and rows as Markdown."""
-    header, *body = ([cell.replace(ALL, "all six") for cell in row] for row in table)
-    for line in markdown([header, ["---"] * len(header), *body]):
-        click.echo(line)
-
-
-def markdown(table: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines of a Markdown table."""
-    return [f"| {' | '.join(row)} |" for row in table]
+    click.echo("\n".join(["", *markdown(table)]))
 
 
 if __name__ == "__main__":

@@ -22,12 +22,10 @@ FORMATS = (*PICKLES, *HDF5, *tables.FORMATS)
 def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) -> Embedding:
     """Read an embedding by what the file is.
 
-    | file | read as |
-    |---|---|
-    | `.pickle`, `.pkl` (also `.gz`) | GenePT's dict of symbol -> numbers (`read_genept`) |
-    | `.h5`, `.hdf5` | UniProt's per-protein vectors (`read_prott5`) |
-    | `.parquet` written by llmpert | `load_embedding` |
-    | `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz` | `read_embedding_table` |
+    - `.pickle`, `.pkl` (also `.gz`): GenePT's dict of symbol -> numbers (`read_genept`)
+    - `.h5`, `.hdf5`: UniProt's per-protein vectors (`read_prott5`)
+    - `.parquet` written by llmpert (`load_embedding`)
+    - `.parquet`, `.csv`, `.tsv` (also `.gz`), `.npz`: tables (`read_embedding_table`)
 
     `provenance["download"]` is what `llmpert.downloads.download_of` knows of the file, if anything.
 

@@ -51,12 +51,12 @@ def test_the_paper_is_one_of_them():
     assert not set(named) & set(downloads.read_registry().sources)
 
 
-def test_the_readme_says_how_much_it_is():
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
+def test_the_documentation_says_how_much_it_is():
+    text = (REPOSITORY / "docs" / "data.md").read_text("utf-8")
     needed = presets.presets()["paper-2024"].files("bulk")
-    assert f"{sum(source.size for source in needed) / 1e6:,.0f} MB" in readme
+    assert f"{sum(source.size for source in needed) / 1e6:,.0f} MB" in text
     archive = downloads.read_registry().sources["genept_ada"]
-    assert f"{archive.size / 1e6:,.0f} MB" in readme
+    assert f"{archive.size / 1e6:,.0f} MB" in text
 
 
 def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monkeypatch):

@@ -1,0 +1,94 @@
+"""The documentation: links lead somewhere, tables are what code writes, and the site builds."""
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from benchmarks import page, shipped
+from tests.support.server_process import REPOSITORY
+
+PAGES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+
+
+@cache
+def tokens(path: Path) -> list:
+    """A page's inline tokens, each with the block token before it."""
+    found = MarkdownIt().enable("table").parse(path.read_text("utf-8"))
+    return [(found[i - 1], token) for i, token in enumerate(found) if token.type == "inline"]
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link may follow `#` with: each heading as GitHub and MyST name it."""
+    headings = [token.children for before, token in tokens(path) if before.type == "heading_open"]
+    texts = ["".join(part.content for part in parts) for parts in headings]
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
+
+
+def targets(path: Path) -> list[str]:
+    """Where a page's links and pictures lead."""
+    parts = [part for _, token in tokens(path) for part in token.children]
+    found = [part.attrs.get("href") or part.attrs.get("src") for part in parts]
+    return [target for target in found if target and not re.match(r"https?://|mailto:", target)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_lead_to_files_and_headings_that_are_there(path):
+    dead = []
+    for target in targets(path):
+        file, _, anchor = target.partition("#")
+        page = (path.parent / file).resolve() if file else path
+        if not page.exists() or (anchor and anchor not in anchors(page)):
+            dead.append(target)
+    assert dead == []
+
+
+def test_pages_that_the_program_names_are_there():
+    sources = [REPOSITORY / "Containerfile", *(REPOSITORY / "data").glob("*.toml")]
+    sources += [*(REPOSITORY / "llmpert").rglob("*.py"), *(REPOSITORY / "pages").glob("*.py")]
+    named = {name for p in sources for name in re.findall(r"docs/[\w-]+\.md", p.read_text("utf-8"))}
+    assert named
+    assert {name for name in named if not (REPOSITORY / name).is_file()} == set()
+
+
+def test_every_page_is_in_the_contents():
+    listed = re.findall(r"^[a-z-]+$", (REPOSITORY / "docs/index.md").read_text("utf-8"), re.M)
+    there = {path.stem for path in (REPOSITORY / "docs").glob("*.md")} - {"index"}
+    assert sorted(listed) == sorted(there)
+
+
+@pytest.mark.parametrize(
+    "tables", [shipped.real, pytest.param(shipped.simulated, marks=pytest.mark.processes)]
+)
+def test_tables_have_the_scores_that_come_with_the_program(tables):
+    for (name, marker), lines in tables().items():
+        text = (REPOSITORY / name).read_text("utf-8")
+        assert page.put(text, marker, lines) == text
+
+
+def test_only_what_is_between_the_markers_is_written():
+    text = "a\n<!-- one -->\nold\n<!-- /one -->\nb\n<!-- two -->\n<!-- /two -->\n"
+    new = page.put(text, "one", ["new \\1"])
+    assert new == text.replace("old\n", "\nnew \\1\n\n")
+    assert page.put(new, "one", ["new \\1"]) == new
+    with pytest.raises(ValueError, match="three"):
+        page.put(text, "three", [])
+
+
+@pytest.mark.processes
+def test_the_site_builds_without_a_warning(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "docs", tmp_path],
+        cwd=REPOSITORY, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    # Nothing is fetched from elsewhere when a page is read.
+    for name in ("index", "methods", "command-line", "python"):
+        text = (tmp_path / f"{name}.html").read_text("utf-8")
+        assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text) == []
+    assert "llmpert predict" in (tmp_path / "command-line.html").read_text("utf-8")
+    assert "read_screen" in (tmp_path / "python.html").read_text("utf-8")
