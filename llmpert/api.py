@@ -1,20 +1,29 @@
 """What `import llmpert` offers: from two files to a predicted response and its figure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
+from llmpert import __version__
 from llmpert.embeddings import Embedding, read_embedding
 from llmpert.errors import InputError
+from llmpert.evaluation import trained
 from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
 from llmpert.evaluation.prediction import Prediction
-from llmpert.evaluation.problem import Problem
-from llmpert.evaluation.trained import TrainedModel
+from llmpert.evaluation.problem import GeneVectors, Problem
+from llmpert.insight.reliability import ReliabilityReference, Verdict, expression
+from llmpert.io.hashing import fingerprint
+from llmpert.models.intervals import INTERVAL
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 from llmpert.screens import Screen, read_screen
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # each takes a second
+    import anndata
     import plotly.graph_objects as go
 
 __all__ = [
@@ -22,9 +31,120 @@ __all__ = [
     "load_model", "read_embedding", "read_screen", "train",
 ]  # fmt: skip
 
+FORMAT, FORMAT_VERSION = "llmpert-prediction", 1
+
+
+class _Answers(ABC):
+    """What is made of predictions, by models that were fitted here and those read from files."""
+
+    @property
+    @abstractmethod
+    def _known(self) -> GeneVectors:
+        """Genes, their vectors, and which of them were knocked down."""
+
+    @property
+    @abstractmethod
+    def _of(self) -> "Screen | trained.TrainedModel":
+        """What has the line, the unit and the control mean."""
+
+    @property
+    @abstractmethod
+    def _genes(self) -> np.ndarray:
+        """The genes of the control mean."""
+
+    @abstractmethod
+    def _reference(self, gene: str) -> ReliabilityReference | None:
+        """Return what judges the prediction of a gene; None of a model that cannot be judged."""
+
+    @abstractmethod
+    def _measured(self, perturbation: str, genes: np.ndarray) -> np.ndarray | None:
+        """Return what was measured, where it is known."""
+
+    @abstractmethod
+    def _about(self, perturbations: Sequence[str]) -> dict[str, Any]:
+        """Return what made the predictions of these genes: model, data, settings, fingerprint."""
+
+    def trust(self, gene: str) -> Verdict | None:
+        """Judge how far a gene's prediction can be trusted, without its measurement.
+
+        By how well knockdowns like it are predicted when they are held out. A model fitted to a
+        screen is fitted once more for it: to all folds but one.
+
+        Returns:
+            The verdict; None of a model other than the Gaussian processes, which are not judged.
+
+        Raises:
+            InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
+        """
+        name = self._known.perturbation(gene) or gene
+        reference = self._reference(name)
+        if reference is None:
+            return None
+        own = expression(self._genes, self._of.control_mean, self._of.unit, name)
+        return replace(reference.judge(name), expression=own)
+
+    def to_anndata(self, prediction: Prediction) -> "anndata.AnnData":
+        """Return predictions of this model as AnnData, knockdowns x measured genes.
+
+        `X` is the mean. Of models that give standard deviations `layers` has `sd`, `low95` and
+        `high95`, of a new measurement. `obs` says of each knockdown: `gene`, its current symbol;
+        `matched`, the kind of name it was given by ("name" where the gene table knows none);
+        `measured`, whether it was knocked down in the screen; and `trust` ("high", "fair", "low",
+        "unknown") of models that can be judged. `var` has `control_mean` where it is known.
+        `uns["llmpert"]` says what made them: model, data, settings, and a fingerprint of these.
+        """
+        import anndata
+
+        names = [str(name) for name in prediction.perturbations]
+        found = [self._known.resolve(name) for name in names]
+        obs = {
+            "gene": [one.gene.symbol if one.gene else one.name for one in found],
+            "matched": [(one.gene and one.how) or "name" for one in found],
+            "measured": [self._known.perturbation(name) is not None for name in names],
+        }
+        verdicts = [self.trust(name) for name in names]
+        trust = [verdict.trust for verdict in verdicts if verdict]
+        var = pd.DataFrame(index=pd.Index(prediction.genes.astype(str), name="gene"))
+        if self._of.control_mean is not None:
+            control = pd.Series(self._of.control_mean, self._genes)
+            var["control_mean"] = control[prediction.genes].to_numpy()
+        half_width = prediction.half_width(INTERVAL)
+        layers = {} if prediction.std is None else {"sd": prediction.std}
+        if half_width is not None:
+            low, high = prediction.mean - half_width, prediction.mean + half_width
+            layers |= {"low95": low.astype(np.float32), "high95": high.astype(np.float32)}
+        about = {"format": FORMAT, "version": FORMAT_VERSION, "llmpert": __version__}
+        return anndata.AnnData(
+            X=prediction.mean.copy(),
+            obs=pd.DataFrame(obs | ({"trust": trust} if trust else {}), index=names),
+            var=var,
+            layers=layers,
+            uns={"llmpert": about | self._about(names)},
+        )
+
+    def plot(self, prediction: Prediction, count: int = 20) -> "go.Figure":
+        """Draw the `count` strongest responses predicted for one gene, beside any measured ones.
+
+        Raises:
+            InputError: The prediction is of several genes.
+        """
+        from llmpert.figures.prediction import ranked_genes
+        from llmpert.figures.theme import mark_simulated
+
+        if len(prediction.perturbations) != 1:
+            raise InputError(
+                f"Expected the prediction of one gene, found {len(prediction.perturbations)}:"
+                " take one with prediction.row(gene)."
+            )
+        perturbation = self._known.perturbation(prediction.perturbations[0])
+        measured = self._measured(perturbation, prediction.genes) if perturbation else None
+        raised, unit = self._of.raised_only, self._of.unit
+        figure = ranked_genes(prediction, measured, unit, count, raised_only=raised)
+        return mark_simulated(figure) if self._of.simulated else figure
+
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(_Answers):
     """A model of a screen's responses, for every gene with a vector in its embeddings.
 
     `name` is the kind of model in `llmpert.models.registry`, `fitted` the fit to all perturbations;
@@ -34,6 +154,9 @@ class Model:
     name: str
     experiment: Experiment
     fitted: FittedModel
+    _references: dict[int, ReliabilityReference] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def problem(self) -> Problem:
@@ -57,27 +180,88 @@ class Model:
         fitted = self.experiment.fit_all(self.name, held_out) if held_out else self.fitted
         return fitted.predict(names)
 
-    def plot(self, prediction: Prediction, count: int = 20) -> "go.Figure":
-        """Draw the `count` strongest responses predicted for one gene, beside any measured ones.
+    @property
+    def _known(self) -> GeneVectors:
+        return self.problem
 
-        Raises:
-            InputError: The prediction is of several genes.
-        """
-        from llmpert.figures.prediction import ranked_genes
-        from llmpert.figures.theme import mark_simulated
+    @property
+    def _of(self) -> Screen:
+        return self.problem.screen
 
-        if len(prediction.perturbations) != 1:
-            raise InputError(
-                f"Expected the prediction of one gene, found {len(prediction.perturbations)}:"
-                " take one with prediction.row(gene)."
-            )
-        screen, measured = self.problem.screen, None
-        perturbation = self.problem.perturbation(prediction.perturbations[0])
-        if perturbation is not None:
-            measured = screen.select([perturbation], list(prediction.genes)).response[0]
-        raised = screen.raised_only
-        figure = ranked_genes(prediction, measured, screen.unit, count, raised_only=raised)
-        return mark_simulated(figure) if self.problem.simulated else figure
+    @property
+    def _genes(self) -> np.ndarray:
+        return self.problem.screen.genes
+
+    def _reference(self, gene: str) -> ReliabilityReference | None:
+        if not hasattr(self.fitted.model, "leave_one_out"):
+            return None
+        screen, experiment = self.problem.screen, self.experiment
+        fold = experiment.fold_of(gene) if gene in screen.perturbations else 0
+        if fold not in self._references:
+            tested = list(screen.perturbations[experiment.tested(fold)])
+            fitted = experiment.fit_fold(self.name, experiment.largest_training_size, fold)
+            self._references[fold] = ReliabilityReference.of(fitted, screen, tested)
+        return self._references[fold]
+
+    def _measured(self, perturbation: str, genes: np.ndarray) -> np.ndarray:
+        return self.problem.screen.select([perturbation], list(genes)).response[0]
+
+    def _about(self, perturbations: Sequence[str]) -> dict[str, Any]:
+        problem, spec = self.problem, self.fitted.spec
+        held_out = problem.perturbations_of(perturbations)
+        settings = self.experiment.settings.record()
+        made_of = (problem.screen.fingerprint, problem.fingerprint, settings, held_out)
+        return {
+            "model": spec.name,
+            "line": problem.screen.line,
+            "unit": problem.screen.unit,
+            "embeddings": [one.name for one in problem.embeddings],
+            "trained_on": len(problem.perturbations) - len(held_out),
+            "settings": settings,
+            "simulated": problem.simulated,
+            "fingerprint": fingerprint(spec.name, spec.version, *made_of),
+        }
+
+
+class TrainedModel(trained.TrainedModel, _Answers):
+    """A trained model, read from a file or to be saved as one; it answers without its screen."""
+
+    @classmethod
+    def _with_answers(cls, model: trained.TrainedModel) -> "TrainedModel":
+        return cls(**{one.name: getattr(model, one.name) for one in fields(model)})
+
+    @property
+    def _known(self) -> GeneVectors:
+        return self.fitted.known
+
+    @property
+    def _of(self) -> trained.TrainedModel:
+        return self
+
+    @property
+    def _genes(self) -> np.ndarray:
+        return self.fitted.genes
+
+    def _reference(self, gene: str) -> ReliabilityReference:
+        return ReliabilityReference.of_trained(self, self.behind(gene))
+
+    def _measured(self, perturbation: str, genes: np.ndarray) -> None:
+        return None
+
+    def _about(self, perturbations: Sequence[str]) -> dict[str, Any]:
+        arrays, spec = self.fitted.model.arrays(), self.fitted.spec
+        parts = (part for name in sorted(arrays) for part in (name, arrays[name]))
+        settings = (self.provenance or {}).get("settings", {})
+        return {
+            "model": spec.name,
+            "line": self.line,
+            "unit": self.unit,
+            "embeddings": list(self.sources),
+            "trained_on": len(self.fitted.trained_on),
+            "settings": {name: value for name, value in settings.items() if value is not None},
+            "simulated": self.simulated,
+            "fingerprint": fingerprint(sorted(self.sources.items()), *parts),
+        }
 
 
 def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -> Model:
@@ -103,10 +287,10 @@ def train(screen: Screen, *embeddings: Embedding, components: int | None = None)
     Raises:
         InputError: The responses have no signal, or screen and embeddings share too few genes.
     """
-    from llmpert.insight.training import train as trained
+    from llmpert.insight.training import train as train_one
 
-    problem = Problem.align(screen, embeddings)
-    return trained(Experiment(problem, Settings(n_hvgs=len(screen.genes))), components)
+    experiment = Experiment(Problem.align(screen, embeddings), Settings(n_hvgs=len(screen.genes)))
+    return TrainedModel._with_answers(train_one(experiment, components))
 
 
 def load_model(path: str | Path, *embeddings: Embedding) -> TrainedModel:
@@ -117,4 +301,4 @@ def load_model(path: str | Path, *embeddings: Embedding) -> TrainedModel:
     Raises:
         InputError: It is no such file or is damaged, or an embedding is another or missing.
     """
-    return TrainedModel.load(path, embeddings)
+    return TrainedModel._with_answers(trained.TrainedModel.load(path, embeddings))

@@ -1,22 +1,33 @@
 """Read a screen: find out what a file is, then let its reader read it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from llmpert.downloads import download_of
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.io.names import without_identity
-from llmpert.io.reading import naming, require_file
+from llmpert.io.reading import as_input_error, naming, require_file
 from llmpert.screens import cells, replogle, tables
 from llmpert.screens.cells.scale import CHOICES as CHOICES_OF_CELLS
 from llmpert.screens.files import open_h5ad, suffix
 from llmpert.screens.screen import FORMAT, Screen
 from llmpert.screens.values import CHOICES
 
+if TYPE_CHECKING:  # it takes a second
+    import anndata
+
+OBJECTS = {"DataFrame": "_.parquet", "AnnData": "_.h5ad"}
+"""What is read besides files, and the file that it goes through: no line is in its name."""
+
 
 def read_screen(
-    path: str | Path,
+    source: "str | Path | pd.DataFrame | anndata.AnnData",
     line: str | None = None,
     unit: str | None = None,
     *,
@@ -25,7 +36,7 @@ def read_screen(
     target: str | None = None,
     upload_limit: int | None = None,
 ) -> Screen:
-    """Read a screen from a file of any known kind.
+    """Read a screen from a file of any known kind, or from what pandas or AnnData has read of one.
 
     Known are, in this order: files of single cells (`llmpert.screens.cells`), files written by
     `Screen.save`, bulk files of Replogle et al. 2022 (`llmpert.screens.replogle`) and tables of
@@ -33,7 +44,8 @@ def read_screen(
     beside the file says (`llmpert.downloads.download_of`).
 
     Args:
-        path: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`.
+        source: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`; a DataFrame or AnnData, which
+            is read as its file would be, and needs a line where it states none.
         line, unit: Where given they count more than what the file says.
         default_line: Line where the file states none, in place of what its name says.
         values: What the numbers are: of a table "differences" or "means"
@@ -48,7 +60,14 @@ def read_screen(
         InputError: The file is missing, damaged or not usable as a screen.
         Question: It can be read in several ways; an argument answers.
     """
-    path = require_file(path)
+    if not isinstance(source, str | Path):
+        with _written(source) as file:
+            screen = read_screen(
+                file, line, unit, default_line=default_line, values=values, target=target
+            )
+        stated = {k: v for k, v in screen.provenance.items() if v != file.name}
+        return replace(screen, provenance={"source": type(source).__name__, **stated})
+    path = require_file(source)
     is_h5ad = suffix(path) == ".h5ad"
     if is_h5ad and cells.holds_cells(path):
         _check_choice(path, values, CHOICES_OF_CELLS, "single cells")
@@ -65,6 +84,31 @@ def read_screen(
         if download := download_of(path):
             screen.provenance["download"] = download
     return replace(screen, unit=unit) if unit else screen
+
+
+@contextmanager
+def _written(source: "pd.DataFrame | anndata.AnnData") -> "Iterator[Path]":
+    """Write what is in memory to a file while the context is open, which errors call by its kind.
+
+    So a table is read in one way, wherever it is.
+    """
+    kind = type(source).__name__
+    if kind not in OBJECTS:
+        raise InputError(f"Expected a file, a DataFrame or an AnnData object, found {kind}.")
+    with TemporaryDirectory(prefix="llmpert-") as folder:
+        path = Path(folder, OBJECTS[kind])
+        try:
+            with as_input_error(path, "what can be written to a file"):
+                if isinstance(source, pd.DataFrame):
+                    source.rename(columns=str).to_parquet(path)
+                else:
+                    source.write_h5ad(path)
+            yield path
+        except InputError as problem:
+            said = str(problem).replace(str(path), kind)
+            if isinstance(problem, Question):
+                raise Question(said, problem.option, problem.choices) from problem
+            raise InputError(said) from problem
 
 
 def _check_choice(path: Path, values: str | None, choices: Mapping[str, str], of_what: str) -> None:

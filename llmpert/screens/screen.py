@@ -168,6 +168,11 @@ class Screen(HasProvenance):
             X=self.response.copy(), obs=obs, var=var, uns={"llmpert": head}, layers=layers
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the responses as a table: a row a perturbation, a column a measured gene."""
+        rows = pd.Index(self.perturbations, name="perturbation")
+        return pd.DataFrame(self.response.copy(), rows, pd.Index(self.genes, name="gene"))
+
     def save(self, path: str | Path) -> None:
         """Write the screen as `.h5ad`; an existing file is replaced only by a complete one."""
         with atomic_path(path) as temporary:
@@ -183,13 +188,15 @@ class Screen(HasProvenance):
         return cls.from_anndata(open_h5ad(path), Path(path))
 
     @classmethod
-    def from_anndata(cls, data: "anndata.AnnData", path: Path) -> "Screen":
+    def from_anndata(cls, data: "anndata.AnnData", path: str | Path = Path("AnnData")) -> "Screen":
         """Read back what `to_anndata` made; `path` is the file that messages name.
+
+        `read_screen` reads any AnnData object, changed ones among them.
 
         Raises:
             InputError: `data` was not written by llmpert, or by a version with another format.
         """
-        wanted = "a screen written by llmpert"
+        path, wanted = Path(path), "a screen written by llmpert"
         head = data.uns.get("llmpert")
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise InputError.of_file(path, wanted, "an AnnData file without its mark")
