@@ -44,9 +44,11 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
         )
     fewest = 2 if len(names) > 3 else 3
     if not fewest <= folds <= len(names):
+        few = folds > len(names)
+        nearest, most = (len(names), "most") if few else (fewest, "fewest")
         raise InputError(
-            f"Expected between {fewest} and {len(names)} folds for {len(names)} perturbations,"
-            f" found {folds}."
+            f"Expected at {most} {nearest} folds for {len(names)} perturbations, found {folds}: use"
+            f" --folds {nearest}."
         )
     if seed < 0:
         raise InputError(f"Expected a seed of 0 or more, found {seed}.")

@@ -307,7 +307,9 @@ def test_settings_without_genes_are_refused(features):
 
 def test_too_few_perturbations_for_the_folds_are_refused(store):
     one = experiment(store, problem(small.screen(perturbations=3)))
-    with pytest.raises(InputError, match="3 and 3 folds for 3 perturbations, found 4"):
+    with pytest.raises(
+        InputError, match="at most 3 folds for 3 perturbations, found 4: use --folds 3"
+    ):
         one.scores("mean", 2, 0)
 
 
