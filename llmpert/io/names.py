@@ -28,6 +28,8 @@ DEEPEST = 40
 MARKUP = re.compile(r"[<`]|\]\(")
 # What a spreadsheet takes for a formula.
 FORMULA = ("=", "+", "-", "@")
+_LOOKALIKES = str.maketrans("<`", "‹'")
+_NO_FORMULA = str.maketrans("=+-@", "＝＋−＠")
 RULE = (
     "in printable characters, without <, ` and Markdown links, and not starting with"
     f" {', '.join(FORMULA)} (at most {LONGEST} characters)"
@@ -47,6 +49,18 @@ def is_plain(name: str) -> bool:
         and not name.startswith(FORMULA)
         and not MARKUP.search(name)
     )
+
+
+def plain(name: str) -> str:
+    """Write a name so that it can be shown: `p<0.05` becomes `p‹0.05`, `-omics` `−omics`.
+
+    Characters that cannot be seen go, and what is beyond `LONGEST`; it may end up empty.
+    """
+    text = "".join(c for c in name if c.isprintable()).strip()
+    text = text.translate(_LOOKALIKES).replace("](", "] (")
+    if text.startswith(FORMULA):
+        text = text[0].translate(_NO_FORMULA) + text[1:]
+    return text[:LONGEST]
 
 
 def check_names(

@@ -50,7 +50,13 @@ def open_text(
         # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
         buffered = io.BufferedReader(bounded, BLOCK)
         with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
-            yield text
+            try:
+                yield text
+            except UnicodeDecodeError as problem:
+                do = "save the file again as UTF-8"
+                raise InputError.of_file(
+                    path, "text in UTF-8", f"another encoding; {do}"
+                ) from problem
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,7 @@ def dialect(path: Path, otherwise: str) -> Dialect:
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with as_input_error(path, "a table as text"), opener(path, "rb") as raw:
         head = raw.read(BLOCK // 16)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        do = "save the file again as UTF-8 (in a spreadsheet: CSV UTF-8)"
-        raise InputError.of_file(path, "text in UTF-8", f"UTF-16; {do}")
+    _refuse_utf16(path, head)
     text = head.decode("utf-8-sig", errors="replace")
     # The last line may be cut.
     lines = text.splitlines()[: SAMPLE + 1]
@@ -100,6 +104,12 @@ def dialect(path: Path, otherwise: str) -> Dialect:
     return Dialect(otherwise)
 
 
+def _refuse_utf16(path: Path, head: bytes) -> None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        do = "save the file again as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        raise InputError.of_file(path, "text in UTF-8", f"UTF-16; {do}")
+
+
 class _Bounded(io.RawIOBase):
     """A table's bytes, counted while they are read."""
 
@@ -115,6 +125,8 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         block = self.raw.read(len(buffer))
+        if not self.bytes:
+            _refuse_utf16(self.path, block)
         if b"\0" in block:
             raise InputError.of_file(self.path, "text", "NUL bytes")
         lines = block.split(b"\n")

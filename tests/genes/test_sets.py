@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,11 +36,21 @@ def test_what_is_saved_is_read_back(file, tmp_path):
     ("content", "words"),
     [
         (b"set,description,GENE1\n", "1 column(s) on line 1"),
-        (b"A\tx\tG1\nA\tx\tG2\n", "A a second time on line 2"),
+        (b"A\tx\tG1\nA\tx\tG2\n", "A a second time on line 2, with other genes"),
+        (b'{"A": {"geneSymbols": ["TP53"]}}', "perhaps JSON"),
+        (b"A,x,TP53,MYC\n", "separated by commas: GMT takes tabs"),
+        (b"term\tgene\nA\tTP53\nA\tMYC\n", "a GMT file has one line for each set"),
+        (b"source\ttarget\tweight\nMYC\tCDK9\t-1.0\n", "the number -1.0 as a gene on line 2"),
+        (b"A\t\t1\t2\t3\n", "perhaps row numbers or codes"),
+        (
+            "Na\u00efve T\t\tTP53\n".encode("latin-1"),
+            "another encoding; save the file again as UTF-8",
+        ),
+        ("A\t\tTP53\n".encode("utf-16"), "UTF-16"),
         (b" \tx\tG1\n", "none on line 1"),
         (b"", "no set with a gene"),
         (b"A\tx\t\n", "no set with a gene"),
-        (b"A\tx\t\xff\xfe\n", "cannot be read"),
+        (b"A\tx\t\xff\xfe\n", "another encoding"),
         (b"A\tx\tB\0\n", "found NUL bytes"),
     ],
 )
@@ -119,10 +131,39 @@ def test_a_gene_of_several_sets_is_in_the_smallest_one_asked_for():
     assert sets.smallest_of([]) == {}
 
 
-def test_a_file_without_descriptions_loses_no_gene_in_silence(tmp_path):
+@pytest.mark.parametrize("names", ["ABC", "AB", "A"])
+def test_a_file_without_descriptions_loses_no_gene_in_silence(tmp_path, names):
     path = tmp_path / "x.gmt"
-    path.write_text("A\tTP53\tMYC\nB\tGATA1\tSPI1\nC\tKLF1\tBAK1\n")
+    rows = {"A": "TP53\tMYC", "B": "GATA1\tSPI1", "C": "KLF1\tBAK1"}
+    path.write_text("".join(f"{name}\t{rows[name]}\n" for name in names))
     with pytest.raises(InputError, match="a description as the second column"):
         GeneSets.read(path)
-    path.write_text("A\tna\tMYC\nB\tna\tSPI1\nC\tna\tBAK1\nempty\tna\n")
-    assert dict(GeneSets.read(path).members) == {"A": {"MYC"}, "B": {"SPI1"}, "C": {"BAK1"}}
+    path.write_text("A\tna\tMYC\nB\tNA\tSPI1\nC\tna\tBAK1\nempty\tna\n")
+    found = GeneSets.read(path)
+    assert dict(found.members) == {"A": {"MYC"}, "B": {"SPI1"}, "C": {"BAK1"}}
+    assert found.notes == ("1 set(s) without genes were left out: empty.",)
+
+
+def test_what_stands_in_the_name_of_a_set_describes_it(tmp_path):
+    (tmp_path / "x.gmt").write_text("TP53 targets\tTP53\tMDM2\nMYC targets\tMYC\tCDK9\n")
+    assert GeneSets.read(tmp_path / "x.gmt").members["MYC targets"] == {"CDK9"}
+
+
+def test_oddities_are_repaired_and_told(tmp_path):
+    path = tmp_path / "x.GMT.gz"
+    path.write_bytes(gzip.compress(
+        b'"p<0.05"\t""\t"TP53"\tMYC,1.0\n-omics\t\tTP53\t=1+1\nlast\t\tMYC\nlast\tx\tMYC\n'
+    ))  # fmt: skip
+    found = GeneSets.read(path)
+    assert found.name == "x"
+    written = {"p\u20390.05": {"TP53", "MYC"}, "\u2212omics": {"TP53"}}
+    assert found.members == {**written, "last": {"MYC"}}
+    for told in ("2 set name(s)", "1 gene(s) have a weight", "1 gene(s) without", "there twice"):
+        assert any(told in note for note in found.notes), told
+
+
+def test_entrez_ids_are_told(tmp_path):
+    (tmp_path / "x.gmt").write_text("A\t\t7157\t4609\t2623\t9968\n")
+    (note,) = GeneSets.read(tmp_path / "x.gmt").notes
+    assert "taken as Entrez gene ids" in note
+    assert "7157 is TP53" in note

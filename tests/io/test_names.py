@@ -66,11 +66,17 @@ def vars_of(screen: Screen) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if "\r" not in name])
-def test_sets_results_and_predictions(tmp_path, name):
-    for line in (f"{name}\t\tA\n", f"S\t\t{name}\n"):
-        (tmp_path / "sets.gmt").write_text(line)
-        with pytest.raises(InputError, match=r"sets\.gmt: expected the name of every"):
-            GeneSets.read(tmp_path / "sets.gmt")
+def test_gene_sets_are_written_so_that_they_can_be_shown(tmp_path, name):
+    (tmp_path / "sets.gmt").write_text(f"{name}\t\tTP53\tA{name}\nother\t\tTP53\n")
+    sets = GeneSets.read(tmp_path / "sets.gmt")
+    assert len(sets.members) == 2
+    assert all(is_plain(text) for text in [*sets.members, *set().union(*sets.members.values())])
+    assert any("cannot be shown as they are" in note for note in sets.notes)
+    check_remarks("x", {"notes": list(sets.notes)})
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if "\r" not in name])
+def test_results_and_predictions(tmp_path, name):
     (tmp_path / "r.csv").write_text(f"perturbation,method,metric,value\nA,{name},mae_all,1\n")
     with pytest.raises(InputError, match=r"r\.csv: expected the name of every method"):
         Published.read(tmp_path / "r.csv", "K562")

@@ -28,7 +28,7 @@ from llmpert.ui.streamlit_internals import UploadedFile
 
 T = TypeVar("T", Screen, Embedding, GeneSets, Orthologs)
 
-GENE_SETS = (".gmt",)
+GENE_SETS = (".gmt", ".gmt.gz", ".txt")
 ORTHOLOGS = (".tsv", ".csv", ".txt")
 
 
