@@ -11,6 +11,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.genes import BUILT_IN_SETS
+from llmpert.genes.matching import met_by, named_as
 from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions, not_predicted
 from llmpert.methods.published import Published
@@ -24,7 +25,8 @@ FEWEST = Settings().folds
 class Coverage:
     """How many perturbations find a vector in an embedding, or in each of several joined by "+".
 
-    `left_out` says of each other one why not, `refusal` why the two cannot be used together.
+    `left_out` says of each other one why not, `refusal` why the two cannot be used together, `met`
+    by which kinds of names they did, of one embedding.
     """
 
     embedding: str
@@ -32,6 +34,7 @@ class Coverage:
     total: int
     left_out: Mapping[str, str]
     refusal: str = ""
+    met: str = ""
 
 
 def report(data: Dataset, added: Parts) -> list[str]:
@@ -73,7 +76,11 @@ def coverage(screens: Sequence[Screen], embeddings: Sequence[Embedding]) -> list
                 f"Expected at least {FEWEST} knockdowns with every vector, so that models can be"
                 f" tested on each in turn, found {count}."
             )
-        found.append(Coverage(name, count, total, problem.left_out, refused))
+        met = ""
+        if len(group) == 1:
+            spelt = group[0].genes[problem.rows[:, 0]]
+            met = met_by(zip(problem.screen.perturbations, spelt, strict=True))
+        found.append(Coverage(name, count, total, problem.left_out, refused, met))
     return found
 
 
@@ -120,7 +127,7 @@ def contents(added: Parts) -> Iterable[str]:
                 f"  {download['how'].capitalize()} on {download['date'][:10]}: {download['url']}"
                 f" (MD5 {download['md5']}, {download['licence']}). Cite: {download['citation']}."
             )
-        for note in part.provenance.get("notes", []):
+        for note in [*part.provenance.get("steps", []), *part.provenance.get("notes", [])]:
             yield f"  {note}"
     for model in added.trained:
         rows, columns, known = len(model.fitted.trained_on), len(model.fitted.genes), model.sources
@@ -145,6 +152,8 @@ def _coverage(data: Dataset) -> Iterable[str]:
                 yield f"  {len(names):,} of {line} are not in all: {preview(names)}"
     for one in found:
         yield f"{one.found:,} of {one.total:,} perturbations have a vector in {one.embedding}"
+        if one.met:
+            yield f"  {one.met}"
         if one.embedding in data.embeddings:
             yield from (f"  {line}" for line in left_out(one.left_out))
 
@@ -158,6 +167,8 @@ def _gene_sets(data: Dataset, added: Parts) -> Iterable[str]:
             measured = len(collection.within(screen.genes).members)
             line += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
         yield line
+        for told in (named_as(set().union(*collection.members.values())), *collection.notes):
+            yield f"  {told}"
     if added.screens and set(BUILT_IN_SETS) & set(data.collections(added.screens[0].perturbations)):
         yield f"Gene sets of human genes come with llmpert: {', '.join(BUILT_IN_SETS)}"
 

@@ -118,11 +118,16 @@ class Resolution:
             return f"{name} is {KINDS[self.how]} {self.gene.symbol}{others}"
         if self.candidates:
             return f"{name} could be {', '.join(self.candidates[:-1])} or {self.candidates[-1]}"
-        if _DATE.fullmatch(name):
+        if is_date(name):
             return (
                 f"{name} is a date that a spreadsheet made of a gene's name, as of SEPT2 or MARCH1"
             )
         return f"{name} is not a known gene symbol, alias, Ensembl id or UniProt accession"
+
+
+def is_date(name: str) -> bool:
+    """Return whether a name is a date, as spreadsheets make of SEPT2 and MARCH1."""
+    return bool(_DATE.fullmatch(name.strip()))
 
 
 class _Index:
@@ -268,6 +273,12 @@ class GeneTable:
         found = {name: self._rows_of(name)[1] for name in dict.fromkeys(names)}
         symbol = self._columns["symbol"]
         return {name: symbol[rows[0]] for name, rows in found.items() if len(rows) == 1}
+
+    def kinds(self, names: Iterable[str]) -> dict[str, str]:
+        """Map names to the kind that decides (of `KINDS`), "several" genes, or "" if unknown."""
+        found = {name: self._rows_of(name) for name in dict.fromkeys(names)}
+        one = {name: "several" if len(rows) > 1 else kind for name, (kind, rows) in found.items()}
+        return {name: kind or "" for name, kind in one.items()}
 
     def spelt_as(self, given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
         """Find how `names` spell the given names; those that they do not have are left out.

@@ -1,6 +1,6 @@
 """Lead step by step from a visitor's files to a data set for all pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,6 +14,7 @@ from llmpert.embeddings import BUILT_IN, Embedding, built_in, lacks_mouse, throu
 from llmpert.errors import InputError, Question
 from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
+from llmpert.genes.matching import named_as
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
@@ -217,11 +218,15 @@ def _embedding(file: ChosenFile) -> Part[Embedding] | None:
 def _gene_sets(file: ChosenFile) -> Part[GeneSets]:
     sets = uploads.gene_sets_of(file)
     st.markdown(f"**{len(sets.members):,}** gene sets.")
+    _list([named_as(set().union(*sets.members.values())), *sets.notes])
     return Part(file.content, partial(uploads.gene_sets_of, file))
 
 
 def _notes(part: Screen | Embedding) -> None:
-    notes = [*part.provenance.get("steps", []), *part.provenance.get("notes", [])]
+    _list([*part.provenance.get("steps", []), *part.provenance.get("notes", [])])
+
+
+def _list(notes: Sequence[str]) -> None:
     if notes:
         st.markdown("\n".join(f"- {show.verbatim(str(note))}" for note in notes))
 
@@ -318,6 +323,8 @@ def _show_coverage(chosen: Chosen) -> None:
         for one in found
     )
     for one in found:
+        if one.met:
+            st.caption(f"{show.verbatim(one.embedding)}: {one.met}")
         if one.refusal:
             st.error(show.verbatim(one.refusal), icon=":material/error:")
         elif one.left_out and (len(found) == 1 or one is not found[-1]):
