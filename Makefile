@@ -1,6 +1,7 @@
 # make app    install what the app needs and serve it at http://localhost:8501
 # make check  install what the checks need and run the quick ones: three minutes on two cores
 # make test   run all of them: also those in a browser, with worker processes and on real screens
+# make pictures   take the documentation's pictures anew, from the app as it is
 # make docs   build the documentation as a site in docs/_build/html; a warning is an error
 #
 # make lock   write the exact versions that the checks ran with to requirements.lock
@@ -25,7 +26,7 @@ HALF := $(VENV)/.installing
 # often waits. None of the quick ones does: they go to two.
 PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help app check test docs checks-installed lint format bench lock clean environment
+.PHONY: help app check test docs pictures checks-installed lint format bench lock clean environment
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -54,6 +55,9 @@ test: checks-installed
 docs: checks-installed
 	$(RUN) -m sphinx --fail-on-warning --fresh-env --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures: checks-installed
+	$(RUN) -m docs.take_pictures
 
 lint: checks-installed
 	$(RUN) -m ruff check .

@@ -10,6 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from benchmarks import page, shipped
+from llmpert.embeddings import save_embedding
+from llmpert.methods.predictions import ExternalPredictions
+from tests.support import small
 from tests.support.server_process import REPOSITORY
 
 PAGES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
@@ -77,6 +80,25 @@ def test_only_what_is_between_the_markers_is_written():
     assert page.put(new, "one", ["new \\1"]) == new
     with pytest.raises(ValueError, match="three"):
         page.put(text, "three", [])
+
+
+@pytest.mark.processes
+def test_the_example_writes_predictions_of_a_method(tmp_path):
+    text = (REPOSITORY / "docs/other-methods.md").read_text("utf-8")
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    line = re.search(r'LINE, UNIT = "(.+?)"', lines)[1]
+    folder = tmp_path / "simulated"
+    folder.mkdir()
+    screen = small.screen(line)
+    screen.save(folder / f"{line}.h5ad")
+    save_embedding(small.embedding("text"), folder / "text.parquet")
+    subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, check=True)
+    made = ExternalPredictions.read(tmp_path / "mine.h5ad", line)
+    assert made.perturbations.tolist() == screen.perturbations.tolist()
+    assert made.genes.tolist() == screen.genes.tolist()
+    # Every model trained on all that it does not predict.
+    for fold, names in made.trained_on.items():
+        assert set(names) == set(made.perturbations[made.fold != fold])
 
 
 @pytest.mark.processes
