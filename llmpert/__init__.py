@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         load_model,
         read_embedding,
         read_screen,
+        report_card,
         train,
     )
 
@@ -25,7 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
-    "load_model", "read_embedding", "read_screen", "train",
+    "load_model", "read_embedding", "read_screen", "report_card", "train",
 ]  # fmt: skip
 
 

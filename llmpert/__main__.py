@@ -22,6 +22,7 @@ from llmpert.commands.import_data import import_data
 from llmpert.commands.predict import predict
 from llmpert.commands.prepare import prepare
 from llmpert.commands.pseudobulk import pseudobulk
+from llmpert.commands.report import report
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
 from llmpert.commands.train import train
@@ -54,8 +55,8 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, train, simulate, download, prepare, pseudobulk, import_data, datasets, gears,
-    serve, doctor,
+    evaluate, predict, train, simulate, download, prepare, pseudobulk, import_data, report,
+    datasets, gears, serve, doctor,
 ):  # fmt: skip
     program.add_command(command)
 

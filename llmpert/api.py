@@ -17,6 +17,7 @@ from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.insight.reliability import ReliabilityReference, Verdict, expression
+from llmpert.insight.report_card import report_card
 from llmpert.io.hashing import fingerprint
 from llmpert.models.intervals import INTERVAL
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # each takes a second
 
 __all__ = [
     "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
-    "load_model", "read_embedding", "read_screen", "train",
+    "load_model", "read_embedding", "read_screen", "report_card", "train",
 ]  # fmt: skip
 
 FORMAT, FORMAT_VERSION = "llmpert-prediction", 1

@@ -47,9 +47,10 @@ def import_data(
     """Add screens, embeddings, gene sets and what other methods reach to a data set of the pages.
 
     Replaces those of the same cell line, embedding name or GMT file name, and predictions of the
-    same line, method and training size. Says how each file was understood, and which perturbations
-    have no vector and why. A first screen without --embedding takes those of human genes that come
-    with llmpert. If any file cannot be used, nothing is added.
+    same line, method and training size. Says how each file was understood, which perturbations have
+    no vector and why, and what of a screen is to be looked at (`report` says all). A first screen
+    without --embedding takes those of human genes that come with llmpert. If any file cannot be
+    used, nothing is added.
 
     \b
     Example:
@@ -68,6 +69,7 @@ def import_data(
     from llmpert.datasets.report import report
     from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes.sets import GeneSets
+    from llmpert.insight.report_card import report_card
     from llmpert.methods.predictions import ExternalPredictions
     from llmpert.methods.published import Published
     from llmpert.screens import Screen
@@ -98,4 +100,6 @@ def import_data(
     parts = Parts(new_screens, new_embeddings, new_sets, published, external, models)
     data = store.add(name, parts, allow_missing=allow_missing)
     echo(report(data, parts))
+    for screen in new_screens:
+        echo(report_card(screen).lines(short=True))
     click.echo(f"Data set {name} is in {folder}.")

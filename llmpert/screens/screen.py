@@ -46,6 +46,8 @@ class Screen(HasProvenance):
         cells: Cells behind each perturbation's mean, or None where unknown.
         layers: What single cells tell besides, float32, perturbations x genes: `variance` of the
             perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
+        agreement: How well a repeat is expected to correlate with each response, 0 to 1, from how
+            the guides against the gene agree; NaN with a single guide, None where unknown.
         provenance: As in `HasProvenance`: source, licence, the steps taken, notes on what was
             repaired. The `identity` of a simulated screen is its recipe and seed, because the last
             bits of its numbers depend on the machine's linear algebra library.
@@ -63,9 +65,10 @@ class Screen(HasProvenance):
     cells: np.ndarray | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    agreement: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("response", "control_mean", "control_sd", "cells"):
+        for name in ("response", "control_mean", "control_sd", "cells", "agreement"):
             if (values := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen(values))
         object.__setattr__(self, "layers", {k: frozen(v) for k, v in self.layers.items()})
@@ -83,7 +86,8 @@ class Screen(HasProvenance):
             )
         matrices = {"response": self.response, **self.layers}
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(matrices, (rows, columns))
-        shapes |= {"control_mean": (columns,), "control_sd": (columns,), "cells": (rows,)}
+        shapes |= {"control_mean": (columns,), "control_sd": (columns,)}
+        shapes |= {"cells": (rows,), "agreement": (rows,)}
         for name, shape in shapes.items():
             values = matrices[name] if name in matrices else getattr(self, name)
             if values is not None and values.shape != shape:
@@ -98,6 +102,7 @@ class Screen(HasProvenance):
             self.line, self.response, self.perturbations, self.genes, self.unit,
             *("none" if values is None else values for values in known),
             *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
+            *(() if self.agreement is None else ("agreement", self.agreement)),
         )  # fmt: skip
 
     @cached_property
@@ -140,6 +145,7 @@ class Screen(HasProvenance):
             control_mean=cut(self.control_mean, columns),
             control_sd=cut(self.control_sd, columns),
             cells=cut(self.cells, rows),
+            agreement=cut(self.agreement, rows),
             provenance=provenance,
         )
 
@@ -151,6 +157,7 @@ class Screen(HasProvenance):
         var = pd.DataFrame(index=pd.Index(self.genes.astype(str), name="gene"))
         for frame, column, value in (
             (obs, "cells", self.cells),
+            (obs, "agreement", self.agreement),
             (var, "control_mean", self.control_mean),
             (var, STORED_SD, self.control_sd),
         ):
@@ -218,6 +225,7 @@ class Screen(HasProvenance):
                 control_mean=column(data.var, "control_mean"),
                 control_sd=column(data.var, STORED_SD),
                 cells=column(data.obs, "cells"),
+                agreement=column(data.obs, "agreement"),
                 layers={
                     name: dense(layer, path, f"numbers as {name}")
                     for name, layer in data.layers.items()

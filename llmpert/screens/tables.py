@@ -28,6 +28,7 @@ from llmpert.genes.columns import CELLS, no_genes
 from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.names import check_remarks, preview
 from llmpert.io.tables import SEPARATORS, dialect, open_text, read_flat
+from llmpert.screens.agreement import of_averages
 from llmpert.screens.files import FORMATS, TEXTS, dense, numeric_column, stated, suffix
 from llmpert.screens.labels import Kind, read_labels
 from llmpert.screens.names import SYMBOLS, TARGETS, find_line, measured_genes, note, stated_line
@@ -230,19 +231,22 @@ def _screen(
     of_control = {k: None if v is None else v[kept] for k, v in of_control.items()}
     # Over all rows, as it was done: those that are left out now were among them.
     scaled = standardised(table.values)
-    table, control = table.of_knockdowns(notes)
+    table, control, guides = table.of_knockdowns(notes)
     if not (len(table.rows) and len(table.columns)):
         shape = f"{len(table.rows)} perturbation(s) and {len(table.columns)} gene(s)"
         raise InputError.of_file(path, "perturbations x genes", shape)
     check_finite(f"{path}: Screen {line}", "response", table.values, table.rows)
     values, unit, step, more = differences(path, table.values, control, scaled, reading, unit)
+    # How guides agree is to be told of differences: means agree in what all cells share.
+    table = replace(table, values=values).averaged(guides, notes)
     return Screen(
         line=line,
-        response=values,
+        response=table.values,
         perturbations=np.array(table.rows, dtype=object),
         genes=np.array(table.columns, dtype=object),
         unit=unit,
         cells=table.cells,
+        agreement=table.agreement,
         **of_control,
         provenance={
             "source": path.name,
@@ -264,6 +268,7 @@ class _Table:
         rows, columns: Their names, without outer blanks.
         header: What the file calls the names of its rows.
         cells: Cells behind each row, or None where unknown.
+        agreement: As in `Screen`, of rows that were averaged.
     """
 
     values: np.ndarray
@@ -271,6 +276,7 @@ class _Table:
     columns: list[str]
     header: str = ""
     cells: np.ndarray | None = None
+    agreement: np.ndarray | None = None
 
     def turned(self, steps: list[str]) -> "_Table":
         """Return the table with perturbations as rows: they are columns where controls are."""
@@ -301,8 +307,8 @@ class _Table:
         values = self.values if keep.all() else self.values[:, keep]
         return replace(self, values=values, columns=names, cells=cells), keep
 
-    def of_knockdowns(self, notes: list[str]) -> tuple["_Table", np.ndarray]:
-        """Return the rows of single knockdowns, guides of one gene averaged; and control rows."""
+    def of_knockdowns(self, notes: list[str]) -> tuple["_Table", np.ndarray, set[str]]:
+        """Return the rows of single knockdowns, control rows, and the genes with rows of guides."""
         labels = read_labels(self.rows)
         kinds = np.array([labels[name].kind for name in self.rows], dtype=object)
         names = np.array(self.rows, dtype=object)
@@ -320,11 +326,12 @@ class _Table:
         guides = {labels[self.rows[row]].target for row in single if labels[self.rows[row]].guide}
         cells = None if self.cells is None else self.cells[single]
         values = self.values if len(single) == len(names) else self.values[single]
-        knocked = replace(self, values=values, rows=targets, cells=cells)
-        return (knocked.averaged(guides, notes) if guides else knocked), control
+        return replace(self, values=values, rows=targets, cells=cells), control, guides
 
     def averaged(self, guides: set[str], notes: list[str]) -> "_Table":
         """Average the rows of guides against the same gene, weighted by cells where known."""
+        if not guides:
+            return self
         number, targets = pd.factorize(np.array(self.rows, dtype=object))
         count = np.bincount(number)
         several = {name for name, rows in zip(targets, count, strict=True) if rows > 1} & guides
@@ -351,4 +358,5 @@ class _Table:
             values=(share @ self.values)[order].astype(np.float32),
             rows=[self.rows[row] for row in np.sort(first)],
             cells=None if self.cells is None else total[order],
+            agreement=of_averages(self.values, group, len(total))[order],
         )
