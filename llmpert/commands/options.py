@@ -136,6 +136,11 @@ control = click.option(
         " non-targeting, control, ctrl, …",
 )  # fmt: skip
 
+layer = click.option(
+    "--layer", metavar="NAME",
+    help="Layer of an AnnData file with the values, in place of X; 'raw' is AnnData's raw.",
+)  # fmt: skip
+
 processes = count(
     "--processes",
     help="Worker processes on this machine. Default: one; pseudobulk uses more for files above 1"
@@ -194,10 +199,12 @@ class Reading:
     unit: str | None = None
     values: str | None = None
     target: str | None = None
+    control: Sequence[str] = ()
+    layer: str | None = None
 
 
 def reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options `--unit`, `--values` and `--target` as one argument `reading`."""
+    """Give a command the options of `Reading` as one argument `reading`."""
 
     @unit
     @click.option(
@@ -206,11 +213,14 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
             " for single cells counts, log or log2. Default: detected.",
     )  # fmt: skip
     @target
+    @control
+    @layer
     @wraps(command)
     def with_reading(
-        unit: str | None, values: str | None, target: str | None, **others: Any
-    ) -> None:
-        command(reading=Reading(unit, values, target), **others)
+        unit: str | None, values: str | None, target: str | None, control: Sequence[str],
+        layer: str | None, **others: Any,
+    ) -> None:  # fmt: skip
+        command(reading=Reading(unit, values, target, control, layer), **others)
 
     return with_reading
 

@@ -25,9 +25,7 @@ from llmpert.commands.output import echo, remark, work_bar
     help="Kind of the values of X: counts, or log-normalised with the natural logarithm (log) or"
         " base 2 (log2). Default: detected.",
 )  # fmt: skip
-@click.option(
-    "--layer", metavar="NAME", help="Layer with the values, in place of X; 'raw' is AnnData's raw.",
-)  # fmt: skip
+@options.layer
 @options.count(
     "--fewest-cells", "fewest", least=2, default=10,
     help="Fewest cells of a perturbation; those with fewer are left out.",
@@ -48,12 +46,12 @@ def pseudobulk(
     scheduler: str | None,
     out: Path,
 ) -> None:
-    """Turn a file of single cells (.h5ad, dense or CSR, of any size) into a screen.
+    """Turn a file of single cells (.h5ad, of any size) into a screen.
 
     Cells are scaled to 10,000 counts and log(1 + x) transformed; a perturbation's response is the
     mean over its cells minus the mean over control cells of the same batches. Every gene is tested
-    against control (Welch's t-test), which then tells the top DE genes. The file is read once and
-    never held in memory as a whole. Finished parts are kept: a run that was stopped goes on.
+    against control (Welch's t-test), which then tells the top DE genes. The file is never
+    held in memory as a whole. Finished parts are kept: a run that was stopped goes on.
 
     \b
     Example:

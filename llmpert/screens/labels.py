@@ -57,11 +57,13 @@ class Label:
     Attributes:
         target: The knocked-down gene as the label spells it; of several the label itself, else "".
         guide: Whether the label names a guide, of which a gene may have several.
+        usual: Whether a control is one for want of any other: it is called AAVS1 or the like.
     """
 
     kind: Kind
     target: str = ""
     guide: bool = False
+    usual: bool = False
 
 
 def read_labels(labels: Iterable[str], control: Sequence[str] = ()) -> dict[str, Label]:
@@ -77,7 +79,7 @@ def read_labels(labels: Iterable[str], control: Sequence[str] = ()) -> dict[str,
     found = {label: reader.read(label.strip()) for label in dict.fromkeys(labels)}
     if any(label.kind is Kind.CONTROL for label in found.values()):
         return found
-    promoted = Label(Kind.CONTROL)
+    promoted = Label(Kind.CONTROL, usual=True)
     usual = Kind.USUAL_CONTROL
     return {name: promoted if x.kind is usual and not control else x for name, x in found.items()}
 
@@ -98,7 +100,7 @@ class _Reader:
         self.control = tuple(dict.fromkeys([*control, *parts]))
 
     def _is_given(self, text: str) -> bool:
-        return any(fnmatchcase(text, pattern) for pattern in self.control)
+        return any(text == pattern or fnmatchcase(text, pattern) for pattern in self.control)
 
     def read(self, text: str) -> Label:
         if self._is_given(text):

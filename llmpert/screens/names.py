@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.io.names import preview
 from llmpert.screens.files import stated, suffix
+from llmpert.screens.labels import known_share, read_labels
+from llmpert.screens.shape import is_text
 
 TARGETS = (
     "gene", "perturbation", "target_gene", "gene_target", "target", "perturbed_gene", "condition",
@@ -21,12 +23,43 @@ SYMBOLS = ("gene_name", "gene_names", "gene_symbol", "gene_symbols", "symbol", "
 """Names of columns of var with symbols, where the index has ids."""
 IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "ensembl_gene_id", "ensg")
 """Names of columns of var with ids, where the index has symbols."""
+LINES = ("cell_line", "line", "celltype", "cell_type")
+"""Names of columns with the cell line of each row."""
+_CELL = re.compile(r"(.*[_:-])?[ACGTN]{10,}([_.:-].*)?|(?i:(.*[_-])?cell[_ .-]?\d+)|(.*_)?c\d+")
+FEW = 500
+"""Names that tell what the others are."""
 
 
 def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
     """Add the sentence "COUNT WHAT: A, B …." on some names to notes, if any; each is shown once."""
     if len(names):
         notes.append(f"{len(names):,} {what}: {preview(list(dict.fromkeys(names)))}.")
+
+
+def name_cells(names: Sequence[str]) -> bool:
+    """Return whether most names are those of single cells: barcodes, or cells that are numbered."""
+    found = sum(bool(_CELL.fullmatch(str(name))) for name in names)
+    return 2 * found > len(names)
+
+
+def are_numbers(names: Sequence[str] | pd.Index) -> bool:
+    """Return whether all names are bare numbers, as those of rows without a name."""
+    return all(re.fullmatch(r"\d+", str(name)) for name in names)
+
+
+def symbols_in(var: pd.DataFrame) -> str | None:
+    """Return the column of var that names the measured genes; None where the index does.
+
+    It is one of `SYMBOLS`, or where the index has bare numbers any that has names of genes or ids.
+    """
+    if column := next((c for c in SYMBOLS if c in var and var[c].notna().any()), None):
+        return column
+    if not are_numbers(var.index):
+        return None
+    texts = [str(c) for c in var.columns if is_text(var[c])]
+    return next(
+        (c for c in texts if known_share(read_labels(var[c].astype(str)[:FEW])) > 0.5), None
+    )
 
 
 def measured_genes(
@@ -73,14 +106,32 @@ def stated_line(uns: Mapping[str, Any]) -> str:
     return stated(uns, "line", "cell_line")
 
 
-def stated_lines(obs: pd.DataFrame) -> tuple[str, list[str]]:
-    """Return the column that states each cell's line, and the lines in it; ("", []) without one."""
-    for column in ("cell_line", "line", "celltype", "cell_type"):
-        if column in obs:
-            labels = (str(label).strip() for label in obs[column].dropna().unique())
-            if lines := [label for label in dict.fromkeys(labels) if label]:
-                return column, lines
-    return "", []
+def choose_line(
+    path: Path, frame: pd.DataFrame, given: str | None
+) -> tuple[str, np.ndarray | None, str]:
+    """Return the line that a table's column states, which rows are of it, and that column.
+
+    The rows are None where all are of one line; without a column all is empty.
+
+    Raises:
+        Question: There are several lines, and none of them is given.
+    """
+    for column in LINES:
+        if list(frame.columns).count(column) != 1 or not is_text(frame[column]):
+            continue
+        labels = frame[column].astype(object)
+        labels = labels.where(labels.notna(), "").astype(str).str.strip()
+        lines = [label for label in labels.unique() if label]
+        if len(lines) == 1:
+            return lines[0], None, column
+        wanted = [line for line in lines if given and line.casefold() == given.casefold()]
+        if lines and not wanted:
+            found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
+            choices = {line: line for line in lines[:20]}
+            raise Question.ask(path, "one cell line", found, "line", choices)
+        if lines:
+            return wanted[0], (labels == wanted[0]).to_numpy(), column
+    return "", None, ""
 
 
 def known_line(name: str) -> str:

@@ -1,6 +1,6 @@
 """Read a screen: find out what a file is, then let its reader read it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from llmpert.io.names import without_identity
 from llmpert.io.reading import as_input_error, naming, require_file
 from llmpert.screens import cells, replogle, tables
 from llmpert.screens.cells.scale import CHOICES as CHOICES_OF_CELLS
-from llmpert.screens.files import open_h5ad, suffix
+from llmpert.screens.files import ANNDATA, open_h5ad, refuse_other_kinds, suffix
 from llmpert.screens.screen import FORMAT, Screen
 from llmpert.screens.values import CHOICES
 
@@ -34,6 +34,8 @@ def read_screen(
     default_line: str | None = None,
     values: str | None = None,
     target: str | None = None,
+    control: str | Sequence[str] = (),
+    layer: str | None = None,
     upload_limit: int | None = None,
 ) -> Screen:
     """Read a screen from a file of any known kind, or from what pandas or AnnData has read of one.
@@ -44,8 +46,8 @@ def read_screen(
     beside the file says (`llmpert.downloads.download_of`).
 
     Args:
-        source: `.h5ad`, `.csv`, `.tsv` (also `.gz`) or `.parquet`; a DataFrame or AnnData, which
-            is read as its file would be, and needs a line where it states none.
+        source: `.h5ad`, `.h5mu`, `.csv`, `.tsv` (also `.gz`) or `.parquet`; a DataFrame or
+            AnnData, which is read as its file would be, and needs a line where it states none.
         line, unit: Where given they count more than what the file says.
         default_line: Line where the file states none, in place of what its name says.
         values: What the numbers are: of a table "differences" or "means"
@@ -53,6 +55,9 @@ def read_screen(
             (`llmpert.screens.cells.scale`). By default evidence decides.
         target: Column of a file of single cells that names their knocked-down genes. By default
             its labels tell.
+        control: What it says of control cells: a pattern with `*`, or several. By default what
+            controls usually go by.
+        layer: Of an AnnData file, holds the values in place of X; "raw" is AnnData's.
         upload_limit: Of an uploaded file: cells x genes that it may have if it holds single cells.
             What is finished of them then lies beside the file.
 
@@ -63,15 +68,21 @@ def read_screen(
     if not isinstance(source, str | Path):
         with _written(source) as file:
             screen = read_screen(
-                file, line, unit, default_line=default_line, values=values, target=target
-            )
+                file, line, unit, default_line=default_line, values=values, target=target,
+                control=control, layer=layer,
+            )  # fmt: skip
         stated = {k: v for k, v in screen.provenance.items() if v != file.name}
         return replace(screen, provenance={"source": type(source).__name__, **stated})
+    refuse_other_kinds(Path(source))
     path = require_file(source)
-    is_h5ad = suffix(path) == ".h5ad"
-    if is_h5ad and cells.holds_cells(path):
+    is_h5ad = suffix(path) in ANNDATA
+    control = [control] if isinstance(control, str) else control
+    if is_h5ad and cells.holds_cells(path, layer, target, control):
         _check_choice(path, values, CHOICES_OF_CELLS, "single cells")
-        plan = cells.plan(path, line, default_line=default_line, values=values, target=target)
+        plan = cells.plan(
+            path, line, default_line=default_line, values=values, target=target, control=control,
+            layer=layer,
+        )  # fmt: skip
         if upload_limit is not None and plan.job.size > upload_limit:
             expected = f"at most {upload_limit:,} cells x genes in an upload"
             raise InputError.of_file(path, expected, f"{plan.job.size:,}")
@@ -79,8 +90,10 @@ def read_screen(
     else:
         _check_choice(path, values, CHOICES, "a table")
         with naming(path):
-            read = _read_h5ad if is_h5ad else tables.read_table
-            screen = read(path, line, default_line, values)
+            if is_h5ad:
+                screen = _read_h5ad(path, line, default_line, values, layer)
+            else:
+                screen = tables.read_table(path, line, default_line, values)
         if download := download_of(path):
             screen.provenance["download"] = download
     return replace(screen, unit=unit) if unit else screen
@@ -118,14 +131,14 @@ def _check_choice(path: Path, values: str | None, choices: Mapping[str, str], of
 
 
 def _read_h5ad(
-    path: Path, line: str | None, default_line: str | None, values: str | None
+    path: Path, line: str | None, default_line: str | None, values: str | None, layer: str | None
 ) -> Screen:
-    data = open_h5ad(path)
+    data = open_h5ad(path, layer=layer)
     head = data.uns.get("llmpert")
     if isinstance(head, dict) and head.get("format") == FORMAT:
         screen = Screen.from_anndata(data, path)
         provenance = without_identity(screen.provenance)
         return replace(screen, line=line or screen.line, provenance=provenance)
-    if replogle.is_replogle(data):
+    if replogle.names_populations(data.obs_names):
         return replogle.from_anndata(data, path, line, default_line)
     return tables.from_anndata(data, path, line, default_line, values)

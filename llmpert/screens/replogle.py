@@ -26,6 +26,7 @@ from its training responses alone.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,35 @@ LARGEST_GAP = 0.05
 """A gene (then a population) with a larger share of unknown values is left out."""
 
 
-def is_replogle(data: "anndata.AnnData") -> bool:
-    """Whether most rows are named like populations and the measured genes have symbols."""
-    named = sum(bool(POPULATION.fullmatch(str(name))) for name in data.obs_names)
-    return "gene_name" in data.var and 2 * named > data.n_obs
+def names_populations(names: Iterable[str]) -> bool:
+    """Return whether most rows are named like populations."""
+    found = [bool(POPULATION.fullmatch(str(name))) for name in names]
+    return 2 * sum(found) > len(found)
+
+
+def from_table(
+    values: np.ndarray,
+    rows: list[str],
+    genes: list[str],
+    path: Path,
+    line: str | None,
+    default_line: str | None,
+) -> Screen:
+    """Read a bulk file that somebody wrote as a table of text, with genes as its columns.
+
+    Of genes with one symbol the first is read. Raises as `from_anndata` does.
+    """
+    import anndata
+
+    first = np.sort(np.unique(genes, return_index=True)[1])
+    obs, var = (
+        pd.DataFrame(index=pd.Index(names, dtype=str)) for names in (rows, np.array(genes)[first])
+    )
+    data = anndata.AnnData(values[:, first], obs=obs, var=var)
+    screen = from_anndata(data, path, line, default_line)
+    again = np.delete(np.array(genes), first)
+    note(screen.provenance["notes"], again, "further column(s) of the same genes were left out")
+    return screen
 
 
 def from_anndata(
@@ -61,9 +87,12 @@ def from_anndata(
 ) -> Screen:
     """Read a bulk file already opened; X is taken out of `data` to spare a copy of it.
 
+    Where tables of the published file are missing, populations count alike, and genes go by the
+    index of var.
+
     Raises:
-        InputError: The file lacks a column, has rows with names of another form, holds no control,
-            its values contradict its name, or nothing says the line.
+        InputError: The file has rows with names of another form, holds no control, its values
+            contradict its name, or nothing says the line.
     """
     line = line or stated_line(data.uns) or default_line or known_line(path.name)
     if not line:
@@ -90,7 +119,7 @@ def from_anndata(
         unit="Δ log-normalised expression" if raw else "Δ z-score",
         control_mean=control_mean,
         control_sd=control_sd,
-        cells=cells,
+        cells=cells if populations.counted else None,
         provenance={
             "source": "Replogle et al. 2022, figshare 20029387",
             "licence": "CC BY 4.0",
@@ -106,13 +135,11 @@ class Populations:
     """Populations on their way to a screen.
 
     `values` is float32, populations x genes, and is overwritten step by step to spare copies of it.
-    `cells` are the weights of all averages. `steps` and `notes` say what was done and repaired.
+    `cells` are the weights of all averages, `counted` is whether the file tells them. `steps` and
+    `notes` say what was done and repaired.
     """
 
     def __init__(self, data: "anndata.AnnData", path: Path) -> None:
-        for table, column in (("obs", "num_cells_filtered"), ("var", "mean")):
-            if column not in getattr(data, table):
-                raise InputError.of_file(path, f"the column {column!r} in {table}", "none")
         self.steps: list[str] = []
         self.notes: list[str] = []
         self.names = data.obs_names.to_numpy().astype(str)
@@ -123,11 +150,14 @@ class Populations:
         uncounted = used & ~(self.cells > 0)
         what = "population(s) without a cell count were left out"
         note(self.notes, self.names[uncounted], what)
-        self.genes = measured_genes(
-            path, data.var, numeric_column(data.var, "mean", path), self.notes
-        )
         self.values = dense(data.X, path)
         data.X = None
+        if "mean" in data.var:
+            expressed = numeric_column(data.var, "mean", path)
+        else:
+            expressed = np.nansum(np.abs(self.values), axis=0)
+        column = "gene_name" if "gene_name" in data.var else None
+        self.genes = measured_genes(path, data.var, expressed, self.notes, column)
         self._keep(used & ~uncounted, np.ones(len(self.genes), dtype=bool))
 
     def _symbols(self, path: Path) -> np.ndarray:
@@ -146,7 +176,8 @@ class Populations:
     def _controls_in_use(self, obs: pd.DataFrame, path: Path) -> np.ndarray:
         total = int(self.control.sum())
         if not total:
-            raise InputError.of_file(path, f"control rows that end in {CONTROL!r}", "none")
+            named = f"among rows named as Replogle et al. 2022 do ({preview(self.names, 1)})"
+            raise InputError.of_file(path, f"control rows that end in {CONTROL!r} {named}", "none")
         if "core_control" in obs:
             marked = obs["core_control"].astype(str).str.lower().isin(["true", "1", "1.0"])
             core = self.control & marked.to_numpy()
@@ -158,8 +189,13 @@ class Populations:
         return self.control
 
     def _counts(self, obs: pd.DataFrame, used: np.ndarray, path: Path) -> np.ndarray:
-        cells = numeric_column(obs, "num_cells_filtered", path)
-        if "num_cells_unfiltered" not in obs:
+        counted = [c for c in ("num_cells_filtered", "num_cells_unfiltered") if c in obs]
+        self.counted = bool(counted)
+        if not counted:
+            self.notes.append("The file does not tell the cells of populations: all count alike.")
+            return np.ones(len(obs))
+        cells = numeric_column(obs, counted[0], path)
+        if len(counted) < 2:
             return cells
         unfiltered = numeric_column(obs, "num_cells_unfiltered", path)
         filled = ~(cells > 0) & (unfiltered > 0)
@@ -229,9 +265,10 @@ class Populations:
         mean = np.nansum(controls * weights, axis=0) / weights.sum(axis=0)
         sd = np.nanstd(controls, axis=0, ddof=1) if len(controls) > 1 else None
         self.values -= mean.astype(np.float32)
+        weighted = ", weighted by their cells" * self.counted
         self.steps.append(
-            "Subtracted the mean of the control populations, weighted by their cells; the spread"
-            " is the standard deviation across control populations."
+            f"Subtracted the mean of the control populations{weighted}; the spread is the standard"
+            " deviation across control populations."
         )
         return mean, sd
 
@@ -248,8 +285,9 @@ class Populations:
         share = (cells / total[target]).astype(np.float32)
         shape = (len(targets), len(self.values))
         mean = sparse.csr_array((share, (target, rows)), shape=shape) @ self.values
+        weighted = ", weighted by cells" * self.counted
         self.steps.append(
-            f"Averaged {len(rows):,} populations to {len(targets):,} targets, weighted by cells."
+            f"Averaged {len(rows):,} populations to {len(targets):,} targets{weighted}."
         )
         if not len(gap_row):
             return targets, mean, total

@@ -94,7 +94,7 @@ class Screen(HasProvenance):
                 expected = f"{' x '.join(map(str, shape))} values of {name}"
                 raise InputError.of_file(screen, expected, f"an array of shape {values.shape}")
         for name, values in matrices.items():
-            check_finite(screen, name, values, self.perturbations)
+            check_finite(screen, name, values, self.perturbations, self.genes)
 
     def _content(self) -> tuple[object, ...]:
         known = (self.control_mean, self.control_sd, self.cells)
@@ -235,15 +235,19 @@ class Screen(HasProvenance):
 
 
 def check_finite(
-    source: str, name: str, values: np.ndarray, perturbations: Sequence[str] | np.ndarray
+    source: str, name: str, values: np.ndarray, perturbations: np.ndarray, genes: np.ndarray
 ) -> None:
-    """Raise InputError, which begins with `source`, of rows with missing or infinite values."""
-    bad = ~np.isfinite(values).all(axis=1)
+    """Raise InputError of missing or infinite values; it begins with `source` and has examples."""
+    bad = ~np.isfinite(values)
     if bad.any():
-        rows = [str(name) for name, out in zip(perturbations, bad, strict=True) if out]
+        rows, columns = np.nonzero(bad)
+        first = zip(perturbations[rows[:6]], genes[columns[:6]], strict=True)
+        examples = [f"{row} ({column})" for row, column in first]
         expected = f"a finite {name} for every perturbation and gene"
-        found = f"missing or infinite values in {len(rows)} row(s): {preview(rows)}"
-        raise InputError.of_file(source, expected, found)
+        count = f"{len(np.unique(rows)):,} row(s) and {len(np.unique(columns)):,} gene(s)"
+        found = f"missing or infinite values in {count}: {preview(examples)}"
+        do = "leave out these rows or genes, or fill in what is known of them"
+        raise InputError.of_file(source, expected, f"{found}; {do}")
 
 
 def common_perturbations(

@@ -5,7 +5,10 @@ every row. Long tables, a row for each perturbation and gene, are turned into wi
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +17,35 @@ from llmpert.errors import InputError
 from llmpert.io.names import preview, shown
 
 _TARGET = re.compile(r"target|perturb|knock|guide|sgrna|condition", re.IGNORECASE)
-_FEATURE = re.compile(r"feature|measured|readout|gene|symbol|names?\b", re.IGNORECASE)
+_FEATURE = re.compile(r"feature|measured|readout|gene|symbol|variables?\b|names?\b", re.IGNORECASE)
+_FOLD_CHANGE = re.compile(
+    r"(avg|mean)?[_.]?(log[_.]?(2|e|10)?[_.]?(fold[_.]?changes?|fc)|lfc)", re.IGNORECASE
+)
 _DIFFERENCE = re.compile(
-    r"(avg_?|mean_?)?(log_?2?_?(fold_?change|fc)|lfc|delta|diff(erence)?|effect(_?size)?|beta|coef"
-    r"(ficient)?|z(_?score)?|response|value|score)s?",
+    r"(delta|diff(erence)?|effect([_.]?size)?|beta|coef(ficient)?|z([_.]?score)?|response|value|"
+    r"score)s?",
     re.IGNORECASE,
 )
+_P = re.compile(r"p|p[_.]?val(ue)?s?", re.IGNORECASE)
+_Q = re.compile(
+    r"p[_.]?(val(ue)?s?[_.]?)?adj(usted)?|adj(usted)?[_.]?p[_.]?(val(ue)?s?)?|"
+    r"(q|fdr)([_.]?val(ue)?s?)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Shaped:
+    """A table with perturbations as its index, as text, and columns of other things.
+
+    Attributes:
+        q: False discovery rates in the same shape, if the file has them.
+        unit: What one unit of the numbers is, "" where nothing says it.
+    """
+
+    frame: pd.DataFrame
+    q: np.ndarray | None = None
+    unit: str = ""
 
 
 def is_text(values: pd.Series) -> bool:
@@ -30,8 +56,8 @@ def is_text(values: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 
-def by_perturbation(path: Path, frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Return the table with perturbations as its index, as text, and columns of other things.
+def by_perturbation(path: Path, frame: pd.DataFrame, notes: list[str]) -> Shaped:
+    """Return the table with a row a perturbation.
 
     Args:
         frame: Its first column may hold the names of rows.
@@ -54,8 +80,13 @@ def by_perturbation(path: Path, frame: pd.DataFrame, notes: list[str]) -> pd.Dat
         place for place in range(frame.shape[1])
         if pd.api.types.is_numeric_dtype(frame.iloc[:, place])
     ]  # fmt: skip
-    if len(varied) > 1 and not own and numbers:
-        return _pivoted(path, frame, [texts[at] for at in varied], numbers, notes)
+    repeated = [texts[at] for at in varied if at not in own]
+    statistics = [str(frame.columns[place]) for place in numbers if _is_statistic(frame, place)]
+    # R gives the rows of a long table names, too.
+    if numbers and len(repeated) > 1 and (statistics or not own):
+        return _pivoted(path, frame, repeated, numbers, notes)
+    if statistics:
+        _refuse_statistics(path, statistics)
     # A name a row; where several columns have that, the first one, or what is in them is refused.
     place = (own if len(varied) > 1 and own else varied)[0]
     left = [at for at in range(len(texts)) if at not in varied]
@@ -68,9 +99,25 @@ def by_perturbation(path: Path, frame: pd.DataFrame, notes: list[str]) -> pd.Dat
         notes.append("The first column holds row numbers: it was left out.")
         out.add(0)
     rest = frame.iloc[:, [at for at in range(frame.shape[1]) if at not in out]]
-    return rest.set_axis(
-        pd.Index(names[place], name=str(frame.columns[texts[place]]), dtype=object)
+    header = str(frame.columns[texts[place]])
+    return Shaped(rest.set_axis(pd.Index(names[place], name=header, dtype=object)))
+
+
+def _is_statistic(frame: pd.DataFrame, place: int) -> bool:
+    """Whether a column is named like a statistic, which is no measured gene."""
+    name = str(frame.columns[place]).strip()
+    kinds = (_FOLD_CHANGE, _DIFFERENCE, _P, _Q)
+    return len(name) > 1 and any(kind.fullmatch(name) for kind in kinds)
+
+
+def _refuse_statistics(path: Path, columns: list[str]) -> None:
+    expected = (
+        "a row a perturbation and a column a gene, or a long table with a column of perturbations,"
+        " one of measured genes and one of differences"
     )
+    found = f"the columns {preview(columns)}, as a table of one perturbation has them"
+    do = "put the tables of all perturbations below each other, with a column perturbation"
+    raise InputError.of_file(path, expected, f"{found}; {do}")
 
 
 def _texts(values: pd.Series) -> list[str]:
@@ -87,13 +134,17 @@ def _are_row_numbers(values: list[str]) -> bool:
 
 def _pivoted(
     path: Path, frame: pd.DataFrame, texts: list[int], numbers: list[int], notes: list[str]
-) -> pd.DataFrame:
+) -> Shaped:
     """Turn a long table into a wide one, if it is clear which column is what."""
-    labels = {place: str(frame.columns[place]) for place in [*texts, *numbers]}
-    targets = [place for place in texts if _TARGET.search(labels[place])]
+    labels = {place: str(frame.columns[place]).strip() for place in [*texts, *numbers]}
+    codes = {place: pd.factorize(np.array(_texts(frame.iloc[:, place]), object)) for place in texts}
+    targets = _one_of_each([at for at in texts if _TARGET.search(labels[at])], codes)
     others = [place for place in texts if place not in targets]
-    features = [place for place in others if _FEATURE.search(labels[place])]
-    values = [place for place in numbers if _DIFFERENCE.fullmatch(labels[place])]
+    named = [place for place in others if _FEATURE.search(labels[place])]
+    features = _one_of_each(named, codes)
+    targets = targets or _one_of_each([place for place in others if place not in named], codes)
+    values = [place for place in numbers if _FOLD_CHANGE.fullmatch(labels[place])]
+    values = values or [place for place in numbers if _DIFFERENCE.fullmatch(labels[place])]
     values = values or (numbers if len(numbers) == 1 else [])
     if not (len(targets) == len(features) == len(values) == 1):
         expected = (
@@ -102,9 +153,7 @@ def _pivoted(
         )
         raise InputError.of_file(path, expected, f"the columns {preview([*labels.values()], 8)}")
     (target,), (feature,), (value,) = targets, features, values
-    rows, columns = _texts(frame.iloc[:, target]), _texts(frame.iloc[:, feature])
-    row, row_names = pd.factorize(np.array(rows, dtype=object))
-    column, column_names = pd.factorize(np.array(columns, dtype=object))
+    (row, row_names), (column, column_names) = codes[target], codes[feature]
     cell = row * len(column_names) + column
     if len(np.unique(cell)) < len(cell):
         expected = f"one row for each {labels[target]} and {labels[feature]}"
@@ -115,11 +164,44 @@ def _pivoted(
         found = f"none for {share:.0%} of the pairs: tables of significant genes alone do not do"
         expected = f"a row for each {labels[target]} with each {labels[feature]}"
         raise InputError.of_file(path, expected, found)
-    wide = np.empty(len(cell), dtype=np.float64)
-    wide[cell] = frame.iloc[:, value].to_numpy(np.float64, na_value=np.nan)
+
+    def wide(place: int) -> np.ndarray:
+        found = np.empty(len(cell), dtype=np.float64)
+        found[cell] = frame.iloc[:, place].to_numpy(np.float64, na_value=np.nan)
+        return found.reshape(len(row_names), -1)
+
     notes.append(
         f"Turned from a long table: perturbations in {labels[target]!r}, genes in"
         f" {labels[feature]!r}, differences in {labels[value]!r}."
     )
+    rates = [place for place in numbers if _Q.fullmatch(labels[place])]
+    q = _rates(wide(rates[0]), labels[rates[0]], notes) if len(rates) == 1 else None
+    used = {target, feature, value, *(rates if q is not None else [])}
+    left = [label for place, label in labels.items() if place not in used]
+    if left:
+        notes.append(f"Other columns were left out: {preview(left)}.")
     index = pd.Index(row_names, name=labels[target], dtype=object)
-    return pd.DataFrame(wide.reshape(len(row_names), -1), index=index, columns=column_names)
+    unit = ""
+    if _FOLD_CHANGE.fullmatch(labels[value]):
+        unit = "log2 fold change" if "2" in labels[value] else "log fold change"
+    return Shaped(pd.DataFrame(wide(value), index=index, columns=column_names), q, unit)
+
+
+def _one_of_each(places: list[int], codes: Mapping[int, tuple[np.ndarray, Any]]) -> list[int]:
+    """Return columns without those that say the same as one before, such as an id of a gene."""
+    found: list[int] = []
+    for place in places:
+        if not any(np.array_equal(codes[place][0], codes[at][0]) for at in found):
+            found.append(place)
+    return found
+
+
+def _rates(q: np.ndarray, label: str, notes: list[str]) -> np.ndarray | None:
+    """Return false discovery rates, missing ones as 1; None, with a note, where they are others."""
+    missing = np.isnan(q)
+    q = np.where(missing, 1.0, q)
+    if missing.all() or q.min() < 0 or q.max() > 1:
+        return None
+    untold = f"; {int(missing.sum()):,} without a number count as not called" * bool(missing.any())
+    notes.append(f"False discovery rates are taken from {label!r}{untold}.")
+    return q.astype(np.float32)

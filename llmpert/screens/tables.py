@@ -14,8 +14,10 @@ The unit is the one that the file states, else "Δ expression".
 
 import csv
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +30,22 @@ from llmpert.genes.columns import CELLS, no_genes
 from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.names import check_remarks, preview
 from llmpert.io.tables import SEPARATORS, dialect, open_text, read_flat
+from llmpert.screens import replogle
 from llmpert.screens.agreement import of_averages
 from llmpert.screens.files import FORMATS, TEXTS, dense, numeric_column, stated, suffix
-from llmpert.screens.labels import Kind, read_labels
-from llmpert.screens.names import SYMBOLS, TARGETS, find_line, measured_genes, note, stated_line
-from llmpert.screens.replogle import POPULATION
+from llmpert.screens.labels import Kind, known_share, read_labels
+from llmpert.screens.names import (
+    FEW,
+    SYMBOLS,
+    TARGETS,
+    are_numbers,
+    choose_line,
+    find_line,
+    measured_genes,
+    name_cells,
+    note,
+    stated_line,
+)  # fmt: skip
 from llmpert.screens.screen import Screen, check_finite
 from llmpert.screens.shape import by_perturbation, is_text
 from llmpert.screens.values import differences, standardised
@@ -41,11 +54,17 @@ if TYPE_CHECKING:  # it takes a second
     import anndata
 
 UNIT = "Δ expression"
+CELL_COUNTS = ("cells", "n_cells", "num_cells_filtered")
+"""Names of columns of obs with the cells behind each perturbation."""
 _FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 
 
 # Most names of measured genes: few controls have a name like them.
 _LIKE_A_GENE = re.compile(r"(?!(NTC?|AAVS1|ROSA26)$)[A-Z][A-Z0-9.-]*")
+AS_CELLS = (
+    "write the cells as .h5ad, with a column of obs that names each one's knocked-down gene:"
+    " `anndata.AnnData(counts, obs=…, var=…).write_h5ad(…)`"
+)
 _REPORTER = re.compile("gfp|lacz|luciferase", re.IGNORECASE)
 
 
@@ -63,15 +82,18 @@ def read_table(
         raise InputError.of_file(path, f"one of {', '.join(FORMATS)}", "another kind of file")
     frame = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending)
     notes: list[str] = []
-    frame = by_perturbation(path, frame, notes)
-    table = _Table(
-        _numbers(frame, path),
-        ["" if pd.isna(name) else str(name).strip() for name in frame.index],
-        [str(name).strip() for name in frame.columns],
-        str(frame.index.name or ""),
-    )
-    line = find_line(path, line or "", default_line)
-    return _screen(path, line, table, {"notes": notes}, values)
+    frame, found = _of_line(path, frame, line, notes)
+    shaped = by_perturbation(path, frame, notes)
+    frame = shaped.frame
+    rows = ["" if pd.isna(name) else str(name).strip() for name in frame.index]
+    columns = [str(name).strip() for name in frame.columns]
+    _refuse_cells(path, rows, columns)
+    matrix = _numbers(frame, path)
+    table = _Table(matrix, rows, columns, str(frame.index.name or ""), q=shaped.q)
+    if replogle.names_populations(rows):
+        return replogle.from_table(matrix, rows, columns, path, found, default_line)
+    line = find_line(path, found, default_line)
+    return _screen(path, line, table, {"notes": notes}, values, unit=shaped.unit or UNIT)
 
 
 def from_anndata(
@@ -98,24 +120,25 @@ def from_anndata(
         "licence": stated(data.uns, "licence", "license"),
         "response": stated(data.uns, "response"),
     }
+    of_column, of_line, _ = choose_line(path, data.obs, line)
+    if of_line is not None:
+        data, line = data[of_line], of_column
     matrix = dense(data.X, path)
-    cells = column(data.obs, "cells", "n_cells", "num_cells_filtered")
-    if cells is not None and (cells <= 0).any():
-        found = f"{cells.min():g} for {data.obs_names[int(cells.argmin())]}"
-        raise InputError.of_file(path, "1 cell or more behind every perturbation", found)
+    counted = next((name for name in CELL_COUNTS if name in data.obs), None)
     rows = _named_by(data.obs, TARGETS)
     columns = _named_by(data.var, SYMBOLS)
+    _refuse_cells(path, [], [*map(str, columns)])
     genes = measured_genes(path, data.var.set_axis(columns), np.abs(matrix).sum(axis=0), [], None)
     table = _Table(
         matrix,
         [str(name).strip() for name in rows],
         [str(name).strip() for name in genes],
         str(rows.name or ""),
-        cells,
+        None if counted is None else numeric_column(data.obs, counted, path),
     )
     return _screen(
         path,
-        find_line(path, line or stated_line(data.uns), default_line),
+        find_line(path, line or stated_line(data.uns) or of_column, default_line),
         table,
         check_remarks(path, {key: text for key, text in remarks.items() if text}),
         values,
@@ -124,6 +147,17 @@ def from_anndata(
         control_mean=column(data.var, "control_mean"),
         control_sd=column(data.var, "control_sd", "spread"),
     )
+
+
+def _of_line(
+    path: Path, frame: pd.DataFrame, line: str | None, notes: list[str]
+) -> tuple[pd.DataFrame, str]:
+    """Return the rows of one line, without the column that states it, and the line, if any."""
+    stated, of_line, column = choose_line(path, frame, line)
+    if of_line is not None:
+        notes.append(f"{int((~of_line).sum()):,} row(s) of other lines were left out.")
+        frame, line = frame[of_line], stated
+    return frame.drop(columns=column) if column else frame, line or stated
 
 
 def _read_text(path: Path, ending: str) -> pd.DataFrame:
@@ -167,6 +201,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
+def _refuse_cells(path: Path, rows: list[str], columns: list[str]) -> None:
+    """Raise if rows or columns go by the names of single cells."""
+    for names in (rows, columns):
+        if name_cells(names):
+            found = f"names of single cells ({preview(names, 2)}); {AS_CELLS}"
+            raise InputError.of_file(path, "a row a perturbation", found)
+
+
 def _controls(names: Sequence[str]) -> list[str]:
     """Return the names of controls that nothing else could be: not GFP, which may be measured."""
     unlike_genes = [
@@ -176,10 +218,21 @@ def _controls(names: Sequence[str]) -> list[str]:
 
 
 def _named_by(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Index:
-    """Return the names of rows of obs or var: a column of names if the index is bare numbers."""
-    numbered = all(re.fullmatch(r"\d+", str(name)) for name in frame.index)
-    named = [c for c in columns if c in frame and is_text(frame[c])] if numbered else []
+    """Return what rows of obs or var go by: the index, or a column that alone names known genes.
+
+    An index of bare numbers is none, whatever the column has.
+    """
+    numbered = are_numbers(frame.index)
+    if not numbered and _are_known(frame.index):
+        return frame.index
+    texts = [c for c in columns if c in frame and is_text(frame[c])]
+    named = [c for c in texts if _are_known(frame[c])] or (texts if numbered else [])
     return pd.Index(frame[named[0]].astype(object), name=named[0]) if named else frame.index
+
+
+def _are_known(names: Iterable[Any]) -> bool:
+    """Whether most of some names are those of known genes."""
+    return known_share(read_labels(map(str, islice(names, FEW)))) > 0.5
 
 
 def _numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
@@ -213,14 +266,6 @@ def _screen(
     notes: list[str] = remarks.pop("notes", [])
     steps: list[str] = []
     table = table.turned(steps)
-    populations = [name for name in table.rows if POPULATION.fullmatch(name)]
-    if 2 * len(populations) > len(table.rows):
-        expected = "of a bulk file of Replogle et al. 2022 the .h5ad as it was published"
-        found = (
-            f"rows named like it ({preview(populations, 2)}) without its tables: gene_name and mean"
-            " in var, num_cells_filtered in obs"
-        )
-        raise InputError.of_file(path, expected, found)
     for what, labels in (("perturbation", table.rows), ("gene", table.columns)):
         if "" in labels:
             raise InputError.of_file(path, f"a name for every {what}", "an empty one")
@@ -231,22 +276,32 @@ def _screen(
     of_control = {k: None if v is None else v[kept] for k, v in of_control.items()}
     # Over all rows, as it was done: those that are left out now were among them.
     scaled = standardised(table.values)
-    table, control, guides = table.of_knockdowns(notes)
+    table, control, guides = table.of_knockdowns(path, notes)
     if not (len(table.rows) and len(table.columns)):
         shape = f"{len(table.rows)} perturbation(s) and {len(table.columns)} gene(s)"
         raise InputError.of_file(path, "perturbations x genes", shape)
-    check_finite(f"{path}: Screen {line}", "response", table.values, table.rows)
+    names = np.array(table.rows, dtype=object)
+    genes = np.array(table.columns, dtype=object)
+    check_finite(f"{path}: Screen {line}", "response", table.values, names, genes)
     values, unit, step, more = differences(path, table.values, control, scaled, reading, unit)
     # How guides agree is to be told of differences: means agree in what all cells share.
     table = replace(table, values=values).averaged(guides, notes)
+    if len(set(table.rows)) < len(table.rows):
+        counts = Counter(table.rows)
+        twice = [name for name, rows in counts.items() if rows > 1]
+        most = max(counts.values())
+        do = "average its rows first" + f", or, if they are single cells, {AS_CELLS}" * (most > 9)
+        found = f"{len(twice):,} repeated: {preview(twice)}, up to {most} times"
+        raise InputError.of_file(path, "every perturbation once", f"{found}; {do}")
     return Screen(
         line=line,
         response=table.values,
         perturbations=np.array(table.rows, dtype=object),
-        genes=np.array(table.columns, dtype=object),
+        genes=genes,
         unit=unit,
         cells=table.cells,
         agreement=table.agreement,
+        layers={} if table.q is None else {"q": table.q},
         **of_control,
         provenance={
             "source": path.name,
@@ -269,6 +324,7 @@ class _Table:
         header: What the file calls the names of its rows.
         cells: Cells behind each row, or None where unknown.
         agreement: As in `Screen`, of rows that were averaged.
+        q: False discovery rates, rows x columns, or None where unknown.
     """
 
     values: np.ndarray
@@ -277,6 +333,7 @@ class _Table:
     header: str = ""
     cells: np.ndarray | None = None
     agreement: np.ndarray | None = None
+    q: np.ndarray | None = None
 
     def turned(self, steps: list[str]) -> "_Table":
         """Return the table with perturbations as rows: they are columns where controls are."""
@@ -305,9 +362,10 @@ class _Table:
             keep &= ~empty
         names = [name for name, stays in zip(self.columns, keep, strict=True) if stays]
         values = self.values if keep.all() else self.values[:, keep]
-        return replace(self, values=values, columns=names, cells=cells), keep
+        q = None if self.q is None else self.q[:, keep]
+        return replace(self, values=values, columns=names, cells=cells, q=q), keep
 
-    def of_knockdowns(self, notes: list[str]) -> tuple["_Table", np.ndarray, set[str]]:
+    def of_knockdowns(self, path: Path, notes: list[str]) -> tuple["_Table", np.ndarray, set[str]]:
         """Return the rows of single knockdowns, control rows, and the genes with rows of guides."""
         labels = read_labels(self.rows)
         kinds = np.array([labels[name].kind for name in self.rows], dtype=object)
@@ -325,8 +383,14 @@ class _Table:
         targets = [labels[self.rows[row]].target for row in single]
         guides = {labels[self.rows[row]].target for row in single if labels[self.rows[row]].guide}
         cells = None if self.cells is None else self.cells[single]
+        if cells is not None and not (cells > 0).all():
+            row = int(np.flatnonzero(~(cells > 0))[0])
+            expected = "1 cell or more behind every perturbation"
+            found = "nothing" if np.isnan(cells[row]) else f"{cells[row]:g}"
+            raise InputError.of_file(path, expected, f"{found} for {targets[row]}")
         values = self.values if len(single) == len(names) else self.values[single]
-        return replace(self, values=values, rows=targets, cells=cells), control, guides
+        q = None if self.q is None else self.q[single]
+        return replace(self, values=values, rows=targets, cells=cells, q=q), control, guides
 
     def averaged(self, guides: set[str], notes: list[str]) -> "_Table":
         """Average the rows of guides against the same gene, weighted by cells where known."""
@@ -350,6 +414,8 @@ class _Table:
         order = np.argsort(first)
         merged = int((~alone).sum())
         by = "" if self.cells is None else ", weighted by cells"
+        if self.q is not None:
+            by += "; their false discovery rates were left out"
         notes.append(
             f"{merged:,} row(s) are guides against {len(several):,} gene(s) and were averaged{by}."
         )
@@ -359,4 +425,5 @@ class _Table:
             rows=[self.rows[row] for row in np.sort(first)],
             cells=None if self.cells is None else total[order],
             agreement=of_averages(self.values, group, len(total))[order],
+            q=None,
         )

@@ -32,8 +32,8 @@ def test_options_are_taken_for_what_the_file_does_not_say(run):
     words = ("pseudobulk", "cells.h5ad", "--out", "screen.h5ad")
     code, _, said = run(*words)
     assert code == 1
-    assert "expected a column of obs that names each cell's knocked-down gene" in said
-    assert "(--target, --control)" in said
+    assert "found none among the genes in the column 'guide'" in said
+    assert "--control: nothing (121 cells)" in said
     assert not Path("screen.h5ad").exists()
     options = ("--control", "nothing", "--line", "HeLa", "--batch", "none", "--values", "counts")
     code, _, _ = run(*words, *options, "--fewest-cells", "60")

@@ -13,12 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
+from llmpert.genes import GeneTable
 from llmpert.screens import Screen, read_screen
+from tests.support.cell_files import CellFile
 
 TARGETS = [
     "TP53", "MYC", "GATA1", "MED12", "CDK9", "POLR2A", "BRD4", "EP300", "SMARCA4", "KMT2A", "RUNX1",
@@ -170,3 +172,214 @@ def written(folder: Path, frame: pd.DataFrame, form: str) -> Path:
         path = folder / f"k562_screen.{form}"
         named.to_csv(path, sep="," if "csv" in form else "\t")
     return path
+
+
+CELL_VALUES = [
+    "counts", "counts", "log", "log2", "log10", "log of another depth", "log of fewer genes",
+    "per 10,000", "per million", "ambient", "square roots", "scaled",
+]  # fmt: skip
+CELL_LABELS = {name: LABELS[name] for name in LABELS if name != "lower"}
+CELL_CONTROLS = [*CONTROLS, "non-targeting_non-targeting", "Scr_pool", "nt_guide_7"]
+COLUMNS_OF_TARGETS = ["gene", "perturbation", "target_gene", "condition", "guide_ID", "Group"]
+NO_TARGETS = ["nan", "unassigned", "NA", "TP53+MYC", None, "AAVS1"]
+EXTRA = ["guide", "treatment", "n_counts", "phase", "leiden", "barcode", "is_doublet", "sample"]
+GENES_IN = [
+    "symbols", "symbols and ids", "ids and gene_name", "ids and feature_name", "ids only",
+    "numbers and gene_symbols", "numbers and name",
+]  # fmt: skip
+LIE_IN = ["X", "X", "X", "layer", "raw", "layer without X"]
+MATRICES = ["dense", "csr", "csc", "twice", "unsorted", "csc unsorted"]
+ENCODINGS = ["now", "now", "0.7", "0.6", "MuData"]
+INDICES = ["barcodes", "numbers", "cells"]
+DTYPES = ["float32", "float64", "float16", "int64", "uint16"]
+
+
+def true_cells(seed: int, lines: int) -> tuple[np.ndarray, pd.DataFrame]:
+    """Counts of cells, and each cell's target ("" of controls), batch and line."""
+    rng = np.random.default_rng(seed)
+    targets = ["", *rng.choice(TARGETS, rng.integers(3, 7), replace=False)]
+    rows = [
+        (target, batch, line)
+        for line in ("K562", "RPE1")[:lines]
+        for target in targets
+        for batch in ("b1", "b2")
+        for _ in range(6 if target else 12)
+    ]
+    obs = pd.DataFrame(rows, columns=["target", "batch", "line"])
+    effect = {
+        key: rng.normal(0, 0.5, len(MEASURED))
+        for key in zip(obs["target"], obs["line"], strict=True)
+    }
+    effect |= {key: np.zeros(len(MEASURED)) for key in effect if not key[0]}
+    shift = {batch: rng.normal(0, 0.3, len(MEASURED)) for batch in ("b1", "b2")}
+    rate = np.array([effect[t, one] + shift[b] for t, b, one in rows])
+    depth = rng.uniform(0.5, 2, (len(obs), 1))
+    counts = rng.poisson(rng.gamma(2, 4, len(MEASURED)) * np.exp(rate) * depth)
+    counts[:, 0] += 1  # no cell is empty
+    order = rng.permutation(len(obs))
+    return counts[order], obs.iloc[order].reset_index(drop=True)
+
+
+def true_response(counts: np.ndarray, obs: pd.DataFrame, batch: bool, depth: float) -> pd.DataFrame:
+    """Return what each knockdown changes, by definition."""
+    log = np.log1p(counts / counts.sum(axis=1, keepdims=True) * depth)
+    values = pd.DataFrame(log, columns=MEASURED)
+    group = obs["batch"] if batch else pd.Series("", obs.index)
+    control = values[obs["target"] == ""].groupby(group[obs["target"] == ""]).mean()
+    different = values - control.loc[group].to_numpy()
+    return different.groupby(obs["target"]).mean().drop("")
+
+
+def dressed(counts: np.ndarray, values: str) -> np.ndarray:
+    """Write counts as a laboratory does."""
+    share = counts / counts.sum(axis=1, keepdims=True)
+    log = np.log1p(share * 1e4)
+    kinds: dict[str, Any] = {
+        "counts": counts,
+        "log": log,
+        "log2": log / np.log(2),
+        "log10": log / np.log(10),
+        "log of another depth": np.log1p(share * 2_345.6),
+        "log of fewer genes": log,
+        "per 10,000": share * 1e4,
+        "per million": share * 1e6,
+        "ambient": counts * 0.97,
+        "square roots": np.sqrt(counts),
+        "scaled": (log - log.mean(axis=0)) / (log.std(axis=0) + 1e-9),
+    }
+    return np.asarray(kinds[values], dtype=np.float64)
+
+
+@settings(max_examples=max(10, settings.default.max_examples // 2), deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    lines=st.sampled_from([1, 1, 2]),
+    values=st.sampled_from(CELL_VALUES),
+    labels=st.sampled_from(sorted(CELL_LABELS)),
+    control=st.sampled_from(CELL_CONTROLS),
+    column=st.sampled_from(COLUMNS_OF_TARGETS),
+    others=st.lists(st.sampled_from(NO_TARGETS), max_size=2, unique=True),
+    batch=st.sampled_from(["batch", "gem_group", "library", ""]),
+    extra=st.lists(st.sampled_from(EXTRA), max_size=4, unique=True),
+    category=st.booleans(),
+    genes=st.sampled_from(GENES_IN),
+    guides=st.booleans(),
+    place=st.sampled_from(LIE_IN),
+    matrix=st.sampled_from(MATRICES),
+    dtype=st.sampled_from(DTYPES),
+    index=st.sampled_from(INDICES),
+    encoding=st.sampled_from(ENCODINGS),
+)
+def test_cells_are_read_as_they_are_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int, lines: int, values: str, labels: str, control: str, column: str, others: list[Any],
+    batch: str, extra: list[str], category: bool, genes: str, guides: bool, place: str, matrix: str,
+    dtype: str, index: str, encoding: str,
+) -> None:  # fmt: skip
+    rng = np.random.default_rng(seed)
+    counts, obs = true_cells(seed, lines)
+    forms = CELL_LABELS[labels]
+    label = [
+        forms[k % len(forms)].format(target) if target else control
+        for k, target in enumerate(obs["target"])
+    ]
+    one = (obs["line"] == "K562").to_numpy()
+    depth = 2_345.6 if values == "log of another depth" else 1e4
+    expected = true_response(counts[one], obs[one].reset_index(drop=True), bool(batch), depth)
+    # Cells without a knocked-down gene, or with several, among the others.
+    for other in others:
+        counts = np.vstack([counts, rng.poisson(8, (12, len(MEASURED))) + 1])
+        label += [other] * 12
+        obs = pd.concat([obs, obs.iloc[:12].assign(target=None)], ignore_index=True)
+    table = pd.DataFrame({column: label})
+    if batch:
+        table[batch] = obs["batch"]
+    if lines > 1:
+        table["cell_line"] = obs["line"]
+    for name in extra:
+        table.insert(int(rng.integers(0, table.shape[1] + 1)), name, beside(name, obs, label, rng))
+    for name in table:
+        # Text that is missing is one in categories only.
+        if table[name].isna().any() or (
+            category and not pd.api.types.is_numeric_dtype(table[name])
+        ):
+            table[name] = pd.Categorical(table[name])
+    numbers, names = dressed(counts, values), list(MEASURED)
+    if values == "log of fewer genes":
+        names = names[:10]
+        numbers, expected = numbers[:, :10], expected[names]
+    var = named_genes(names, genes)
+    if guides:
+        var["feature_types"] = "Gene Expression"
+        var = pd.concat([var, var.iloc[:2].assign(feature_types="CRISPR Guide Capture")])
+        var.index = [*var.index[:-2], "guide 1", "guide 2"]
+        numbers = np.hstack([numbers, rng.poisson(50, (len(numbers), 2)).astype(float)])
+    table.index = {
+        "barcodes": ["".join(rng.choice(list("ACGT"), 16)) + "-1" for _ in label],
+        "numbers": [str(k) for k in range(len(label))],
+        "cells": [f"cell{k}" for k in range(len(label))],
+    }[index]
+    kind = dtype if dtype.startswith("float") or values == "counts" else "float32"
+    file = CellFile(numbers.astype(kind), table, var, matrix, place)
+    path = file.write(tmp_path_factory.mktemp("cells") / "k562_cells.h5ad", encoding)
+    answers: dict[str, str] = {}
+    known = {"layer": file.layer, "control": control, "line": "K562", "target": column}
+    known["values"] = {"log": "log", "log2": "log2"}.get(values, "counts")
+    if values in ("log of another depth", "log of fewer genes"):
+        known["values"] = "log"
+    while True:
+        try:
+            screen = read_screen(path, **answers)
+            break
+        except Question as question:
+            event(f"asked: {question.option}")
+            answer = known[question.option]
+            hopeless = values in ("square roots", "scaled", "log10") and question.option == "values"
+            if hopeless or answer not in question.choices:
+                return
+            if question.option in answers:
+                pytest.fail(f"asked again: {question}")
+            answers[question.option] = answer
+        except InputError as problem:
+            event(f"refused: {values}, {genes}, {control}: {str(problem)[-60:]}")
+            return
+    event(f"read: {values}, {encoding}")
+    assert values not in ("square roots", "scaled")
+    # What no file tells: the knocked-down gene goes by an id.
+    if screen.genes[0].startswith("ENSG"):
+        expected = expected.set_axis(var.index[: len(names)], axis=1)
+    close = {"rtol": 0, "atol": 2e-2 if kind == "float16" else 1e-3}
+    check(screen, expected, close)
+
+
+def beside(name: str, obs: pd.DataFrame, label: list[Any], rng: np.random.Generator) -> Any:
+    """A column of obs that names no target, or the same one."""
+    made: dict[str, Any] = {
+        "guide": [str(x) if "sg" in str(x) else f"{x}" for x in label],
+        "treatment": rng.choice(["control", "stimulated"], len(obs)),
+        "n_counts": rng.integers(100, 5000, len(obs)),
+        "phase": rng.choice(["G1", "S", "G2M"], len(obs)),
+        "leiden": [str(k) for k in rng.integers(0, 4, len(obs))],
+        "barcode": ["".join(rng.choice(list("ACGT"), 12)) for _ in range(len(obs))],
+        "is_doublet": rng.random(len(obs)) < 0.1,
+        "sample": "S1",
+    }
+    return made[name]
+
+
+def named_genes(names: list[str], how: str) -> pd.DataFrame:
+    """Return var with genes called in some way."""
+    table = GeneTable.shipped()
+    ids = [table.resolve(name).gene.ensembl[0] for name in names]  # type: ignore[union-attr]
+    numbers = [str(k) for k in range(len(names))]
+    made: dict[str, Any] = {
+        "symbols": ({}, names),
+        "symbols and ids": ({"gene_ids": ids}, names),
+        "ids and gene_name": ({"gene_name": names}, ids),
+        "ids and feature_name": ({"feature_name": names}, ids),
+        "ids only": ({}, ids),
+        "numbers and gene_symbols": ({"gene_symbols": names}, numbers),
+        "numbers and name": ({"name": names}, numbers),
+    }
+    columns, index = made[how]
+    return pd.DataFrame(columns, index=index)

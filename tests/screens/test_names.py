@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.screens import read_screen
-from llmpert.screens.names import find_line, line_in_name, stated_line, stated_lines
+from llmpert.screens.names import choose_line, find_line, line_in_name, stated_line
 from tests.support import small
 from tests.support.single_cells import single_cells, written
 
@@ -34,8 +34,13 @@ def test_it_is_found_in_what_a_file_states() -> None:
     assert stated_line({"unit": "x", "line": "  ", "cell_line": " HeLa "}) == "HeLa"
     assert stated_line({"line": 3}) == ""
     obs = pd.DataFrame({"celltype": ["B", "A", None, "B"], "x": range(4)})
-    assert stated_lines(obs) == ("celltype", ["B", "A"])
-    assert stated_lines(obs[["x"]]) == ("", [])
+    with pytest.raises(Question, match=r"2 in the column 'celltype' \(B, A\)"):
+        choose_line(Path("x.csv"), obs, None)
+    line, rows, column = choose_line(Path("x.csv"), obs, "b")
+    assert (line, column) == ("B", "celltype")
+    assert list(rows) == [True, False, False, True]
+    assert choose_line(Path("x.csv"), obs[::3], None) == ("B", None, "celltype")
+    assert choose_line(Path("x.csv"), obs[["x"]], "B") == ("", None, "")
 
 
 def test_what_is_stated_comes_before_a_default_and_the_name() -> None:

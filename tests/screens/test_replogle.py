@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
 from llmpert.errors import InputError
@@ -290,15 +291,6 @@ class TestErrors:
             read_screen(path)
         assert read_screen(path, "HepG2").line == "HepG2"
 
-    @pytest.mark.parametrize(("frame", "column"), [("obs", "num_cells_filtered"), ("var", "mean")])
-    def test_missing_columns(self, tmp_path: Path, frame: str, column: str) -> None:
-        path = write_bulk(tmp_path / RAW, small_bulk("raw"))
-        data = anndata.read_h5ad(path)
-        setattr(data, frame, getattr(data, frame).drop(columns=column))
-        data.write_h5ad(path)
-        with pytest.raises(InputError, match=f"{RAW}: expected the column '{column}' in {frame}"):
-            read_screen(path)
-
     def test_missing_and_damaged_files(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no such file"):
             read_screen(tmp_path / RAW)
@@ -312,6 +304,54 @@ class TestErrors:
         bulk.values[bulk.row("_HLA-A_")] = 0
         with pytest.raises(InputError, match="_HLA-A_"):
             read_screen(write_bulk(tmp_path / RAW, bulk))
+
+
+class TestOtherForms:
+    """Bulk files as people pass them on: without some of the tables, or as text."""
+
+    @pytest.fixture
+    def bulk(self) -> Bulk:
+        bulk = small_bulk("normalized")
+        bulk.gene_names = [f"M{k}" for k in range(len(bulk.gene_names))]
+        return bulk
+
+    def test_symbols_as_the_index(self, tmp_path: Path, bulk: Bulk) -> None:
+        path = write_bulk(tmp_path / NORMALIZED, bulk)
+        truth, data = read_screen(path), anndata.read_h5ad(path)
+        data.var = data.var.set_index("gene_name")[[]]
+        data.write_h5ad(path)
+        screen = read_screen(path)
+        assert list(screen.genes) == list(truth.genes)
+        np.testing.assert_array_equal(screen.response, truth.response)
+
+    @pytest.mark.parametrize("ending", ["csv", "tsv.gz", "parquet", "h5ad"])
+    def test_without_cells(self, tmp_path: Path, bulk: Bulk, ending: str) -> None:
+        # Each population counts alike, and no control is marked.
+        bulk.filtered[:] = bulk.unfiltered[:] = 1
+        bulk.core = np.array([name.endswith(CONTROL) for name in bulk.names])
+        truth = read_screen(write_bulk(tmp_path / NORMALIZED, bulk))
+        path = tmp_path / f"rpe1_normalized.{ending}"
+        frame = pd.DataFrame(bulk.values, bulk.names, bulk.gene_names)
+        if ending == "parquet":
+            frame.to_parquet(path)
+        elif ending == "h5ad":
+            anndata.AnnData(frame).write_h5ad(path)
+        else:
+            frame.to_csv(path, sep="," if ending == "csv" else "\t", index_label="gene_transcript")
+        screen = read_screen(path)
+        assert (screen.line, screen.unit) == ("RPE1", "Δ z-score")
+        assert list(screen.perturbations) == list(truth.perturbations)
+        assert list(screen.genes) == list(truth.genes)
+        np.testing.assert_allclose(screen.response, truth.response, atol=1e-6)
+        assert screen.cells is None
+        assert any("all count alike" in note for note in screen.provenance["notes"])
+
+    def test_a_gene_twice_in_a_table(self, tmp_path: Path, bulk: Bulk) -> None:
+        frame = pd.DataFrame(bulk.values, bulk.names, [*bulk.gene_names[:-1], "M0"])
+        frame.to_csv(tmp_path / "k562.csv")
+        screen = read_screen(tmp_path / "k562.csv")
+        assert list(screen.genes) == bulk.gene_names[:-1]
+        assert any("same genes were left out: M0" in note for note in screen.provenance["notes"])
 
 
 @pytest.mark.parametrize(("kind", "file"), [("raw", RAW), ("normalized", NORMALIZED)])

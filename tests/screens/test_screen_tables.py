@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
-from llmpert.errors import InputError
+from llmpert.errors import InputError, Question
 from llmpert.screens import Screen, read_screen
 
 FRAME = pd.DataFrame(
@@ -184,7 +184,9 @@ def test_missing_and_infinite_values(tmp_path: Path, ending: str, value: float) 
     frame.iloc[1, 2] = value
     frame.iloc[3, 0] = value
     path = write(tmp_path, frame, ending)
-    with pytest.raises(InputError, match=r"infinite values in 2 row\(s\): HLA-A, NKX2-1") as error:
+    with pytest.raises(
+        InputError, match=r"2 gene\(s\): HLA-A \(A1BG\), NKX2-1 \(MT-CO1\)"
+    ) as error:
         read_screen(path)
     assert str(path) in str(error.value)
 
@@ -193,7 +195,7 @@ def test_numbers_too_large_for_float32_count_as_infinite(tmp_path: Path) -> None
     frame = FRAME.astype(np.float64)
     frame.iloc[2, 1] = 1e300
     for ending in ("x.csv", "index.parquet"):
-        with pytest.raises(InputError, match=r"infinite values in 1 row\(s\): NAT1"):
+        with pytest.raises(InputError, match=r"in 1 row\(s\) and 1 gene\(s\): NAT1 \(TP53\)"):
             read_screen(write(tmp_path, frame, ending))
 
 
@@ -253,7 +255,9 @@ def test_columns_of_something_else_in_anndata(tmp_path: Path) -> None:
         read_screen(path)
     data.obs["cells"] = [1.0, np.nan, 3.0, 4.0]
     data.write_h5ad(path)
-    with pytest.raises(InputError, match="finite numbers in the column 'cells'"):
+    with pytest.raises(
+        InputError, match="1 cell or more behind every perturbation, found nothing for HLA-A"
+    ):
         read_screen(path)
     data.X = data.X > 0
     data.write_h5ad(path)
@@ -319,7 +323,7 @@ def test_hdf5_that_is_not_anndata(tmp_path: Path) -> None:
 def test_other_endings(tmp_path: Path) -> None:
     path = tmp_path / "k562_x.xlsx"
     path.write_bytes(b"x")
-    with pytest.raises(InputError, match=r"k562_x\.xlsx: expected one of \.h5ad, \.csv"):
+    with pytest.raises(InputError, match=r"k562_x\.xlsx: expected one of \.h5ad, .*CSV UTF-8"):
         read_screen(path)
 
 
@@ -332,7 +336,7 @@ def test_other_endings(tmp_path: Path) -> None:
         ("A,B\nX,1,2,3\n", "2 values in every row, as in the header, found 4"),
         ("gene,A,B\nX,1\n", "3 values in every row, as in the header, found 2"),
         ("gene,A,B\nX,1,2\nY,1,2,3\n", "cannot be read"),
-        ("gene,A,B\nX,1,-2\nY,1\n", "1 row.s.: Y"),
+        ("gene,A,B\nX,1,-2\nY,1\n", r"1 row\(s\) and 1 gene\(s\): Y \(B\)"),
         ("gene,A,B\nctrl,0,0\n", r"found 0 perturbation\(s\) and 2 gene"),
     ],
 )
@@ -383,5 +387,151 @@ def test_single_cells_are_told_from_screens_before_they_are_read(tmp_path, form,
     monkeypatch.setattr("llmpert.screens.files.MOST_PERTURBATIONS", 20)
     path = tmp_path / "k562_cells.h5ad"
     anndata.AnnData(form(np.ones((21, 3), np.float32))).write_h5ad(path)
-    with pytest.raises(InputError, match=r"found 21 rows, perhaps single cells.*pseudobulk"):
+    with pytest.raises(
+        InputError, match="a column of obs that names each cell's knocked-down gene"
+    ):
         read_screen(path)
+
+
+def long(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row for each perturbation and gene, in another order."""
+    table = frame.rename_axis("perturbation").reset_index().melt("perturbation", var_name="gene")
+    return table.sample(frac=1, random_state=0)
+
+
+NAMED = [
+    ("perturbation", "gene", "log2FoldChange", "padj"),  # DESeq2
+    ("group", "names", "logfoldchanges", "pvals_adj"),  # scanpy
+    ("cluster", "gene", "avg_log2FC", "p_val_adj"),  # Seurat
+    ("contrast", "variable", "log_fc", "adj_p_value"),  # pertpy
+    ("target_gene", "symbol", "logFC", "adj.P.Val"),  # limma
+    ("guide_target", "gene", "logFC", "FDR"),  # edgeR
+]
+
+
+@pytest.mark.parametrize("names", NAMED, ids=[names[2] for names in NAMED])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_tables_of_differential_expression(
+    tmp_path: Path, names: tuple[str, ...], ending: str
+) -> None:
+    table = long(FRAME)
+    q = np.random.default_rng(1).uniform(size=len(table))
+    q[3] = np.nan
+    target, gene, change, rate = names
+    table = table.rename(columns={"perturbation": target, "gene": gene, "value": change})
+    table["statistic"], table["pvalue"], table[rate] = 3.0, q / 2, q
+    table["gene_id"] = table[gene].map({name: f"ENSG{k:011d}" for k, name in enumerate(FRAME)})
+    path = tmp_path / f"k562_de.{ending}"
+    if ending == "csv":
+        # R gives every row a name.
+        table.set_axis([f"row {k}" for k in range(len(table))]).to_csv(path)
+    else:
+        table.to_parquet(path, index=False)
+    screen = read_screen(path)
+    found = pd.DataFrame(screen.response, screen.perturbations, screen.genes)
+    np.testing.assert_array_equal(found.loc[FRAME.index, FRAME.columns], FRAME)
+    rates = pd.DataFrame(screen.layers["q"], screen.perturbations, screen.genes)
+    for row, column, expected in zip(table[target], table[gene], q, strict=True):
+        assert rates.loc[row, column] == np.float32(1 if np.isnan(expected) else expected)
+    assert screen.unit == ("log2 fold change" if "2" in change else "log fold change")
+    screen.save(tmp_path / "saved.h5ad")
+    assert read_screen(tmp_path / "saved.h5ad").fingerprint == screen.fingerprint
+
+
+def test_a_table_of_one_perturbation_is_no_screen(tmp_path: Path) -> None:
+    one = long(FRAME.iloc[:1]).drop(columns="perturbation").rename(columns={"value": "log2FC"})
+    for table in (one, one.assign(padj=0.5, baseMean=12.5)):
+        table.to_csv(path := tmp_path / "k562_tp53.csv", index=False)
+        with pytest.raises(InputError, match=r"as a table of one perturbation.*below each other"):
+            read_screen(path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "h5ad", "long.csv"])
+def test_one_of_several_lines_in_a_table(tmp_path: Path, ending: str) -> None:
+    wide = FRAME.rename_axis("perturbation").reset_index()
+    both = pd.concat([wide.assign(cell_line="K562"), (wide.assign(cell_line="RPE1"))])
+    both.loc[both["cell_line"] == "RPE1", list(FRAME)] += 1
+    path = tmp_path / f"screens.{ending}"
+    if ending == "h5ad":
+        obs = both[["perturbation", "cell_line"]].set_axis([str(k) for k in range(len(both))])
+        var = pd.DataFrame(index=FRAME.columns)
+        anndata.AnnData(both[list(FRAME)].to_numpy(np.float32), obs=obs, var=var).write_h5ad(path)
+    elif ending == "parquet":
+        both.to_parquet(path, index=False)
+    else:
+        if ending == "long.csv":
+            both = both.melt(["perturbation", "cell_line"], var_name="gene", value_name="lfc")
+        both.to_csv(path, index=False)
+    with pytest.raises(Question, match=r"2 in the column 'cell_line' \(K562, RPE1\)") as asked:
+        read_screen(path)
+    assert asked.value.option == "line"
+    screen = read_screen(path, line="rpe1")
+    assert screen.line == "RPE1"
+    found = pd.DataFrame(screen.response, screen.perturbations, screen.genes)
+    np.testing.assert_allclose(found.loc[FRAME.index, FRAME.columns], FRAME + 1)
+
+
+@pytest.mark.parametrize("value", [0, -5, np.nan])
+def test_cells_behind_a_perturbation_are_counted(tmp_path: Path, value: float) -> None:
+    frame = FRAME.assign(n_cells=[20, value, 30, 40])
+    with pytest.raises(InputError, match=r"1 cell or more behind every perturbation.*for HLA-A"):
+        read_screen(write(tmp_path, frame, "x.csv"))
+    frame.loc["control"] = [0.0, 0.0, 0.0, np.nan]
+    frame.loc["HLA-A", "n_cells"] = 25
+    screen = read_screen(write(tmp_path, frame, "x.csv"))
+    np.testing.assert_array_equal(screen.cells, [20, 25, 30, 40])
+
+
+BARCODES = ["AAACCTGAGAAACCAT-1", "AAACCTGAGAAACCGC-1", "s1_AAACCTGAGAAACCTA", "cell 4"]
+
+
+def test_single_cells_in_a_table_are_told(tmp_path: Path) -> None:
+    cells = FRAME.abs().set_axis(BARCODES)
+    for frame in (cells, cells.T, cells.assign(perturbation="TP53")):
+        for ending in ("x.csv", "index.parquet"):
+            with pytest.raises(InputError, match=r"names of single cells.*\.h5ad, with a column"):
+                read_screen(write(tmp_path, frame, ending))
+    many = pd.concat([FRAME] * 12)
+    with pytest.raises(InputError, match=r"4 repeated: AARS, .* 12 times.*if they are single"):
+        read_screen(write(tmp_path, many, "x.csv"))
+
+
+def test_a_column_names_targets_where_the_index_has_other_names(tmp_path: Path) -> None:
+    data = anndata.AnnData(FRAME.to_numpy())
+    data.obs = pd.DataFrame({"library": list("abcd"), "target": FRAME.index.to_numpy()})
+    data.obs.index = [f"perturbation {k}" for k in range(4)]
+    data.var = pd.DataFrame({"symbol": FRAME.columns.to_numpy()}, index=["v1", "v2", "v3"])
+    data.write_h5ad(path := tmp_path / "k562.h5ad")
+    screen = read_screen(path)
+    assert list(screen.perturbations) == list(FRAME.index)
+    assert list(screen.genes) == list(FRAME.columns)
+
+
+def test_a_table_in_a_layer(tmp_path: Path) -> None:
+    obs, var = pd.DataFrame(index=FRAME.index), pd.DataFrame(index=FRAME.columns)
+    data = anndata.AnnData(obs=obs, var=var, layers={"mean": FRAME.to_numpy()})
+    data.write_h5ad(path := tmp_path / "k562.h5ad")
+    with pytest.raises(Question, match="--layer: mean"):
+        read_screen(path)
+    np.testing.assert_array_equal(read_screen(path, layer="mean").response, FRAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "do"),
+    [
+        ("a.zarr", "read_zarr"),
+        ("a.LOOM", "read_loom"),
+        ("a.rds", "anndataR"),
+        ("a.h5ad.gz", "unpack"),
+    ],
+)
+def test_other_formats_are_told_how_to_become_one(tmp_path: Path, name: str, do: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: .*{do}"):
+        read_screen(tmp_path / name)
+
+
+def test_an_ending_in_capitals(tmp_path: Path) -> None:
+    for name in ("dense.h5ad", "x.csv", "index.parquet"):
+        path = write(tmp_path, FRAME, name)
+        screen = read_screen(path.rename(path.with_suffix(path.suffix.upper())))
+        np.testing.assert_array_equal(screen.response, FRAME)

@@ -16,11 +16,13 @@ from llmpert.genes import GeneTable
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
 from llmpert.screens.cells.file import CellFile, open_cells
-from llmpert.screens.cells.layout import NO_BATCH, SYMBOLS, layout_of
+from llmpert.screens.cells.layout import NO_BATCH, layout_of
 from llmpert.screens.cells.moments import log_normalised
 from llmpert.screens.cells.pseudobulk import UNIT
+from llmpert.screens.cells.scale import base_of
 from llmpert.screens.files import stated
 from llmpert.screens.labels import Kind
+from llmpert.screens.names import SYMBOLS
 from llmpert.screens.screen import Screen
 
 if TYPE_CHECKING:  # it takes a second
@@ -100,8 +102,9 @@ def read_cells(
     """
     with open_cells(path) as cells:
         # Means over several cells need not look like logarithms of counts.
-        layout = layout_of(cells, screen.line, column, control, NO_BATCH, None, unclear=math.e)
-        unit = unit or stated(cells.uns, "unit") or (UNIT if layout.base is None else None)
+        layout = layout_of(cells, screen.line, column, control, NO_BATCH)
+        base = base_of(cells, None, unclear=math.e)
+        unit = unit or stated(cells.uns, "unit") or (UNIT if base is None else None)
         if unit != screen.unit:
             raise InputError.of_file(
                 cells.path,
@@ -136,7 +139,7 @@ def read_cells(
         columns = _columns(cells, screen)
         pool = int(cells.uns.get("pool", 1))
         blocks = [
-            log_normalised(cells.read(rows[start : start + cells.block]), layout.base)[0]
+            log_normalised(cells.read(rows[start : start + cells.block]), base)[0]
             for start in range(0, len(rows), cells.block)
         ]
     expression = sparse.vstack([sparse.csr_matrix(block)[:, columns] for block in blocks], "csr")

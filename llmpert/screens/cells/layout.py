@@ -1,6 +1,5 @@
 """Find the columns of targets, controls, batches and lines in a file of single cells."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +10,30 @@ import pandas as pd
 from llmpert.errors import InputError, Question
 from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.names import preview
+from llmpert.screens import files
 from llmpert.screens.cells.file import CellFile, open_cells
-from llmpert.screens.cells.scale import log_base
 from llmpert.screens.labels import Kind, Label, known_share, read_labels
-from llmpert.screens.names import SYMBOLS, TARGETS, find_line, note, stated_line, stated_lines
+from llmpert.screens.names import (
+    FEW,
+    TARGETS,
+    choose_line,
+    find_line,
+    name_cells,
+    note,
+    stated_line,
+    symbols_in,
+)  # fmt: skip
 
 BATCHES = ("gem_group", "gemgroup", "gem_well", "batch", "library", "lane")
 NO_BATCH = "none"
 MOSTLY = 0.5
 """Share of known genes among the labels of a column that names human targets."""
-FEW, MANY = 3, 8
+TREATMENTS, MANY = 3, 8
 """Names of unknown genes and controls up to which a column may tell of treatments: one that is
 called like a column of targets, and any other."""
 
-BASES = {"counts": None, "log": math.e, "log2": 2.0}
-"""The base of the logarithm of what values can be said to be (`scale.CHOICES`)."""
+GUIDES = 10
+"""Rows of a screen for one target, at most."""
 FEWEST_CONTROLS = 2
 """Control cells that a batch needs: with one there is no variance."""
 
@@ -41,7 +49,6 @@ class Layout:
         batch: Column of obs with the batch of each cell (processed together), or None: a
             perturbation is compared with the control cells of its own batches.
         symbols: Column of var that names the measured genes, or None where the index does.
-        base: Of the logarithm that values are in, as log(1 + x); None of counts.
     """
 
     line: str
@@ -50,7 +57,6 @@ class Layout:
     of_line: np.ndarray | None
     batch: str | None
     symbols: str | None
-    base: float | None
 
     @property
     def controls(self) -> list[str]:
@@ -64,14 +70,9 @@ def layout_of(
     target: str | None,
     control: Sequence[str],
     batch: str | None,
-    values: str | None,
     default_line: str | None = None,
-    unclear: float | None = None,
 ) -> Layout:
-    """Return the layout of a file; given columns are checked, others detected (see `plan`).
-
-    `unclear` is the base of values of which nothing tells what they are, if they are not asked for.
-    """
+    """Return the layout of a file; given columns are checked, others detected (see `plan`)."""
     column, labels = _find_target(cells, target, control)
     line, of_line = _find_line(cells, line, default_line)
     if batch is None:
@@ -83,23 +84,49 @@ def layout_of(
         labels=labels,
         of_line=of_line,
         batch=None if batch == NO_BATCH else _existing(cells, batch),
-        symbols=next((column for column in SYMBOLS if column in cells.var), None),
-        base=log_base(cells, unclear) if values is None else BASES[values],
+        symbols=symbols_in(cells.var),
     )
 
 
-def holds_cells(path: Path) -> bool:
-    """Return whether a file's rows are single cells: some are controls, and most targets repeat.
+def holds_cells(
+    path: Path, layer: str | None = None, target: str | None = None, control: Sequence[str] = ()
+) -> bool:
+    """Return whether a file's rows are single cells.
 
-    Rows of screens and of bulk files go by the names of their targets, and have none in a column.
+    There are too many for a screen, or they are called so, or labels of a column repeat and name
+    targets: most are known genes, or some are controls. Rows of screens and of bulk files go by the
+    names of their targets.
     """
     try:
-        with open_cells(path) as cells:
-            return any(
-                2 * len(labels) < cells.shape[0] for labels in _candidates(cells, None, ()).values()
-            )
+        with open_cells(path, layer=layer) as cells:
+            if cells.shape[0] > files.MOST_PERTURBATIONS or name_cells(_some_names(cells)):
+                return True
+            # Guides may share a target in a screen, too, but not so many.
+            fewest = GUIDES if _named_by_target(cells) else 2
+            for column in [target] if target in cells.obs else _columns(cells):
+                names = _labels(cells.obs[column])
+                if 1 < fewest * len(names) < cells.shape[0]:
+                    labels = read_labels(names, control)
+                    if _tells_apart(labels) or (len(names) > 1 and known_share(labels) > MOSTLY):
+                        return True
     except InputError:  # the readers of other files say what is wrong
-        return False
+        pass
+    return False
+
+
+def _named_by_target(cells: CellFile) -> bool:
+    """Whether rows go by the names of their targets, as those of screens do."""
+    return known_share(read_labels(_some_names(cells))) > MOSTLY
+
+
+def _some_names(cells: CellFile) -> list[str]:
+    return [str(name) for name in cells.obs.index[:: max(1, len(cells.obs) // FEW)]]
+
+
+def _tells_apart(labels: dict[str, Label]) -> bool:
+    """Whether some labels are controls and some are not."""
+    kinds = {label.kind for label in labels.values()}
+    return Kind.CONTROL in kinds and bool(kinds & {Kind.GENE, Kind.SEVERAL})
 
 
 def _find_target(
@@ -112,6 +139,8 @@ def _find_target(
     """
     found = _candidates(cells, given, control)
     if not found:
+        if not control:
+            _ask_for_control(cells, given)
         named = " or ".join(map(repr, control)) or "a name of controls such as 'non-targeting'"
         where = f"the column {given!r} of obs" if given else "a column of obs"
         columns = [given] if given else _columns(cells)[:5]
@@ -119,6 +148,8 @@ def _find_target(
         expected = f"{where} that names each cell's knocked-down gene, and control cells as {named}"
         do = "say which column and what controls are called there (--target, --control)"
         seen = f"none such ({shown or 'no column of text'}); {do}"
+        if given is None and _named_by_target(cells):
+            seen = f"rows that go by their targets ({preview(cells.obs.index, 3)}), as screens have"
         raise InputError.of_file(cells.path, expected, seen)
     known = {column: known_share(labels) for column, labels in found.items()}
     if any(share > MOSTLY for share in known.values()):
@@ -135,7 +166,28 @@ def _find_target(
         expected = "one column of obs that names each cell's knocked-down gene"
         choices = {c: preview(_labels(cells.obs[c]), 3) for c in (first, *differ)}
         raise Question.ask(cells.path, expected, "several", "target", choices)
+    controls = [label for label in found[first].values() if label.kind is Kind.CONTROL]
+    if all(label.usual for label in controls):
+        _ask_for_control(cells, first)
     return first, found[first]
+
+
+def _ask_for_control(cells: CellFile, given: str | None) -> None:
+    """Ask what controls are called, where a column names known genes and something else."""
+    for column in _columns(cells) if given is None else [_existing(cells, given)]:
+        counts = cells.obs[column].astype(str).str.strip().value_counts()
+        labels = read_labels(counts.index)
+        unknown = [x for x in counts.index if labels[x].kind is Kind.GENE and not _known(labels[x])]
+        if known_share(labels) > MOSTLY and 2 * len(counts) < cells.shape[0] and unknown:
+            usual = [x for x in counts.index if labels[x].kind is Kind.CONTROL]
+            expected = "control cells under a name such as 'non-targeting'"
+            choices = {label: f"{counts[label]:,} cells" for label in [*unknown, *usual][:20]}
+            found = f"none among the genes in the column {column!r}"
+            raise Question.ask(cells.path, expected, found, "control", choices)
+
+
+def _known(label: Label) -> bool:
+    return known_share({"": label}) > 0
 
 
 def _candidates(
@@ -145,15 +197,14 @@ def _candidates(
     found = {}
     for column in _columns(cells) if given is None else [_existing(cells, given)]:
         labels = read_labels(_labels(cells.obs[column]), control)
-        kinds = {label.kind for label in labels.values()}
-        if Kind.CONTROL in kinds and kinds & {Kind.GENE, Kind.SEVERAL}:
+        if _tells_apart(labels):
             found[column] = labels
     return found
 
 
 def _may_name_targets(cells: CellFile, column: str) -> bool:
     """Return whether a column of unknown names holds targets, by its name or their number."""
-    return len(_labels(cells.obs[column])) > (FEW if column in TARGETS else MANY)
+    return len(_labels(cells.obs[column])) > (TREATMENTS if column in TARGETS else MANY)
 
 
 def _meant(cells: CellFile, column: str, labels: dict[str, Label]) -> np.ndarray:
@@ -170,17 +221,10 @@ def _find_line(
     cells: CellFile, given: str | None, default: str | None
 ) -> tuple[str, np.ndarray | None]:
     """Return the line, and which cells are of it where the file states several."""
-    column, lines = stated_lines(cells.obs)
-    if len(lines) < 2:
-        stated = given or stated_line(cells.uns) or "".join(lines)
-        return (stated or find_line(cells.path, "", default)), None
-    wanted = [line for line in lines if given and line.casefold() == given.casefold()]
-    if not wanted:
-        found = f"{len(lines)} in the column {column!r} ({preview(lines)})"
-        choices = {line: line for line in lines[:20]}
-        raise Question.ask(cells.path, "cells of one line", found, "line", choices)
-    names, number = _numbered(cells.obs[column])
-    return wanted[0], (names == wanted[0])[number]
+    line, of_line, _ = choose_line(cells.path, cells.obs, given)
+    if of_line is None:
+        line = given or stated_line(cells.uns) or line or find_line(cells.path, "", default)
+    return line, of_line
 
 
 def _columns(cells: CellFile) -> list[str]:

@@ -12,7 +12,10 @@ import pandas as pd
 
 from llmpert.downloads import download_of
 from llmpert.errors import InputError
+from llmpert.genes.numbers import as_entrez_ids
+from llmpert.io import limits
 from llmpert.io.hashing import fingerprint
+from llmpert.io.limits import refuse_more
 from llmpert.io.names import preview
 from llmpert.io.paths import home
 from llmpert.io.reading import naming
@@ -21,8 +24,9 @@ from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
 from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, layout_of
 from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
+from llmpert.screens.cells.scale import base_of
 from llmpert.screens.files import stated
-from llmpert.screens.names import measured_genes
+from llmpert.screens.names import measured_genes, note
 from llmpert.screens.screen import Screen
 
 VERSION = 1
@@ -78,9 +82,10 @@ def plan(
     """Return the layout and groups of a file of cells; given columns are not detected.
 
     Args:
-        path: A `.h5ad` of cells x genes, dense or CSR, of any size.
+        path: A `.h5ad` of cells x genes, of any size. One that stores genes one after the other
+            (CSC) is read twice, and of it the sums of cells first.
         line, target, batch: As in `Layout`. The batch "none" means that there are none.
-        values: What the numbers are, one of `layout.BASES`.
+        values: What the numbers are, one of `scale.CHOICES`.
         layer: Which one holds them, in place of X; "raw" is what AnnData keeps under that name.
         default_line: Cell line where the file states none, in place of what its name says.
         control: What the target column says of control cells, as patterns with `*`. By default
@@ -92,20 +97,34 @@ def plan(
             neither be found in it nor was given.
     """
     with open_cells(path, layer=layer) as cells:
-        layout = layout_of(cells, line, target, control, batch, values, default_line)
+        # First what the tables tell, then a sample of the cells; nothing else is read yet.
+        layout = layout_of(cells, line, target, control, batch, default_line)
         groups = cell_groups(cells, layout, max(2, fewest))
-        measured_genes(cells.path, cells.var, np.zeros(len(cells.var)), [], layout.symbols)
-        centre = centre_of(cells, layout.base)
+        names = measured_genes(cells.path, cells.var, np.zeros(len(cells.var)), [], layout.symbols)
+        sums = len(groups) * len(names)
+        refuse_more(cells.path, limits.MOST_VALUES, "perturbations x genes", sums)
+        notes = list(groups.notes)
+        if sentence := as_entrez_ids(
+            cells.path, "measured gene", list(names), layout.symbols or ""
+        ):
+            notes.append(sentence)
+        note(notes, cells.others, "kind(s) of features that are no genes were left out")
+        base = base_of(cells, values)
+        job = Job(
+            cells.path.absolute(), layer, base, groups.group, len(groups), centre_of(cells, base),
+            cells.kept, cells.totals if cells.by_gene else None,
+        )  # fmt: skip
         return Plan(
             layout,
             groups,
-            Job(cells.path.absolute(), layer, layout.base, groups.group, len(groups), centre),
+            job,
             cells.var,
             unit=stated(cells.uns, "unit") or UNIT,
             provenance={
                 "source": stated(cells.uns, "source") or cells.path.name,
                 "file": cells.path.name,
                 "simulated": bool(cells.uns.get("simulated", False)),
+                "notes": notes,
             },
         )
 
@@ -120,7 +139,7 @@ def pseudobulk(
 
     Counts are scaled to 10,000 a cell and transformed as log(1 + x); a response is the mean over a
     perturbation's cells minus the mean over control cells, of the same batches where these are
-    known. The file is read once, in blocks.
+    known. The file is read in blocks.
 
     Args:
         run: Where chunks are summed.
@@ -139,22 +158,23 @@ def pseudobulk(
     job, work = plan.job, work or home() / "singlecell"
     file = job.path.stat()
     key = fingerprint(
-        VERSION, file.st_size, file.st_mtime_ns, job.layer, job.base, job.centre, job.group
-    )
+        VERSION, file.st_size, file.st_mtime_ns, job.layer, job.base, job.centre, job.group,
+        job.kept,
+    )  # fmt: skip
     of_file = work / fingerprint(str(job.path))
     folder = of_file / key
     for other in set(of_file.glob("*")) - {folder}:  # of an earlier version of the file
         shutil.rmtree(other, ignore_errors=True)
     chunks = {chunk: folder / f"{number}.npz" for number, chunk in enumerate(job.chunks())}
     missing = [chunk for chunk, path in chunks.items() if not path.exists()]
-    cells = len(job.group)
-    done = cells - sum(stop - start for start, stop in missing)
-    progress(done, cells)
+    cells, length = len(job.group), max(stop for _, stop in chunks)
+    done = length - sum(stop - start for start, stop in missing)
+    progress(cells * done // length, cells)
     for position, found in run(moments, job, missing):
         start, stop = missing[position]
         found.save(chunks[start, stop])
         done += stop - start
-        progress(done, cells)
+        progress(cells * done // length, cells)
     total = add_up(list(chunks.values()), job)
     shutil.rmtree(of_file, ignore_errors=True)
     with naming(job.path):
@@ -180,13 +200,13 @@ def _screen(plan: Plan, total: Moments) -> Screen:
     delta, t, q = against_control(perturbed, control, table[:, used] / cells[:, None])
     freedom = control.cells - 1
     mean = plan.job.centre + control.cells @ control.mean / control.cells.sum()
-    notes = list(groups.notes)
+    notes = list(plan.provenance["notes"])
     if len(total.empty):
         notes.append(f"{len(total.empty):,} cell(s) without any count were left out.")
     batch = plan.layout.batch
     own = f" of its own batches ({len(groups.batches):,} in the column {batch!r})" if batch else ""
     steps = [
-        _said_of_values(plan.layout.base),
+        _said_of_values(plan.job.base),
         f"Averaged {cells.sum():,} cells to {first:,} targets named in the column"
         f" {plan.layout.target!r}.",
         f"Subtracted the mean of the control cells{own} from each: {controls.sum():,} cells,"

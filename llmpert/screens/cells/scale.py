@@ -15,8 +15,6 @@ from scipy import sparse
 from llmpert.errors import Question
 from llmpert.screens.cells.file import CellFile
 
-SAMPLE = 500
-"""Cells looked at in each of three places of a file."""
 LARGEST_LOG = 20
 """The natural logarithm of any count is smaller."""
 EQUAL = 1e-2
@@ -30,6 +28,13 @@ CHOICES = {
     "log2": "log-normalised, the logarithm to the base 2",
 }
 """What values can be said to be."""
+SAID = {"counts": None, "log": math.e, "log2": 2.0}
+"""The base of the logarithm that this means; None of counts."""
+
+
+def base_of(cells: CellFile, values: str | None, unclear: float | None = None) -> float | None:
+    """Return the base of the logarithm that values are said to be in, or else are (`log_base`)."""
+    return log_base(cells, unclear) if values is None else SAID[values]
 
 
 def log_base(cells: CellFile, unclear: float | None = None) -> float | None:
@@ -43,8 +48,7 @@ def log_base(cells: CellFile, unclear: float | None = None) -> float | None:
     Raises:
         Question: Nothing tells, and `unclear` is None; or values contradict what the file states.
     """
-    blocks = list(_samples(cells))
-    rows = [row for block in blocks for row in _rows(block)]
+    rows = [row for block in cells.sample for row in _rows(block)]
     if not rows or all((row == np.rint(row)).all() for row in rows):
         return None
     largest = max(float(row.max()) for row in rows)
@@ -69,13 +73,6 @@ def log_base(cells: CellFile, unclear: float | None = None) -> float | None:
     expected = f"counts (whole numbers) or log-normalised values (up to {LARGEST_LOG})"
     found = f"broken numbers up to {largest:,.1f} that could be either"
     raise Question.ask(cells.path, expected, found, "values", CHOICES)
-
-
-def _samples(cells: CellFile) -> Iterator[np.ndarray]:
-    count = cells.shape[0]
-    for start in sorted({0, max(0, count // 2 - SAMPLE), max(0, count - SAMPLE)}):
-        block = cells.read(slice(start, min(start + SAMPLE, count)))
-        yield block
 
 
 def _rows(block: object) -> Iterator[np.ndarray]:

@@ -134,6 +134,8 @@ QUESTIONS = {
     "values": "What are the numbers?",
     "target": "Which column names the knocked-down genes?",
     "line": "Which cell line do you want?",
+    "layer": "Where are the values?",
+    "control": "What are control cells called?",
 }
 
 

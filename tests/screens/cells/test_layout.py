@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata
 import h5py
@@ -13,6 +14,7 @@ from scipy import sparse
 from llmpert.errors import InputError, Question
 from llmpert.screens import Screen, read_screen
 from llmpert.screens.cells import plan, pseudobulk
+from llmpert.screens.cells.file import CellFile
 from tests.support.single_cells import CONTROL, TARGETS, log_expression, single_cells, written
 
 
@@ -176,21 +178,163 @@ def test_values_lie_in_a_layer_where_x_is_scaled(
     data.raw = cells
     data.X = (cells.X - cells.X.mean(axis=0)) / cells.X.std(axis=0)
     path = written(tmp_path / "k562_cells.h5ad", data)
-    with pytest.raises(InputError, match="the layer 'counts', the layer 'raw'"):
+    with pytest.raises(Question, match=r"--layer: counts, raw \(what AnnData keeps") as asked:
         read_screen(path)
-    for layer in ("counts", "raw"):
+    for layer in asked.value.choices:
         same(truth, pseudobulk(plan(path, layer=layer)))
+        same(truth, read_screen(path, layer=layer))
     with pytest.raises(InputError, match="expected the layer 'no'"):
         plan(path, layer="no")
 
 
-def test_files_without_x_name_their_layers(tmp_path: Path, cells: anndata.AnnData) -> None:
+def test_files_without_x_name_their_layers(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
     path = written(tmp_path / "k562_cells.h5ad", cells)
     with h5py.File(path, "a") as file:
         file["layers/counts"] = file["X"][()]
         del file["X"]
-    with pytest.raises(InputError, match=r"values may be in a layer \(counts\)"):
+    with pytest.raises(
+        Question, match=r"with values in X, found none; .* --layer: counts"
+    ) as asked:
         read_screen(path)
+    same(truth, read_screen(path, layer=asked.value.choices.popitem()[0]))
+
+
+def test_raw_may_have_other_genes_than_x(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    data = cells[:, :7].copy()
+    data.raw = cells
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data), layer="raw")
+    assert list(screen.genes) == list(truth.genes)
+    same(truth, screen)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_features_that_are_no_genes_are_left_out(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen, kind: Callable
+) -> None:
+    """Guides are counted beside genes; scaled with them, cells with many guides would differ."""
+    guides = anndata.AnnData(np.full((cells.n_obs, 2), 500, np.float32), obs=cells.obs)
+    guides.var = pd.DataFrame({"gene_name": ["g1", "g2"]}, index=["g1", "g2"])
+    both = [cells[:, :10].copy(), guides, cells[:, 10:].copy()]
+    for part, name in zip(both, ("Gene Expression", "CRISPR Guide Capture"), strict=False):
+        part.var["feature_types"] = name
+    both[2].var["feature_types"] = "Gene Expression"
+    data = anndata.concat(both, axis=1, merge="same")
+    data.X = kind(data.X)
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data))
+    assert list(screen.genes) == list(truth.genes)
+    same(truth, screen)
+    assert any("CRISPR Guide Capture" in note for note in screen.provenance["notes"])
+
+
+def test_a_name_of_controls_that_nobody_knows_is_asked_for(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    data = cells.copy()
+    data.obs["gene"] = ["Ctl [pool]" if g == CONTROL else g for g in data.obs["gene"]]
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(Question, match=r"--control: Ctl \[pool\] \(") as asked:
+        read_screen(path)
+    assert asked.value.option == "control"
+    same(truth, read_screen(path, control="Ctl [pool]"))
+
+
+def test_a_screen_is_not_to_be_averaged_again(tmp_path: Path, truth: Screen) -> None:
+    data = anndata.AnnData(truth.response, obs=pd.DataFrame(index=truth.perturbations))
+    data.obs["line"] = "K562"
+    data.write_h5ad(path := tmp_path / "k562.h5ad")
+    with pytest.raises(InputError, match=r"rows that go by their targets \(AARS, HLA-A, .*screens"):
+        plan(path)
+
+
+def test_genes_may_be_named_in_any_column_where_the_index_has_numbers(
+    tmp_path: Path, cells: anndata.AnnData
+) -> None:
+    data = cells.copy()
+    known = "ACTB GAPDH B2M HBG1 HBG2 HBZ ALAS2 GYPA TFRC CD44 VIM KRT8 KRT18 LMNA CCNB1 CDK1"
+    names = [*known.split(), *(f"ENSG{k:011d}" for k in range(data.n_vars - 16))]
+    data.var = pd.DataFrame({"id": names}, index=[str(k) for k in range(data.n_vars)])
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data))
+    assert list(screen.genes) == names
+    data.var = data.var[[]]
+    with pytest.raises(InputError, match="name of a gene for every measured gene"):
+        read_screen(written(tmp_path / "k562_numbers.h5ad", data))
+
+
+@pytest.fixture
+def read_cells(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many cells were read at a time."""
+    counts: list[int] = []
+    read = CellFile._read
+
+    def counted(self: CellFile, where: Any) -> Any:
+        found = read(self, where)
+        counts.append(found.shape[0])
+        return found
+
+    monkeypatch.setattr(CellFile, "_read", counted)
+    monkeypatch.setattr("llmpert.screens.cells.file.SAMPLE", 20)
+    return counts
+
+
+def unnamed_controls(data: anndata.AnnData) -> None:
+    data.obs["gene"] = [f"x{g}" for g in data.obs["gene"]]
+
+
+def several_lines(data: anndata.AnnData) -> None:
+    data.obs["cell_line"] = ["K562", "RPE1"] * (data.n_obs // 2)
+
+
+def repeated_genes(data: anndata.AnnData) -> None:
+    del data.var["gene_name"]
+    data.var_names = ["ACTB", "ACTB", *data.var_names[2:]]
+
+
+def no_layer(data: anndata.AnnData) -> None:
+    data.layers["counts"] = data.X
+    data.X = None
+
+
+@pytest.mark.filterwarnings("ignore:.*names are not unique")
+@pytest.mark.parametrize("change", [unnamed_controls, several_lines, repeated_genes, no_layer])
+def test_what_the_tables_tell_is_told_before_cells_are_read(
+    tmp_path: Path, cells: anndata.AnnData, read_cells: list[int], change: Change
+) -> None:
+    data = cells.copy()
+    change(data)
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    with pytest.raises(InputError):
+        plan(path)
+    assert read_cells == []
+
+
+def test_too_many_sums_for_the_memory_are_told_before_cells_are_read(
+    tmp_path: Path,
+    cells: anndata.AnnData,
+    read_cells: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llmpert.io.limits.MOST_VALUES", 5 * cells.n_vars - 1)
+    path = written(tmp_path / "k562_cells.h5ad", cells)
+    with pytest.raises(InputError, match=r"at most 149 perturbations x genes.*found 150"):
+        plan(path)
+    assert read_cells == []
+
+
+def test_what_the_values_are_is_told_from_few_cells(
+    tmp_path: Path, cells: anndata.AnnData, read_cells: list[int]
+) -> None:
+    plan(written(tmp_path / "k562_cells.h5ad", cells))
+    assert read_cells == [20, 20, 20]
+    data = cells.copy()
+    data.X = data.X - 1
+    read_cells.clear()
+    with pytest.raises(InputError, match="negative or missing"):
+        plan(written(tmp_path / "k562_scaled.h5ad", data))
+    assert read_cells == []
 
 
 def test_parts_of_one_entry_are_summed(
