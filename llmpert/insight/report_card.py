@@ -133,7 +133,7 @@ class _Look:
             return Finding(what, grade, found, UNTESTED)
         names = self._mark(self.own > 0, self.own, "target not lowered")
         unmeasured = len(self.own) - measured
-        others = f" (not in {preview(names)})" if names else ""
+        others = f" (not: {preview(names)})" if names else ""
         found = f"{_of(lowered, total)} targets are lowered in their own knockdown{others}."
         found += f" {unmeasured:,} more are not measured." * (unmeasured > 0)
         found += f" {measured - total:,} more are exactly 0." * (measured > total)

@@ -25,6 +25,7 @@ from llmpert.datasets import (
 )
 from llmpert.downloads import transfer
 from llmpert.embeddings import built_in
+from llmpert.insight.report_card import report_card
 from llmpert.io.paths import home
 from llmpert.ui.common import cache
 from llmpert.ui.datasets import uploads
@@ -103,6 +104,33 @@ def test_uploads_are_understood_before_they_are_used(app):
     reasons = next(d.value for d in app.dataframe if "Why" in d.value)
     assert list(reasons["Knockdown"]) == ["KD038", "KD039"]
     assert [path for path in (home() / "visitors").glob("[!.]*")] == []
+
+
+def test_a_report_card_is_made_when_it_is_opened(app, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "llmpert.ui.datasets.report_card.report_card",
+        lambda screen: made.append(screen.line) or report_card(screen),
+    )
+    app.query_params["data"] = "mine"
+    app.run()
+    brought(app)
+    assert made == []
+    app.session_state["report-card-LineA"] = True
+    app.run()
+    assert made == ["LineA"]
+    assert ":material/question_mark: unknown] **Targets.**" in shown(app)
+    (table,) = [d.value for d in app.dataframe if "remarks" in d.value]
+    assert len(table) == 40
+    assert not table.isna().all().any()
+    labels = [element.proto.label for element in app.get("download_button")]
+    assert labels.count("Knockdowns (CSV)") == labels.count("All of it (JSON)") == 1
+    # That of the uploaded file is another one, of its own cell line.
+    key = field(app, "Cell line").key.replace("line-", "report-card-")
+    app.session_state[key] = True
+    app.run()
+    assert made == ["LineA", "HEPG2"]
+    assert not app.exception
 
 
 def test_what_was_uploaded_is_used_on_every_page_and_seen_by_its_owner_alone(app):

@@ -8,6 +8,7 @@ from llmpert.datasets import Dataset
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import called
+from llmpert.ui.datasets.report_card import offer_report_card
 
 
 def show_opened(data: Dataset) -> None:
@@ -25,6 +26,13 @@ def show_opened(data: Dataset) -> None:
         }
         for screen in data.screens.values()
     )
+    for screen in data.screens.values():
+        offer_report_card(screen, screen.line, (data.fingerprint, screen.line))
+    if data.trained:
+        st.caption(
+            "These data have no report card: they are trained models, without the measurements that"
+            " one would look at."
+        )
     _table(
         {
             "Trained model of": line,

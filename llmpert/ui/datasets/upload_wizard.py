@@ -22,6 +22,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import DISABLED, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 from llmpert.ui.datasets import uploads
+from llmpert.ui.datasets.report_card import offer_report_card
 from llmpert.ui.datasets.uploads import ChosenFile, Part, T
 
 
@@ -195,10 +196,10 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         config=EXPORT,
         alt=f"Histogram of the responses in {line}; a sharp peak at zero is normal.",
     )
-    return Part(
-        (*file.content, line, unit, *answers.values()),
-        partial(uploads.screen_of, file, line, unit, answers),
-    )
+    key = (*file.content, line, unit, *answers.values())
+    part = Part(key, partial(uploads.screen_of, file, line, unit, answers))
+    offer_report_card(part.read(), file.identity, key, figure=False)
+    return part
 
 
 def _embedding(file: ChosenFile) -> Part[Embedding] | None:
