@@ -152,12 +152,17 @@ class _Index:
         """Return the rows that bear the name in exact case, else in any case."""
         # Most names are of another kind: they are turned away by one look-up.
         rows = self.find(name)
-        return (self.find_exactly(name) or rows) if rows else ()
+        return (self._exact(name, rows) or rows) if rows else ()
 
     def find_exactly(self, name: str) -> tuple[int, ...]:
         """Return the rows that bear the name in exact case."""
+        return self._exact(name, self.find(name))
+
+    def _exact(self, name: str, rows: tuple[int, ...]) -> tuple[int, ...]:
         core = self._core(name)
-        return tuple(row for row in self.find(name) if core in _parts(self._cells[row]))
+        if len(rows) == 1 and self._cells[rows[0]] == core:  # as of most: the only name there
+            return rows
+        return tuple(row for row in rows if core in _parts(self._cells[row]))
 
     def _core(self, name: str) -> str:
         return self._suffix.sub("", name) if self._suffix else name
@@ -286,11 +291,12 @@ class GeneTable:
         A given name is taken as it is where a name is spelt the same; otherwise the two meet where
         they mean the same gene.
         """
-        exact = sorted({str(name) for name in names})
-        spelt = dict.fromkeys(given, "")
-        names_of = by_symbol(self.symbols(exact))
-        spelt |= {name: names_of.get(symbol, "") for name, symbol in self.symbols(spelt).items()}
-        spelt |= {name: name for name in exact if name in spelt}
+        exact = {str(name) for name in names}
+        spelt = {name: name if name in exact else "" for name in given}
+        # Where all are there as they are spelt, no name needs its gene.
+        if others := self.symbols(name for name, found in spelt.items() if not found):
+            names_of = by_symbol(self.symbols(sorted(exact)))
+            spelt |= {name: names_of.get(symbol, "") for name, symbol in others.items()}
         return {name: found for name, found in spelt.items() if found}
 
     def search(self, text: str, limit: int = 20) -> list[Gene]:
