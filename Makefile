@@ -1,5 +1,5 @@
 # make app    install what the app needs and serve it at http://localhost:8501
-# make check  install what the checks need and run the quick ones: three minutes on two cores
+# make check  install what the checks need and run the quick ones: two minutes on two cores
 # make test   run all of them: also those in a browser, with worker processes and on real screens
 # make pictures   take the documentation's pictures anew, from the app as it is
 # make docs   build the documentation as a site in docs/_build/html; a warning is an error
@@ -26,6 +26,9 @@ HALF := $(VENV)/.installing
 # often waits. None of the quick ones does: they go to two.
 PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# Where bytecode is turned off, every process would compile llmpert and its tests anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help app check test docs pictures checks-installed lint format bench lock clean environment
 
 help:
@@ -39,15 +42,12 @@ app: environment
 checks-installed: environment
 	@test -e $(DEV) || $(MAKE) --no-print-directory install REQUIREMENTS=requirements-dev.txt MARKS="$(APP) $(DEV)"
 
-# The linters come first: pytest's summary ends the output.
-check: lint
-	$(PYTEST) -n 2 -m "not browser and not processes and not real" \
-		--hypothesis-profile quick $(PYTEST_ARGS)
+check: QUICK = -n 2 -m "not browser and not processes and not real" --hypothesis-profile quick
 
-# Types take half a minute when mypy has no cache; these tests leave a core idle meanwhile.
-test: checks-installed
+# Linters use one core; types take half a minute of it when mypy has no cache.
+check test: checks-installed
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
-	$(PYTEST) $(PYTEST_ARGS); tests=$$?; \
+	$(PYTEST) $(QUICK) $(PYTEST_ARGS); tests=$$?; \
 	wait $$lint || { echo "Error: make lint failed; what it said stands above." >&2; exit 1; }; \
 	exit $$tests
 

@@ -12,8 +12,8 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Numba, which UMAP runs on, sets the number of OpenMP's threads for the whole process once more.
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-# UMAP is compiled as it is used: making its code fast takes longer than running it slowly once.
-os.environ.setdefault("NUMBA_OPT", "0")
+# UMAP is compiled as it is used: that takes longer than to run it as Python on a few points.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # How long an example takes is the machine's matter: a busy one must fail no test.
 settings.register_profile("llmpert", deadline=None)
@@ -28,7 +28,6 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -12,15 +12,18 @@ from llmpert.models.registry import MODELS
 from tests.support import small
 
 SOURCES = [small.embedding("text", 60), small.embedding("sequence", 60, seed=4)]
-EXPERIMENT = Experiment(Problem.align(small.screen(), SOURCES), Settings(n_hvgs=20))
-GENES = EXPERIMENT.problem.unseen()
 
 
-def check(fitted):
-    whole = fitted.predict(GENES)
+@pytest.fixture(scope="module")
+def experiment():
+    return Experiment(Problem.align(small.screen(), SOURCES), Settings(n_hvgs=20))
+
+
+def check(fitted, genes):
+    whole = fitted.predict(genes)
     for column in (0, 7, 19):
-        found = fitted.predict_one(str(fitted.genes[column]), GENES)
-        assert found.perturbations.tolist() == GENES
+        found = fitted.predict_one(str(fitted.genes[column]), genes)
+        assert found.perturbations.tolist() == genes
         assert found.genes.tolist() == [fitted.genes[column]]
         np.testing.assert_allclose(found.mean[:, 0], whole.mean[:, column], atol=1e-6)
         if whole.std is None:
@@ -31,18 +34,19 @@ def check(fitted):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_it_is_the_column_of_whole_predictions(model):
-    check(EXPERIMENT.fit_all(model))
+def test_it_is_the_column_of_whole_predictions(experiment, model):
+    check(experiment.fit_all(model), experiment.problem.unseen())
 
 
 @pytest.mark.parametrize("rows", [1, 7, 20])
 @pytest.mark.parametrize("model", ["gp", "gp-paper", "knn"])
-def test_so_it_is_a_few_knockdowns_at_a_time(model, rows, monkeypatch):
-    fitted = EXPERIMENT.fit_all(model)
+def test_so_it_is_a_few_knockdowns_at_a_time(experiment, model, rows, monkeypatch):
+    fitted = experiment.fit_all(model)
     monkeypatch.setattr(module, "ROWS", rows)
-    check(fitted)
+    check(fitted, experiment.problem.unseen())
 
 
-def test_a_trained_model_does_so_from_its_file(tmp_path):
-    train(EXPERIMENT, 3).save(tmp_path / "model.llmpert")
-    check(TrainedModel.load(tmp_path / "model.llmpert", SOURCES).fitted)
+def test_a_trained_model_does_so_from_its_file(experiment, tmp_path):
+    train(experiment, 3).save(tmp_path / "model.llmpert")
+    trained = TrainedModel.load(tmp_path / "model.llmpert", SOURCES)
+    check(trained.fitted, experiment.problem.unseen())

@@ -56,6 +56,7 @@ def twice():
 
 
 GOOD = zipped({MEMBER: CONTENT})
+BOMB = zipped({MEMBER: bytes(5_000_000)})
 AT_DATA = 30 + len(MEMBER)
 HOSTILE = {
     "climbs out": (zipped({f"../../{MEMBER}": CONTENT}), "leading out"),
@@ -63,11 +64,8 @@ HOSTILE = {
     "absolute": (zipped({f"/tmp/{MEMBER}": CONTENT}), "leading out"),
     "a link": (link(), "leading out"),
     "encrypted": (patched(GOOD, 8, struct.pack("<H", 1)), "encrypted"),
-    "a bomb": (zipped({MEMBER: bytes(50_000_000)}), "at most 40,000 bytes, found 50,000,000"),
-    "a bomb that says it is small": (
-        patched(zipped({MEMBER: bytes(50_000_000)}), 24, struct.pack("<L", 100)),
-        "Bad CRC-32",
-    ),
+    "a bomb": (BOMB, "at most 40,000 bytes, found 5,000,000"),
+    "a bomb that says it is small": (patched(BOMB, 24, struct.pack("<L", 100)), "Bad CRC-32"),
     "a wrong checksum": (patched(GOOD, 16, b"\0\0\0\0"), "Bad CRC-32"),
     "damaged data": (GOOD[:AT_DATA] + b"\xff" * 20 + GOOD[AT_DATA + 20 :], "cannot be read"),
     "an unknown method": (patched(GOOD, 10, struct.pack("<H", 77)), "stored or deflated"),
