@@ -5,6 +5,7 @@ Each function has a test that fails when a new version of Streamlit has changed 
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,14 @@ ABOVE_ALL = 1_000_000
 
 SPINNERS = "streamlit.runtime.scriptrunner_utils.script_run_context"
 """Logger that remarks on every spinner that no page shows."""
+
+PROGRAM = b'src="./static/js/index.'
+"""What stands in the HTML of a page and in no other."""
+
+_NAMED = re.compile(r'"\./static/js/([^"]+)"')
+_IMPORTED = re.compile(r"""(?:from|import)["'`]\./([^"'`/]+\.js)["'`]""")
+_HEAD = 10_000
+"""Within how many characters a script names what it imports."""
 
 
 def through_app() -> None:
@@ -120,6 +129,21 @@ def script_files(names: Sequence[str]) -> list[Path]:
     """Return Streamlit's scripts for browsers whose names begin so; hashes follow the names."""
     folder = Path(st.__file__).parent / "static" / "static" / "js"
     return [path for name in names for path in folder.glob(f"{name}.*.js")]
+
+
+def imported_by(scripts: Sequence[Path]) -> list[str]:
+    """Return the names of the scripts that Streamlit's scripts import, and those import in turn.
+
+    Left out are those that every page names itself.
+    """
+    folder = scripts[0].parent
+    known = set(_NAMED.findall((folder.parent.parent / "index.html").read_text("utf-8")))
+    names = [path.name for path in scripts]
+    for name in names:  # more while it runs
+        with (folder / name).open(encoding="utf-8") as file:
+            imported = _IMPORTED.findall(file.read(_HEAD))
+        names += [one for one in dict.fromkeys(imported) if one not in known.union(names)]
+    return names[len(scripts) :]
 
 
 def follow_link(address: str, words: str) -> None:

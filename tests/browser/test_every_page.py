@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from llmpert.datasets import RANKS
+from llmpert.ui.streamlit_internals import HEALTH
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -74,6 +75,8 @@ def test_a_page_shows_no_error_is_accessible_and_asks_no_other_host(
     assert page.title().endswith("· llmpert")
     assert not noticed.said
     assert any(url.startswith("ws://") for url in noticed.asked)
+    # It knows where the server is: else it would look below its own path first.
+    assert [url for url in noticed.asked if url.endswith(HEALTH)] == [f"{address}{HEALTH}"]
     assert noticed.elsewhere(address) == []
     # Nothing but tables and figures that scroll by themselves may be wider than the screen.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

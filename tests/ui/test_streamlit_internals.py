@@ -14,9 +14,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from llmpert.ui import streamlit_internals as internals
-from llmpert.ui.serving.requests import SCRIPTS
+from llmpert.ui.serving.requests import LARGE, SMALL
 
-STATIC = internals.script_files(SCRIPTS)[0].parent
+STATIC = internals.script_files(LARGE)[0].parent
 
 
 def of_streamlit(text: str) -> bool:
@@ -73,8 +73,8 @@ def test_a_spinner_without_a_page_is_not_remarked_on(caplog):
         logger.setLevel(level)
 
 
-def test_every_large_script_of_figures_and_tables_is_found():
-    for script in SCRIPTS:
+def test_every_script_of_what_stands_on_pages_is_found():
+    for script in (*LARGE, *SMALL):
         assert len(internals.script_files([script])) == 1
 
 

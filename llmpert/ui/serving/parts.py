@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llmpert.ui.serving import logs, workers
-from llmpert.ui.serving.requests import BrowserHints, RequestLog, SameOrigin, StayHere, health
+from llmpert.ui.serving.requests import EarlyStart, RequestLog, SameOrigin, StayHere, health
 from llmpert.ui.serving.start import prepared
 from llmpert.ui.streamlit_internals import HEALTH
 
@@ -38,6 +38,6 @@ def parts() -> dict[str, Any]:
             Middleware(RequestLog, unlogged=unlogged),
             *stay,
             Middleware(SameOrigin, allowed=st.get_option("server.corsAllowedOrigins")),
-            Middleware(BrowserHints),
+            Middleware(EarlyStart),
         ],
     }

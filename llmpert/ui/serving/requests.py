@@ -14,13 +14,33 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llmpert import __version__
 from llmpert.errors import InputError
 from llmpert.io.paths import free_space
-from llmpert.ui.streamlit_internals import SECRET_PATHS, script_files
+from llmpert.ui.streamlit_internals import PROGRAM, SECRET_PATHS, imported_by, script_files
 
 LONGEST = 200
 """Characters of a path that are logged."""
 
-SCRIPTS = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
+SCRIPTS = "./static/js/"
+"""Where Streamlit's scripts are, from a page."""
+
+LARGE = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
 """Streamlit's scripts that draw figures and tables, by the start of their file's name."""
+
+SMALL = ("Selectbox", "TextInput", "ButtonGroup", "Html", "Button")
+"""Those of what stands on most pages."""
+
+EARLY = """<script>
+  // Without it the page asks for the server's health, there and elsewhere, before it connects.
+  window.__streamlit = {
+    BACKEND_BASE_URL: new URL(".", location.href).href,
+    HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false },
+  };
+  // What draws figures takes half a second to start: do it while the server makes the first one.
+  addEventListener("DOMContentLoaded", () =>
+    (window.requestIdleCallback ?? setTimeout)(() => import("CHART")));
+</script>"""
+
+PARTIAL = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+"""Headers of requests that ask for less than a whole file in plain text."""
 
 log = logging.getLogger(__name__)
 
@@ -140,31 +160,49 @@ class StayHere:
         await self.app(scope, receive, send_and_stay)
 
 
-class BrowserHints:
-    """Name the large scripts of figures and tables in the header of every HTML page.
+class EarlyStart:
+    """Tell browsers at once what they would find out one after the other.
 
-    A browser then fetches and compiles them while the page connects, and not only once the first
-    figure arrives.
+    The header of a page names the large scripts of figures and tables, so that they are fetched and
+    compiled while the page connects. Its HTML names what pages need besides, and has `EARLY`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._links = [
-            f"<./static/js/{path.name}>; rel=modulepreload" for path in script_files(SCRIPTS)
-        ]
+        large, small = script_files(LARGE), script_files(SMALL)
+        self._links = [f"<{SCRIPTS}{path.name}>; rel=modulepreload" for path in large]
+        names = [path.name for path in small] + imported_by([*large, *small])
+        tags = [f'<link rel="modulepreload" crossorigin href="{SCRIPTS}{name}">' for name in names]
+        words = [*tags, EARLY.replace("CHART", f"{SCRIPTS}{large[0].name}"), "</head>"]
+        self._head = "\n".join(words).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+            await self._app(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name not in PARTIAL]
+        start: Message | None = None
 
         async def send_with_hints(message: Message) -> None:
+            nonlocal start
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
+                start = message  # it tells how long the body is
+                return
+            if start is not None:
+                if PROGRAM in message.get("body", b""):
+                    message["body"] = message["body"].replace(b"</head>", self._head, 1)
+                    told = MutableHeaders(raw=start["headers"])
+                    told["content-length"] = str(len(message["body"]))
+                    # They are the file's, which another version may have other words for.
+                    del told["etag"], told["last-modified"]
                     for link in self._links:
-                        headers.append("link", link)
+                        told.append("link", link)
+                await send(start)
+                start = None
             await send(message)
 
-        await self._app(scope, receive, send_with_hints)
+        await self._app({**scope, "headers": headers}, receive, send_with_hints)
 
 
 def health(request: Request) -> JSONResponse:
