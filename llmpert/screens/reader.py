@@ -91,7 +91,8 @@ def read_screen(
         _check_choice(path, values, CHOICES, "a table")
         with naming(path):
             if is_h5ad:
-                screen = _read_h5ad(path, line, default_line, values, layer)
+                with _explained(path, layer):
+                    screen = _read_h5ad(path, line, default_line, values, layer)
             else:
                 screen = tables.read_table(path, line, default_line, values)
         if download := download_of(path):
@@ -122,6 +123,20 @@ def _written(source: "pd.DataFrame | anndata.AnnData") -> "Iterator[Path]":
             if isinstance(problem, Question):
                 raise Question(said, problem.option, problem.choices) from problem
             raise InputError(said) from problem
+
+
+@contextmanager
+def _explained(path: Path, layer: str | None) -> "Iterator[None]":
+    """Say why a file that is refused as a table was not read as single cells, if it may be some."""
+    try:
+        yield
+    except Question:
+        raise
+    except InputError as problem:
+        if why := cells.why_no_cells(path, layer):
+            reason = why.removeprefix(f"{path}: ")
+            raise InputError(f"{problem} As single cells: {reason}") from problem
+        raise
 
 
 def _check_choice(path: Path, values: str | None, choices: Mapping[str, str], of_what: str) -> None:

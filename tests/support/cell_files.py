@@ -43,15 +43,12 @@ class CellFile:
             path = path.with_suffix(".h5mu")
         with h5py.File(path, "w") as file:
             root = file.create_group("mod/rna") if encoding == "MuData" else file
-            if encoding in ("0.6", "0.7"):
-                frame = _records if encoding == "0.6" else _frame_with_codes
-                frame(root, "obs", self.obs)
-                frame(root, "var", self.var)
-            else:
+            older: dict[str, Any] = {"0.6": _records, "0.7": _frame_with_codes}
+            write = older.get(encoding, anndata.io.write_elem)
+            if encoding not in older:
                 root.attrs["encoding-type"], root.attrs["encoding-version"] = "anndata", "0.1.0"
-                obs = self.obs[[]] if encoding == "MuData" else self.obs
-                anndata.io.write_elem(root, "obs", obs)
-                anndata.io.write_elem(root, "var", self.var)
+            write(root, "obs", self.obs[[]] if encoding == "MuData" else self.obs)
+            write(root, "var", self.var)
             if encoding == "MuData":
                 anndata.io.write_elem(file, "obs", self.obs)
             scaled = self.values - self.values.mean(axis=0) - 1
@@ -60,7 +57,7 @@ class CellFile:
             places = {"X": "X", "raw": "raw/X"}
             self._write_matrix(root, places.get(self.place, "layers/counts"), encoding)
             if self.place == "raw":
-                root.copy("var", root["raw"], "var")
+                write(root["raw"], "var", self.var)
         return path
 
     def _write_matrix(self, root: h5py.Group, place: str, encoding: str) -> None:
@@ -133,5 +130,5 @@ def _frame_with_codes(root: h5py.Group, name: str, frame: pd.DataFrame) -> None:
         number, names = pd.factorize(column.astype(object), sort=False)
         place = group.require_group("__categories")
         categories = place.create_dataset(str(label), data=[str(x) for x in names], dtype=TEXT)
-        group.create_dataset(str(label), data=number.astype(np.int8))
+        group.create_dataset(str(label), data=number.astype(np.int16))
         group[str(label)].attrs["categories"] = categories.ref

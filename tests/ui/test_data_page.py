@@ -32,6 +32,7 @@ from llmpert.ui.datasets import uploads
 from llmpert.ui.datasets.jobs import jobs
 from tests.support import paper_files, small
 from tests.support.faulty_server import Faulty, answers, cut, md5, serve
+from tests.support.single_cells import CONTROL, single_cells, written
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
@@ -208,6 +209,18 @@ def test_a_file_that_can_be_read_in_two_ways_is_asked_about(app):
     assert not app.exception
     assert "**40** knockdowns × **30** measured genes." in shown(app)
     assert "Subtracted the mean of 1 control row" in shown(app)
+
+
+def test_what_controls_of_single_cells_are_called_is_asked(app, tmp_path):
+    data = single_cells()
+    data.obs["gene"] = ["Pool 7" if g == CONTROL else str(g) for g in data.obs["gene"]]
+    path = written(tmp_path / "k562_cells.h5ad", data)
+    upload(app, "own-screen", (path.name, path.read_bytes()))
+    (asked,) = [box for box in app.selectbox if box.label == "What are control cells called?"]
+    assert len(asked.options) == 1
+    asked.set_value("Pool 7").run()
+    assert not app.exception
+    assert "**4** knockdowns × **30** measured genes" in shown(app)
 
 
 def test_line_unit_and_name_can_be_said(app):

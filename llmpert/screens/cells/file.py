@@ -132,8 +132,8 @@ class CellFile:
                 found = values = np.asarray(found, dtype=np.float32)
         # One pass for both: anything that is not finite makes the sum so.
         if values.size and not (values.min() >= 0 and np.isfinite(values.sum(dtype=np.float64))):
-            expected = "expression (finite values of 0 or more)"
-            said = "negative or missing ones, as after scaling"
+            expected = "counts or log-normalised values (finite, 0 or more)"
+            said = "negative or missing ones, as scaling leaves them"
             if self._layers:
                 raise ask_for_layer(self.path, expected, said, self._layers)
             raise InputError.of_file(self.path, expected, said)

@@ -23,6 +23,7 @@ from llmpert.screens.names import (
     stated_line,
     symbols_in,
 )  # fmt: skip
+from llmpert.screens.replogle import names_populations
 
 BATCHES = ("gem_group", "gemgroup", "gem_well", "batch", "library", "lane")
 NO_BATCH = "none"
@@ -114,9 +115,24 @@ def holds_cells(
     return False
 
 
+def why_no_cells(path: Path, layer: str | None = None) -> str:
+    """Return the sentence that declines a file as one of single cells.
+
+    "" if nothing speaks for cells: rows go by their targets, or no column of obs has labels.
+    """
+    try:
+        with open_cells(path, layer=layer) as cells:
+            if _columns(cells) and not _named_by_target(cells):
+                _find_target(cells, None, ())
+    except InputError as problem:
+        return str(problem)
+    return ""
+
+
 def _named_by_target(cells: CellFile) -> bool:
     """Whether rows go by the names of their targets, as those of screens do."""
-    return known_share(read_labels(_some_names(cells))) > MOSTLY
+    names = _some_names(cells)
+    return names_populations(names) or known_share(read_labels(names)) > MOSTLY
 
 
 def _some_names(cells: CellFile) -> list[str]:
@@ -149,7 +165,9 @@ def _find_target(
         do = "say which column and what controls are called there (--target, --control)"
         seen = f"none such ({shown or 'no column of text'}); {do}"
         if given is None and _named_by_target(cells):
-            seen = f"rows that go by their targets ({preview(cells.obs.index, 3)}), as screens have"
+            expected = "single cells"
+            named = f"rows that go by their targets ({preview(cells.obs.index, 2)})"
+            seen = f"{named}, as a screen has them; `import` and the Data page read it"
         raise InputError.of_file(cells.path, expected, seen)
     known = {column: known_share(labels) for column, labels in found.items()}
     if any(share > MOSTLY for share in known.values()):

@@ -211,6 +211,22 @@ def test_raw_may_have_other_genes_than_x(
     same(truth, screen)
 
 
+def test_mudata_has_cells_in_its_modality_rna(
+    tmp_path: Path, cells: anndata.AnnData, truth: Screen
+) -> None:
+    """Which guide a cell got may stand in the table of all modalities."""
+    with h5py.File(tmp_path / "k562.h5mu", "w") as file:
+        anndata.io.write_elem(file, "mod/rna", anndata.AnnData(cells.X, var=cells.var))
+        anndata.io.write_elem(file, "mod/guides", anndata.AnnData(np.ones((cells.n_obs, 2))))
+        obs = cells.obs.set_axis([str(k) for k in range(cells.n_obs)])
+        anndata.io.write_elem(file, "obs", obs)
+    same(truth, read_screen(tmp_path / "k562.h5mu"))
+    with h5py.File(tmp_path / "k562.h5mu", "a") as file:
+        del file["mod/rna"]
+    with pytest.raises(InputError, match="a modality called rna in MuData, found guides"):
+        read_screen(tmp_path / "k562.h5mu")
+
+
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
 def test_features_that_are_no_genes_are_left_out(
     tmp_path: Path, cells: anndata.AnnData, truth: Screen, kind: Callable
@@ -246,8 +262,21 @@ def test_a_screen_is_not_to_be_averaged_again(tmp_path: Path, truth: Screen) -> 
     data = anndata.AnnData(truth.response, obs=pd.DataFrame(index=truth.perturbations))
     data.obs["line"] = "K562"
     data.write_h5ad(path := tmp_path / "k562.h5ad")
-    with pytest.raises(InputError, match=r"rows that go by their targets \(AARS, HLA-A, .*screens"):
+    with pytest.raises(
+        InputError, match=r"rows that go by their targets \(AARS, HLA-A …\), as a screen"
+    ):
         plan(path)
+
+
+def test_neither_reader_hides_why_the_other_declined(
+    tmp_path: Path, cells: anndata.AnnData
+) -> None:
+    data = cells.copy()
+    data.obs = pd.DataFrame({"arm": ["x", "y"] * (data.n_obs // 2)})
+    data.obs.index = [f"sample {k}" for k in range(data.n_obs)]
+    path = written(tmp_path / "k562.h5ad", data)
+    with pytest.raises(InputError, match=r"raw counts\. As single cells: .*\(arm: x, y\)"):
+        read_screen(path)
 
 
 def test_genes_may_be_named_in_any_column_where_the_index_has_numbers(

@@ -361,8 +361,14 @@ def few(data):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (negative, r"expression \(finite values of 0 or more\), found negative or missing"),
-        (missing, r"expression \(finite values of 0 or more\), found negative or missing"),
+        (
+            negative,
+            r"counts or log-normalised values \(finite, 0 or more\), found negative or missing",
+        ),
+        (
+            missing,
+            r"counts or log-normalised values \(finite, 0 or more\), found negative or missing",
+        ),
         (broken_numbers, "broken numbers up to 123.5"),
         (no_controls, "found none such"),
         (two_lines, "found 2 in the column 'cell_line'"),
