@@ -34,6 +34,9 @@ if __name__ == "__main__":
         ],
         "Maps": [st.Page("pages/explorer.py", title="Explorer", icon=":material/explore:")],
         "Data": [st.Page("pages/data.py", title="Data", icon=":material/database:")],
+        "Help": [
+            st.Page("pages/documentation.py", title="Documentation", icon=":material/menu_book:")
+        ],
     }
     page = st.navigation(pages, position="top")
     st.set_page_config(f"{page.title} · llmpert")

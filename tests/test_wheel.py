@@ -61,6 +61,8 @@ def test_it_installs_one_name_and_leaves_out_what_only_makes_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"llmpert"}
     assert "llmpert/py.typed" in names
+    pages = {path.name for path in (REPOSITORY / "docs").glob("*.md")}
+    assert {name.rpartition("/")[2] for name in names if "/_app/docs/" in name} == pages
     data = REPOSITORY / "data"
     files = [path for path in data.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     shipped = {path.relative_to(data).as_posix() for path in files if path.suffix != ".py"}

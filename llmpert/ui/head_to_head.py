@@ -21,6 +21,7 @@ from llmpert.ui.common.gene_sets import choose_sets
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, choose
 from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.documentation import section
 from llmpert.ui.gene.drawer import show_drawer
 
 
@@ -46,6 +47,8 @@ def show_methods(selection: Selection) -> None:
         metric = _choose_metric(shared)
         with st.popover("More"):
             percent = _choose_percent()
+            with st.expander("Add another method"):
+                st.markdown(section("other-methods", "Bring a method's predictions in"))
             if len(shared) < len(cache.METRICS):
                 st.caption("Only metrics available for both methods are listed.")
     missing = elsewhere.other_sizes(data, line, size)

@@ -43,7 +43,7 @@ MAIN = (
 """The box of the first figure or table on a page."""
 CONTROLS = ".st-key-controls"
 NAVIGATION, MARGIN = 60, 60
-WITHOUT = {"data", "collection"}
+WITHOUT = {"data", "collection", "documentation"}
 """Pages that begin without a figure."""
 
 

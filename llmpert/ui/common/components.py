@@ -18,6 +18,7 @@ from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
 from llmpert.ui.common.glossary import on_hover
+from llmpert.ui.common.more import read_more
 from llmpert.ui.common.verbatim import verbatim as verbatim
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def log_unforeseen(event: str) -> str:
 def heading(question: str, data: Dataset) -> None:
     """Show the question that a page answers, and what its data are."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(question, width="content", help=on_hover(question))
+        told = "\n\n".join(filter(None, [on_hover(question), read_more()]))
+        st.markdown(question, width="content", help=told or None)
         badges(data)
         if data.simulated:
             st.page_link("pages/data.py", label="Use real screens", icon=":material/database:")

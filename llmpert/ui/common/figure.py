@@ -16,6 +16,7 @@ from llmpert.figures.theme import QUIET, enlarged, mark_simulated
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.collection import offer_pin
 from llmpert.ui.common.glossary import on_hover
+from llmpert.ui.common.more import read_more
 from llmpert.ui.common.picture import offer_picture
 from llmpert.ui.common.verbatim import verbatim
 
@@ -108,7 +109,7 @@ def footer(
     known = provenance(data, about)
     with buttons.popover("About", icon=":material/info:", key=f"{name}-about", type="tertiary"):
         listed = [f"- **{what}:** {verbatim(words)}" for what, words in known.items()]
-        st.markdown("\n".join([details, "", *listed]))
+        st.markdown("\n".join([details, "", *listed, "", read_more()]))
         if terms := on_hover(f"{note} {details}"):
             st.caption("Terms", help=terms)
     save = buttons.popover("Save", icon=":material/download:", key=f"{name}-save", type="tertiary")
