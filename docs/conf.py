@@ -1,7 +1,10 @@
 """How Sphinx builds these pages: `make docs`."""
 
+import json
+
 from docutils import nodes
 from docutils.utils.math import latex2mathml
+from myst_parser.sphinx_ import Parser
 
 from llmpert import __version__
 
@@ -35,6 +38,23 @@ def _display(translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+class Notebook(Parser):
+    """Reads a notebook as the Markdown that its cells are."""
+
+    supported = ("notebook",)
+
+    def parse(self, inputstring: str, document: nodes.document) -> None:
+        """Parse the cells in their order; code is shown and not run."""
+        cells = [(c["cell_type"], "".join(c["source"])) for c in json.loads(inputstring)["cells"]]
+        texts = [text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in cells]
+        super().parse("\n\n".join(texts), document)
+
+
 def setup(app) -> None:
-    """Write equations as MathML, which browsers know: no script is fetched from elsewhere."""
+    """Read notebooks, and write equations as MathML, which browsers know.
+
+    No script is fetched from elsewhere.
+    """
+    app.add_source_suffix(".ipynb", "notebook")
+    app.add_source_parser(Notebook)
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))

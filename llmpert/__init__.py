@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         Embedding,
         InputError,
         Model,
+        ModelSpec,
         Prediction,
         Screen,
         TrainedModel,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         load_model,
         read_embedding,
         read_screen,
+        regressor,
         report_card,
         train,
     )
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
-    "load_model", "read_embedding", "read_screen", "report_card", "train",
+    "Embedding", "InputError", "Model", "ModelSpec", "Prediction", "Screen", "TrainedModel", "fit",
+    "load_model", "read_embedding", "read_screen", "regressor", "report_card", "train",
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from llmpert.insight.reliability import ReliabilityReference, Verdict, expressio
 from llmpert.insight.report_card import report_card
 from llmpert.io.hashing import fingerprint
 from llmpert.models.intervals import INTERVAL
-from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, ModelSpec, regressor
 from llmpert.screens import Screen, read_screen
 
 if TYPE_CHECKING:  # each takes a second
@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # each takes a second
     import plotly.graph_objects as go
 
 __all__ = [
-    "Embedding", "InputError", "Model", "Prediction", "Screen", "TrainedModel", "fit",
-    "load_model", "read_embedding", "read_screen", "report_card", "train",
+    "Embedding", "InputError", "Model", "ModelSpec", "Prediction", "Screen", "TrainedModel", "fit",
+    "load_model", "read_embedding", "read_screen", "regressor", "report_card", "train",
 ]  # fmt: skip
 
 FORMAT, FORMAT_VERSION = "llmpert-prediction", 1
@@ -77,12 +77,25 @@ class _Answers(ABC):
         Raises:
             InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
-        name = self._known.perturbation(gene) or gene
-        reference = self._reference(name)
-        if reference is None:
-            return None
-        own = expression(self._genes, self._of.control_mean, self._of.unit, name)
-        return replace(reference.judge(name), expression=own)
+        return self._verdicts([gene])[0]
+
+    def _verdicts(self, genes: Sequence[str]) -> "list[Verdict | None]":
+        knocked_down = {gene: self._known.perturbation(gene) for gene in genes}
+        unseen = [gene for gene, name in knocked_down.items() if name is None]
+        reference = self._reference(unseen[0]) if unseen else None
+        # Thousands of genes are looked at together.
+        own = reference.values_of_all(unseen).T if reference else pd.DataFrame()
+
+        def judge(gene: str) -> Verdict | None:
+            name = knocked_down[gene] or gene
+            judging = reference if gene in own else self._reference(name)
+            if judging is None:
+                return None
+            level = expression(self._genes, self._of.control_mean, self._of.unit, name)
+            verdict = judging.judge(name, own.get(gene))
+            return replace(verdict, expression=level)
+
+        return [judge(gene) for gene in genes]
 
     def to_anndata(self, prediction: Prediction) -> "anndata.AnnData":
         """Return predictions of this model as AnnData, knockdowns x measured genes.
@@ -103,8 +116,7 @@ class _Answers(ABC):
             "matched": [(one.gene and one.how) or "name" for one in found],
             "measured": [self._known.perturbation(name) is not None for name in names],
         }
-        verdicts = [self.trust(name) for name in names]
-        trust = [verdict.trust for verdict in verdicts if verdict]
+        trust = [verdict.trust for verdict in self._verdicts(names) if verdict]
         var = pd.DataFrame(index=pd.Index(prediction.genes.astype(str), name="gene"))
         if self._of.control_mean is not None:
             control = pd.Series(self._of.control_mean, self._genes)
@@ -148,16 +160,20 @@ class _Answers(ABC):
 class Model(_Answers):
     """A model of a screen's responses, for every gene with a vector in its embeddings.
 
-    `name` is the kind of model in `llmpert.models.registry`, `fitted` the fit to all perturbations;
-    `experiment.problem.left_out` says which perturbations are missing and why.
+    `fitted` is the fit to all perturbations; `experiment.problem.left_out` says which perturbations
+    are missing and why.
     """
 
-    name: str
     experiment: Experiment
     fitted: FittedModel
     _references: dict[int, ReliabilityReference] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    @property
+    def name(self) -> str:
+        """The kind of model, by its name in `llmpert.models.registry`."""
+        return self.fitted.spec.name
 
     @property
     def problem(self) -> Problem:
@@ -178,7 +194,7 @@ class Model(_Answers):
         for name in names:
             self.problem.find(name)  # says what is wrong before anything is fitted
         held_out = self.problem.perturbations_of(names)
-        fitted = self.experiment.fit_all(self.name, held_out) if held_out else self.fitted
+        fitted = self.experiment.fit_all(self.fitted.spec, held_out) if held_out else self.fitted
         return fitted.predict(names)
 
     @property
@@ -200,7 +216,7 @@ class Model(_Answers):
         fold = experiment.fold_of(gene) if gene in screen.perturbations else 0
         if fold not in self._references:
             tested = list(screen.perturbations[experiment.tested(fold)])
-            fitted = experiment.fit_fold(self.name, experiment.largest_training_size, fold)
+            fitted = experiment.fit_fold(self.fitted.spec, experiment.largest_training_size, fold)
             self._references[fold] = ReliabilityReference.of(fitted, screen, tested)
         return self._references[fold]
 
@@ -220,7 +236,7 @@ class Model(_Answers):
             "trained_on": len(problem.perturbations) - len(held_out),
             "settings": settings,
             "simulated": problem.simulated,
-            "fingerprint": fingerprint(spec.name, spec.version, *made_of),
+            "fingerprint": fingerprint(spec.name, spec.version, spec.settings, *made_of),
         }
 
 
@@ -265,17 +281,20 @@ class TrainedModel(trained.TrainedModel, _Answers):
         }
 
 
-def fit(screen: Screen, *embeddings: Embedding, model: str = GAUSSIAN_PROCESS) -> Model:
-    """Fit a model of `llmpert.models.registry` to all perturbations that every embedding knows.
+def fit(screen: Screen, *embeddings: Embedding, model: str | ModelSpec = GAUSSIAN_PROCESS) -> Model:
+    """Fit a model to all perturbations that every embedding knows.
+
+    Args:
+        model: By its name in `llmpert.models.registry`, or one that `regressor` made.
 
     Raises:
         InputError: There is no such model, or screen and embeddings share fewer than two genes.
     """
-    if model not in MODELS:
+    if isinstance(model, str) and model not in MODELS:
         raise InputError(f"Expected a model among {', '.join(MODELS)}, found {model!r}.")
     settings = Settings(n_hvgs=len(screen.genes))
     experiment = Experiment(Problem.align(screen, embeddings), settings)
-    return Model(model, experiment, experiment.fit_all(model))
+    return Model(experiment, experiment.fit_all(model))
 
 
 def train(screen: Screen, *embeddings: Embedding, components: int | None = None) -> TrainedModel:

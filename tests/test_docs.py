@@ -15,7 +15,7 @@ from llmpert.methods.predictions import ExternalPredictions
 from tests.support import small
 from tests.support.server_process import REPOSITORY
 
-PAGES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+PAGES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 
 
 @cache
@@ -59,8 +59,10 @@ def test_pages_that_the_program_names_are_there():
 
 
 def test_every_page_is_in_the_contents():
-    listed = re.findall(r"^[a-z-]+$", (REPOSITORY / "docs/index.md").read_text("utf-8"), re.M)
-    there = {path.stem for path in (REPOSITORY / "docs").glob("*.md")} - {"index"}
+    docs = REPOSITORY / "docs"
+    listed = re.findall(r"^[a-z/-]+$", (docs / "index.md").read_text("utf-8"), re.M)
+    pages = [*docs.glob("*.md"), *docs.glob("tutorials/*")]
+    there = {path.relative_to(docs).with_suffix("").as_posix() for path in pages} - {"index"}
     assert sorted(listed) == sorted(there)
 
 
@@ -114,3 +116,6 @@ def test_the_site_builds_without_a_warning(tmp_path):
         assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text) == []
     assert "llmpert predict" in (tmp_path / "command-line.html").read_text("utf-8")
     assert "read_screen" in (tmp_path / "python.html").read_text("utf-8")
+    notebook = (tmp_path / "tutorials" / "screen-to-decision.html").read_text("utf-8")
+    assert "<h2>The decision" in notebook
+    assert 'class="highlight-python' in notebook

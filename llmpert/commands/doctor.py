@@ -31,7 +31,8 @@ def doctor(context: click.Context) -> None:
       python -m llmpert doctor
     """
     looks = {
-        "Program": _program, "Libraries": _libraries, "Folders": _folders, "Data sets": _data_sets,
+        "Program": _program, "Libraries": _libraries, "Models of other packages": _models,
+        "Folders": _folders, "Data sets": _data_sets,
     }  # fmt: skip
     problems = 0
     for title, look in looks.items():
@@ -72,6 +73,21 @@ def _libraries() -> Findings:
             found = f"{version} is" if version else "not"
             version = f"PROBLEM: {found} installed; {asked} is needed."
         yield asked.name, version
+
+
+def _models() -> Findings:
+    from llmpert.models.registry import ModelSpec, offered
+
+    found = False
+    for package, model in offered():
+        found = True
+        if isinstance(model, ModelSpec):
+            yield model.name, f"{model.label} (from {package})"
+        else:
+            problem = f"{type(model).__name__}: {model}"
+            yield package, f"PROBLEM: its models cannot be used ({problem.rstrip('.')})."
+    if not found:
+        yield "none", "their entry points of the group llmpert.models would be listed here"
 
 
 def _folders() -> Findings:

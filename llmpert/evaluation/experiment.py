@@ -91,7 +91,8 @@ class FittedModel:
         column = np.flatnonzero(self.genes == measured)
         one, at = self, column
         if hasattr(self.model, "only"):
-            one, at = replace(self, model=self.model.only(column)), np.array([0])
+            only = self.model.only(column)
+            one, at = replace(self, model=only, genes=self.genes[column]), np.array([0])
         means, stds = [], []
         for start in range(0, len(genes), ROWS):
             found = one.predict(genes[start : start + ROWS])
@@ -121,11 +122,20 @@ class FittedModel:
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs, a row a name."""
         if not self.spec.gives_std:
-            mean = self.model.predict(inputs).astype(np.float32)
+            mean = self._checked(self.model.predict(inputs), len(inputs))
             return Prediction(names, self.genes, mean, None)
         both = self.model.predict(inputs, return_std=True)
-        mean, std = (part.astype(np.float32) for part in both)
+        mean, std = (self._checked(part, len(inputs)) for part in both)
         return Prediction(names, self.genes, mean, std, self.model.intervals_)
+
+    def _checked(self, values: Any, rows: int) -> np.ndarray:
+        """Return what a model predicts; refuse what one of another package should not."""
+        found, shape = np.asarray(values, dtype=np.float32), (rows, len(self.genes))
+        if found.shape != shape or not np.isfinite(found).all():
+            wrong = "others" if found.shape == shape else f"an array of shape {found.shape}"
+            expected = f"{rows} x {len(self.genes)} finite numbers predicted"
+            raise InputError.of_file(f"Model {self.spec.name}", expected, wrong)
+        return found
 
 
 def at_once(model: str, size: int, genes: int) -> AbstractContextManager[None]:
@@ -182,7 +192,7 @@ class Experiment:
         spec = MODELS[model]
         screen, settings = self.problem.screen, self.settings
         return fingerprint(
-            (VERSION, spec.name, spec.version, settings.n_hvgs, settings.top),
+            (VERSION, spec.name, spec.version, settings.n_hvgs, settings.top, *spec.settings),
             screen.fingerprint,
             (self.problem.fingerprint, settings.components) if spec.uses_embedding else None,
             (settings.seed, part.fold, part.repeat) if spec.stochastic else None,

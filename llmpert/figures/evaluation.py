@@ -13,7 +13,6 @@ from llmpert.evaluation.results import NO_EMBEDDING, at_sizes, embedding_label
 from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
-    MODEL_LOOKS,
     SOURCE_COLORS,
     band,
     equal_axes,
@@ -21,6 +20,7 @@ from llmpert.figures.theme import (
     in_lines,
     interval_bars,
     marker,
+    model_look,
     points,
     styles,
 )
@@ -122,7 +122,7 @@ def model_classes(
             offset = (at - (len(models) - 1) / 2) * 0.8 / len(models)
             points(
                 figure, [i + offset for i in range(len(embeddings))], found["mean"], label(model),
-                marker(*MODEL_LOOKS[model][:2]),
+                marker(*model_look(model)[:2]),
                 f"{label(model)} on %{{text}}<br>{metric.label}: %{{y:.3f}} ± %{{customdata:.3f}}",
                 error_y=interval_bars(found["ci95"], width=3), customdata=found["ci95"],
                 text=[embedding_label(e) for e in embeddings],

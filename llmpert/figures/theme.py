@@ -26,7 +26,7 @@ MODEL_LOOKS = {
     "gp": ("#2b83ba", "circle", "solid"),
 }
 """Colour, marker and dash of each model; grey where it uses no embedding. Where colour and marker
-tell embeddings apart, the dash alone is the model's."""
+tell embeddings apart, the dash alone is the model's. `model_look` has those of other packages."""
 GREY = MODEL_LOOKS["mean"][0]
 # External methods take these in turn. The lengths have no common divisor but 1, so that looks
 # repeat after 84 methods only; the first seven differ in their marker.
@@ -77,6 +77,17 @@ class Style(NamedTuple):
     dash: str
 
 
+def model_look(model: str) -> tuple[str, str, str]:
+    """Return a model's colour, marker and dash; models of other packages take theirs in turn."""
+    if model in MODEL_LOOKS:
+        return MODEL_LOOKS[model]
+    at = [name for name in MODELS if name not in MODEL_LOOKS].index(model)
+    color, symbol, dash = (
+        turn[at % len(turn)] for turn in (OTHER_COLORS, OTHER_SYMBOLS, OTHER_DASHES[1:])
+    )
+    return color if MODELS[model].uses_embedding else GREY, symbol, dash
+
+
 def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
     """Give every series of a figure, a (model, embedding) pair each, a look of its own.
 
@@ -93,9 +104,9 @@ def styles(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
             at = others.index(model)
             look = [turn[at % len(turn)] for turn in (OTHER_COLORS, OTHER_SYMBOLS, OTHER_DASHES)]
         elif embedding == NO_EMBEDDING:
-            look = list(MODEL_LOOKS[model])
+            look = list(model_look(model))
         else:
-            look = [*source_look(embeddings.index(embedding)), MODEL_LOOKS[model][2]]
+            look = [*source_look(embeddings.index(embedding)), model_look(model)[2]]
         looks[model, embedding] = Style(method_label(model, embedding), *look)
     return looks
 

@@ -141,7 +141,11 @@ class ReliabilityReference:
         """Return a gene's indicators, in the screen or not; raise as `FittedModel.predict`."""
         if gene in self.values.index:
             return self.values.T[gene]
-        return _values(self.fitted, self.fitted.predict([gene]), self.left_out).T[gene]
+        return self.values_of_all([gene]).T[gene]
+
+    def values_of_all(self, genes: Sequence[str]) -> pd.DataFrame:
+        """Return the indicators of genes outside the screen, a row each; raise as `values_of`."""
+        return _values(self.fitted, self.fitted.predict(genes), self.left_out)
 
     def neighbours(self, gene: str, count: int = NEIGHBOURS) -> pd.DataFrame:
         """Return the training perturbations nearest to a gene by the fitted kernel, nearest first.
@@ -158,14 +162,17 @@ class ReliabilityReference:
             }
         )
 
-    def judge(self, gene: str) -> "Verdict":
-        """Return what a gene's indicators say, not its measurement; raise as `values_of`."""
-        own = self.values_of(gene)
-        others = replace(
-            self,
-            values=self.values.drop(index=gene, errors="ignore"),
-            accuracy=self.accuracy.drop(index=gene, errors="ignore"),
-        )
+    def judge(self, gene: str, own: pd.Series | None = None) -> "Verdict":
+        """Return what a gene's indicators say, not its measurement; raise as `values_of`.
+
+        Args:
+            own: Its indicators, where they are known already.
+        """
+        own, others = self.values_of(gene) if own is None else own, self
+        if gene in self.values.index:
+            others = replace(
+                self, values=self.values.drop(index=gene), accuracy=self.accuracy.drop(index=gene)
+            )
         # The share of the others below the gene's own value; half of those that equal it count.
         below = ((others.values < own) + 0.5 * (others.values == own)).mean()
         table = pd.DataFrame(

@@ -1,10 +1,23 @@
-"""All models by the name that command line, results and pages use."""
+"""All models by the name that command line, results and pages use.
 
-from collections.abc import Callable, Mapping
+Another package adds models by entry points of the group `llmpert.models`, each a `ModelSpec` or a
+list of them; `regressor` makes one of a scikit-learn regressor.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
+
+from llmpert.errors import InputError
+
+log = logging.getLogger(__name__)
+
+GROUP = "llmpert.models"
+"""Of entry points by which installed packages name their models."""
 
 GAUSSIAN_PROCESS = "gp"
 """The model of pages and commands where none is chosen, and the one that pages explain."""
@@ -17,12 +30,14 @@ class ModelSpec:
     Attributes:
         name, label, summary: In results and on the command line; in figures; one sentence for help.
         build: Makes an unfitted model from a seed and the columns of the inputs that belong to each
-            source.
+            source. `fit` takes inputs (N x components) and responses (N x genes), `predict` inputs.
         version: Raised whenever the model's predictions change, so that older results are not used.
         uses_embedding, stochastic: Whether the inputs matter, and whether the seed does.
         gives_std: Whether `predict` takes `return_std=True`, and `intervals_` says how wide
             intervals are.
         uses_cells: Whether `fit` takes the number of cells behind each response.
+        settings: What else predictions depend on: kept fits of other settings are not used.
+        origin: The package that it comes from; "" for llmpert.
     """
 
     name: str
@@ -34,6 +49,8 @@ class ModelSpec:
     stochastic: bool = False
     gives_std: bool = False
     uses_cells: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
 
 
 GP = "llmpert.models.gp.regressor"
@@ -49,7 +66,7 @@ def _model(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
-MODELS: dict[str, ModelSpec] = {
+_OWN: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         ModelSpec(
@@ -108,6 +125,80 @@ MODELS: dict[str, ModelSpec] = {
         ),
     )
 }  # fmt: skip
+
+
+def regressor(name: str, estimator: Any, label: str = "", summary: str = "") -> ModelSpec:
+    """Return a model made of a scikit-learn regressor of several outputs at once.
+
+    Every fit gets a fresh clone, its random state set by the fit's seed where it is None. All
+    parameters of the estimator name kept fits, so that none is used after one has changed.
+
+    Args:
+        name: On the command line and in results, such as "forest".
+        estimator: Unfitted, or a pipeline; for one output a gene wrap it in `MultiOutputRegressor`.
+        label, summary: In figures, and a sentence for help; by default the name.
+    """
+    parameters = estimator.get_params()
+    kind = type(estimator)
+    settings = {"estimator": f"{kind.__module__}.{kind.__qualname__}"} | parameters
+    random = [key for key, value in parameters.items() if _is_random(key) and value is None]
+
+    def build(seed: int, parts: Mapping[str, slice]) -> Any:
+        from sklearn.base import clone
+
+        return clone(estimator).set_params(**dict.fromkeys(random, seed))
+
+    return ModelSpec(
+        name, label or name, summary or f"{kind.__name__} of scikit-learn's kind.", build,
+        stochastic=bool(random),
+        settings=tuple(sorted((key, repr(value)) for key, value in settings.items())),
+    )  # fmt: skip
+
+
+def _is_random(parameter: str) -> bool:
+    return parameter.rpartition("__")[2] == "random_state"
+
+
+def installed() -> Iterator[ModelSpec]:
+    """Yield the models of other packages; one that cannot be used is told in the log, not raised.
+
+    A package that is broken must not stop the program: `llmpert doctor` says what is wrong with it.
+    """
+    for package, found in offered():
+        if isinstance(found, ModelSpec):
+            yield found
+        else:
+            log.warning("model not loaded", extra={"package": package, "reason": str(found)})
+
+
+def offered() -> Iterator[tuple[str, ModelSpec | Exception]]:
+    """Yield what each package's entry points give: models, and why others cannot be used."""
+    taken = {word for spec in _OWN.values() for word in (spec.name, spec.label)}
+    for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
+        package = point.dist.name if point.dist else point.value
+        try:
+            given = point.load()
+            for spec in given if isinstance(given, list | tuple) else [given]:
+                yield package, replace(_checked(spec, package, taken), origin=package)
+                taken |= {spec.name, spec.label}
+        except Exception as problem:  # whatever another package's code raises
+            yield package, problem
+
+
+def _checked(spec: Any, package: str, taken: set[str]) -> ModelSpec:
+    from llmpert.io.names import check_names  # help texts need no pandas
+
+    if not isinstance(spec, ModelSpec):
+        expected = "a ModelSpec, as llmpert.models.registry.regressor makes one"
+        raise InputError.of_file(package, expected, f"a {type(spec).__name__}")
+    check_names(package, "model", [spec.name, spec.label])
+    if again := sorted({spec.name, spec.label} & taken):
+        raise InputError.of_file(package, "a model with a name of its own", repr(again[0]))
+    return spec
+
+
+MODELS: dict[str, ModelSpec] = _OWN | {spec.name: spec for spec in installed()}
+"""The models of llmpert, then those of other packages."""
 
 
 def gaussian_process(components: int | None = None) -> ModelSpec:
