@@ -4,12 +4,15 @@
 # make pictures   take the documentation's pictures anew, from the app as it is
 # make docs   build the documentation as a site in docs/_build/html; a warning is an error
 #
-# make lock   write the exact versions that the checks ran with to requirements.lock
+# make matrix run the quick tests with every Python here, and the oldest and newest libraries
+# make lock   write the exact versions that the checks ran with to requirements*.lock
 #
 # PYTHON=python3.12    the Python (3.11 or newer) to build the environment with
 # PORT=8600            where to serve
 # PIP_ARGS="…"         further arguments of pip install
 # PYTEST_ARGS="…"      further arguments of pytest
+# NOX_ARGS="…"         further arguments of nox: -s oldest, say
+# LOCKED=1             install what requirements-dev.linux.lock has, file by file (Python 3.11)
 
 PORT ?= 8501
 VENV := .venv
@@ -18,7 +21,8 @@ RUN := $(VENV)/bin/python
 # A finished install leaves a mark named after the content of the requirement files: the next run
 # asks pip, and the network, only when that content has changed.
 APP := $(VENV)/.installed-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
-DEV := $(APP)-$(shell cat requirements-dev.txt requirements-docs.txt | cksum | cut -d' ' -f1)
+CHECKS := $(if $(LOCKED),requirements-dev.linux.lock,requirements-dev.txt)
+DEV := $(APP)-$(shell cat $(CHECKS) requirements-docs.txt | cksum | cut -d' ' -f1)
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
@@ -29,7 +33,7 @@ PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Where bytecode is turned off, every process would compile llmpert and its tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help app check test docs pictures checks-installed lint format bench lock clean environment
+.PHONY: help app check test docs pictures checks-installed lint format bench matrix lock clean environment
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -40,7 +44,7 @@ app: environment
 	$(RUN) -m llmpert serve --port $(PORT)
 
 checks-installed: environment
-	@test -e $(DEV) || $(MAKE) --no-print-directory install REQUIREMENTS=requirements-dev.txt MARKS="$(APP) $(DEV)"
+	@test -e $(DEV) || $(MAKE) --no-print-directory install REQUIREMENTS=$(CHECKS) MARKS="$(APP) $(DEV)"
 
 check: QUICK = -n 2 -m "not browser and not processes and not real" --hypothesis-profile quick
 
@@ -73,14 +77,16 @@ bench: checks-installed
 	$(RUN) -m benchmarks.gp
 	$(RUN) -m benchmarks.app
 
-# torch's local version (+cpu) names one index's build; any build of the version will do.
+# Where PyPI's torch would bring CUDA along: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+matrix: checks-installed
+	$(RUN) -m nox $(NOX_ARGS)
+	@echo "What was skipped is unverified: this machine lacks it."
+
 lock: checks-installed
-	@{ echo "# Exact versions that the checks ran with, made by \`make lock\`. Install what"; \
-	   echo "# requirements.txt asks for in just these: pip install -r requirements.txt -c requirements.lock"; \
-	   $(RUN) -m pip freeze --exclude llmpert | sed '/^torch==/s/+.*//'; } > requirements.lock
+	$(RUN) .ci/lock.py
 
 clean:
-	rm -rf $(VENV) docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .nox docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A working Python of 3.11 or newer, with pip, in $(VENV).

@@ -74,7 +74,8 @@ def texts(names: pd.Series, found: pd.DataFrame) -> pd.Series:
     own = own.drop_duplicates(["symbol", "term"])
     own = own.assign(size=own["term"].map(size)).sort_values(["symbol", "size", "term"])
     said = own.groupby(["symbol", "aspect"])["label"].agg(lambda labels: ", ".join(labels[:TERMS]))
-    sentences_of = OPENING + said.unstack().reindex(names.index, columns=OPENING.index)
+    said = said.unstack().reindex(names.index, columns=OPENING.index).astype("string")
+    sentences_of = OPENING.astype("string") + said
     return pd.Series(
         [
             ". ".join([name, *parts.dropna()]) + "."

@@ -28,7 +28,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.trained import Head
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
-from llmpert.io.hdf5 import open_hdf5
+from llmpert.io.hdf5 import open_hdf5, shape_of
 from llmpert.io.names import Remarks, check_remarks, parse_object
 from llmpert.io.paths import home, shipped
 from llmpert.io.reading import as_input_error, check_version
@@ -373,7 +373,7 @@ def _screen(path: Path) -> PartSummary:
     with as_input_error(path, "a screen written by llmpert"), open_hdf5(path) as file:
         head = Remarks(read_elem(file["uns/llmpert"]))
         check_version(path, "screen", head["version"], SCREEN_VERSION)
-        rows, columns = (len(file[part][file[part].attrs["_index"]]) for part in ("obs", "var"))
+        rows, columns = shape_of(file["X"], path)
         provenance = check_remarks(path, parse_object(str(head["provenance"])))
         return PartSummary(str(head["line"]), rows, columns, provenance, str(head["unit"]))
 

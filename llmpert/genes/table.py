@@ -371,7 +371,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
         raise InputError.of_file(path, f"the columns {', '.join(COLUMNS)}", found)
     frame = frame[[*COLUMNS, *(c for c in FURTHER_COLUMNS if c in frame)]]
     for column in frame if suffix == "parquet" else ():
-        if frame[column].map(pd.api.types.is_list_like).any():
+        if any(map(pd.api.types.is_list_like, frame[column])):
             expected = f"text in the column {column}, several values separated by |"
             raise InputError.of_file(path, expected, "lists")
     return frame.astype("string").fillna("")

@@ -229,6 +229,7 @@ class Screen(HasProvenance):
                 layers={
                     name: dense(layer, path, f"numbers as {name}")
                     for name, layer in data.layers.items()
+                    if name is not None  # by which AnnData 0.13 means X
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )

@@ -21,6 +21,9 @@ VALUES = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 TEXT = h5py.string_dtype()
 
 
+NAMES = pd.Index(["TP53", "MYC", "KRAS", "AARS"], dtype=object)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return write(tmp_path / "LineA.h5ad", VALUES)
@@ -41,7 +44,7 @@ def outside(tmp_path: Path) -> Path:
 def write(path: Path, matrix: object) -> Path:
     data = anndata.AnnData(
         matrix,
-        obs=pd.DataFrame({"guide": ["a", "b"] * 2}, index=["TP53", "MYC", "KRAS", "AARS"]),
+        obs=pd.DataFrame({"guide": ["a", "b"] * 2}, index=NAMES),
         var=pd.DataFrame(index=["A", "B", "C"]),
         uns={"source": "a lab", "junk": np.arange(3)},
     )
@@ -216,7 +219,7 @@ def test_layers_of_a_saved_screen_are_checked_as_x_is(tmp_path):
     screen = small.screen(perturbations=4, genes=3)
     screen.save(path)
     with h5py.File(path, "r+") as file:
-        anndata.io.write_elem(file, "layers/t", sparse.csr_matrix(VALUES))
+        anndata.io.write_elem(file["layers"], "t", sparse.csr_matrix(VALUES))
     np.testing.assert_array_equal(read_screen(path).layers["t"], VALUES)
 
     def edit(file):
@@ -246,7 +249,7 @@ def test_a_column_without_a_space(file):
 def test_none_among_the_remarks_is_nothing(file):
     with h5py.File(file, "r+") as opened:
         del opened["uns/source"]
-        anndata.io.write_elem(opened, "uns/source", None)
+        anndata.io.write_elem(opened["uns"], "source", None)
     assert read_screen(file).provenance["source"] == file.name
 
 
