@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import pickle
 import shutil
 import struct
@@ -33,6 +34,8 @@ def attacks(
                 made = hdf5_attacks.attacked(file, folder, outside)
             elif file.suffix == ".parquet":
                 made = _written(folder, f"{file.stem}-{kind}", ".parquet", _parquets(file, outside))
+            elif file.name.endswith(".pickle.gz"):
+                made = _written(folder, file.stem, ".pickle.gz", _packed(pickles(outside)))
             elif file.suffix in (".csv", ".gz", ".gmt"):
                 ending = file.name[file.name.index(".") :]
                 made = _written(folder, f"{file.stem}-{kind}", ending, _texts(file))
@@ -40,6 +43,10 @@ def attacks(
                 made = _written(folder, file.stem, ".pickle", pickles(outside))
             elif file.suffix == ".npz":
                 made = _written(folder, file.stem, ".npz", _archives_of_arrays(outside))
+            elif file.suffix == ".npy":
+                made = _with_names(folder, file, _arrays(outside))
+            elif file.suffix == ".safetensors":
+                made = _written(folder, file.stem, ".safetensors", _tensors(outside))
             elif file.suffix == ".zip":
                 made = _written(folder, file.stem, ".zip", _archives())
             else:
@@ -180,6 +187,75 @@ def _npy(shape: str, descr: str, data: bytes = b"") -> bytes:
     head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
     head = head.ljust(118) + b"\n" if len(head) < 118 else head + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head) & 0xFFFF) + head + data
+
+
+def _packed(contents: Iterator[bytes]) -> Iterator[bytes]:
+    yield from (gzip.compress(content) for content in contents)
+    yield gzip.compress(bytes(1 << 20)) * 500
+    yield gzip.compress(pickle.dumps({"A": [1.0]}))[:-5]
+
+
+def _with_names(folder: Path, valid: Path, arrays: Iterator[bytes]) -> Iterator[Path]:
+    """Hostile arrays beside good names, and a good array beside hostile names."""
+    names = "\n".join(["A", "B"])
+    for path in _written(folder, valid.stem, ".npy", arrays):
+        path.with_suffix(".txt").write_text(names)
+        yield path
+    rows = len(valid.with_suffix(".txt").read_text().splitlines())
+    texts = [b"", b"\0" * 99, b"\xff\xfe" + b"x" * 99, b"\n" * 10**6, b"x" * (17 << 20)]
+    texts += [("\n".join([name.replace("\n", " ")] * rows)).encode() for name in BAD_NAMES]
+    for number, text in enumerate(texts):
+        path = folder / f"{valid.stem}-names-{number}.npy"
+        shutil.copy(valid, path)
+        path.with_suffix(".txt").write_bytes(text)
+        yield path
+
+
+def _arrays(outside: Outside) -> Iterator[bytes]:
+    payload = pickle.dumps(np.array([_Runs(f"touch {outside.canary}/npy")], dtype=object))
+    for shape, descr, data in (
+        ("(1000000000, 1000000000)", "'<f8'", b""), ("(2, 0)", "'<f8'", b""),
+        ("(2, 3)", "'|O'", payload), ("(2, -3)", "'<f8'", b""), ("()", "'<f8'", bytes(8)),
+        ("(2, 2)", "'<f8'", bytes(8)), ("(2,)", "'<f8'", bytes(16)),
+        ("(2, 1)", "'<c16'", bytes(32)), ("(2, 1)", "[('a', '|O')]", bytes(16)),
+        ("(" * 5000, "'<f8'", b""), ("2 ** 99", "'<f8'", b""),
+        ("(1000000000000, 0)", "'<f8'", b""), ("(2, 1)", "'<U1'", b"AAAA" * 2),
+        ("__import__('os')", "'<f8'", b""), ("(2, 1)", "'<f8'", b"\xff" * 16),
+    ):  # fmt: skip
+        yield _npy(shape, descr, data)
+    yield payload
+    yield b""
+    yield b"\x93NUMPY\x03\x00" + struct.pack("<I", 2**32 - 1)
+
+
+def _tensors(outside: Outside) -> Iterator[bytes]:
+    def made(head: bytes, body: bytes = bytes(16), length: int | None = None) -> bytes:
+        return struct.pack("<Q", len(head) if length is None else length) + head + body
+
+    one = b'{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}'
+    names = b'"__metadata__":{"genes":%s},'
+    for head in (
+        b"", b"5", b"[]", b"{", b"[" * 10**5, b'{"a":' * 5000, b'{"w":5}', b'{"w":{}}',
+        b'{"w":' + one + b"}", b"{" + names % b"5" + b'"w":' + one + b"}",
+        b"{" + names % b'"[[[["' + b'"w":' + one + b"}",
+        b"{" + names % b'"[1,2]"' + b'"w":' + one + b"}",
+        b"{" + b",".join(b'"G%d":' % n + one for n in range(100_000)) + b"}",
+        *(b'{"w":' + one.replace(b"[2,2]", shape) + b"}"
+          for shape in (b"[1e9,2]", b"[-2,-2]", b"[99999999999,2]", b'"x"', b"[[2],2]")),
+        *(b'{"w":' + one.replace(b"[0,16]", offsets) + b"}"
+          for offsets in (b"[0]", b"[16,0]", b"[0,99999999999]", b"[-16,0]", b"[0,1e99]")),
+    ):  # fmt: skip
+        yield made(head)
+    for name in BAD_NAMES:
+        text = json.dumps(
+            {"__metadata__": {"genes": json.dumps([name, "B"])}, "w": json.loads(one)}
+        )
+        yield made(text.encode())
+        yield made(json.dumps({name: {**json.loads(one), "shape": [4]}}).encode())
+    for length in (2**64 - 1, 2**40, 0):
+        yield made(b"{}", length=length)
+    yield made(pickle.dumps(_Runs(f"touch {outside.canary}/tensors")))
+    yield b"1234"
 
 
 def _archives_of_arrays(outside: Outside) -> Iterator[bytes]:

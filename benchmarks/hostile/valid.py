@@ -1,7 +1,9 @@
 """Small files of every format that is read, none of which is refused."""
 
 import gzip
+import json
 import pickle
+import struct
 from pathlib import Path
 
 import anndata
@@ -88,7 +90,20 @@ def _embeddings(folder: Path) -> list[Path]:
     np.savez_compressed(
         folder / "table.npz", genes=embedding.genes.astype(str), vectors=embedding.vectors
     )
+    np.save(folder / "array.npy", embedding.vectors)
+    _text(folder / "array.txt", "\n".join(embedding.genes))
+    annotated = anndata.AnnData(embedding.vectors, pd.DataFrame(index=embedding.genes))
+    annotated.write_h5ad(folder / "annotated.h5ad")
+    tensors = {"w": {"dtype": "F32", "shape": list(frame.shape)}}
+    tensors["w"]["data_offsets"] = [0, embedding.vectors.nbytes]
+    head = json.dumps({"__metadata__": {"genes": "\n".join(embedding.genes)}, **tensors}).encode()
+    packed = struct.pack("<Q", len(head)) + head + embedding.vectors.tobytes()
+    _bytes(folder / "tensors.safetensors", packed)
+    lists_of = {"gene": list(embedding.genes), "vector": embedding.vectors.tolist()}
+    pd.DataFrame(lists_of).to_parquet(folder / "lists.parquet")
+    _bytes(folder / "old.pickle.gz", gzip.compress(pickle.dumps(arrays, protocol=2)))
     names = (
+        "array.npy", "annotated.h5ad", "tensors.safetensors", "lists.parquet", "old.pickle.gz",
         "stored.parquet", "lists.pickle", "arrays.pickle", "proteins.h5", "table.parquet",
         "table.csv", "table.tsv.gz", "table.npz",
     )  # fmt: skip

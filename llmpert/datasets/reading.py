@@ -40,10 +40,16 @@ class File:
 
 
 @contextmanager
-def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> Iterator[File]:
+def copied(
+    content: bytes | memoryview,
+    name: str,
+    endings: Sequence[str],
+    beside: tuple[bytes | memoryview, str] | None = None,
+) -> Iterator[File]:
     """Put an uploaded file on disk while it is read; of its name only the ending is used.
 
-    A name with none of these endings raises an InputError.
+    So is the file of names `beside` it, with its ending. A name with none of these endings raises
+    an InputError.
     """
     fitting = [ending for ending in endings if name.lower().endswith(ending)]
     if not fitting:
@@ -53,6 +59,8 @@ def copied(content: bytes | memoryview, name: str, endings: Sequence[str]) -> It
     with TemporaryDirectory(prefix=".", dir=root, ignore_cleanup_errors=True) as folder:
         path = Path(folder) / f"upload{max(fitting, key=len)}"
         path.write_bytes(content)
+        if beside is not None:
+            path.with_suffix(Path(beside[1]).suffix.lower()).write_bytes(beside[0])
         yield File(path, name)
 
 
@@ -136,19 +144,31 @@ def _called(file: File) -> Iterator[None]:
     try:
         yield
     except InputError as problem:
-        said = str(problem).replace(str(file.path), file.name)
+        said = _in_words_of_its_owner(str(problem), file)
         if isinstance(problem, Question):
             raise Question(said, problem.option, problem.choices) from problem
         raise InputError(said) from problem
 
 
 def _renamed(provenance: Mapping[str, Any], file: File) -> dict[str, Any]:
-    """Call a file by its owner's name in messages, and record that name."""
-    known = {
-        key: value.replace(file.path.name, file.name) if isinstance(value, str) else value
-        for key, value in provenance.items()
-    }
-    return known | {"file": file.name}
+    """Let what is said of a file have its owner's name for it, which is noted, too."""
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
+        return _in_words_of_its_owner(value, file) if isinstance(value, str) else value
+
+    return {key: renamed(value) for key, value in provenance.items()} | {"file": file.name}
+
+
+def _in_words_of_its_owner(text: str, file: File) -> str:
+    """Return a text with the owner's names of a file, and of one beside it, for those on disk."""
+    if file.path.name == file.name:
+        return text.replace(str(file.path), file.name)
+    text = text.replace(str(file.path), file.name).replace(f"{file.path.parent}/", "")
+    return text.replace(file.path.name, file.name).replace(
+        f"{file.path.stem}.", f"{Path(file.name).stem}."
+    )
 
 
 def _plain(name: str) -> str:

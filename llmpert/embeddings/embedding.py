@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
+from llmpert.genes import GeneTable
+from llmpert.genes.matching import named_as
+from llmpert.genes.numbers import as_entrez_ids
 from llmpert.io.hashing import HasProvenance, frozen
 from llmpert.io.names import check_names, is_plain, positions, preview
 
@@ -72,8 +75,9 @@ def assemble(
     genes: Sequence[str] | np.ndarray,
     vectors: np.ndarray,
     provenance: Mapping[str, Any],
+    header: str = "",
 ) -> Embedding:
-    """Build the embedding of a file's usable rows.
+    """Build the embedding of a file's usable rows, and tell what its names are.
 
     Blanks around names are removed. Left out, with a note in `provenance["notes"]`, are rows
     without a readable name (`llmpert.io.names`), with missing or infinite numbers (or such beyond
@@ -84,9 +88,11 @@ def assemble(
         vectors: Rows x dimensions, numbers of any type.
         provenance: What is known of the source; the file's name is added, and `simulated` and
             `stand_in` where they are not given.
+        header: What the file calls the names.
 
     Raises:
-        InputError: No row is usable, or a gene occurs twice with different vectors.
+        InputError: No row is usable, a gene occurs twice with different vectors, or names are
+            numbers that are no Entrez ids.
     """
     names = np.array([str(gene).strip() for gene in genes], dtype=object)
     with np.errstate(over="ignore"):
@@ -109,8 +115,26 @@ def assemble(
     if not keep.any() or not vectors.shape[1]:
         found = " ".join(notes).rstrip(".") or f"a table of {len(names)} x {vectors.shape[1]}"
         raise InputError.of_file(path, "a vector of numbers for one gene or more", found)
-    known = {"file": path.name, "simulated": False, "stand_in": False, **provenance, "notes": notes}
-    return Embedding(name, names[keep], vectors if keep.all() else vectors[keep], known)
+    names, vectors = names[keep], vectors if keep.all() else vectors[keep]
+    steps = list(provenance.get("steps", ()))
+    if said := as_entrez_ids(path, "gene", list(names), header):
+        names = np.array([gene.removesuffix(".0") for gene in names], dtype=object)
+        steps.append(said)
+    steps.append(named_as(names))
+    if repeated := _same_genes(names):
+        notes.append(
+            f"{len(repeated):,} gene(s) are there under several names: {preview(repeated)}."
+        )
+    marks = {"file": path.name, "simulated": False, "stand_in": False}
+    return Embedding(name, names, vectors, {**marks, **provenance, "steps": steps, "notes": notes})
+
+
+def _same_genes(names: np.ndarray) -> list[str]:
+    """Return genes that several names mean, with these: "SEPT9 = SEPTIN9"."""
+    by_gene: dict[str, list[str]] = {}
+    for name, symbol in GeneTable.shipped().symbols(names).items():
+        by_gene.setdefault(symbol, []).append(name)
+    return [" = ".join(several) for several in by_gene.values() if len(several) > 1]
 
 
 def _repeats(path: Path, names: np.ndarray, vectors: np.ndarray, usable: np.ndarray) -> np.ndarray:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmpert.downloads import download_of
-from llmpert.embeddings import tables
+from llmpert.embeddings import arrays, tables
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.genept import read_genept
+from llmpert.embeddings.h5ad import read_embedding_anndata
 from llmpert.embeddings.prott5 import read_prott5
 from llmpert.embeddings.stored import is_stored, load_embedding
 from llmpert.errors import InputError
@@ -16,7 +17,21 @@ from llmpert.io.reading import naming, require_file
 
 PICKLES = (".pickle", ".pkl", ".pickle.gz", ".pkl.gz")
 HDF5 = (".h5", ".hdf5")
-FORMATS = (*PICKLES, *HDF5, *tables.FORMATS)
+ANNDATA = ".h5ad"
+FORMATS = (*PICKLES, *HDF5, ANNDATA, *arrays.FORMATS, *tables.FORMATS)
+TORCH = (
+    "PyTorch can run code while it loads a file, so it is not read here: if you trust it, in Python"
+    " `tensor = torch.load(file)`, then `numpy.savez(…, genes=names, vectors=tensor.numpy())`"
+)
+DECLINED = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), TORCH),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV UTF-8"),
+    **dict.fromkeys((".rds", ".rdata", ".rda"), "in R: `write.csv(x, …)`"),
+    **dict.fromkeys((".zip", ".tar.gz", ".tgz"), "unpack it and give the file in it"),
+    ".json": "in Python: `pandas.DataFrame(json.load(open(file))).T.to_parquet(…)`",
+    ".feather": "in Python: `pandas.read_feather(file).to_parquet(…)`",
+}
+"""Endings of other files of vectors -> the way out."""
 
 
 def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) -> Embedding:
@@ -51,9 +66,14 @@ def read_embedding(path: str | Path, name: str, genes: GeneTable | None = None) 
             embedding = replace(stored, name=name, provenance=known)
         elif file.endswith(tables.FORMATS):
             embedding = tables.read_embedding_table(path, name)
+        elif file.endswith(arrays.FORMATS):
+            embedding = arrays.read_embedding_arrays(path, name)
+        elif file.endswith(ANNDATA):
+            embedding = read_embedding_anndata(path, name)
         else:
             expected = f"a file of embeddings ({', '.join(FORMATS)})"
-            raise InputError.of_file(path, expected, "another kind")
+            do = next((f"; {way}" for end, way in DECLINED.items() if file.endswith(end)), "")
+            raise InputError.of_file(path, expected, f"another kind{do}")
     if download := download_of(path):
         embedding.provenance["download"] = download
     return embedding

@@ -1,6 +1,10 @@
-"""Embeddings from tables of one row a gene: Parquet, CSV, TSV and NumPy archives."""
+"""Embeddings from tables of one row a gene: Parquet, CSV and TSV."""
 
+import csv
+import gzip
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +14,32 @@ import pandas as pd
 from llmpert.embeddings.embedding import Embedding, assemble
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
-from llmpert.genes.columns import no_genes
+from llmpert.genes.columns import FEWEST, no_genes
+from llmpert.genes.numbers import SAYS_ENTREZ
 from llmpert.io.limits import MOST_DIMENSIONS
-from llmpert.io.names import preview
-from llmpert.io.reading import ending_of, require_file
-from llmpert.io.tables import dialect, open_text, read_flat
-from llmpert.io.zips import read_arrays
+from llmpert.io.names import plain, preview
+from llmpert.io.reading import as_input_error, ending_of, require_file
+from llmpert.io.tables import BLOCK, dialect, open_text, read_flat
 
 TEXTS = (".csv", ".tsv", ".txt")
-FORMATS = (".parquet", ".npz", *TEXTS, *(f"{ending}.gz" for ending in TEXTS))
+FORMATS = (".parquet", *TEXTS, *(f"{ending}.gz" for ending in TEXTS))
 GENE_COLUMNS = ("gene", "symbol", "gene_symbol", "gene_name")
-_FRACTION = re.compile(r"[-+]?\d*[.,]\d+(\.\d+)?([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 MISSING = ("", "NA", "NaN", "nan", "null", "None")
+SAMPLE = 500
+"""Rows from which it is told what a column is."""
+MOSTLY = 0.8
+_NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
+_COUNTS = re.compile(r"\d+[\t ,;]\d+\s*")
+_LIST = re.compile(r"\s*([\[(][-+.,\s\deEnaN]*[\])]|[-+.\deE]+(\s+[-+.\deE]+){2,})\s*", re.DOTALL)
 
 
 def read_embedding_table(path: str | Path, name: str) -> Embedding:
-    """Read a table of genes x numbers.
+    """Read a table of genes x numbers: Parquet, CSV or TSV (also `.gz`).
 
-    Parquet, CSV and TSV (also `.gz`): genes are the index where it holds text, else the column
-    named gene, symbol, gene_symbol or gene_name, else the first column of text; all other columns
-    are numbers. NPZ: an array `genes` with `vectors` or `embeddings` (genes x dimensions), or one
-    vector under each gene's name; never pickled objects.
+    The genes are the column (or index) of text that names most known genes; where none does, the
+    index, else the column named gene, symbol, gene_symbol or gene_name, else the first. Numbers are
+    the other columns, or the lists in one column. What is no part of the vectors is left out with a
+    note, a table with the genes as columns is turned, and a first line of numbers is data.
 
     Raises:
         InputError: The file is missing, damaged, of another format, or holds something other than
@@ -41,107 +50,262 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
     if not ending:
         raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
     expected = f"a table of gene vectors ({ending})"
-    notes: list[str] = []
-    if ending == ".npz":
-        rows = _of_archive(path)
-    elif ending == ".parquet":
-        rows = _of_frame(path, read_flat(path, expected), notes)
-    else:
-        rows = _of_frame(path, _read_text(path, expected), notes)
-    return assemble(path, name, *rows, {"source": f"table {path.name}", "notes": notes})
+    table = _Table(path)
+    if ending == ".parquet":
+        return table.embedding(name, read_flat(path, expected, lists=True))
+    return table.embedding(name, table.read_text(expected))
 
 
-def _read_text(path: Path, expected: str) -> pd.DataFrame:
-    form = dialect(path, "," if ".csv" in path.name.lower() else "\t")
+def known_share(names: Sequence[object]) -> float:
+    """Return which share of names means genes, to a tenth, judged by the first `SAMPLE`.
 
-    def read(**options: Any) -> pd.DataFrame:
-        with open_text(path, form.separator, expected, columns=MOST_DIMENSIONS) as text:
-            return pd.read_csv(text, sep=form.separator, decimal=form.decimal, **options)
+    Aliases and numbers, which other things are called by, too, count half.
+    """
+    kinds = GeneTable.shipped().kinds(str(name).strip() for name in names[:SAMPLE])
+    half = ("alias", "entrez", "several")
+    known = sum(bool(kind) - (kind in half) / 2 for kind in kinds.values())
+    return round(known / max(1, len(kinds)), 1)
 
-    head = read(nrows=100)
-    numbers = [name for name in head.columns if _FRACTION.fullmatch(str(name).strip())]
-    if 2 * len(numbers) >= len(head.columns) or isinstance(head.index, pd.MultiIndex):
-        found = f"a first line of numbers ({', '.join(map(str, head.columns[:3]))} …)"
-        wanted = "a first line that names the columns"
-        raise InputError.of_file(path, wanted, f"{found}: the header is missing")
-    gene = _gene_column(path, head)
-    # "NA" and "nan" are missing numbers, but a gene may be called so.
-    missing = {str(column): MISSING for column in head.columns if column != gene}
-    return read(
-        dtype={} if gene is None else {gene: str}, na_values=missing, keep_default_na=False,
-        low_memory=False,
-    )  # fmt: skip
+
+def are_genes(names: Sequence[object]) -> bool:
+    """Return whether most names are of genes; not by aliases: D1 and D2 are some."""
+    kinds = GeneTable.shipped().kinds(str(name).strip() for name in names[:SAMPLE])
+    certain = sum(kind in ("symbol", "ensembl", "previous") for kind in kinds.values())
+    return 2 * certain > len(kinds)
+
+
+def like_a_screen(columns: Sequence[object]) -> str:
+    """Return a note on dimensions that are named like genes."""
+    return (
+        f"The columns are named like genes ({preview(columns, 3)}), as in a screen: each was taken"
+        " as a dimension. What is made of the responses to be predicted knows the answers."
+    )
+
+
+def no_dimensions(names: Sequence[str], values: np.ndarray) -> dict[int, str]:
+    """Return the columns that are no part of the vectors, by place, with the reason in words.
+
+    Args:
+        values: Rows x columns.
+    """
+    odd = no_genes(names, values)
+    rows = values[:SAMPLE]
+
+    def add(places: np.ndarray, why: str) -> None:
+        odd.update({int(p): why for p in np.flatnonzero(places) if p not in odd})
+
+    add(np.isnan(values).all(axis=0), "without any number")
+    whole = np.array([_whole(rows[:, place]) for place in range(rows.shape[1])], dtype=bool)
+    if len(rows) >= FEWEST and 2 * whole.sum() < len(whole):
+        whole &= np.array([not w or _whole(v) for w, v in zip(whole, values.T, strict=True)])
+        add(whole & (rows != 0).any(axis=0), "by its whole numbers among fractions")
+    counted = np.array([name.strip()[-1:].isdecimal() for name in names])
+    if counted.sum() >= max(FEWEST, MOSTLY * len(names)) and not are_genes(names):
+        add(~counted, "by its name, unlike the others")
+    return odd
+
+
+def _whole(column: np.ndarray) -> bool:
+    known = column[np.isfinite(column)]
+    return bool((known == np.rint(known)).all())
+
+
+class _Table:
+    """A table on its way to an embedding, and what is to be told of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.steps: list[str] = []
+        self.notes: list[str] = []
+
+    def read_text(self, expected: str) -> pd.DataFrame:
+        path = self.path
+        lines = _first_lines(path)
+        # word2vec begins with how many genes and dimensions there are.
+        skip = (
+            len(lines) > 1 and bool(_COUNTS.fullmatch(lines[0])) and not _COUNTS.fullmatch(lines[1])
+        )
+        form = dialect(path, "," if ".csv" in path.name.lower() else "\t", skip)
+        cells = next(csv.reader(lines[skip:][:1], delimiter=form.separator), [])
+        options: dict[str, Any] = {"sep": form.separator, "decimal": form.decimal}
+        if data := _are_data(cells):
+            options["header"] = None
+            first = preview([plain(cell) for cell in cells], 3)
+            self.steps.append(f"The first line names no columns: it is the first gene ({first}).")
+
+        def read(**more: Any) -> pd.DataFrame:
+            with open_text(path, form.separator, expected, columns=MOST_DIMENSIONS) as text:
+                if skip:
+                    text.readline()
+                return pd.read_csv(text, **options, **more)
+
+        head = read(nrows=100)
+        if isinstance(head.index, pd.MultiIndex):
+            found = (
+                f"{len(head.columns)} names for {len(head.columns) + head.index.nlevels} columns"
+            )
+            raise InputError.of_file(path, "a first line that names the columns", found)
+        # "NA" and "nan" are missing numbers, but a gene may be called so.
+        texts = [c for c in head.columns if _is_text(head[c]) or _says_genes(c)]
+        missing = {column: MISSING for column in head.columns if column not in texts}
+        kinds = dict.fromkeys(texts, str)
+        frame = read(dtype=kinds, na_values=missing, keep_default_na=False, low_memory=False)
+        return frame.rename(columns=lambda place: f"column {place + 1}") if data else frame
+
+    def embedding(self, name: str, frame: pd.DataFrame) -> Embedding:
+        frame = frame.rename(columns=str)
+        if isinstance(frame.index, pd.MultiIndex):
+            levels = ", ".join(str(level) for level in frame.index.names)
+            found = f"an index of levels ({levels}); `frame.reset_index()` makes columns of them"
+            raise InputError.of_file(self.path, "one name a row", found)
+        for column in frame:
+            if isinstance(frame[column].dtype, pd.CategoricalDtype):
+                frame[column] = frame[column].astype(object)
+        index = str(frame.index.name or "index")
+        indexed = _is_text(frame.index) or _says_genes(index)
+        if indexed:
+            frame = frame.reset_index(names=index if index not in frame else f"{index} of rows")
+        texts = [column for column in map(str, frame) if _is_text(frame[column])]
+        lists = [column for column in texts if _holds_lists(frame[column])]
+        texts = [column for column in texts if column not in lists]
+        frame = frame if lists else self._turned(frame, texts)
+        gene = self._gene_column(frame, texts, indexed)
+        genes = frame[gene].astype(object).where(frame[gene].notna(), "").map(str)
+        rest = frame.drop(columns=gene)
+        vectors = self._listed(rest, lists) if lists else self._numbers(rest)
+        known = {"source": f"table {self.path.name}", "steps": self.steps, "notes": self.notes}
+        return assemble(self.path, name, genes.to_numpy(), vectors, known, header=gene)
+
+    def _turned(self, frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
+        """Return a table with a row a gene: the genes are columns where they are nowhere else."""
+        numbers = [column for column in map(str, frame) if column not in texts]
+        if len(numbers) < 2 or not are_genes(numbers):
+            return frame
+        if any(are_genes(frame[column].tolist()) for column in texts):
+            self.notes.append(like_a_screen([plain(column) for column in numbers]))
+            return frame
+        texts[:] = ["gene"]
+        named = [column for column in numbers if not no_genes([column], np.empty((0, 1)))]
+        self.steps.append(f"Turned: the columns are genes ({preview(named, 3)}).")
+        return frame[named].T.reset_index(names="gene").rename(columns=str)
+
+    def _gene_column(self, frame: pd.DataFrame, texts: list[str], indexed: bool) -> str:
+        said = [c for c in map(str, frame) if c not in texts and _says_genes(c)]
+        named = [column for column in texts if column.strip().lower() in GENE_COLUMNS]
+        found = [*frame.columns[:indexed], *named, *texts, *said]
+        if not found:
+            expected = "a column of gene names, such as gene"
+            raise InputError.of_file(self.path, expected, "numbers only")
+        return max(found, key=lambda c: (known_share(list(frame[c])), len(set(frame[c]))))
+
+    def _listed(self, rest: pd.DataFrame, lists: list[str]) -> np.ndarray:
+        """Return the vectors that are lists in one column."""
+        if len(lists) > 1:
+            found = f"{preview(lists)}: leave one"
+            raise InputError.of_file(self.path, "one column of lists of numbers", found)
+        self._leave_out([c for c in map(str, rest) if c not in lists], "beside the lists")
+        rows = [_listed(self.path, value) for value in rest[lists[0]]]
+        lengths = sorted({len(row) for row in rows if row is not None})
+        if len(lengths) != 1:
+            found = f"lists of {preview(lengths)} numbers"
+            raise InputError.of_file(self.path, "vectors of one length", found)
+        lacking = np.full(lengths[0], np.nan, dtype=np.float32)
+        return np.stack([lacking if row is None else row for row in rows])
+
+    def _numbers(self, rest: pd.DataFrame) -> np.ndarray:
+        """Return the columns that are parts of the vectors."""
+        given = {column: self._column(rest[column]) for column in map(str, rest)}
+        self._leave_out([c for c, values in given.items() if values is None], "no numbers")
+        numbers = pd.DataFrame({c: v for c, v in given.items() if v is not None}, rest.index)
+        if not numbers.shape[1]:
+            found = "none beside the names"
+            raise InputError.of_file(self.path, "a column of numbers or more", found)
+        vectors = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        names = [str(column) for column in numbers]
+        odd = no_dimensions(names, vectors)
+        if len(odd) == len(names):
+            odd = {}
+        for why in dict.fromkeys(odd.values()):
+            self._leave_out([names[p] for p in sorted(odd) if odd[p] == why], why)
+        return np.delete(vectors, list(odd), axis=1) if odd else vectors
+
+    def _column(self, values: pd.Series) -> pd.Series | None:
+        """Return a column as numbers; None if it is of another kind, as text is."""
+        if pd.api.types.is_bool_dtype(values.dtype):
+            return None
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            return values if values.dtype.kind in "fiu" else None
+        if not _is_text(values):
+            return None
+        given = values.notna() & ~values.isin(MISSING)
+        read = pd.to_numeric(values.where(given), errors="coerce")
+        if 2 * read.notna().sum() <= given.sum():
+            return None
+        if (unread := given & read.isna()).any():
+            found = repr(str(values[unread].iloc[0])[:40])
+            expected = f"numbers in the column {str(values.name)!r}"
+            raise InputError.of_file(self.path, expected, found)
+        return read
+
+    def _leave_out(self, columns: Sequence[str], why: str) -> None:
+        if columns:
+            which = preview([repr(plain(column)) for column in columns])
+            said = f"{len(columns):,} column(s) are no part of the vectors ({why}): {which}."
+            self.notes.append(f"{said[:-1]}; left out.")
+
+
+def _says_genes(column: object) -> bool:
+    text = str(column).strip().lower()
+    return text in GENE_COLUMNS or bool(SAYS_ENTREZ.search(text))
 
 
 def _is_text(values: "pd.Series | pd.Index") -> bool:
     return pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
 
 
-def _gene_column(path: Path, frame: pd.DataFrame) -> str | None:
-    """Find the column of gene names; None where the index holds them."""
-    if _is_text(frame.index):
-        return None
-    named = [c for c in frame.columns if str(c).strip().lower() in GENE_COLUMNS]
-    text = [c for c in frame.columns if _is_text(frame[c])]
-    if not named and not text:
-        raise InputError.of_file(path, "a column of gene names, such as gene", "numbers only")
-    return (named or text)[0]
-
-
-def _of_frame(path: Path, frame: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    column = _gene_column(path, frame)
-    genes = frame.index.to_series() if column is None else frame[column]
-    rest = frame if column is None else frame.drop(columns=column)
-    _refuse_turned(path, [str(gene) for gene in genes], [str(name) for name in rest.columns])
-    for other in rest.columns:
-        if str(other).strip() == "" or str(other).startswith("Unnamed:"):
-            # A nameless column beside the genes is a row number that some program wrote.
-            raise InputError.of_file(path, "a name for every column", "one without")
-        if not pd.api.types.is_numeric_dtype(rest[other]) or rest[other].dtype.kind not in "fiu":
-            values = rest[other].dropna()
-            found = f"{values.iloc[0]!r}" if len(values) else "nothing"
-            raise InputError.of_file(path, f"numbers in the column {str(other)!r}", found)
-    named = genes.astype(object).where(genes.notna(), "")
-    vectors = rest.to_numpy(dtype=np.float64, na_value=np.nan)
-    odd = no_genes([str(name) for name in rest.columns], vectors)
-    for place, why in odd.items():
-        label = str(rest.columns[place])
-        notes.append(f"The column {label!r} is no part of the vectors ({why}): it was left out.")
-    keep = [place for place in range(vectors.shape[1]) if place not in odd]
-    return named.to_numpy(), vectors[:, keep] if odd else vectors
-
-
-def _refuse_turned(path: Path, genes: list[str], columns: list[str]) -> None:
-    """Raise InputError of a table whose columns are genes and whose rows are none."""
-    table = GeneTable.shipped()
-    # Not by aliases: D1 and D2 are some.
-    rows, known = (
-        np.mean([table.resolve(name).how in ("symbol", "ensembl", "previous") for name in names])
-        for names in (genes[:200], columns[:200] or [""])
+def _holds_lists(values: pd.Series) -> bool:
+    known = values.dropna()[:SAMPLE].tolist()
+    return bool(known) and all(
+        isinstance(value, list | np.ndarray) or (isinstance(value, str) and _LIST.fullmatch(value))
+        for value in known
     )
-    if known > 0.5 and rows < 0.1:
-        found = f"genes as columns ({preview(columns, 3)}): turn the table"
-        raise InputError.of_file(path, "a row a gene", found)
 
 
-def _of_archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    arrays = read_arrays(path)
-    matrix = arrays.get("vectors", arrays.get("embeddings"))
-    if "genes" in arrays and matrix is not None:
-        genes = arrays["genes"]
-        if genes.ndim != 1 or genes.dtype.kind != "U":
-            raise InputError.of_file(path, "a list of names as genes", f"{genes.dtype} values")
-    else:
-        expected = "genes and vectors, or one vector of the same length for every gene"
-        if not arrays:
-            raise InputError.of_file(path, expected, "nothing")
-        genes, rows = np.array(list(arrays), dtype=object), list(arrays.values())
-        for gene, row in arrays.items():
-            if row.ndim != 1 or row.shape != rows[0].shape:
-                raise InputError.of_file(path, expected, f"{row.shape} under {gene}")
-        matrix = np.stack(rows)
-    if matrix.dtype.kind not in "fiu" or matrix.shape[:-1] != genes.shape:
-        expected = f"one vector of numbers for each of {len(genes):,} genes"
-        found = f"{matrix.dtype} values of shape {matrix.shape}"
-        raise InputError.of_file(path, expected, found)
-    return genes, matrix
+def _listed(path: Path, value: Any) -> np.ndarray | None:
+    """Return a list of numbers, however it is written; None where there is none."""
+    if isinstance(value, str):
+        parts = re.sub(r"[\[\](),]", " ", value).split()
+        if any(not _NUMBER.fullmatch(part) and part.lower() != "nan" for part in parts):
+            found = f"{value[:30]!r}"
+            raise InputError.of_file(path, "whole lists of numbers, not cut", found)
+        value = [float(part) for part in parts]
+    if not isinstance(value, list | np.ndarray) or not len(value):
+        return None
+    with np.errstate(over="ignore"):
+        return np.asarray(value, dtype=np.float64).astype(np.float32)
+
+
+def _first_lines(path: Path) -> list[str]:
+    """Return what is in the first block of a text, line by line."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with as_input_error(path, "a table as text"), opener(path, "rb") as raw:
+        return raw.read(BLOCK).decode("utf-8-sig", errors="replace").splitlines()
+
+
+def _are_data(cells: Sequence[str]) -> bool:
+    """Return whether a first line is a gene and its numbers, and no header.
+
+    Numbers in ascending order may be names of columns, behind anything but a gene's symbol.
+    """
+    first, *rest = [cell.strip() for cell in cells] or [""]
+    numbers = [cell for cell in rest if _NUMBER.fullmatch(cell)]
+    if any(_LIST.fullmatch(cell) for cell in rest):
+        return True
+    if 2 * sum(not cell.lstrip("+-").isdecimal() for cell in numbers) >= len(cells):
+        return True
+    if not numbers or len(numbers) < len([cell for cell in rest if cell]):
+        return False
+    values = [float(cell.replace(",", ".")) for cell in numbers]
+    ordered = all(a < b for a, b in pairwise(values))
+    symbol = GeneTable.shipped().resolve(first).gene
+    return not ordered or (symbol is not None and symbol.symbol == first)

@@ -8,7 +8,8 @@ import numpy as np
 from llmpert.genes.table import GeneTable
 
 _NAMES = re.compile(
-    r"unnamed: ?\d+|index|level_\d+|row(_?(number|names?))?|n_?cells?|num_?cells?(_\w+)?|cells?|"
+    r"unnamed: ?\d+|index|(__index_)?level_\d+(__)?|row(_?(number|names?))?|"
+    r"n_?cells?|num_?cells?(_\w+)?|cells?|"
     r"cell_?counts?|n_?counts?|n_?genes?(_by_counts)?|total_?counts?(_\w+)?|n_?umis?|pct_\w+|"
     r"percent_\w+|mito_?percent|entrez(_?(gene_?)?id)?|ncbi_?gene(_?id)?|gene_?id|n_?guides?|"
     r"batch|gem_?group|guide_?capture\w*|crispr guide capture\w*",

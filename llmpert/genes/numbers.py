@@ -9,7 +9,7 @@ import numpy as np
 from llmpert.errors import InputError
 from llmpert.genes.table import GeneTable
 
-_SAYS_ENTREZ = re.compile(r"(?i:entrez|ncbi|gene_?id\b)")
+SAYS_ENTREZ = re.compile(r"(?i:entrez|ncbi|gene_?id\b)")
 KNOWN = 0.9
 """Share of Entrez ids in a list of them that the gene table has."""
 HIGH = 5_000
@@ -35,7 +35,7 @@ def as_entrez_ids(path: Path, what: str, names: Sequence[str], header: str = "")
     values = np.array([int(name.removesuffix(".0")[:15]) for name in numbers])
     share = len(set(values.tolist())) / (values.max() - values.min() + 1)
     known = GeneTable.shipped().symbols([str(value) for value in values])
-    said = bool(_SAYS_ENTREZ.search(header))
+    said = bool(SAYS_ENTREZ.search(header))
     plausible = values.max() > HIGH and share < DENSE and len(known) >= KNOWN * len(set(values))
     if said or plausible:
         why = f"the file calls them {header!r}" if said else "nearly all are known as such"

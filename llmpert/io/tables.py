@@ -71,7 +71,7 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 """What columns may be separated by, in words."""
 
 
-def dialect(path: Path, otherwise: str) -> Dialect:
+def dialect(path: Path, otherwise: str, skip: int = 0) -> Dialect:
     """Find out how a table is written, from its first lines and not from its name.
 
     A separator is one that gives every line the same number of columns, two or more; the header may
@@ -79,6 +79,7 @@ def dialect(path: Path, otherwise: str) -> Dialect:
 
     Args:
         otherwise: The separator where no line tells.
+        skip: Lines before the table.
 
     Raises:
         InputError: The file is text in UTF-16.
@@ -89,7 +90,7 @@ def dialect(path: Path, otherwise: str) -> Dialect:
     _refuse_utf16(path, head)
     text = head.decode("utf-8-sig", errors="replace")
     # The last line may be cut.
-    lines = text.splitlines()[: SAMPLE + 1]
+    lines = text.splitlines()[skip : SAMPLE + skip + 1]
     lines = [line for line in (lines[:-1] if len(lines) > 1 else lines) if line.strip()]
     for separator in SEPARATORS:
         try:
@@ -150,11 +151,22 @@ class _Bounded(io.RawIOBase):
         return len(block)
 
 
-def read_flat(path: Path, expected: str = "a Parquet table") -> pd.DataFrame:
-    """Read a table of numbers, text and dates; an InputError refuses damaged and other ones."""
+def read_flat(
+    path: Path, expected: str = "a Parquet table", *, lists: bool = False
+) -> pd.DataFrame:
+    """Read a table of numbers, text and dates; an InputError refuses damaged and other ones.
+
+    `lists` is whether there may be columns of lists of numbers.
+    """
     with as_input_error(path, expected):
-        refuse_oversized(path)
+        refuse_oversized(path, _is_list if lists else None)
         return pd.read_parquet(path)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    listed = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return listed and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
 
 
 def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None" = None) -> None:

@@ -4,6 +4,7 @@ import math
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import numpy as np
 
@@ -58,6 +59,24 @@ def _blocks(archive: Path, member: str, limit: int) -> Iterator[bytes]:
             yield from iter(lambda: packed.read(BLOCK), b"")
 
 
+def check_array(path: Path, file: IO[bytes], size: int) -> None:
+    """Raise InputError unless an array as NumPy writes it is as large as it says, and no objects.
+
+    Args:
+        size: Bytes of all of it, of which the file is at the first.
+    """
+    form = np.lib.format
+    first = form.read_magic(file) == (1, 0)
+    shape, _, dtype = (form.read_array_header_1_0 if first else form.read_array_header_2_0)(file)
+    stored = size - file.tell()
+    if dtype.hasobject:
+        do = "save names as text (names.astype(str)) and numbers apart"
+        raise InputError.of_file(path, "arrays of numbers and names", f"Python objects; {do}")
+    if math.prod(shape) * dtype.itemsize != stored or not stored:
+        found = f"{stored:,} bytes for {dtype} of shape {shape}"
+        raise InputError.of_file(path, "arrays as large as they say, and not empty", found)
+
+
 def read_arrays(
     path: Path, expected: str = "a NumPy archive (.npz)", only: Collection[str] = ()
 ) -> dict[str, np.ndarray]:
@@ -76,15 +95,6 @@ def read_arrays(
             if info.compress_type not in METHODS:
                 raise InputError.of_file(path, "arrays stored or deflated", "another kind")
             with archive.open(info) as member:
-                form = np.lib.format
-                first = form.read_magic(member) == (1, 0)
-                read = form.read_array_header_1_0 if first else form.read_array_header_2_0
-                shape, _, dtype = read(member)
-                stored = info.file_size - member.tell()
-            if dtype.hasobject:
-                raise InputError.of_file(path, "arrays of numbers and names", "Python objects")
-            if math.prod(shape) * dtype.itemsize != stored or not stored:
-                found = f"{stored:,} bytes for {dtype} of shape {shape}"
-                raise InputError.of_file(path, "arrays as large as they say, and not empty", found)
+                check_array(path, member, info.file_size)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays if not only or name in only}

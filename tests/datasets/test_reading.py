@@ -1,6 +1,7 @@
 """Files that somebody brings: whatever they are called, nothing of that is used as a path."""
 
 import gzip
+import io
 
 import h5py
 import numpy as np
@@ -41,6 +42,26 @@ def test_a_table_is_read_and_called_as_its_owner_calls_it():
 def test_a_packed_table_is_read():
     packed = gzip.compress(as_csv(small.screen()))
     assert len(read(packed, "a/../../B_x.CSV.GZ").perturbations) == 40
+
+
+def test_an_array_is_read_with_the_names_beside_it():
+    vectors = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
+    buffer = io.BytesIO()
+    np.save(buffer, vectors)
+
+    def embedding(names: str):
+        beside = names.encode(), "my vectors.TXT"
+        with reading.copied(buffer.getvalue(), "my vectors.npy", [".npy"], beside) as file:
+            return reading.embedding_in(file)
+
+    found = embedding("TP53\nMYC\nKLF1\n")
+    assert list(found.genes) == ["TP53", "MYC", "KLF1"]
+    steps = found.provenance["steps"]
+    assert steps[0] == "The names of the genes are those in my vectors.txt."
+    with pytest.raises(InputError) as caught:
+        embedding("TP53\n")
+    assert "my vectors.txt: expected a name for each of 3 rows of my vectors" in str(caught.value)
+    assert "/" not in str(caught.value)
 
 
 def test_a_line_that_the_file_states_counts_more_than_its_name(tmp_path):

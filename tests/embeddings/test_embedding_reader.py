@@ -64,6 +64,19 @@ def test_other_files(tmp_path: Path):
         read_embedding(tmp_path / "none.pickle", "x")
 
 
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("a.pt", "torch.load"), ("a.CKPT", "torch.load"), ("a.xlsx", "CSV UTF-8"),
+        ("a.rds", "write.csv"), ("a.tar.gz", "unpack it"), ("a.json", "pandas"),
+    ],
+)  # fmt: skip
+def test_others_are_declined_with_the_way_out(tmp_path: Path, name: str, way: str):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=f"another kind; .*{way}"):
+        read_embedding(tmp_path / name, "x")
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("file", "shape", "stand_in"),

@@ -31,7 +31,7 @@ def written(path: Path, columns: dict[str, object], **metadata: str) -> Path:
     "values",
     [
         [b"1", b"\xff"],
-        [[1.0], [2.0]],
+        [["a"], ["b"]],
         [{"a": 1}, {"a": 2}],
         pa.array([[("k", 1)]] * 2, pa.map_("string", "i4")),
     ],

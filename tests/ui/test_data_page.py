@@ -272,6 +272,17 @@ def on_disk(tmp_path: Path, name: str, content: bytes) -> uploads.ChosenFile:
     return uploads.ChosenFile(str(path), name, path)
 
 
+def test_files_of_names_go_with_the_arrays_called_like_them(tmp_path):
+    files = [
+        on_disk(tmp_path, name, b"x")
+        for name in ("A.npy", "a.txt", "b.txt", "c.safetensors", "d.csv")
+    ]
+    found = {file.name: file.beside for file in uploads.with_names(files)}
+    assert list(found) == ["A.npy", "b.txt", "c.safetensors", "d.csv"]
+    assert found["A.npy"] == files[1]
+    assert not any(found[name] for name in ("b.txt", "c.safetensors", "d.csv"))
+
+
 def test_parts_under_other_names_share_their_numbers(tmp_path):
     screen = on_disk(tmp_path, "k562.csv", SCREEN)
     embedding = on_disk(tmp_path, "model.csv", EMBEDDING)

@@ -82,7 +82,8 @@ def wizard() -> None:
         f" of human genes are used: {' and '.join(BUILT_IN)}."
     )
     endings = uploads.EMBEDDINGS
-    for file in uploads.choose_files("Embeddings", endings, "own-embedding", "embedding"):
+    files = uploads.choose_files("Embeddings", endings, "own-embedding", "embedding")
+    for file in uploads.with_names(files):
         _add(chosen, chosen.embeddings, file, _embedding)
     chosen.embeddings += _existing_embeddings()
     if not chosen.embeddings:

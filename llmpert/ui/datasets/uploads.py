@@ -17,7 +17,9 @@ from llmpert import downloads
 from llmpert.datasets import reading
 from llmpert.datasets.reading import File
 from llmpert.embeddings import Embedding
-from llmpert.embeddings.reader import FORMATS as EMBEDDINGS
+from llmpert.embeddings.arrays import BESIDE, LONE
+from llmpert.embeddings.reader import DECLINED
+from llmpert.embeddings.reader import FORMATS as READ
 from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
@@ -28,6 +30,8 @@ from llmpert.ui.streamlit_internals import UploadedFile
 
 T = TypeVar("T", Screen, Embedding, GeneSets, Orthologs)
 
+EMBEDDINGS = (*READ, *DECLINED)
+"""Those that are declined are let in: their reader says what to do with them."""
 GENE_SETS = (".gmt", ".gmt.gz", ".txt")
 ORTHOLOGS = (".tsv", ".csv", ".txt")
 
@@ -47,12 +51,14 @@ class Part(Generic[T]):
 class ChosenFile:
     """A file, not yet read: in memory, or on this computer.
 
-    `identity` tells this choice from any other; `name` is what its owner calls it.
+    `identity` tells this choice from any other; `name` is what its owner calls it; `beside` is the
+    file with the names of an array's genes, of uploads.
     """
 
     identity: str
     name: str
     at: UploadedFile | Path
+    beside: "ChosenFile | None" = None
 
     @property
     def content(self) -> tuple[str, str]:
@@ -61,7 +67,8 @@ class ChosenFile:
             return self.identity, self.name
         content = self.at.getbuffer()
         digest = cache.once(lambda: sha256(content).hexdigest(), "content", self.identity)
-        return digest, self.name
+        names = "".join(self.beside.content) if self.beside else ""
+        return digest + names, self.name
 
 
 def choose_files(
@@ -91,6 +98,22 @@ def choose_files(
         help="Of any size: the file stays where it is and is not copied.",
     ).strip()
     return [*found, _on_disk(Path(path))] if path else found
+
+
+def with_names(files: Sequence[ChosenFile]) -> list[ChosenFile]:
+    """Put uploaded files of names beside the arrays that are called like them."""
+
+    def names_of(file: ChosenFile) -> ChosenFile | None:
+        stem, _, ending = file.name.lower().rpartition(".")
+        wanted = [f"{stem}{end}" for end in BESIDE] if f".{ending}" in LONE else []
+        return next((f for name in wanted for f in files if f.name.lower() == name), None)
+
+    found = [replace(file, beside=names_of(file)) for file in files]
+    return [
+        file
+        for file in found
+        if file.identity not in {one.beside.identity for one in found if one.beside}
+    ]
 
 
 def _on_disk(path: Path) -> ChosenFile:
@@ -128,6 +151,13 @@ def orthologs_of(file: ChosenFile) -> Orthologs:
     return _read(file, ORTHOLOGS, reading.orthologs_in)
 
 
+def _content(file: ChosenFile | None) -> tuple[bytes | memoryview, str] | None:
+    if file is None:
+        return None
+    content = file.at.read_bytes() if isinstance(file.at, Path) else file.at.getbuffer()
+    return content, file.name
+
+
 def _read(
     file: ChosenFile,
     endings: Sequence[str],
@@ -138,7 +168,7 @@ def _read(
         place = (
             nullcontext(File(file.at, file.name))
             if isinstance(file.at, Path)
-            else reading.copied(file.at.getbuffer(), file.name, endings)
+            else reading.copied(file.at.getbuffer(), file.name, endings, _content(file.beside))
         )
         with place as opened, st.spinner("Reading the file …"):
             part = read(opened)
