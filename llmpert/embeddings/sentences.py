@@ -4,6 +4,7 @@ The model is all-MiniLM-L6-v2 (Reimers & Gurevych 2019, Wang et al. 2020; Apache
 rounded to int8. It computes in float32, so vectors hardly depend on the machine.
 """
 
+import gzip
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
@@ -53,7 +54,8 @@ class SentenceModel:
             from tokenizers import Tokenizer
         except ImportError as error:
             raise _missing() from error
-        tokenizer = Tokenizer.from_file(str(shipped() / "minilm_tokenizer.json"))
+        with gzip.open(shipped() / "minilm_tokenizer.json.gz") as file:
+            tokenizer = Tokenizer.from_buffer(file.read())
         tokenizer.no_padding()
         tokenizer.enable_truncation(LONGEST)
         return tokenizer
