@@ -61,12 +61,13 @@ def _screens(folder: Path) -> list[Path]:
         data.obs["guide"] = pd.Categorical(["a", "b"] * 10)
         data.write_h5ad(folder / f"{form.__name__}.h5ad", compression="gzip")
     write_bulk(folder / "K562_raw.h5ad", small_bulk("raw"))
+    _counts(folder)
     frame.to_csv(folder / "LineA.csv")
     frame.to_csv(folder / "LineA.tsv.gz", sep="\t")
     frame.to_parquet(folder / "LineA.parquet")
     names = (
         "saved.h5ad", "asarray.h5ad", "csr_matrix.h5ad", "csc_matrix.h5ad", "K562_raw.h5ad",
-        "LineA.csv", "LineA.tsv.gz", "LineA.parquet",
+        "LineA_cells.h5ad", "LineA_cells.h5mu", "LineA.csv", "LineA.tsv.gz", "LineA.parquet",
     )  # fmt: skip
     return [folder / name for name in names]
 
@@ -136,6 +137,23 @@ def _predictions(path: Path) -> Path:
         about={"seconds": 1},
     ).save(path)  # fmt: skip
     return path
+
+
+def _counts(folder: Path) -> None:
+    """Cells that a screen is made of: gene by gene and with layers, and as MuData."""
+    label = np.repeat([*small.names("KD", 3), "non-targeting"], 12)
+    counts = np.random.default_rng(0).poisson(4, (len(label), 12)).astype(np.float32)
+    data = anndata.AnnData(
+        sparse.csc_matrix(counts),
+        obs=pd.DataFrame({"gene": label, "batch": ["a", "b"] * 24}),
+        var=pd.DataFrame({"feature_types": "Gene Expression"}, index=small.names("OUT", 12)),
+        layers={"counts": counts},
+    )
+    data.raw = data.copy()
+    data.write_h5ad(folder / "LineA_cells.h5ad")
+    with h5py.File(folder / "LineA_cells.h5mu", "w") as file:
+        anndata.io.write_elem(file, "mod/rna", data[:, :10].copy())
+        anndata.io.write_elem(file, "obs", data.obs)
 
 
 def _cells(path: Path) -> Path:

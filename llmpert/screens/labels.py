@@ -1,9 +1,9 @@
 """What a label of a perturbation means: a control, a knockdown of one gene, of several, or nothing.
 
 Files spell perturbations as their laboratory did: `TP53`, `TP53_sg1`, `sgTP53-2`, `TP53+ctrl`,
-`non-targeting_TP53` (of a pair of guides one is a control), `KLF1_BAK1` (two knockdowns),
-`NegCtrl0_NegCtrl0`, `nan` (no guide was found). A label is taken apart only where its parts are
-known: genes by the shipped gene table, controls by what they usually go by.
+`non-targeting_TP53` (of a pair of guides one is a control), `TP53_vs_NT`, `KLF1_BAK1` (two
+knockdowns), `NegCtrl0_NegCtrl0`, `nan` (no guide was found). A label is taken apart only where its
+parts are known: genes by the shipped gene table, controls by what they usually go by.
 """
 
 import re
@@ -37,6 +37,7 @@ _GUIDE = re.compile(
     r"(?P<gene>.+?)([-_. ](sgrna|grna|guide|sg|g)?[-_. ]?\d+|[-_ ]P[12](P2)?)?",
     re.IGNORECASE,
 )
+_VERSUS = re.compile(r"(.+?)[-_. ]+(?:vs\.?|versus)[-_. ]+(.+)", re.IGNORECASE)
 _GUIDE_NUMBER = re.compile(r"(sgrna|grna|guide|sg|g)?\d+|P[12](P2)?", re.IGNORECASE)
 
 
@@ -113,6 +114,9 @@ class _Reader:
             return Label(Kind.USUAL_CONTROL)
         if _is_known(text, alias=True):
             return Label(Kind.GENE, text)
+        versus = _VERSUS.fullmatch(text)
+        if versus and self.read(versus[2]).kind in (Kind.CONTROL, Kind.USUAL_CONTROL):
+            return self.read(versus[1])
         parts = [part for part in _SEPARATORS.split(text) if part]
         if len(parts) > 1:
             read = [self.read(part) for part in parts]

@@ -81,11 +81,8 @@ def read_screen(
         _check_choice(path, values, CHOICES_OF_CELLS, "single cells")
         plan = cells.plan(
             path, line, default_line=default_line, values=values, target=target, control=control,
-            layer=layer,
+            layer=layer, largest=upload_limit,
         )  # fmt: skip
-        if upload_limit is not None and plan.job.size > upload_limit:
-            expected = f"at most {upload_limit:,} cells x genes in an upload"
-            raise InputError.of_file(path, expected, f"{plan.job.size:,}")
         screen = cells.pseudobulk(plan, work=None if upload_limit is None else path.parent)
     else:
         _check_choice(path, values, CHOICES, "a table")

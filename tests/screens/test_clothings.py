@@ -50,6 +50,7 @@ COLUMNS = ["n_cells", "Unnamed: 0", "index", "entrez_id"]
 FORMATS = [
     "csv", "tsv", "txt", "csv.gz", "semicolons", "decimal comma", "tabs in csv", "R", "index",
     "column", "dictionary", "category", "row numbers", "dense", "csr", "csc", "long", "turned",
+    "expression", "two lines", "two lines in h5ad", "column of targets", "layer",
 ]  # fmt: skip
 
 
@@ -102,8 +103,12 @@ def test_it_is_read_as_it_is_or_refused(
         odd_column = np.arange(len(frame)) if column in ("Unnamed: 0", "index") else counts
         frame.insert(int(rng.integers(0, len(MEASURED))), column, odd_column)
     path = written(tmp_path_factory.mktemp("clothing"), frame, form)
+    answers = {"line": "K562"} if "lines" in form else {"layer": "mean"} if form == "layer" else {}
+    if answers:
+        with pytest.raises(Question, match=f"--{next(iter(answers))}"):
+            read_screen(path)
     try:
-        screen = read_screen(path)
+        screen = read_screen(path, **answers)
     except InputError:
         event(f"refused: {values}, {'control' if control else 'no control'}")
         return
@@ -150,6 +155,27 @@ def written(folder: Path, frame: pd.DataFrame, form: str) -> Path:
     elif form == "long":
         long = named.reset_index().melt("perturbation", var_name="feature", value_name="log2FC")
         long.assign(p_value=0.5).to_csv(path, index=False)
+    elif form == "expression":  # as scanpy's tables of differential expression
+        long = named.reset_index().melt("perturbation", var_name="names", value_name="scores")
+        long = long.rename(columns={"perturbation": "group"}).assign(pvals=0.5, pvals_adj=0.75)
+        long.assign(logfoldchanges=long["scores"], scores=3.0).to_csv(path)
+    elif form == "two lines":
+        both = [named.assign(cell_line="K562"), (named + 7).assign(cell_line="RPE1")]
+        pd.concat(both).to_csv(path)
+    elif form in ("two lines in h5ad", "column of targets", "layer"):
+        path = folder / "k562_screen.h5ad"
+        obs = pd.DataFrame({"target": frame.index.astype(str)}).astype("category")
+        obs.index = [f"p{number}" for number in range(len(obs))]
+        data = anndata.AnnData(frame.to_numpy(np.float32), obs=obs)
+        data.var = pd.DataFrame({"symbol": frame.columns}, index=data.var_names)
+        if form == "layer":
+            data.layers["mean"], data.X = data.X, None
+        if form == "two lines in h5ad":
+            other = data.copy()
+            other.X = other.X + 7
+            data = anndata.concat([data, other], label="line", keys=["K562", "RPE1"], merge="same")
+            data.obs_names_make_unique()
+        data.write_h5ad(path)
     elif form in ("index", "column", "dictionary", "category"):
         path = folder / "k562_screen.parquet"
         flat = named.reset_index()

@@ -30,6 +30,8 @@ GENES = (
         ("A_NegCtrl0", "A"), ("NegCtrl0_TP53", "TP53"), ("CTRL", "CTRL"), ("KLF1_KLF1", "KLF1"),
         ("FICT0001", "FICT0001"), ("FICT0001_2", "FICT0001_2"), ("x_y", "x_y"), ("P, 1", "P, 1"),
         ("P-1", "P-1"), ("NONO", "NONO"), ("ERVK3-1", "ERVK3-1"), ("1-Mar", "1-Mar"),
+        ("TP53_vs_control", "TP53"), ("HLA-A vs. NT", "HLA-A"), ("NT_vs_TP53", "NT_vs_TP53"),
+        ("TP53_vs_KLF1", "TP53_vs_KLF1"),
     ],
 )  # fmt: skip
 def test_labels_of_one_gene(label: str, target: str) -> None:

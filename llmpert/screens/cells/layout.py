@@ -35,6 +35,10 @@ called like a column of targets, and any other."""
 
 GUIDES = 10
 """Rows of a screen for one target, at most."""
+CONDITIONS = ("treatment", "stimulation", "stim", "condition", "time", "timepoint", "dose", "day")
+"""Names of columns with what was done to cells besides."""
+MOST_CONDITIONS = 20
+"""More labels of a column are no conditions."""
 FEWEST_CONTROLS = 2
 """Control cells that a batch needs: with one there is no variance."""
 
@@ -233,6 +237,21 @@ def _meant(cells: CellFile, column: str, labels: dict[str, Label]) -> np.ndarray
         for name in names
     ]
     return np.array(meant, dtype=object)[number]
+
+
+def taken_together(cells: CellFile, target: str) -> list[str]:
+    """Return a sentence on each column of conditions, which a screen does not tell apart."""
+    said = []
+    for column in CONDITIONS:
+        if column == target or column not in cells.obs:
+            continue
+        labels = sorted(set(cells.obs[column].dropna().astype(str).str.strip()))
+        if 1 < len(labels) <= MOST_CONDITIONS and not known_share(read_labels(labels)):
+            said.append(
+                f"Cells of {len(labels)} conditions in the column {column!r} ({preview(labels)})"
+                " were taken together."
+            )
+    return said
 
 
 def _find_line(

@@ -59,11 +59,6 @@ class Job:
         """What the sums of all groups take."""
         return 16 * self.groups * self.genes
 
-    @property
-    def size(self) -> int:
-        """Cells x genes of the file."""
-        return len(self.group) * self.genes
-
     def chunks(self) -> list[tuple[int, int]]:
         """Cut the file's cells, or its genes, into chunks: where each starts and stops."""
         if self.totals is not None:

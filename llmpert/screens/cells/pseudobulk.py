@@ -22,7 +22,7 @@ from llmpert.io.reading import naming
 from llmpert.parallel import Run, run_serially
 from llmpert.screens.cells.differential import GroupStatistics, against_control
 from llmpert.screens.cells.file import BLOCK_BYTES, open_cells
-from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, layout_of
+from llmpert.screens.cells.layout import CellGroups, Layout, cell_groups, layout_of, taken_together
 from llmpert.screens.cells.moments import DEPTH, Job, Moments, add_up, centre_of, moments
 from llmpert.screens.cells.scale import base_of
 from llmpert.screens.files import stated
@@ -78,6 +78,7 @@ def plan(
     values: str | None = None,
     layer: str | None = None,
     fewest: int = 10,
+    largest: int | None = None,
 ) -> Plan:
     """Return the layout and groups of a file of cells; given columns are not detected.
 
@@ -91,6 +92,7 @@ def plan(
         control: What the target column says of control cells, as patterns with `*`. By default
             whatever controls go by ("non-targeting", "control", "ctrl", …).
         fewest: Perturbations with fewer cells (at least 2) are left out: their mean says little.
+        largest: Cells x genes that an upload may have.
 
     Raises:
         InputError: The file cannot be read, lacks controls or perturbations, or something can
@@ -98,12 +100,16 @@ def plan(
     """
     with open_cells(path, layer=layer) as cells:
         # First what the tables tell, then a sample of the cells; nothing else is read yet.
+        size = math.prod(cells.shape)
+        if largest is not None and size > largest:
+            expected = f"at most {largest:,} cells x genes in an upload"
+            raise InputError.of_file(cells.path, expected, f"{size:,}")
         layout = layout_of(cells, line, target, control, batch, default_line)
         groups = cell_groups(cells, layout, max(2, fewest))
         names = measured_genes(cells.path, cells.var, np.zeros(len(cells.var)), [], layout.symbols)
         sums = len(groups) * len(names)
         refuse_more(cells.path, limits.MOST_VALUES, "perturbations x genes", sums)
-        notes = list(groups.notes)
+        notes = [*groups.notes, *taken_together(cells, layout.target)]
         if sentence := as_entrez_ids(
             cells.path, "measured gene", list(names), layout.symbols or ""
         ):

@@ -116,6 +116,18 @@ def test_labels_of_nothing_and_usual_controls_are_no_knockdowns(
     assert "40 cell(s) with what controls often are were left out: AAVS1, safe-targeting" in notes
 
 
+def test_conditions_that_are_taken_together_are_told(
+    tmp_path: Path, cells: anndata.AnnData
+) -> None:
+    data = cells.copy()
+    treatment_first(data)
+    data.obs["day"] = 3
+    screen = read_screen(written(tmp_path / "k562_cells.h5ad", data))
+    said = "2 conditions in the column 'condition' (control, stimulated) were taken together"
+    assert sum(said in note for note in screen.provenance["notes"]) == 1
+    assert not any("'day'" in note for note in screen.provenance["notes"])
+
+
 def test_two_columns_that_disagree_are_asked_about(tmp_path: Path, cells: anndata.AnnData) -> None:
     data = cells.copy()
     data.obs["second"] = data.obs["gene"].to_numpy()[::-1]
