@@ -15,6 +15,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build"]
 # Docstrings have code in single backticks.
 default_role = "literal"
+# Two hyphens begin an option: they are no dash.
+smartquotes_action = "qe"
 
 html_theme = "furo"
 html_title = "llmpert"

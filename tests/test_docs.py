@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from benchmarks import page, shipped
+from llmpert.__main__ import program
 from llmpert.embeddings import save_embedding
 from llmpert.methods.predictions import ExternalPredictions
 from tests.support import small
@@ -25,11 +26,11 @@ def tokens(path: Path) -> list:
     return [(found[i - 1], token) for i, token in enumerate(found) if token.type == "inline"]
 
 
-def anchors(path: Path) -> set[str]:
+def anchors(path: Path) -> list[str]:
     """What a link may follow `#` with: each heading as GitHub and MyST name it."""
     headings = [token.children for before, token in tokens(path) if before.type == "heading_open"]
     texts = ["".join(part.content for part in parts) for parts in headings]
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
+    return [re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts]
 
 
 def targets(path: Path) -> list[str]:
@@ -48,6 +49,13 @@ def test_links_lead_to_files_and_headings_that_are_there(path):
         if not page.exists() or (anchor and anchor not in anchors(page)):
             dead.append(target)
     assert dead == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_section_is_there_twice(path):
+    found = anchors(path)
+    # A changelog has the same sections in each version.
+    assert path.name == "CHANGELOG.md" or len(found) == len(set(found))
 
 
 def test_pages_that_the_program_names_are_there():
@@ -114,7 +122,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     for name in ("index", "methods", "command-line", "python"):
         text = (tmp_path / f"{name}.html").read_text("utf-8")
         assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text) == []
-    assert "llmpert predict" in (tmp_path / "command-line.html").read_text("utf-8")
+    commands = (tmp_path / "command-line.html").read_text("utf-8")
+    for command in program.commands.values():
+        for option in command.params:
+            assert not option.opts or f'id="cmdoption-llmpert-{command.name}' in commands
     assert "read_screen" in (tmp_path / "python.html").read_text("utf-8")
     notebook = (tmp_path / "tutorials" / "screen-to-decision.html").read_text("utf-8")
     assert "<h2>The decision" in notebook

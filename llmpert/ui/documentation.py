@@ -23,6 +23,8 @@ _LEFT_OUT = re.compile(r"^```\{.*?^```\n|^!\[[^\n]*\n|^<!-- [^\n]* -->\n", re.MU
 # Streamlit's colours of code are not legible for everybody in the dark.
 _LANGUAGE = re.compile(r"^```\w+$", re.MULTILINE)
 _TITLE = re.compile(r"^# (.+)\n+")
+# Most are notebooks, which a clone has.
+_TUTORIAL = re.compile(r"\[([^\]]+)\]\(tutorials/[^)]*\)")
 _LINK = re.compile(r"\]\(([\w-]+)\.md(#[\w-]+)?\)")
 
 
@@ -34,6 +36,7 @@ def text(topic: str) -> tuple[str, str]:
     for pattern, instead in (
         (_LEFT_OUT, ""),
         (_LANGUAGE, "```"),
+        (_TUTORIAL, r"\1"),
         (_LINK, r"](documentation?topic=\1\2)"),
     ):
         rest = pattern.sub(instead, rest)
