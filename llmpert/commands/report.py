@@ -10,7 +10,12 @@ from llmpert.commands.output import echo
 
 
 @click.command(short_help="Look at a screen before predictions rest on it.")
-@click.option("--data", "name", metavar="DATASET", help="A data set of the pages: all its lines.")
+@click.option(
+    "--data",
+    "name",
+    metavar="DATASET",
+    help="A data set of the pages: its lines, cut to their common perturbations.",
+)
 @options.screens
 @options.lines
 @options.reading

@@ -233,6 +233,8 @@ class _Look:
         effect = np.nan_to_num(self.agreement) > NO_EFFECT if self.basis else usual
         self._compare(np.flatnonzero(effect & (self.size > 0)))
         alone = self._mark(self.similarity < ALONE, self.size, "unlike all others")
+        names = tuple(dict.fromkeys([*large, *alone]))
+        copies = self._copies()
         compared = int(np.isfinite(self.similarity).sum())
         found = (
             f"{_of(len(large), count)} responses are more than {LARGE:.0f} times as large as the"
@@ -241,6 +243,14 @@ class _Look:
         if compared:
             which = "with an effect" if self.basis else "in the larger half"
             found += f" {_of(len(alone), compared)} {which} are like no other{_listed(alone)}."
+        if copies:
+            found += f" {len(copies):,} are the same as another to the last digit{_listed(copies)}."
+            meaning = (
+                "A model that trains on one of two copies has seen the other: scores are wrong."
+            )
+            return Finding(
+                what, Grade.PROBLEM, found, meaning, tuple(dict.fromkeys([*copies, *names]))
+            )
         if large:
             weight = np.square(self.size / self.size.max())
             meaning = (
@@ -252,8 +262,13 @@ class _Look:
         else:
             meaning = "No single row rules what models learn."
         bad = bool(large) or len(alone) > MANY * compared
-        names = tuple(dict.fromkeys([*large, *alone]))
         return Finding(what, Grade.LOOK if bad else Grade.FINE, found, meaning, names)
+
+    def _copies(self) -> tuple[str, ...]:
+        """Name knockdowns whose response is that of another."""
+        content = pd.Series([hash(row.tobytes()) for row in self.screen.response])
+        same = content.duplicated(keep=False).to_numpy() & (self.size > 0)
+        return self._mark(same, self.size, "the same as another")
 
     def _compare(self, rows: np.ndarray) -> None:
         """Find the most similar other knockdown of some, by responses relative to the mean."""
@@ -330,7 +345,9 @@ def _by_share(share: float) -> Grade:
 
 
 def _percent(share: float) -> str:
-    return "none" if share == 0 else f"{100 * share:.{0 if share >= 0.095 else 1}f} %"
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{100 * share:.{0 if share >= 0.095 else 1}f} %" if share else "none"
 
 
 def _of(count: int, total: int) -> str:

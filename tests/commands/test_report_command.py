@@ -29,9 +29,6 @@ def test_import_says_what_is_to_be_looked_at_and_report_the_same_of_the_data_set
     assert serious in whole.splitlines()
 
 
-def test_report_refuses_no_or_two_kinds_of_source_and_trained_models(run, files):
+def test_report_wants_one_source(run, files):
     assert run("report")[0] == 2
     assert run("report", "--data", "mine", "--screen", "screen.h5ad")[0] == 2
-    code, _, error = run("report", "--data", "replogle-2022-ranks")
-    assert code == 1
-    assert "trained models without the screens" in error

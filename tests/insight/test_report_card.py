@@ -82,6 +82,10 @@ def test_what_is_planted_is_found(seed: int, row: int) -> None:
     assert "unlike all others" in remarks(card, name)
     assert name in of(card, "Outliers").names
 
+    card = report_card(changed(one, row, one.response[-1]))
+    assert set(of(card, "Outliers").names) == {name, one.perturbations[-1]}
+    assert of(card, "Outliers").grade is Grade.PROBLEM
+
     cells = one.cells.copy()
     cells[row] = 12
     card = report_card(replace(one, cells=cells))
