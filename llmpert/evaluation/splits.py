@@ -45,7 +45,7 @@ def cross_validation(names: Sequence[str], folds: int, seed: int) -> list[np.nda
     fewest = 2 if len(names) > 3 else 3
     if not fewest <= folds <= len(names):
         few = folds > len(names)
-        nearest, most = (len(names), "most") if few else (fewest, "fewest")
+        nearest, most = (len(names), "most") if few else (fewest, "least")
         raise InputError(
             f"Expected at {most} {nearest} folds for {len(names)} perturbations, found {folds}: use"
             f" --folds {nearest}."

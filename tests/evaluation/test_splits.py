@@ -110,10 +110,10 @@ def test_all_of_the_pool_is_drawn_sometimes():
 @pytest.mark.parametrize(
     ("count", "folds", "message"),
     [
-        (10, 1, "between 2 and 10 folds"),
+        (10, 1, "at least 2 folds"),
         (10, 11, "found 11"),
         (10, 0, "found 0"),
-        (3, 2, "between 3 and 3 folds"),
+        (3, 2, "at least 3 folds"),
         (2, 2, "at least 3 perturbations"),
         (0, 5, "at least 3 perturbations"),
     ],

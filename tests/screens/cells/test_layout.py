@@ -228,8 +228,9 @@ def test_mudata_has_cells_in_its_modality_rna(
 ) -> None:
     """Which guide a cell got may stand in the table of all modalities."""
     with h5py.File(tmp_path / "k562.h5mu", "w") as file:
-        anndata.io.write_elem(file, "mod/rna", anndata.AnnData(cells.X, var=cells.var))
-        anndata.io.write_elem(file, "mod/guides", anndata.AnnData(np.ones((cells.n_obs, 2))))
+        modalities = file.create_group("mod")
+        anndata.io.write_elem(modalities, "rna", anndata.AnnData(cells.X, var=cells.var))
+        anndata.io.write_elem(modalities, "guides", anndata.AnnData(np.ones((cells.n_obs, 2))))
         obs = cells.obs.set_axis([str(k) for k in range(cells.n_obs)])
         anndata.io.write_elem(file, "obs", obs)
     same(truth, read_screen(tmp_path / "k562.h5mu"))
