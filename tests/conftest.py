@@ -56,7 +56,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test has a data folder of its own, so none reads what another computed."""
+    """Every test has a data folder of its own, so none reads what another computed.
+
+    Only those that say so share one (`tests.support.small.share`).
+    """
     folder = tmp_path / "llmpert-home"
     monkeypatch.setenv("LLMPERT_HOME", str(folder))
     return folder

@@ -1,8 +1,11 @@
 """Small data for tests: two lines, two embeddings that know something of the responses."""
 
 import hashlib
+import os
 import pickle
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import pandas as pd
 from llmpert.datasets import Dataset, DatasetStore, Parts
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
+from llmpert.io.paths import home
 from llmpert.screens import Screen
 
 LINES = ("LineA", "LineB")
@@ -57,10 +61,9 @@ def traits(count: int) -> np.ndarray:
     return np.random.default_rng(99).normal(size=(1000, 3))[:count]
 
 
-def add(name: str, screens=(), embeddings=(), gene_sets=(), published=(), external=()) -> Dataset:
-    """Add parts to a data set of the data folder; predictions may leave out perturbations."""
-    parts = Parts(screens, embeddings, gene_sets, published, external)
-    return DatasetStore().add(name, parts, allow_missing=True)
+def add(name: str, *parts, **more) -> Dataset:
+    """Add `Parts` to a data set of the data folder; predictions may leave out perturbations."""
+    return DatasetStore().add(name, Parts(*parts, **more), allow_missing=True)
 
 
 _WRITTEN: dict[bytes, dict[Path, bytes]] = {}
@@ -81,3 +84,31 @@ def place(name: str, *parts, **more) -> None:
     for path, content in _WRITTEN[key].items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
+
+
+_SHARED = TemporaryDirectory(prefix="llmpert-shared-", ignore_cleanup_errors=True)
+_FOLDERS: dict[bytes, Path] = {}
+
+
+def share(name: str, *parts, **more) -> None:
+    """Put a data set into a data folder that all tests of the same data sets share from then on.
+
+    So each data set is loaded once, and each fit and map is made once. No test may change it.
+    """
+    before = home()
+    shared = before in _FOLDERS.values()
+    assert shared or not before.exists()
+    key = hashlib.sha256(pickle.dumps((before.name if shared else "", name, parts, more))).digest()
+    if key not in _FOLDERS:
+        _FOLDERS[key] = Path(_SHARED.name) / f"{len(_FOLDERS)}"
+        if shared:
+            shutil.copytree(before, _FOLDERS[key], symlinks=True)
+        else:
+            # Fits are found by all that they were made from.
+            results = Path(_SHARED.name) / "results"
+            results.mkdir(exist_ok=True)
+            _FOLDERS[key].mkdir()
+            (_FOLDERS[key] / "results").symlink_to(results, target_is_directory=True)
+        os.environ["LLMPERT_HOME"] = str(_FOLDERS[key])
+        add(name, *parts, **more)
+    os.environ["LLMPERT_HOME"] = str(_FOLDERS[key])

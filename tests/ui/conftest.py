@@ -1,7 +1,6 @@
 """What holds for every test of pages."""
 
 import logging
-from pathlib import Path
 
 import pytest
 from streamlit.components.v2.manifest_scanner import scan_component_manifests
@@ -45,15 +44,3 @@ def once_for_all_pages(
     monkeypatch.setattr(simulated, lambda: request.getfixturevalue("simulated"))
     examples = "llmpert.ui.datasets.upload_wizard.example_files"
     monkeypatch.setattr(examples, lambda data: request.getfixturevalue("examples"))
-
-
-@pytest.fixture(scope="session")
-def shared_results(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("results")
-
-
-@pytest.fixture
-def reuse_fits(own_home: Path, shared_results: Path) -> None:
-    """Take fits that another test has made: they are found by all that they were made from."""
-    own_home.mkdir()
-    (own_home / "results").symlink_to(shared_results, target_is_directory=True)

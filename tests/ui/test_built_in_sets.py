@@ -24,11 +24,8 @@ OWN = GeneSets("own", "own.gmt", {"mine": frozenset(KNOCKED_DOWN[:10] + MEASURED
 
 
 def start(page: str, *own: GeneSets, tab: str = "") -> AppTest:
-    import streamlit as st
-
-    st.cache_resource.clear()
     made = small.embedding("text", genes=40)
-    small.place(
+    small.share(
         "human",
         [replace(small.screen(), perturbations=KNOCKED_DOWN, genes=MEASURED)],
         [Embedding("text", KNOCKED_DOWN, made.vectors, made.provenance)],

@@ -11,13 +11,11 @@ from tests.support import small
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 
 @pytest.fixture
 def mine() -> None:
     lines = [small.screen("LineA"), small.screen("LineB", seed=3)]
-    small.add("mine", lines, [small.embedding("text"), small.embedding("sequence", seed=4)])
+    small.share("mine", lines, [small.embedding("text"), small.embedding("sequence", seed=4)])
 
 
 def opened(page: str, **query: str) -> AppTest:

@@ -7,17 +7,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support import small
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/compare.py"
 
 
 def start(lines=("LineA", "LineB"), sources=("text", "sequence")):
-    import streamlit as st
-
-    st.cache_resource.clear()
-    small.place(
+    small.share(
         "mine",
         [small.screen(line, seed=seed) for seed, line in enumerate(lines)],
         [small.embedding(source, seed=seed + 5) for seed, source in enumerate(sources)],

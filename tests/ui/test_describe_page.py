@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from llmpert.embeddings import BUILT_IN, built_in
@@ -17,10 +16,9 @@ GENES = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN
 
 @pytest.fixture
 def page():
-    st.cache_resource.clear()
     embeddings = [built_in(name) for name in BUILT_IN]
-    small.place("human", [replace(small.screen(), perturbations=GENES)], embeddings)
-    small.place("own", [small.screen()], [small.embedding()])
+    small.share("human", [replace(small.screen(), perturbations=GENES)], embeddings)
+    small.share("own", [small.screen()], [small.embedding()])
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params["data"] = "human"
     app.run()

@@ -19,18 +19,23 @@ APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/explorer.py"
 
 
+ONES, TWOS = frozenset(small.names("KD", 12)), frozenset(small.names("KD", 20)[12:])
+MINE = (
+    [small.screen("LineA"), small.screen("LineB", seed=3)],
+    [small.embedding("text"), small.embedding("sequence", seed=4)],
+    [GeneSets("made", "made.gmt", {"ones": ONES, "twos": TWOS})],
+)
+
+
 @pytest.fixture
 def app():
-    import streamlit as st
+    small.share("mine", *MINE)
+    return AppTest.from_file(APP, default_timeout=120)
 
-    st.cache_resource.clear()
-    first, second = small.names("KD", 40)[:12], small.names("KD", 40)[12:20]
-    small.place(
-        "mine",
-        [small.screen("LineA"), small.screen("LineB", seed=3)],
-        [small.embedding("text"), small.embedding("sequence", seed=4)],
-        [GeneSets("made", "made.gmt", {"ones": frozenset(first), "twos": frozenset(second)})],
-    )
+
+@pytest.fixture
+def unfitted():
+    small.add("mine", *MINE)
     return AppTest.from_file(APP, default_timeout=120)
 
 
@@ -71,28 +76,28 @@ def test_every_map_in_every_colour(app, of, colour):
     assert expected[colour] in figures(app)[0]
 
 
-def test_accuracy_that_is_not_known_is_made_when_asked_for(app):
-    app.query_params["colour"] = "held-out accuracy"
-    app.switch_page(PAGE).run()
-    assert "not yet evaluated" in shown(app)
-    assert "No value (40)" in figures(app)[0]
-    app.button(key="evaluate").click().run()
-    assert not app.exception
-    assert "not yet evaluated" not in shown(app)
-    assert "No value" not in figures(app)[0]
-    assert "Held-out Pearson, all genes" in figures(app)[0]
+def test_accuracy_that_is_not_known_is_made_when_asked_for(unfitted):
+    unfitted.query_params["colour"] = "held-out accuracy"
+    unfitted.switch_page(PAGE).run()
+    assert "not yet evaluated" in shown(unfitted)
+    assert "No value (40)" in figures(unfitted)[0]
+    unfitted.button(key="evaluate").click().run()
+    assert not unfitted.exception
+    assert "not yet evaluated" not in shown(unfitted)
+    assert "No value" not in figures(unfitted)[0]
+    assert "Held-out Pearson, all genes" in figures(unfitted)[0]
 
 
-def test_any_score_of_any_model_is_a_colour(app):
-    app.query_params["colour"] = "held-out accuracy"
-    app.switch_page(PAGE).run()
-    app.selectbox(key="scored").select("mean").run()
-    assert "Non-control mean was not yet evaluated" in shown(app)
-    app.button(key="evaluate").click().run()
-    app.selectbox(key="score").select("mae_all").run()
-    assert not app.exception
+def test_any_score_of_any_model_is_a_colour(unfitted):
+    unfitted.query_params["colour"] = "held-out accuracy"
+    unfitted.switch_page(PAGE).run()
+    unfitted.selectbox(key="scored").select("mean").run()
+    assert "Non-control mean was not yet evaluated" in shown(unfitted)
+    unfitted.button(key="evaluate").click().run()
+    unfitted.selectbox(key="score").select("mae_all").run()
+    assert not unfitted.exception
     (trace, _), label = (
-        json.loads(figures(app)[0])["data"],
+        json.loads(figures(unfitted)[0])["data"],
         "Held-out MAE, all genes<br>Non-control",
     )
     assert label in trace["marker"]["colorbar"]["title"]["text"]
@@ -143,7 +148,7 @@ def test_the_kernel_is_a_measure_of_its_own(app):
 
 
 def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
-    small.place("plain", [small.screen()], [small.embedding()])
+    small.share("plain", [small.screen()], [small.embedding()])
     app.query_params["data"], app.query_params["colour"] = "plain", "gene set"
     app.switch_page(PAGE).run()
     assert not app.exception
@@ -157,7 +162,7 @@ def test_without_gene_sets_or_cells_nothing_is_offered_that_is_not_there(app):
 def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):
     screen = small.screen()
     ranks = np.argsort(np.argsort(screen.response, axis=1), axis=1)
-    small.place("ranked", [replace(screen, response=ranks)], [small.embedding()])
+    small.share("ranked", [replace(screen, response=ranks)], [small.embedding()])
     app.query_params["data"] = "ranked"
     app.switch_page(PAGE).run()
     assert not app.exception

@@ -14,8 +14,6 @@ from llmpert.methods.published import Published
 from tests.support import small
 from tests.support.external_predictions import predictions, without
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 SCREEN = small.screen("LineA")
 GEARS = without(predictions(SCREEN, folds=5), "KD003")
@@ -32,10 +30,7 @@ PUBLISHED = Published(
 
 @pytest.fixture
 def app():
-    import streamlit as st
-
-    st.cache_resource.clear()
-    small.place(
+    small.share(
         "mine",
         [SCREEN, small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

@@ -15,22 +15,19 @@ from tests.support import small
 from tests.support.drawer import drawer, links, press
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
+MINE = (
+    [small.screen("LineA", perturbations=110)],
+    [small.embedding("text", 120), small.embedding("sequence", 120, seed=4)],
+)
 
 
 def open_app() -> AppTest:
-    import streamlit as st
-
-    st.cache_resource.clear()
     return AppTest.from_file(APP, default_timeout=120)
 
 
 @pytest.fixture
 def app():
-    small.place(
-        "mine",
-        [small.screen("LineA", perturbations=110)],
-        [small.embedding("text", 120), small.embedding("sequence", 120, seed=4)],
-    )
+    small.share("mine", *MINE)
     return open_app()
 
 
@@ -44,7 +41,7 @@ def named():
     def embedding(name: str, genes: list[str]) -> Embedding:
         return Embedding(name, genes, rng.normal(size=(len(genes), 5)), {"source": "test"})
 
-    small.place(
+    small.share(
         "named",
         [type(screen)("LineA", screen.response, symbols[:6], screen.genes, screen.unit)],
         [embedding("text", symbols), embedding("sequence", symbols[:7])],
@@ -135,7 +132,7 @@ def test_the_address_says_what_responses_are_relative_to(app):
 
 
 def test_another_line_stands_beside(app):
-    small.place("mine", [small.screen("LineB", perturbations=110, seed=3)], [])
+    small.share("mine", [small.screen("LineB", perturbations=110, seed=3)], [])
     text = visit(app, gene="KD007", tab="Other lines")
     assert "In LineB: held out." in text
     assert any("Measured: r = " in title for title in titles(app))
@@ -148,7 +145,7 @@ def test_a_gene_that_is_not_expressed_is_said_to_be_so_and_not_trusted():
     control = np.full(len(genes), 0.7, dtype=np.float32)
     control[0] = 0.001
     made = replace(screen, genes=genes, control_mean=control, unit="Δ log-normalised expression")
-    small.place("mine", [made], [small.embedding("text", 120)])
+    small.share("mine", [made], [small.embedding("text", 120)])
     text = visit(open_app(), gene="KD007")
     assert "not expressed in LineA" in text
     assert "▼ Low trust**: KD007 is not expressed in these cells" in text
@@ -182,7 +179,9 @@ def test_a_gene_that_was_not_measured_is_judged_all_the_same(app):
     assert "How well similar knockdowns were predicted" in titles(app)[1]
 
 
-def test_prediction_judgement_and_explanation_share_one_fit(app, monkeypatch):
+def test_prediction_judgement_and_explanation_share_one_fit(monkeypatch):
+    small.add("mine", *MINE)
+    app = open_app()
     from llmpert.models.gp.regressor import GaussianProcess
 
     made = []
@@ -205,7 +204,7 @@ def test_without_gene_sets_it_says_how_to_get_them(app):
 
 def test_gene_sets_are_tested(app):
     sets = GeneSets("toy", "made", {"odd": frozenset(small.names("OUT", 30)[1::2])})
-    small.place("mine", [], [], [sets])
+    small.share("mine", [], [], [sets])
     text = visit(app, gene="KD007", tab="Pathways")
     assert "of 1 gene sets of toy stand out" in text
     assert "7 genes with the strongest predicted response" in text  # a quarter of thirty
@@ -246,14 +245,14 @@ def test_an_empty_box_asks_for_a_gene(app):
 def test_responses_that_never_vary_are_said_to_teach_nothing(perturbations):
     screen = small.screen("LineA", perturbations=perturbations)
     flat = replace(screen, response=np.ones_like(screen.response))
-    small.place("flat", [flat], [small.embedding("text")])
+    small.share("flat", [flat], [small.embedding("text")])
     text = visit(open_app(), gene="KD001", tab="Why")
     assert "○ Trust unknown**: no other held\\-out knockdown has a defined accuracy" in text
     assert "nothing that was learnt applies to it" in text
 
 
 def test_a_handful_of_perturbations_is_enough_to_show_something():
-    small.place("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
+    small.share("few", [small.screen("LineA", perturbations=5)], [small.embedding("text")])
     app = open_app()
     text = visit(app, gene="KD001", tab="Trust")
     assert "**Unknown**" in text  # the fold holds out this gene alone
@@ -270,7 +269,7 @@ def test_a_screen_from_single_cells_says_how_many_genes_differ():
     screen = small.screen("LineA", cells=np.full(40, 120.0))
     q = np.full(screen.response.shape, 0.5)
     q[7, :4] = 0.01
-    small.place("mine", [replace(screen, layers={"q": q})], [small.embedding()])
+    small.share("mine", [replace(screen, layers={"q": q})], [small.embedding()])
     said = visit(open_app(), gene="KD007")
     assert (
         "In the measurement 4 of these 30 genes differ from control (Welch's t-test on 120"

@@ -12,8 +12,6 @@ from tests.support import small
 from tests.support.drawer import drawer, links
 from tests.support.external_predictions import predictions, without
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/head_to_head.py"
 SETS = GeneSets(
@@ -40,10 +38,7 @@ def elsewhere() -> Published:
 
 
 def start(gene_sets=(), published=(), external=()):
-    import streamlit as st
-
-    st.cache_resource.clear()
-    small.place(
+    small.share(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],

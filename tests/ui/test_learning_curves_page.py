@@ -8,17 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support import small
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def app():
-    import streamlit as st
-
-    st.cache_resource.clear()
-    small.place("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.share("mine", [small.screen("LineA")], [small.embedding("text")])
     return AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
 
 
@@ -70,7 +65,9 @@ def test_values_that_are_not_defined_are_counted_by_model(app):
     assert "are left out of the means: No change 80." in captions(app)
 
 
-def test_the_progress_of_fits_is_not_shown_again(app):
+def test_the_progress_of_fits_is_not_shown_again():
+    small.add("mine", [small.screen("LineA")], [small.embedding("text")])  # nothing is fitted yet
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
     first = len(list(app.switch_page("pages/learning_curves.py").run().main))
     # What is left of the bar is a place without anything in it.
     assert len(list(app.run().main)) == first - 1

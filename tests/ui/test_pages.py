@@ -11,8 +11,6 @@ from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from tests.support import small
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 APP = str(REPOSITORY / "app.py")
 PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
@@ -20,10 +18,7 @@ PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
 
 @pytest.fixture
 def app(monkeypatch):
-    import streamlit as st
-
-    st.cache_resource.clear()
-    small.place(
+    small.share(
         "mine",
         [small.screen("LineA"), small.screen("LineB", seed=3)],
         [small.embedding("text"), small.embedding("sequence", seed=4)],
@@ -102,9 +97,6 @@ def test_a_finished_fit_is_not_made_again(app, monkeypatch):
         raise AssertionError("fitted again")
 
     monkeypatch.setattr(Experiment, "_fit_and_predict", refuse)
-    import streamlit as st
-
-    st.cache_resource.clear()
     again = AppTest.from_file(APP, default_timeout=120)
     again.switch_page("pages/table.py").run()
     assert not again.exception
@@ -132,7 +124,7 @@ def test_simulated_data_say_so_and_lead_to_real_ones():
 @pytest.mark.parametrize("simulated", [False, True])
 def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     screen = small.screen("LineA")
-    small.place(
+    small.share(
         "mine",
         [replace(screen, provenance=screen.provenance | {"simulated": simulated})],
         [small.embedding("text")],
@@ -179,7 +171,7 @@ def test_no_more_experiments_are_held_than_data_sets(app):
 
     held = WeakSet()
     for number in range(7):
-        small.place(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
+        small.share(f"set{number}", [small.screen("LineA")], [small.embedding("text")])
         held.add(cache.experiment(cache.load(f"set{number}"), "LineA", "text"))
     gc.collect()
     assert len(held) == cache.DATA_SETS
@@ -190,14 +182,14 @@ def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
 
     first = cache.experiment(cache.load("mine"), "LineA", "text")
     assert cache.experiment(cache.load("mine"), "LineA", "text") is first
-    small.place("mine", [small.screen("LineA", seed=9)], [])
+    small.share("mine", [small.screen("LineA", seed=9)], [])
     again = cache.experiment(cache.load("mine"), "LineA", "text")
     assert again is not first
     assert again.problem.screen.fingerprint != first.problem.screen.fingerprint
 
 
 def test_a_line_that_another_data_set_lacks_is_let_go_of(app):
-    small.place("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
+    small.share("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
     app.switch_page("pages/table.py").run()
     app.selectbox(key="line").select("LineB").run()
     assert app.session_state["line"] == "LineB"

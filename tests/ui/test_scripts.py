@@ -17,8 +17,6 @@ from llmpert.ui.common import figure
 from tests.support import small
 from tests.support.external_predictions import predictions
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 SCREENS = [small.screen("LineA"), small.screen("LineB", seed=3)]
 SOURCES = [small.embedding("text"), small.embedding("sequence", seed=4)]
@@ -27,9 +25,6 @@ SOURCES = [small.embedding("text"), small.embedding("sequence", seed=4)]
 @pytest.fixture
 def offered(monkeypatch) -> list[tuple[pd.DataFrame, str]]:
     """What visits offer to save: numbers as in the CSV, and the words about them."""
-    import streamlit as st
-
-    st.cache_resource.clear()
     found = []
 
     def note(name, file_name, numbers, words):
@@ -95,7 +90,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
     ],
 )
 def test_they_make_the_numbers_of_the_page(offered, page, query, part):
-    small.place("mine", SCREENS, SOURCES)
+    small.share("mine", SCREENS, SOURCES)
     codes = visit(page, data="mine", **query)
     assert part in "".join(codes)
     check(codes, offered)
@@ -110,7 +105,7 @@ def test_they_predict_a_gene_that_is_described(offered):
 
 
 def test_they_know_how_many_training_sets_there_are_of_a_size(offered):
-    small.place("more", [small.screen("LineA", 150)], [small.embedding("text", 150)])
+    small.share("more", [small.screen("LineA", 150)], [small.embedding("text", 150)])
     codes = visit("learning_curves", data="more", models="Ridge regression")
     assert "[(100, 3), (120, 1)]" in "".join(codes)
     check(codes, offered)
@@ -155,6 +150,6 @@ def test_those_of_an_upload_name_its_files_and_not_its_address(
 
 
 def test_there_are_none_for_what_was_made_elsewhere(offered):
-    small.place("mine", SCREENS, SOURCES, external=[predictions(SCREENS[0], folds=5)])
+    small.share("mine", SCREENS, SOURCES, external=[predictions(SCREENS[0], folds=5)])
     assert visit("effects", data="mine", target="OUT004", model="GEARS") == []
     assert any("GEARS" in words for _, words in offered)

@@ -29,7 +29,7 @@ def examples(app: AppTest) -> list[dict[str, list[str]]]:
 
 @pytest.mark.parametrize("name", [RANKS, "mine"])
 def test_examples_open_a_gene_or_a_choice_of_genes(name):
-    small.place("mine", [small.screen()], [small.embedding()])
+    small.share("mine", [small.screen()], [small.embedding()])
     app = start(name)
     assert not app.exception
     texts = [query["gene"][0] for query in examples(app)]
@@ -57,7 +57,7 @@ def test_a_figure_is_shown_where_nothing_has_to_be_fitted():
 
 
 def test_a_tour_has_three_examples_and_stays_away_once_it_was_dismissed():
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.share("mine", [small.screen()], [small.embedding()])
     app = start("mine")
     forward = [link.proto for link in app.get("page_link") if "arrow_forward" in link.proto.icon]
     assert [link.page for link in forward] == ["gene", "gene", "collection"]
@@ -70,20 +70,19 @@ def test_a_tour_has_three_examples_and_stays_away_once_it_was_dismissed():
 
 
 def test_who_comes_with_a_gene_sees_no_tour():
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.share("mine", [small.screen()], [small.embedding()])
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params.update({"data": "mine", "gene": "KD001"})
     app.run()
     assert "hide-tour" not in [button.key for button in app.button]
 
 
-@pytest.mark.usefixtures("reuse_fits")
 @pytest.mark.parametrize(
     ("page", "control"), [("gene", "gene"), ("effects", "target"), ("compare", "other_gene")]
 )
 @pytest.mark.parametrize("typed", ["", "no such gene"])
 def test_an_empty_search_offers_an_example_that_works(page, control, typed):
-    small.add("mine", [small.screen()], [small.embedding()])
+    small.share("mine", [small.screen()], [small.embedding()])
     app = AppTest.from_file(APP, default_timeout=120)
     app.query_params.update({"data": "mine", control: typed})
     app.switch_page(f"pages/{page}.py").run()
