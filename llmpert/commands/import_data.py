@@ -102,4 +102,6 @@ def import_data(
     echo(report(data, parts))
     for screen in new_screens:
         echo(report_card(screen).lines(short=True))
+    if new_screens:
+        click.echo(f"The whole report: python -m llmpert report --data {name}")
     click.echo(f"Data set {name} is in {folder}.")
