@@ -83,7 +83,7 @@ def open_anndata(path: Path, expected: str, layer: str | None = None) -> Iterato
             file = _anndata_in(stack.enter_context(open_hdf5(path)), path)
             missing = sorted({"obs", "var"}.difference(file))
             # AnnData 0.12 writes an X that is not there as a dataset without a shape.
-            lacks_x = not layer and ("X" not in file or _is_null(_own(file, "X")))
+            lacks_x = not layer and ("X" not in set(file) or _is_null(_own(file, "X")))
             layers = layers_of(file)
         if not missing and lacks_x and layers:
             raise ask_for_layer(path, f"{expected} with values in X", "none", layers)
@@ -96,7 +96,7 @@ def open_anndata(path: Path, expected: str, layer: str | None = None) -> Iterato
 
 def _anndata_in(file: h5py.File, path: Path) -> h5py.Group:
     """Return what is laid out as AnnData: the file, or of MuData the modality "rna"."""
-    modalities = None if "X" in file else _own(file, "mod")
+    modalities = None if "X" in set(file) else _own(file, "mod")
     if not isinstance(modalities, h5py.Group):
         return file
     found = _own(modalities, "rna")
@@ -112,8 +112,9 @@ def _is_null(matrix: Any) -> bool:
 
 def _own(group: h5py.Group, name: str) -> Any:
     """Return a member that lies in the file itself; None for any other, which is not opened."""
-    hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
-    return group[name] if hard else None
+    # Listed before one is looked up: in a damaged group a look-up can take all memory.
+    there = name in set(group) and isinstance(group.get(name, getlink=True), h5py.HardLink)
+    return group[name] if there else None
 
 
 def layers_of(file: h5py.Group) -> dict[str, str]:

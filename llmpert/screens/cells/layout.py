@@ -1,6 +1,7 @@
 """Find the columns of targets, controls, batches and lines in a file of single cells."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,34 +103,33 @@ def holds_cells(
     targets: most are known genes, or some are controls. Rows of screens and of bulk files go by the
     names of their targets.
     """
-    try:
-        with open_cells(path, layer=layer) as cells:
-            if cells.shape[0] > files.MOST_PERTURBATIONS or name_cells(_some_names(cells)):
-                return True
-            # Guides may share a target in a screen, too, but not so many.
-            fewest = GUIDES if _named_by_target(cells) else 2
-            for column in [target] if target in cells.obs else _columns(cells):
-                names = _labels(cells.obs[column])
-                if 1 < fewest * len(names) < cells.shape[0]:
-                    labels = read_labels(names, control)
-                    if _tells_apart(labels) or (len(names) > 1 and known_share(labels) > MOSTLY):
-                        return True
-    except InputError:  # the readers of other files say what is wrong
-        pass
+    # The readers of other files say what is wrong.
+    with suppress(InputError), open_cells(path, layer=layer) as cells:
+        if cells.shape[0] > files.MOST_PERTURBATIONS or name_cells(_some_names(cells)):
+            return True
+        # Guides may share a target in a screen, too, but not so many.
+        fewest = GUIDES if _named_by_target(cells) else 2
+        for column in [target] if target in cells.obs else _columns(cells):
+            names = _labels(cells.obs[column])
+            if 1 < fewest * len(names) < cells.shape[0]:
+                labels = read_labels(names, control)
+                if _tells_apart(labels) or (len(names) > 1 and known_share(labels) > MOSTLY):
+                    return True
     return False
 
 
 def why_no_cells(path: Path, layer: str | None = None) -> str:
     """Return the sentence that declines a file as one of single cells.
 
-    "" if nothing speaks for cells: rows go by their targets, or no column of obs has labels.
+    "" if nothing speaks for cells: it is none of AnnData's, its rows go by their targets, or no
+    column of obs has labels.
     """
-    try:
-        with open_cells(path, layer=layer) as cells:
-            if _columns(cells) and not _named_by_target(cells):
+    with suppress(InputError), open_cells(path, layer=layer) as cells:
+        if _columns(cells) and not _named_by_target(cells):
+            try:
                 _find_target(cells, None, ())
-    except InputError as problem:
-        return str(problem)
+            except InputError as problem:
+                return str(problem)
     return ""
 
 
@@ -195,15 +195,19 @@ def _find_target(
 
 
 def _ask_for_control(cells: CellFile, given: str | None) -> None:
-    """Ask what controls are called, where a column names known genes and something else."""
+    """Ask what controls are called, where a column names known genes and something else.
+
+    Not if there are more cells of what controls often are, such as AAVS1.
+    """
     for column in _columns(cells) if given is None else [_existing(cells, given)]:
         counts = cells.obs[column].astype(str).str.strip().value_counts()
         labels = read_labels(counts.index)
+        usual = [x for x in counts.index if labels[x].kind is Kind.CONTROL]
         unknown = [x for x in counts.index if labels[x].kind is Kind.GENE and not _known(labels[x])]
+        unknown = [x for x in unknown if not usual or counts[x] >= counts[usual].max()]
         if known_share(labels) > MOSTLY and 2 * len(counts) < cells.shape[0] and unknown:
-            usual = [x for x in counts.index if labels[x].kind is Kind.CONTROL]
             expected = "control cells under a name such as 'non-targeting'"
-            choices = {label: f"{counts[label]:,} cells" for label in [*unknown, *usual][:20]}
+            choices = {label: f"{counts[label]:,} cells" for label in [*usual, *unknown][:20]}
             found = f"none among the genes in the column {column!r}"
             raise Question.ask(cells.path, expected, found, "control", choices)
 

@@ -269,6 +269,18 @@ def test_a_name_of_controls_that_nobody_knows_is_asked_for(
         read_screen(path)
     assert asked.value.option == "control"
     same(truth, read_screen(path, control="Ctl [pool]"))
+    # AAVS1 would do, but there are more cells of another name.
+    names = data.obs["gene"].to_numpy(object)
+    few, many = names.copy(), names.copy()
+    few[np.flatnonzero(names == "HLA-A")[:20]] = "AAVS1"
+    many[names == "Ctl [pool]"] = "AAVS1"
+    many[np.flatnonzero(names == "HLA-A")[:20]] = "of no gene"
+    data.obs["gene"] = few
+    with pytest.raises(Question, match=r"--control: AAVS1 .*, Ctl "):
+        read_screen(written(path, data))
+    data.obs["gene"] = many
+    screen = read_screen(written(path, data))
+    assert "of no gene" in screen.perturbations
 
 
 def test_a_screen_is_not_to_be_averaged_again(tmp_path: Path, truth: Screen) -> None:
