@@ -458,7 +458,10 @@ def _show_nearest(view: Explorer) -> None:
         }
     else:
         _show_agreement(view, near, pairs)
-    for tab, (measure, rows) in zip(st.tabs(list(near)), near.items(), strict=True):
+    tabs = st.tabs(list(near), key="near", bind="query-params")
+    for tab, (measure, rows) in zip(tabs, near.items(), strict=True):
+        if not tab.open:
+            continue
         similarity = "Kernel (prior correlation)" if measure == KERNEL else "Cosine similarity"
         with tab:
             gene_table(

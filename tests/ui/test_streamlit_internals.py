@@ -14,9 +14,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from llmpert.ui import streamlit_internals as internals
-from llmpert.ui.serving.requests import LARGE, SMALL
+from llmpert.ui.serving.requests import CHART, SMALL
 
-STATIC = internals.script_files(LARGE)[0].parent
+STATIC = internals.script_files([CHART])[0].parent
 
 
 def of_streamlit(text: str) -> bool:
@@ -74,7 +74,7 @@ def test_a_spinner_without_a_page_is_not_remarked_on(caplog):
 
 
 def test_every_script_of_what_stands_on_pages_is_found():
-    for script in (*LARGE, *SMALL):
+    for script in (CHART, *SMALL):
         assert len(internals.script_files([script])) == 1
 
 

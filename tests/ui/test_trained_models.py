@@ -158,7 +158,9 @@ def test_neighbours_are_those_of_embeddings_and_of_the_kernel(app, models):
     own, others = SOURCES[0].rows(["KD115"])[0], SOURCES[0].rows(list(fitted.trained_on))
     cosine = others @ own / np.linalg.norm(others, axis=1) / np.linalg.norm(own)
     kernel = fitted.model.similarity(fitted.inputs(["KD115"]))[0]
-    for table, similarity in ((app.dataframe[0], cosine), (app.dataframe[2], kernel)):
+    for tab, similarity in (("text", cosine), ("Gaussian process", kernel)):
+        app.session_state["near"] = tab
+        table = app.run().dataframe[0]
         nearest = np.argsort(-similarity)[:10]
         assert list(table.value["gene"]) == list(fitted.trained_on[nearest])
         np.testing.assert_allclose(table.value["similarity"], similarity[nearest], atol=1e-5)

@@ -22,11 +22,11 @@ LONGEST = 200
 SCRIPTS = "./static/js/"
 """Where Streamlit's scripts are, from a page."""
 
-LARGE = ("PlotlyChart", "DataFrame", "arrowFormatUtils")
-"""Streamlit's scripts that draw figures and tables, by the start of their file's name."""
+CHART = "PlotlyChart"
+"""Streamlit's script that draws figures, by the start of its file's name."""
 
 SMALL = ("Selectbox", "TextInput", "ButtonGroup", "Html", "Button")
-"""Those of what stands on most pages."""
+"""Those of what stands on most pages; not of tables, as these would delay figures above them."""
 
 EARLY = """<script>
   // Without it the page asks for the server's health, there and elsewhere, before it connects.
@@ -36,7 +36,7 @@ EARLY = """<script>
   };
   // What draws figures takes half a second to start: do it while the server makes the first one.
   addEventListener("DOMContentLoaded", () =>
-    (window.requestIdleCallback ?? setTimeout)(() => import("CHART")));
+    (window.requestIdleCallback ?? setTimeout)(() => import("SCRIPT")));
 </script>"""
 
 PARTIAL = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
@@ -163,17 +163,17 @@ class StayHere:
 class EarlyStart:
     """Tell browsers at once what they would find out one after the other.
 
-    The header of a page names the large scripts of figures and tables, so that they are fetched and
-    compiled while the page connects. Its HTML names what pages need besides, and has `EARLY`.
+    The header of a page names the large script of figures, so that it is fetched and compiled while
+    the page connects. Its HTML names what pages need besides, and has `EARLY`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        large, small = script_files(LARGE), script_files(SMALL)
-        self._links = [f"<{SCRIPTS}{path.name}>; rel=modulepreload" for path in large]
-        names = [path.name for path in small] + imported_by([*large, *small])
+        (chart,), small = script_files([CHART]), script_files(SMALL)
+        self._link = f"<{SCRIPTS}{chart.name}>; rel=modulepreload"
+        names = [path.name for path in small] + imported_by([chart, *small])
         tags = [f'<link rel="modulepreload" crossorigin href="{SCRIPTS}{name}">' for name in names]
-        words = [*tags, EARLY.replace("CHART", f"{SCRIPTS}{large[0].name}"), "</head>"]
+        words = [*tags, EARLY.replace("SCRIPT", f"{SCRIPTS}{chart.name}"), "</head>"]
         self._head = "\n".join(words).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -196,8 +196,7 @@ class EarlyStart:
                     told["content-length"] = str(len(message["body"]))
                     # They are the file's, which another version may have other words for.
                     del told["etag"], told["last-modified"]
-                    for link in self._links:
-                        told.append("link", link)
+                    told.append("link", self._link)
                 await send(start)
                 start = None
             await send(message)

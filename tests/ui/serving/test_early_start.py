@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from llmpert.ui.serving.requests import LARGE, SMALL, EarlyStart
+from llmpert.ui.serving.requests import CHART, SMALL, EarlyStart
 
 STATIC = Path(st.__file__).parent / "static"
 PAGE = (STATIC / "index.html").read_bytes()
@@ -44,13 +44,13 @@ def page():
     return answered(PAGE)
 
 
-def test_a_page_names_the_scripts_of_figures_and_tables_and_all_they_import(page):
+def test_a_page_names_the_scripts_of_most_pages_and_all_they_import(page):
     _, headers, body = page
-    links = [value.decode() for name, value in headers if name == b"link"]
-    large = [name for link in links for name in named(link)]
-    assert [name.partition(".")[0] for name in large] == list(LARGE)
-    every = {*large, *named(body)}
-    assert {*SMALL, *LARGE} <= {name.partition(".")[0] for name in every}
+    (chart,) = named(dict(headers)[b"link"].decode())
+    assert chart.startswith(CHART)
+    assert f'import("./static/js/{chart}")' in body
+    every = {*named(body)}
+    assert {*SMALL, CHART} <= {name.partition(".")[0] for name in every}
     for name in every:
         text = (STATIC / "static" / "js" / name).read_text("utf-8")
         imported = re.findall(r"""\bimport[^;'"`]*['"`]\./([\w.-]+\.js)['"`];""", text)
