@@ -30,10 +30,12 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+    gc.set_threshold(10_000)  # of what tests make, too, most is freed without a search
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with long tests first: begun last, one keeps a process busy and the others idle."""
+    items.sort(key=lambda item: "ui" not in item.path.parts)
     for mark in ("real", "processes", "browser"):
         long = {item.path for item in items if item.get_closest_marker(mark)}
         items.sort(key=lambda item: item.path not in long)

@@ -17,7 +17,7 @@ def test_one_click_leads_to_the_genes_of_real_screens(page, tmp_path, monkeypatc
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("LLMPERT_SHARED", "0")
     with Faulty(pause=0.3) as files:
-        known = paper_files.registry(files, tmp_path)
+        known = paper_files.registry(files)
         listed = tmp_path / "sources.toml"
         listed.write_text(_toml(known))
         monkeypatch.setenv("LLMPERT_SOURCES", str(listed))

@@ -30,7 +30,7 @@ def server(tmp_path, monkeypatch):
     """Serves the files of the recipe; the registry names it."""
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
-        known = paper_files.registry(server, tmp_path)
+        known = paper_files.registry(server)
         monkeypatch.setattr(downloads, "read_registry", lambda: known)
         yield server
 

@@ -62,7 +62,7 @@ def test_the_documentation_says_how_much_it_is():
 def test_files_that_are_not_there_are_named_with_what_brings_them(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
-        known = paper_files.registry(server, tmp_path)
+        known = paper_files.registry(server)
         monkeypatch.setattr(downloads, "read_registry", lambda: known)
         folder = tmp_path / "downloads"
         paths = downloads.download(known.sources.values(), folder, lambda *_: None, lambda _: None)

@@ -73,7 +73,7 @@ def changed(content: bytes, **changes) -> bytes:
     arrays = dict(np.load(io.BytesIO(content), allow_pickle=False)) | changes
     arrays = {k: v for k, v in arrays.items() if v is not None and k != "digest"}
     out = io.BytesIO()
-    np.savez_compressed(out, digest=module._digest(arrays), **arrays)
+    np.savez(out, digest=module._digest(arrays), **arrays)
     return out.getvalue()
 
 

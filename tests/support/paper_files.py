@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
@@ -45,25 +47,12 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-def registry(server: Faulty, folder: Path, genes: int = 30) -> Registry:
+def registry(server: Faulty, genes: int = 30) -> Registry:
     """Let a server have the files; the shipped registry's entries for them, with its addresses.
 
     `genes`: how many are measured.
     """
-    text = np.random.default_rng(3).normal(size=(len(TARGETS), 1536))
-    vectors = dict(zip(TARGETS, text.tolist(), strict=True))
-    del vectors[WITHOUT_TEXT]
-    text_file = pickle.dumps(vectors)
-    k562, rpe1 = (small_bulk("raw", seed=seed, genes=genes) for seed in (0, 1))
-    contents = {
-        "K562_essential_raw_bulk_01.h5ad": _bulk(k562, folder),
-        "rpe1_raw_bulk_01.h5ad": _bulk(_without(rpe1, ONLY_K562), folder),
-        "K562_gwps_raw_bulk_01.h5ad": _bulk(k562, folder),
-        "K562_essential_raw_singlecell_01.h5ad": _cells(0, folder),
-        "rpe1_raw_singlecell_01.h5ad": _cells(1, folder),
-        "GenePT_emebdding_v2.zip": zipped({f"GenePT_emebdding_v2/{PICKLE}": text_file, "a": b""}),
-        "per-protein.h5": _proteins(),
-    }
+    contents = _contents(genes)
     base = server.url.removesuffix("/file.bin")
     server.files |= {f"/{file}": content for file, content in contents.items()}
     server.files["/RELEASE.metalink"] = (
@@ -81,9 +70,34 @@ def registry(server: Faulty, folder: Path, genes: int = 30) -> Registry:
             size=len(content),
             md5=source.md5 and md5(content),
             metalink=source.metalink and f"{base}/RELEASE.metalink",
-            unpacked=len(text_file) if source.member else 0,
+            unpacked=len(_text()) if source.member else 0,
         )
     return Registry(known)
+
+
+@cache
+def _text() -> bytes:
+    text = np.random.default_rng(3).normal(size=(len(TARGETS), 1536))
+    vectors = dict(zip(TARGETS, text.tolist(), strict=True))
+    del vectors[WITHOUT_TEXT]
+    return pickle.dumps(vectors)
+
+
+@cache
+def _contents(genes: int) -> dict[str, bytes]:
+    """The files by name."""
+    k562, rpe1 = (small_bulk("raw", seed=seed, genes=genes) for seed in (0, 1))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        return {
+            "K562_essential_raw_bulk_01.h5ad": _bulk(k562, folder),
+            "rpe1_raw_bulk_01.h5ad": _bulk(_without(rpe1, ONLY_K562), folder),
+            "K562_gwps_raw_bulk_01.h5ad": _bulk(k562, folder),
+            "K562_essential_raw_singlecell_01.h5ad": _cells(0, folder),
+            "rpe1_raw_singlecell_01.h5ad": _cells(1, folder),
+            "GenePT_emebdding_v2.zip": zipped({f"GenePT_emebdding_v2/{PICKLE}": _text(), "a": b""}),
+            "per-protein.h5": _proteins(),
+        }
 
 
 def process(known: Registry, home: Path, *arguments: object) -> subprocess.Popen:

@@ -464,7 +464,7 @@ def two_screens(monkeypatch, tmp_path):
     """The files of the recipe of real screens, on a server."""
     monkeypatch.setenv("no_proxy", "*")
     with Faulty() as server:
-        known = paper_files.registry(server, tmp_path)
+        known = paper_files.registry(server)
         monkeypatch.setattr(downloads, "read_registry", lambda: known)
         yield server
     jobs().latest = None
