@@ -152,7 +152,7 @@ def _counts(folder: Path) -> None:
     data.raw = data.copy()
     data.write_h5ad(folder / "LineA_cells.h5ad")
     with h5py.File(folder / "LineA_cells.h5mu", "w") as file:
-        anndata.io.write_elem(file, "mod/rna", data[:, :10].copy())
+        anndata.io.write_elem(file.create_group("mod"), "rna", data[:, :10].copy())
         anndata.io.write_elem(file, "obs", data.obs)
 
 

@@ -34,7 +34,7 @@ def cells(run, files):
     )
     data.write_h5ad("cells.h5ad")
     known = small.names("KD", 40)[2:]
-    Path("terms.gmt").write_text("".join(f"T{k}\t\t{k}\t{gene}\n" for k, gene in enumerate(known)))
+    Path("terms.gmt").write_text("".join(f"T{k}\t\tX{k}\t{gene}\n" for k, gene in enumerate(known)))
 
 
 def test_it_says_what_it_needs_and_who_is_left_out(run, cells):
