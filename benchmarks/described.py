@@ -1,6 +1,6 @@
 """How well knockdowns are predicted from their descriptions by models that know GO as well.
 
-    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.described
+    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.described [--write]
 
 Held-out knockdowns of the rank-score benchmark, 5 folds at the largest training size. `gp` knows
 genes by both embeddings that come with llmpert, by the description alone, or by both while GO has
@@ -15,6 +15,7 @@ import click
 import numpy as np
 
 from benchmarks import calibration, real
+from benchmarks.page import markdown, publish
 from llmpert.embeddings import BUILT_IN, Embedding, built_in
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
@@ -59,7 +60,8 @@ def row(line: str, what: str, folds: Folds) -> list[str]:
 
 
 @click.command()
-def main() -> None:
+@click.option("--write", is_flag=True, help="Write it into the documentation, too.")
+def main(write: bool) -> None:
     """Print the table."""
     table = [["line", "genes known by", "Pearson, all genes", "inside 95 % intervals"]]
     for line, screen in real.read(()).screens.items():
@@ -72,6 +74,8 @@ def main() -> None:
             what = f"{EMBEDDING}, GO of {count} other{'s' * (count > 1)}"
             table.append(row(line, what, lent(Experiment(whole), count)))
     real.print_table(table)
+    if write:
+        publish("benchmarks.described", markdown(table))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m docs.take_pictures [NAME]...
 
 Serves this clone with an empty data folder and photographs its pages in headless Chromium at 1440 x
-900, with at most 96 colours, so that five pictures stay below 250 kB together.
+900, with at most 80 colours, so that five pictures stay below 220 kB together.
 """
 
 import io
@@ -26,7 +26,7 @@ VIEWS = {
 }
 """Picture -> page, and what its address says."""
 
-COLOURS, LIMIT = 96, 180_000
+COLOURS, LIMIT = 80, 180_000
 
 
 def small(png: bytes) -> bytes:
