@@ -77,7 +77,6 @@ def pseudobulk(
         screen = cells.pseudobulk(found, run, progress)
     screen.save(out)
     echo(contents(Parts(screens=[screen])))
-    echo(f"  {step}" for step in screen.provenance["steps"])
     called = (screen.layers["q"] <= FDR).sum(axis=1)
     click.echo(
         f"  {int(called.mean()):,} genes of a perturbation differ from control on average, at a"
