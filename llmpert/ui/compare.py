@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.evaluation.results import embedding_label
@@ -16,6 +17,7 @@ from llmpert.models.registry import MODELS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
+from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import (
     WIDE,
     Selection,
@@ -102,7 +104,11 @@ def show_comparison(selection: Selection) -> None:
     name = f"{gene}-{selection.line}-{selection.model}-{selection.embedding}-{selection.size}"
     name += f"-{names[1]}"
     code = script.of_comparison(subjects, [made.measured is not None for made in found], relative)
-    figure = partial(show.figure, numbers=table, note=note, data=data, details=details, code=code)
+
+    def figure(chart: go.Figure, name: str, alt: str, details: str = details) -> None:
+        """Show a figure of the pair, whose dots are genes."""
+        chosen = show.figure(chart, name, alt, table, note, data, None, ["points"], details, code)
+        open_selected(chosen, name)
 
     def against(what: Literal["predicted", "measured"]) -> None:
         figure(

@@ -50,6 +50,14 @@ def test_a_dot_opens_its_gene_beside_the_page_and_leads_to_its_own(page, visit):
     page.wait_for_function("!location.search.includes('opened')")
 
 
+def test_a_gene_of_a_comparison_opens_beside_it(page, visit):
+    visit("compare?line=LineB")
+    gene = click_dot(page, 0)
+    page.wait_for_url(f"**opened={gene}**")
+    page.get_by_role("dialog").wait_for(timeout=60_000)
+    assert page.url.split("?")[0].endswith("/compare")
+
+
 def test_a_row_opens_its_gene_and_marked_rows_and_their_order_stay(page, visit):
     visit("effects?line=LineB&effects-by=Knockdown%2C+A+to+Z")
     table = page.get_by_test_id("stDataFrame").first
