@@ -13,7 +13,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.genes import BUILT_IN_SETS
 from llmpert.genes.matching import met_by, named_as
 from llmpert.io.names import preview
-from llmpert.methods.predictions import ExternalPredictions, not_predicted
+from llmpert.methods.predictions import ExternalPredictions, not_differences, not_predicted
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, common_perturbations
 
@@ -197,6 +197,8 @@ def _external(data: Dataset, external: Iterable[ExternalPredictions]) -> Iterabl
             f" {tested:,} perturbations that models are tested on, by {len(found.trained_on):,}"
             f" models, each trained on {found.train_size:,} or more others"
         )
+        if doubt := not_differences(found, screen):
+            yield f"  {doubt}"
         if missing:
             yield f"  {len(missing):,} not predicted: {preview(missing)}"
         if others := len(given.perturbations) - len(found.perturbations):

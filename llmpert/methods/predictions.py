@@ -293,6 +293,27 @@ def _positions(
     return found[[name for name in wanted if name in found]]
 
 
+def not_differences(predictions: ExternalPredictions, screen: Screen) -> str:
+    """Return why predictions may be expression itself instead of differences; "" without doubt.
+
+    Methods such as GEARS predict expression after the knockdown, of which the control's mean is to
+    be subtracted. Matched predictions are compared with the screen, which has decreases.
+    """
+    given = predictions.delta[np.isfinite(predictions.delta)]
+    if given.min() < 0 or screen.response.min() >= 0:
+        return ""
+    sizes = [
+        float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for x in (given, screen.response)
+    ]
+    larger = (
+        f", and they are {sizes[0] / sizes[1]:.3g} times as large" if sizes[0] > sizes[1] else ""
+    )
+    return (
+        f"No value is negative, while {screen.line} has decreases{larger}: these may be expression"
+        " after the knockdown. Differences have the mean of control subtracted."
+    )
+
+
 def not_predicted(predictions: ExternalPredictions, screen: Screen) -> list[str]:
     """Return the perturbations of a screen that matched predictions lack, in its order."""
     names = screen.perturbations

@@ -21,10 +21,11 @@ from llmpert.methods.predictions import (
     check,
     held_out,
     matched,
+    not_differences,
     not_predicted,
     scores,
 )
-from tests.support import small
+from tests.support import external_predictions, small
 
 TABLE = small.gene_table({"KD005": "OLD5|OLDER5", "OUT003": "OLD3", "KD007": ""})
 SPREAD = np.linspace(0.5, 2, 30)
@@ -273,3 +274,19 @@ def test_the_nearest_size_is_taken_where_several_count_as_one(experiment):
         ("Other", 100): 102, ("Other", 300): 300, ("More", 200): 200,
     }  # fmt: skip
     assert by_size(every[::-1], (100, 200)) == found
+
+
+def test_predictions_that_may_be_expression_are_told():
+    """As GEARS hands them over: the level of each gene, plus a little."""
+    screen = small.screen()
+    made = external_predictions.predictions(screen)
+    assert not_differences(made, screen) == ""
+    level = np.random.default_rng(5).gamma(2, 2, len(screen.genes)) + 2
+    absolute = replace(made, delta=np.clip(made.delta + level, 0, None))
+    assert "No value is negative, while LineA has decreases, and they are" in not_differences(
+        absolute, screen
+    )
+    ranks = replace(screen, response=np.abs(screen.response))
+    assert not_differences(absolute, ranks) == ""
+    holes = replace(absolute, delta=np.where(absolute.delta > 5, np.nan, absolute.delta))
+    assert not_differences(holes, screen) != ""
