@@ -8,7 +8,13 @@ import pandas as pd
 from scipy import sparse
 
 from llmpert.embeddings.embedding import Embedding, assemble
-from llmpert.embeddings.tables import are_genes, known_share, like_a_screen, no_dimensions
+from llmpert.embeddings.tables import (
+    are_genes,
+    are_turned,
+    known_share,
+    like_a_screen,
+    no_dimensions,
+)  # fmt: skip
 from llmpert.errors import InputError
 from llmpert.io.hdf5 import check_sparse, member, open_hdf5, refuse_oversized
 from llmpert.io.names import plain, preview
@@ -59,12 +65,15 @@ def read_embedding_anndata(path: str | Path, name: str) -> Embedding:
     if with_x and keys:
         notes.append(f"The numbers are those of X; obsm ({preview(keys)}) was not used.")
     genes, columns = _names(obs), _names(var)
-    if with_x and are_genes(columns):
-        if are_genes(genes):
-            notes.append(like_a_screen([plain(column) for column in columns]))
-        elif known_share(columns) > known_share(genes):
-            genes, columns, values = columns, genes, values.T
-            steps.append(f"Turned: var has the genes ({preview([plain(g) for g in genes], 3)}).")
+    shape = (len(genes), len(columns) if with_x else values.shape[-1] if values.ndim else 0)
+    if values.shape != shape:
+        found = f"numbers of shape {values.shape} for {shape}"
+        raise InputError.of_file(path, EXPECTED, found)
+    if with_x and are_genes(columns) and are_genes(genes):
+        notes.append(like_a_screen([plain(column) for column in columns]))
+    elif with_x and are_turned(genes, columns):
+        genes, columns, values = columns, genes, values.T
+        steps.append(f"Turned: var has the genes ({preview([plain(g) for g in genes], 3)}).")
     if with_x and (odd := no_dimensions(columns, values)) and len(odd) < len(columns):
         which = preview([repr(plain(columns[place])) for place in odd])
         notes.append(f"{len(odd):,} column(s) are no part of the vectors: {which}; left out.")

@@ -33,6 +33,13 @@ _COUNTS = re.compile(r"\d+[\t ,;]\d+\s*")
 _LIST = re.compile(r"\s*([\[(][-+.,\s\deEnaN]*[\])]|[-+.\deE]+(\s+[-+.\deE]+){2,})\s*", re.DOTALL)
 
 
+_DIMENSION = re.compile(
+    r"(d|dim(ension)?|p?c|comp(onent)?|x|v|z|e|f|emb(edding)?|feature|latent|factor)?[ ._-]?"
+    r"(?P<number>\d{1,6})",
+    re.IGNORECASE,
+)
+
+
 def read_embedding_table(path: str | Path, name: str) -> Embedding:
     """Read a table of genes x numbers: Parquet, CSV or TSV (also `.gz`).
 
@@ -74,6 +81,22 @@ def are_genes(names: Sequence[object]) -> bool:
     return 2 * certain > len(kinds)
 
 
+def are_turned(rows: Sequence[object], columns: Sequence[object]) -> bool:
+    """Return whether the genes are the columns, and the rows are dimensions: PC1, PC2, …"""
+    # Some of these are previous symbols of genes; numbers alone may count genes.
+    if _are_dimensions(rows) and not str(rows[0]).isdecimal():
+        return not _are_dimensions(columns)
+    return are_genes(columns) and not are_genes(rows)
+
+
+def _are_dimensions(names: Sequence[object]) -> bool:
+    """Return whether names are numbered from 0 or 1, in any order."""
+    found = [_DIMENSION.fullmatch(str(name)) for name in names]
+    numbers = sorted(int(match["number"]) for match in found if match)
+    first = numbers[0] if numbers else 2
+    return len(found) > 1 and first < 2 and numbers == list(range(first, first + len(found)))
+
+
 def like_a_screen(columns: Sequence[object]) -> str:
     """Return a note on dimensions that are named like genes."""
     return (
@@ -100,7 +123,9 @@ def no_dimensions(names: Sequence[str], values: np.ndarray) -> dict[int, str]:
         whole &= np.array([not w or _whole(v) for w, v in zip(whole, values.T, strict=True)])
         add(whole & (rows != 0).any(axis=0), "by its whole numbers among fractions")
     counted = np.array([name.strip()[-1:].isdecimal() for name in names])
-    if counted.sum() >= max(FEWEST, MOSTLY * len(names)) and not are_genes(names):
+    left = len(names) - len(odd)
+    numbered = sum(c for place, c in enumerate(counted) if place not in odd)
+    if numbered >= max(FEWEST, MOSTLY * left) and not are_genes(names):
         add(~counted, "by its name, unlike the others")
     return odd
 
@@ -126,12 +151,14 @@ class _Table:
             len(lines) > 1 and bool(_COUNTS.fullmatch(lines[0])) and not _COUNTS.fullmatch(lines[1])
         )
         form = dialect(path, "," if ".csv" in path.name.lower() else "\t", skip)
-        cells = next(csv.reader(lines[skip:][:1], delimiter=form.separator), [])
+        with as_input_error(path, expected):
+            first = list(csv.reader(lines[skip : skip + 2], delimiter=form.separator))
+        cells = first[0] if first else []
         options: dict[str, Any] = {"sep": form.separator, "decimal": form.decimal}
-        if data := _are_data(cells):
+        if data := _are_data(cells, first[-1] if first else []):
             options["header"] = None
-            first = preview([plain(cell) for cell in cells], 3)
-            self.steps.append(f"The first line names no columns: it is the first gene ({first}).")
+            shown = preview([plain(cell) for cell in cells], 3)
+            self.steps.append(f"The first line names no columns: it is the first gene ({shown}).")
 
         def read(**more: Any) -> pd.DataFrame:
             with open_text(path, form.separator, expected, columns=MOST_DIMENSIONS) as text:
@@ -179,10 +206,12 @@ class _Table:
     def _turned(self, frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
         """Return a table with a row a gene: the genes are columns where they are nowhere else."""
         numbers = [column for column in map(str, frame) if column not in texts]
-        if len(numbers) < 2 or not are_genes(numbers):
+        sides = [frame[column].tolist() for column in texts]
+        if len(numbers) < 2 or not any(are_turned(side, numbers) for side in sides or [[]]):
+            if are_genes(numbers) and len(numbers) > 1:
+                self.notes.append(like_a_screen([plain(column) for column in numbers]))
             return frame
-        if any(are_genes(frame[column].tolist()) for column in texts):
-            self.notes.append(like_a_screen([plain(column) for column in numbers]))
+        if any(are_genes(side) and not are_turned(side, numbers) for side in sides):
             return frame
         texts[:] = ["gene"]
         named = [column for column in numbers if not no_genes([column], np.empty((0, 1)))]
@@ -192,7 +221,8 @@ class _Table:
     def _gene_column(self, frame: pd.DataFrame, texts: list[str], indexed: bool) -> str:
         said = [c for c in map(str, frame) if c not in texts and _says_genes(c)]
         named = [column for column in texts if column.strip().lower() in GENE_COLUMNS]
-        found = [*frame.columns[:indexed], *named, *texts, *said]
+        first = [column for column in frame.columns[:indexed] if column in (*texts, *said)]
+        found = [*first, *named, *texts, *said]
         if not found:
             expected = "a column of gene names, such as gene"
             raise InputError.of_file(self.path, expected, "numbers only")
@@ -292,20 +322,27 @@ def _first_lines(path: Path) -> list[str]:
         return raw.read(BLOCK).decode("utf-8-sig", errors="replace").splitlines()
 
 
-def _are_data(cells: Sequence[str]) -> bool:
+def _are_data(cells: Sequence[str], below: Sequence[str]) -> bool:
     """Return whether a first line is a gene and its numbers, and no header.
 
-    Numbers in ascending order may be names of columns, behind anything but a gene's symbol.
+    Different whole numbers may be names of columns, behind anything but a gene's symbol: where they
+    ascend, or there are fractions in the line below.
     """
     first, *rest = [cell.strip() for cell in cells] or [""]
     numbers = [cell for cell in rest if _NUMBER.fullmatch(cell)]
-    if any(_LIST.fullmatch(cell) for cell in rest):
+    if any(_LIST.fullmatch(cell) for cell in rest) or 2 * _fractions(numbers) >= len(cells):
         return True
-    if 2 * sum(not cell.lstrip("+-").isdecimal() for cell in numbers) >= len(cells):
-        return True
-    if not numbers or len(numbers) < len([cell for cell in rest if cell]):
+    if not numbers or len(numbers) < sum(map(bool, rest)):
         return False
     values = [float(cell.replace(",", ".")) for cell in numbers]
-    ordered = all(a < b for a, b in pairwise(values))
-    symbol = GeneTable.shipped().resolve(first).gene
-    return not ordered or (symbol is not None and symbol.symbol == first)
+    gene = GeneTable.shipped().resolve(first).gene
+    if len(set(values)) < len(values) or (gene is not None and gene.symbol == first):
+        return True
+    ascend = all(a < b for a, b in pairwise(values))
+    return not ascend and 2 * _fractions([cell.strip() for cell in below[1:]]) < len(values)
+
+
+def _fractions(cells: Sequence[str]) -> int:
+    return sum(
+        bool(_NUMBER.fullmatch(cell)) and not cell.lstrip("+-").isdecimal() for cell in cells
+    )

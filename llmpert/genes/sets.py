@@ -207,11 +207,16 @@ class _Lines:
         """
         given = {text for name, text in self.descriptions.items() if text and text not in name}
         kinds = GeneTable.shipped().kinds(given)
-        # NA is a gene, too.
+        known = ("symbol", "previous", "ensembl", "uniprot")
+        others = GeneTable.shipped().kinds(list(self._genes)[:500])
+        lower = 2 * sum(name.upper() == name for name in others) < len(others)
+        numbers = 2 * sum(kind == "entrez" for kind in others.values()) > len(others)
+        # NA is a gene, too, and so is kit where genes are written in lower case.
         genes = sorted(
             text
             for text, kind in kinds.items()
-            if kind in ("symbol", "previous", "ensembl") and text.upper() == text and len(text) > 2
+            if (kind in known and len(text) > 2 and (lower or text.upper() == text))
+            or (kind == "entrez" and numbers)
         )
         if 2 * len(genes) > len(given):
             found = f"genes there ({preview(genes, 3)})"

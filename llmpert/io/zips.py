@@ -13,6 +13,7 @@ from llmpert.io.limits import MOST_ROWS, MOST_VALUES, refuse_more
 from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
+LONGEST_HEADER = 1 << 20
 # Others can ask for gigabytes to unpack a byte.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -67,6 +68,10 @@ def check_array(path: Path, file: IO[bytes], size: int) -> None:
     """
     form = np.lib.format
     first = form.read_magic(file) == (1, 0)
+    start = file.tell()
+    length = int.from_bytes(file.read(2 if first else 4), "little")
+    refuse_more(path, min(size, LONGEST_HEADER), "bytes in the header of an array", length)
+    file.seek(start)
     shape, _, dtype = (form.read_array_header_1_0 if first else form.read_array_header_2_0)(file)
     stored = size - file.tell()
     if dtype.hasobject:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,17 @@ def test_an_array_that_claims_too_much_is_refused(tmp_path: Path, shape: str):
     (tmp_path / "x.txt").write_text("TP53\nMYC\nGATA1\n")
     with pytest.raises(InputError, match=r"x\.npy: expected"):
         read_embedding_arrays(tmp_path / "x.npy", "text")
+
+
+def test_an_array_whose_header_claims_too_much_takes_no_memory(tmp_path: Path):
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x03\x00" + struct.pack("<I", 2**32 - 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="bytes in the header"):
+            read_embedding_arrays(tmp_path / "x.npy", "text")
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("about", [{"genes": json.dumps(GENES)}, {"symbols": "TP53\nMYC\nGATA1"}])

@@ -1,6 +1,7 @@
 """Embeddings from AnnData files."""
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,3 +83,15 @@ def test_no_anndata_file_is_refused(tmp_path):
     (tmp_path / "x.h5ad").write_bytes(b"x")
     with pytest.raises(InputError, match=r"an AnnData file \(\.h5ad\)"):
         read_embedding(tmp_path / "x.h5ad", "text")
+
+
+@pytest.mark.parametrize("values", [np.ones(6), np.ones((2, 4)), np.float64(1)])
+def test_numbers_of_another_shape_are_refused(tmp_path, values):
+    path = written(tmp_path, anndata.AnnData(VECTORS, pd.DataFrame(index=GENES), names(4)))
+    with h5py.File(path, "a") as file:
+        attributes = dict(file["X"].attrs)
+        del file["X"]
+        file["X"] = values
+        file["X"].attrs.update(attributes)
+    with pytest.raises(InputError, match=r"x\.h5ad: expected"):
+        read_embedding(path, "text")

@@ -291,6 +291,27 @@ def test_several_names_of_a_gene_and_dates_are_told(tmp_path):
     assert "1 date(s) that a spreadsheet made" in known["steps"][-1]
 
 
+def test_names_of_dimensions_as_rows_are_no_genes(tmp_path):
+    """PC1 and d0 are aliases of genes, and the columns may be genes that nobody knows."""
+    turned = HUMAN.set_axis([f"FICT{name}" for name in SYMBOLS], axis=0).T
+    for rows in (["PC1", "PC2", "PC3", "PC4"], ["d0", "d1", "d2", "d3"]):
+        turned.set_axis(rows, axis=0).to_parquet(tmp_path / "x.parquet")
+        found = read_embedding_table(tmp_path / "x.parquet", "x")
+        assert list(found.genes) == [f"FICT{name}" for name in SYMBOLS]
+
+
+def test_ids_in_the_first_line_are_names_where_fractions_follow(tmp_path):
+    ids = ["7157", "4609", "2623", "10661", "578", "1025"]
+    HUMAN.T.set_axis(ids, axis=1).to_csv(tmp_path / "x.csv", index_label="dimension")
+    assert list(read_embedding_table(tmp_path / "x.csv", "x").genes) == ids
+
+
+def test_a_field_longer_than_any_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("gene,x\nTP53," + "9" * 200_000 + "\n")
+    with pytest.raises(InputError, match="a table of gene vectors"):
+        read_embedding_table(tmp_path / "x.csv", "x")
+
+
 def test_an_index_of_several_levels_is_refused(tmp_path):
     HUMAN.set_index([["a"] * 6, SYMBOLS]).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(InputError, match="one name a row, found an index of levels"):
