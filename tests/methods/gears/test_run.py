@@ -164,7 +164,7 @@ def test_a_run_that_failed_goes_on_with_the_folds_that_are_not_finished(
     work = tmp_path / "work"
     work.mkdir()
     (work / "fail").touch()
-    with pytest.raises(InputError, match=r"exit code 1; its last words: no more memory") as error:
+    with pytest.raises(InputError, match=r"exit code 1; last output: no more memory") as error:
         trained(experiment, cells, terms, work, worker)
     assert "log.txt" in str(error.value)
     assert len(list(work.glob("*.npz"))) == 1
