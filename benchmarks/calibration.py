@@ -7,6 +7,7 @@ import pandas as pd
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.metrics import covered, pit
 from llmpert.evaluation.prediction import Prediction
 
 LEVELS = tuple(np.arange(5, 100, 5) / 100)
@@ -42,7 +43,8 @@ def coverage(
     Returns
     -------
     A row a gene and level, with the columns gene, level, observed (share of the gene's
-    measurements inside) and perturbations (how many measurements that is).
+    measurements inside) and perturbations (how many measurements that is). Measurements that are
+    tied at an end, as zeros of ranks are, count in proportion.
 
     Raises
     ------
@@ -58,19 +60,18 @@ def coverage(
 
 
 def _inside(prediction: Prediction, measured: np.ndarray, levels: Sequence[float]) -> pd.DataFrame:
-    errors = np.abs(measured - prediction.mean)
-    counts = []
-    for level in levels:
-        width = prediction.half_width(level)
-        if width is None:
-            raise InputError("Expected predictions of a model with intervals, found none of them.")
-        counts.append((errors <= width).sum(axis=0))
-    rows, genes = errors.shape
+    if prediction.distribution is None or prediction.std is None:
+        raise InputError("Expected predictions of a model with intervals, found none of them.")
+    rows, genes = measured.shape
+    inside = np.zeros((len(levels), genes))
+    for row in range(rows):
+        between = pit(prediction.responses(row), measured[row])
+        inside += [covered(*between, level) for level in levels]
     return pd.DataFrame(
         {
             "gene": np.tile(prediction.genes, len(levels)),
             "level": np.repeat(levels, genes),
-            "inside": np.ravel(counts),
+            "inside": np.ravel(inside),
             "perturbations": rows,
         }
     )

@@ -10,6 +10,7 @@ of the six come with llmpert (`benchmarks.shipped`).
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import grid, run
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.results import summarise
-from llmpert.models.intervals import LEVELS
+from llmpert.models.distribution import WIDTH_LEVELS, Distribution
 from llmpert.models.registry import MODELS
 from llmpert.screens import read_screen
 
@@ -44,25 +45,30 @@ ALL = "+".join(EMBEDDINGS)
 GAUSSIAN_PROCESSES = ("gp", "gp-paper")
 
 
-def read(sources: Sequence[str] = tuple(EMBEDDINGS)) -> Dataset:
-    """The benchmark's lines with some of its sources.
+def folder() -> Path:
+    """Where the files of the benchmark lie.
 
     Raises
     ------
     click.ClickException
         The files are not where LLMPERT_REAL_DATA says.
     """
-    folder = Path(os.environ.get("LLMPERT_REAL_DATA", "../shared/real"))
-    if not (folder / SCREENS[0]).is_file():
+    found = Path(os.environ.get("LLMPERT_REAL_DATA", "../shared/real"))
+    if not (found / SCREENS[0]).is_file():
         raise click.ClickException(
             f"expected the rank-score benchmark ({SCREENS[0]} and others) in the folder that"
-            f" LLMPERT_REAL_DATA names, found none in {folder}."
+            f" LLMPERT_REAL_DATA names, found none in {found}."
         )
-    screens = {s.line: s for s in (read_screen(folder / name) for name in SCREENS)}
+    return found
+
+
+def read(sources: Sequence[str] = tuple(EMBEDDINGS)) -> Dataset:
+    """The benchmark's lines with some of its sources; raise as `folder`."""
+    screens = {s.line: s for s in (read_screen(folder() / name) for name in SCREENS)}
     return Dataset(
         "rank scores",
         screens,
-        {name: read_embedding(folder / EMBEDDINGS[name], name) for name in sources},
+        {name: read_embedding(folder() / EMBEDDINGS[name], name) for name in sources},
     )
 
 
@@ -128,14 +134,14 @@ def intervals(compared: Sequence[Experiment]) -> list[list[str]]:
 def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.ndarray]]:
     """Held-out predictions without calibration, and what was measured."""
     screen = experiment.problem.screen
-    normal = norm.ppf((1 + LEVELS) / 2)
+    normal = Distribution.of_widths(norm.ppf((1 + WIDTH_LEVELS) / 2))
     for fold in range(experiment.settings.folds):
         test = experiment.split(experiment.largest_training_size, fold).test
         fitted = experiment.fit_all(model, held_out=screen.perturbations[test])
         p = fitted.predict(screen.perturbations[test])
         std = p.std / fitted.model.inflation_
         measured = screen.select(p.perturbations, fitted.genes).response
-        yield Prediction(p.perturbations, p.genes, p.mean, std, normal), measured
+        yield replace(p, std=std, distribution=normal), measured
 
 
 def print_table(table: Sequence[Sequence[str]]) -> None:

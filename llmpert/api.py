@@ -19,7 +19,7 @@ from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.insight.reliability import ReliabilityReference, Verdict, expression
 from llmpert.insight.report_card import report_card
 from llmpert.io.hashing import fingerprint
-from llmpert.models.intervals import INTERVAL
+from llmpert.models.distribution import INTERVAL
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, ModelSpec, regressor
 from llmpert.screens import Screen, read_screen
 
@@ -100,9 +100,10 @@ class _Answers(ABC):
     def to_anndata(self, prediction: Prediction) -> "anndata.AnnData":
         """Return predictions of this model as AnnData, knockdowns x measured genes.
 
-        `X` is the mean. Of models that give standard deviations `layers` has `sd`, `low95` and
-        `high95`, of a new measurement. `obs` says of each knockdown: `gene`, its current symbol;
-        `matched`, the kind of name it was given by ("name" where the gene table knows none);
+        `X` is the mean. Of models that give standard deviations `layers` has `sd`, `median`,
+        `low95` and `high95`, of a new measurement. `obs` says of each knockdown: `gene`, its
+        current symbol; `matched`, the kind of name it was given by ("name" where the gene table
+        knows none);
         `measured`, whether it was knocked down in the screen; and `trust` ("high", "fair", "low",
         "unknown") of models that can be judged. `var` has `control_mean` where it is known.
         `uns["llmpert"]` says what made them: model, data, settings, and a fingerprint of these.
@@ -121,11 +122,11 @@ class _Answers(ABC):
         if self._of.control_mean is not None:
             control = pd.Series(self._of.control_mean, self._genes)
             var["control_mean"] = control[prediction.genes].to_numpy()
-        half_width = prediction.half_width(INTERVAL)
         layers = {} if prediction.std is None else {"sd": prediction.std}
-        if half_width is not None:
-            low, high = prediction.mean - half_width, prediction.mean + half_width
-            layers |= {"low95": low.astype(np.float32), "high95": high.astype(np.float32)}
+        interval, median = prediction.interval(INTERVAL), prediction.quantile(0.5)
+        if interval is not None and median is not None:
+            ends = {"median": median, "low95": interval[0], "high95": interval[1]}
+            layers |= {name: values.astype(np.float32) for name, values in ends.items()}
         about = {"format": FORMAT, "version": FORMAT_VERSION, "llmpert": __version__}
         return anndata.AnnData(
             X=prediction.mean.copy(),

@@ -9,16 +9,17 @@ from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
-from llmpert.models.intervals import LEVELS
+from llmpert.models.distribution import WIDTH_LEVELS, Distribution
 from tests.support.small import embedding, names, screen
 
-NORMAL = norm.ppf((1 + LEVELS) / 2)
+NORMAL = Distribution.of_widths(norm.ppf((1 + WIDTH_LEVELS) / 2))
 
 
-def prediction(mean, std, intervals=NORMAL, genes=None):
+def prediction(mean, std, distribution=NORMAL, genes=None):
     rows, columns = np.shape(mean)
     genes = np.array(genes or names("OUT", columns), dtype=object)
-    return Prediction(np.array(names("KD", rows), dtype=object), genes, mean, std, intervals)
+    knockdowns = np.array(names("KD", rows), dtype=object)
+    return Prediction(knockdowns, genes, mean, std, np.zeros(rows), distribution)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 5))
@@ -38,13 +39,13 @@ def test_coverage_is_what_counting_gives(seed, rows, columns):
     counted = {}
     for predicted, measured in folds:
         for level in (0.5, 0.8):
-            reach = norm.ppf((1 + level) / 2) * predicted.std
             for j, gene in enumerate(predicted.genes):
                 inside = counted.setdefault((gene, level), [])
                 for i in range(rows):
-                    low = predicted.mean[i, j] - reach[i, j]
-                    high = predicted.mean[i, j] + reach[i, j]
-                    inside.append(low <= measured[i, j] <= high)
+                    rank = sum(predicted.responses(i)[j] < measured[i, j])
+                    between = max(rank - 0.5, 0) / 100, min(rank + 0.5, 100) / 100
+                    low, high = np.clip(between, (1 - level) / 2, (1 + level) / 2)
+                    inside.append((high - low) / (between[1] - between[0]))
     found = {(r.gene, r.level): (r.observed, r.perturbations) for r in table.itertuples()}
     expected = {key: (np.mean(inside), len(inside)) for key, inside in counted.items()}
     assert found.keys() == expected.keys()

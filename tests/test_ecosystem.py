@@ -56,7 +56,7 @@ def test_numbers_and_names_are_the_predictions(data, prediction, screen):
         expected = table[name].unstack()[list(data.var_names)].loc[GENES]
         np.testing.assert_allclose(values, expected, rtol=1e-6)
         assert values.dtype == np.float32
-    assert set(data.layers) == {"sd", "low95", "high95"}
+    assert set(data.layers) == {"sd", "median", "low95", "high95"}
     np.testing.assert_array_equal(data.var["control_mean"], screen.control_mean)
 
 

@@ -93,14 +93,10 @@ class FittedModel:
         if hasattr(self.model, "only"):
             only = self.model.only(column)
             one, at = replace(self, model=only, genes=self.genes[column]), np.array([0])
-        means, stds = [], []
-        for start in range(0, len(genes), ROWS):
-            found = one.predict(genes[start : start + ROWS])
-            means.append(found.mean[:, at])
-            stds += [] if found.std is None else [found.std[:, at]]
-        std = np.vstack(stds) if stds else None
-        names = np.array(list(genes), dtype=object)
-        return Prediction(names, self.genes[column], np.vstack(means), std, found.intervals)
+        starts = range(0, len(genes), ROWS)
+        return Prediction.joined(
+            [one.predict(genes[start : start + ROWS]).of_genes(at) for start in starts]
+        )
 
     def predict_vectors(self, vectors: Mapping[str, np.ndarray], names: np.ndarray) -> Prediction:
         """Predict for vectors in one or more of the embeddings, a row a name.
@@ -126,7 +122,8 @@ class FittedModel:
             return Prediction(names, self.genes, mean, None)
         both = self.model.predict(inputs, return_std=True)
         mean, std = (self._checked(part, len(inputs)) for part in both)
-        return Prediction(names, self.genes, mean, std, self.model.intervals_)
+        departure = self.model.departure(inputs)
+        return Prediction(names, self.genes, mean, std, departure, self.model.distribution_)
 
     def _checked(self, values: Any, rows: int) -> np.ndarray:
         """Return what a model predicts; refuse what one of another package should not."""

@@ -143,3 +143,41 @@ def evaluate(
         name: metric.compute(*(strongest if metric.top else (predicted, measured)))
         for name, metric in registry(top).items()
     }
+
+
+def crps(responses: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Return the continuous ranked probability score of equally likely responses, lower is better.
+
+    E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007), in the unit of the response: of one response
+    it is the absolute error.
+
+    Args:
+        responses: … x N, ascending along the last axis (`Prediction.responses`).
+        measured: …
+    """
+    size = responses.shape[-1]
+    levels = (np.arange(size) + 0.5) / size
+    beyond = np.asarray(measured)[..., None] - responses
+    return 2 * (beyond * (levels - (beyond < 0))).mean(axis=-1)
+
+
+def pit(responses: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return between which probabilities measurements lie among equally likely responses.
+
+    These are N quantiles, of probability 1/2N, 3/2N, …: a measurement lies between those of its
+    neighbours and of all that equal it. Where predictions are true, a number drawn between the two
+    is uniform over 0..1 (Czado, Gneiting & Held 2009). Arguments are those of `crps`.
+    """
+    size, values = responses.shape[-1], np.asarray(measured)[..., None]
+    below, up_to = (responses < values).sum(axis=-1), (responses <= values).sum(axis=-1)
+    return np.maximum(below - 0.5, 0) / size, np.minimum(up_to + 0.5, size) / size
+
+
+def covered(below: np.ndarray, up_to: np.ndarray, level: float) -> np.ndarray:
+    """Return which share of each measurement lies inside a central interval of this probability.
+
+    Where many measurements are one number at an end of their intervals, as the zeros of ranks are,
+    they count in proportion. Arguments are what `pit` returns.
+    """
+    inside = np.minimum(up_to, (1 + level) / 2) - np.maximum(below, (1 - level) / 2)
+    return np.clip(inside, 0, None) / (up_to - below)

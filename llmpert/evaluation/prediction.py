@@ -1,6 +1,7 @@
 """Predicted responses with their uncertainty."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.models.intervals import INTERVAL, multiple
+from llmpert.models.distribution import INTERVAL, LEVELS, Distribution, thinned
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,31 +22,132 @@ class Prediction:
         mean: float32, perturbations x genes, in the screen's unit.
         std: Standard deviation of a new measurement, same shape and unit, or None where the model
             gives none.
-        intervals: How many standard deviations intervals span (`interval_multiples`), if known.
+        departure: Length of what each whole response adds to the mean response; None as `std`.
+        distribution: Of new measurements given these three, if known.
+        reference: What was subtracted from each gene's response, or None (`relative_to`).
+        parts: Of a mixture: the predictions that it mixes, as many in turn for each row.
     """
 
     perturbations: np.ndarray
     genes: np.ndarray
     mean: np.ndarray
     std: np.ndarray | None
-    intervals: np.ndarray | None = None
+    departure: np.ndarray | None = None
+    distribution: Distribution | None = None
+    reference: np.ndarray | None = None
+    parts: "Prediction | None" = None
 
-    def half_width(self, level: float) -> np.ndarray | None:
-        """Return half the width of intervals of this probability for new measurements.
+    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return lower and upper ends that leave out equal shares of new measurements.
 
-        Perturbations x genes, in the screen's unit; None where the model gives no deviations.
+        Each perturbations x genes, in the screen's unit; None where the model gives none. The mean
+        may lie outside.
         """
-        if self.std is None or self.intervals is None:
+        low, high = self.quantile((1 - level) / 2), self.quantile((1 + level) / 2)
+        return None if low is None or high is None else (low, high)
+
+    def quantile(self, level: float) -> np.ndarray | None:
+        """Return the quantile of a new measurement, such as the median at 0.5; None as `interval`.
+
+        Probabilities beyond 0.005 and 0.995 give the quantiles of these.
+        """
+        if self.distribution is None or self.std is None or self.departure is None:
             return None
-        return multiple(self.intervals, level) * self.std
+        if self.parts is not None:
+            rows = [self.responses(row) for row in range(len(self.mean))]
+            return np.array([[np.interp(level, LEVELS, gene) for gene in row] for row in rows])
+        mean, reference = self._absolute
+        return self.distribution.quantile(level, mean, self.std, self.departure) - reference
+
+    def responses(self, row: int) -> np.ndarray:
+        """Return 100 equally likely measurements of one perturbation, ascending, genes x 100.
+
+        Raises:
+            ValueError: The model gives no distribution.
+        """
+        if self.distribution is None or self.std is None or self.departure is None:
+            raise ValueError("expected a prediction with a distribution")
+        if self.parts is not None:
+            each = len(self.parts.mean) // len(self.mean)
+            mixed = [self.parts.responses(row * each + part) for part in range(each)]
+            found = thinned(np.sort(np.hstack(mixed), axis=1))
+            return found - (0 if self.reference is None else self.reference[:, None])
+        mean, reference = self._absolute
+        one = slice(row, row + 1)
+        found = self.distribution.responses(mean[one], self.std[one], self.departure[one])[0]
+        return found - np.broadcast_to(reference, self.genes.shape)[:, None]
+
+    def chances(self, threshold: float = 0.0) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the probability of a measurement above threshold, and of one below -threshold.
+
+        Each perturbations x genes, in hundredths; None as `interval`. Their sum is the probability
+        that a gene changes by more than the threshold.
+        """
+        if self.distribution is None:
+            return None
+        up, down = np.empty_like(self.mean), np.empty_like(self.mean)
+        for row in range(len(self.mean)):
+            likely = self.responses(row)
+            up[row], down[row] = (likely > threshold).mean(1), (likely < -threshold).mean(1)
+        return up, down
+
+    @property
+    def _absolute(self) -> tuple[np.ndarray, np.ndarray | float]:
+        """Mean as it was predicted, and what was subtracted since."""
+        return (self.mean, 0.0) if self.reference is None else (
+            (self.mean + self.reference).astype(np.float32), self.reference
+        )  # fmt: skip
 
     def row(self, perturbation: str) -> "Prediction":
         """Return the prediction of one perturbation; raise `InputError` where there is none."""
-        at = self.perturbations == perturbation
-        if not at.any():
+        at = np.flatnonzero(self.perturbations == perturbation)
+        if not len(at):
             raise InputError(f"There is no prediction for {perturbation}.")
-        std = None if self.std is None else self.std[at]
-        return Prediction(self.perturbations[at], self.genes, self.mean[at], std, self.intervals)
+        parts = self.parts
+        if parts is not None:
+            each = len(parts.mean) // len(self.mean)
+            parts = parts._rows(np.ravel(at[:, None] * each + np.arange(each)))
+        return replace(self._rows(at), parts=parts)
+
+    def _rows(self, at: np.ndarray) -> "Prediction":
+        std, departure = (None if x is None else x[at] for x in (self.std, self.departure))
+        return replace(
+            self, perturbations=self.perturbations[at], mean=self.mean[at], std=std,
+            departure=departure,
+        )  # fmt: skip
+
+    def of_genes(self, at: np.ndarray) -> "Prediction":
+        """Return the prediction of some genes, by their positions."""
+        std, reference = self.std, self.reference
+        return replace(
+            self,
+            genes=self.genes[at],
+            mean=self.mean[:, at],
+            std=None if std is None else std[:, at],
+            reference=None if reference is None else reference[at],
+            parts=None if self.parts is None else self.parts.of_genes(at),
+        )
+
+    @classmethod
+    def joined(cls, found: "Sequence[Prediction]") -> "Prediction":
+        """Return predictions by one model as one, those of the first above those of the second."""
+        names, means = ([getattr(one, k) for one in found] for k in ("perturbations", "mean"))
+        stds = [one.std for one in found if one.std is not None]
+        departures = [one.departure for one in found if one.departure is not None]
+        return replace(
+            found[0],
+            perturbations=np.concatenate(names),
+            mean=np.concatenate(means),
+            std=np.concatenate(stds) if stds else None,
+            departure=np.concatenate(departures) if departures else None,
+        )
+
+    def relative_to(self, reference: np.ndarray) -> "Prediction":
+        """Return it as differences to a response, such as the mean of all."""
+        # In double precision, so that the mean before is found again.
+        before, reference = self.reference, np.asarray(reference, np.float64)
+        total = reference if before is None else before + reference
+        return replace(self, mean=self.mean - reference, reference=total)
 
     def mixed(self, names: np.ndarray) -> "Prediction":
         """Return a prediction a name: a mixture, in equal parts, of the rows that are its own.
@@ -53,36 +155,43 @@ class Prediction:
         As many rows in turn are of the first name as of any other. A mixture's variance is the mean
         of its parts' variances and the variance of their means together.
         """
+        if len(names) == len(self.mean):
+            return replace(self, perturbations=names)
         parts = self.mean.reshape(len(names), -1, len(self.genes))
-        std = self.std
+        std, departure = self.std, self.departure
         if std is not None:
             variance = np.square(std).reshape(parts.shape).mean(axis=1)
             std = np.sqrt(variance + parts.var(axis=1))
-        return Prediction(names, self.genes, parts.mean(axis=1), std, self.intervals)
+        if departure is not None:
+            departure = departure.reshape(len(names), -1).mean(axis=1)
+        return replace(
+            self, perturbations=names, mean=parts.mean(axis=1), std=std, departure=departure,
+            parts=self,
+        )  # fmt: skip
 
     def table(self) -> pd.DataFrame:
-        """Return columns perturbation, gene, mean, and of a new measurement sd, low95, high95.
+        """Return columns perturbation, gene, mean, median, sd, low95, high95.
 
-        Those three are missing where the model gives none.
+        The last four are of a new measurement, and missing where the model gives none.
         """
         rows, columns = self.mean.shape
         unknown = np.full(self.mean.shape, np.nan, dtype=np.float32)
-        std = unknown if self.std is None else self.std
-        half_width = self.half_width(INTERVAL)
-        half_width = unknown if half_width is None else half_width
+        low, high = self.interval(INTERVAL) or (unknown, unknown)
+        median = self.quantile(0.5)
+        found = {
+            "mean": self.mean, "median": unknown if median is None else median,
+            "sd": unknown if self.std is None else self.std, "low95": low, "high95": high,
+        }  # fmt: skip
         return pd.DataFrame(
             {
                 "perturbation": np.repeat(self.perturbations, columns),
                 "gene": np.tile(self.genes, rows),
-                "mean": self.mean.ravel(),
-                "sd": np.asarray(std).ravel(),
-                "low95": (self.mean - half_width).ravel(),
-                "high95": (self.mean + half_width).ravel(),
+                **{name: values.ravel() for name, values in found.items()},
             }
         )
 
     def save(self, path: Path) -> None:
-        """Write as `.npz` with a digest of the content, atomically."""
+        """Write as `.npz` with a digest of the content, atomically; no mixture, nor differences."""
         arrays = {
             "perturbations": self.perturbations.astype(str),
             "genes": self.genes.astype(str),
@@ -90,8 +199,10 @@ class Prediction:
         }
         if self.std is not None:
             arrays["std"] = self.std.astype(np.float32)
-        if self.intervals is not None:
-            arrays["interval_multiples"] = self.intervals
+        if self.departure is not None:
+            arrays["departure"] = self.departure
+        if self.distribution is not None:
+            arrays |= self.distribution.arrays()
         with atomic_path(path) as temporary:
             np.savez(temporary, digest=_digest(arrays), **arrays)  # type: ignore[arg-type]
 
@@ -99,18 +210,20 @@ class Prediction:
     def load(cls, path: Path) -> "Prediction":
         """Read back what `save` wrote; raise `ValueError` where the content is another.
 
-        NumPy and zipfile raise much else on damaged files.
+        An earlier version wrote symmetric intervals: it is another, too. NumPy and zipfile raise
+        much else on damaged files.
         """
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
-        if str(arrays.pop("digest", "")) != _digest(arrays):
+        if str(arrays.pop("digest", "")) != _digest(arrays) or "interval_multiples" in arrays:
             raise ValueError(f"{path} is not what was written")
         return cls(
             arrays["perturbations"].astype(object),
             arrays["genes"].astype(object),
             arrays["mean"],
             arrays.get("std"),
-            arrays.get("interval_multiples"),
+            arrays.get("departure"),
+            Distribution.of_arrays(arrays) if "outcomes" in arrays else None,
         )
 
 

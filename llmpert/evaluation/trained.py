@@ -26,12 +26,15 @@ from llmpert.io.limits import MOST_COLUMNS, refuse_more
 from llmpert.io.names import Remarks, check_names, check_remarks, parse_object, shown
 from llmpert.io.reading import as_input_error, check_version, naming, require_file
 from llmpert.io.zips import read_arrays
+from llmpert.models.distribution import COUNT, Distribution
 from llmpert.models.registry import gaussian_process
 from llmpert.screens.screen import Screen
 
 ENDING = ".llmpert"
 FORMAT = "llmpert-trained-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION, OLDEST_VERSION = 2, 1
+"""Written, and still read: version 1 has symmetric intervals instead of a distribution."""
+
 EXPECTED = "a model trained by llmpert"
 KERNEL = "rbf"
 
@@ -156,8 +159,10 @@ class TrainedModel:
         found, names = self.fitted.predict(genes), map(self.fitted.known.perturbation, genes)
         rows = pd.Index(self.fitted.trained_on).get_indexer(list(names))
         at = np.flatnonzero(rows >= 0)
-        left_out = self.fitted.model.predict_left_out(rows[at])
-        for values, others in zip((found.mean, found.std), left_out, strict=True):
+        mean, std = self.fitted.model.predict_left_out(rows[at])
+        departure = np.linalg.norm(mean - self.fitted.model.mean_, axis=1)
+        kept = found.mean, found.std, found.departure
+        for values, others in zip(kept, (mean, std, departure), strict=True):
             if values is not None:
                 values[at] = others
         return found
@@ -301,7 +306,9 @@ def _check_header(path: Path, header: Mapping[str, Any]) -> None:
     if header.get("format") != FORMAT:
         raise InputError.of_file(path, EXPECTED, "no mark of it")
     again = "train it again"
-    check_version(path, "trained model", header.get("version"), FORMAT_VERSION, again)
+    check_version(path, "trained model", header.get("version"), FORMAT_VERSION, again,
+        OLDEST_VERSION,
+    )  # fmt: skip
     if header["kernel"] != KERNEL:
         raise InputError.of_file(path, f"the kernel {KERNEL}", shown(header["kernel"]))
     sources, signs = header["sources"], header["signs"]
@@ -333,9 +340,16 @@ def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, si
         "scores": (trained, components), "level": (components,), "axes": (measured, components),
         "signal": (components,), "noise": (measured,), "mean": (measured,),
         "relative_noise": (trained,), "ratios": (kernels,), "lengthscales": (kernels,),
-        "intervals": (99,), "scales": (3,), "left_out": (trained,), "accuracy": (trained,),
+        "scales": (3,), "left_out": (trained,), "accuracy": (trained,),
         "signs": (trained, signs), "reconstructed": (trained,), "source_scales": (sources,),
     }  # fmt: skip
+    strata, bins = arrays["places"].shape if arrays["places"].ndim == 2 else (0, 0)
+    shapes |= {
+        "departures": (strata,), "places": (strata, bins), "outcomes": (strata, bins, COUNT),
+        "standardised": (1,),
+    }  # fmt: skip
+    if not strata * bins:
+        raise InputError.of_file(path, "a distribution of outcomes", "an empty one")
     shapes |= {"cells": (trained,)} if "cells" in arrays else {}
     shapes |= {"control_mean": (measured,)} if "control_mean" in arrays else {}
     inputs = 0
@@ -355,10 +369,14 @@ def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, si
             fine |= np.isnan(values)
         elif name in ("level", "relative_noise", "ratios", "lengthscales", "source_scales"):
             fine &= values > 0
-        elif name in ("signal", "noise", "intervals", "scales"):
+        elif name in ("signal", "noise", "scales", "departures"):
             fine &= values >= 0
+        if name in ("departures", "places", "outcomes"):  # ascending
+            fine[..., 1:] &= values[..., 1:] >= values[..., :-1]
         if not fine.all():
             raise InputError.of_file(path, f"numbers that a fit gives as {name}", "others")
+    if arrays["standardised"][0] not in (0, 1):
+        raise InputError.of_file(path, "0 or 1 as standardised", "another number")
     scale, inflation, share = arrays["scales"]
     if not (scale > 0 and inflation > 0 and share < 1):
         raise InputError.of_file(path, "numbers that a fit gives as scales", "others")
@@ -375,8 +393,17 @@ def _read(path: str | Path, only: Collection[str] = ()) -> tuple[Remarks, Remark
             return header, arrays
         if str(arrays.pop("digest", "")) != _digest(arrays):
             raise InputError.of_file(path, EXPECTED, "one that is not what was written")
+        if header["version"] == OLDEST_VERSION:
+            arrays |= _of_widths(path, arrays.pop("intervals"))
         _check_arrays(path, arrays, len(header["sources"]), len(header["signs"]))
         return header, arrays
+
+
+def _of_widths(path: Path, intervals: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of the distribution that a file of the oldest version has."""
+    if intervals.shape != (99,) or intervals.dtype.kind != "f" or not (intervals >= 0).all():
+        raise InputError.of_file(path, "numbers that a fit gives as intervals", "others")
+    return Distribution.of_widths(intervals).arrays()
 
 
 def _restored(

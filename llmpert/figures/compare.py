@@ -138,13 +138,13 @@ def gene_by_gene(
     figure = go.Figure()
     sides = (("a", labels[0], A, 0.17), ("b", labels[1], B, -0.17))
     for side, label, (color, symbol), offset in sides:
-        half_width = table[f"high95_{side}"] - table[side]
-        known = half_width.notna().any()
+        up, down = table[f"high95_{side}"] - table[side], table[side] - table[f"low95_{side}"]
+        known = up.notna().any()
         points(
             figure, table[side], at + offset,
             f"{label}, predicted" + (" (95 % interval)" if known else ""),
             marker(color, symbol, 8), f"%{{customdata}}, {label}: predicted %{{x:.3f}}",
-            error_x=interval_bars(half_width, width=0) if known else None, customdata=table["gene"],
+            error_x=interval_bars(up, down, width=0) if known else None, customdata=table["gene"],
         )  # fmt: skip
     for side, label, (color, _), offset in sides[:1] if one_measurement else sides:
         name, whose = f"{label}, measured", f", {label}"

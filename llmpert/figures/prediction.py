@@ -31,7 +31,7 @@ from llmpert.figures.theme import (
 )
 from llmpert.insight.attribution import Attribution
 from llmpert.insight.effects import NOT_MEASURED
-from llmpert.models.intervals import INTERVAL
+from llmpert.models.distribution import INTERVAL
 
 RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10)
 """Colour, marker and size of genes by direction, where both are predicted."""
@@ -70,19 +70,20 @@ def ranked_genes(
     chosen = np.argsort(-strength, kind="stable")[:count]
     chosen = chosen[np.argsort(-mean[chosen], kind="stable")]
     genes = prediction.genes[chosen]
-    half_width = prediction.half_width(INTERVAL)
+    interval = prediction.interval(INTERVAL)
+    reach = None if interval is None else (interval[1][0] - mean, mean - interval[0][0])
     figure = go.Figure()
     for which, name, direction in (
         (mean[chosen] >= 0, directions[0], RAISED), (mean[chosen] < 0, directions[1], LOWERED),
     ):  # fmt: skip
         if which.any():
             part = chosen[which]
-            known = half_width is not None
+            known = reach is not None
             points(
                 figure, mean[part], genes[which],
                 f"{name} (95 % interval)" if known else name, marker(*direction),
                 "%{y}: predicted %{x:.3f}",
-                error_x=None if half_width is None else interval_bars(half_width[0][part]),
+                error_x=None if reach is None else interval_bars(*(ends[part] for ends in reach)),
             )  # fmt: skip
     if measured is not None:
         hover = "%{y}: measured %{x:.3f}"
@@ -186,14 +187,14 @@ def ranked_knockdowns(
             part = part.dropna(subset="predicted")
             if part.empty:
                 continue
-            half_width = part["high95"] - part["predicted"]
-            known = half_width.notna().any()  # not every model gives intervals
+            up, down = part["high95"] - part["predicted"], part["predicted"] - part["low95"]
+            known = up.notna().any()  # not every model gives intervals
             points(
                 figure, part["predicted"], part["perturbation"],
                 f"{words}{name} (95 % interval)" if known else f"{words}{name}",
                 marker(color, symbol + "-open" * never, size, line={"width": 2 * never}),
                 "%{y} knockdown: predicted %{x:.3f}",
-                error_x=interval_bars(half_width) if known else None,
+                error_x=interval_bars(up, down) if known else None,
                 customdata=part["perturbation"],
             )  # fmt: skip
     part = drawn[drawn["measured"].notna()]
@@ -280,22 +281,22 @@ def volcano(
     and raised genes alone stand out. Arguments are those of `ranked_genes`; a `ValueError` is
     raised without standard deviations.
     """
-    half_width = prediction.half_width(INTERVAL)
-    if prediction.std is None or half_width is None:
+    interval = prediction.interval(INTERVAL)
+    if prediction.std is None or interval is None:
         raise ValueError("a volcano needs standard deviations")
     mean, std = prediction.mean[0], prediction.std[0]
     # A gene that never varies has no deviation and no response.
     z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
     height = z if raised_only else np.abs(z)
-    sure = (mean if raised_only else np.abs(mean)) > half_width[0]
+    above, below = interval[0][0] > 0, (interval[1][0] < 0) & (not raised_only)
     unsure = f"95 % interval {'not above' if raised_only else 'includes'} 0"
     columns = [z] if measured is None else [z, measured]
     known = "" if measured is None else "<br>measured %{customdata[1]:.3f}"
     figure = go.Figure()
     for chosen, name, look in (
-        (~sure, unsure, UNREMARKABLE),
-        (sure & (mean < 0), f"{directions[1]}: interval below 0", LOWERED),
-        (sure & (mean > 0), f"{directions[0]}: interval above 0", RAISED),
+        (~(above | below), unsure, UNREMARKABLE),
+        (below, f"{directions[1]}: interval below 0", LOWERED),
+        (above, f"{directions[0]}: interval above 0", RAISED),
     ):
         if chosen.any():
             points(

@@ -137,9 +137,15 @@ def points(
 MEASURED_MARK = marker(MEASURED, "diamond-open", line={"width": 2})
 
 
-def interval_bars(half_width: np.ndarray | pd.Series, **more: Any) -> dict[str, Any]:
-    """Return error bars of these lengths on either side of points."""
-    return {"type": "data", "array": half_width, "thickness": 1.5, **more}
+def interval_bars(
+    up: np.ndarray | pd.Series, down: np.ndarray | pd.Series | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return error bars that reach so far up and down from points, or up as far as down.
+
+    A point outside its interval has a negative one of the two.
+    """
+    other = {} if down is None else {"arrayminus": down}
+    return {"type": "data", "array": up, **other, "thickness": 1.5, **more}
 
 
 def coefficient(name: str, value: float) -> str:

@@ -10,7 +10,7 @@ from llmpert.evaluation.prediction import Prediction
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.enrichment import enrichment
 from llmpert.insight.ranking import Direction, strongest_genes
-from llmpert.models.intervals import INTERVAL
+from llmpert.models.distribution import INTERVAL
 from llmpert.screens import FDR
 
 TESTED = 50
@@ -127,8 +127,8 @@ def answer(
     at = pd.Index(prediction.genes).get_indexer(ranked)
     known = np.zeros(len(at), bool) if usual is None else usual[at]
     up = prediction.mean[0, at] > 0
-    half_width = prediction.half_width(INTERVAL)
-    certain = half_width is not None and bool((np.abs(prediction.mean) > half_width)[0].any())
+    low, high = prediction.interval(INTERVAL) or (np.zeros(1), np.zeros(1))
+    certain = bool((low > 0).any() or (high < 0).any())
     # What all knockdowns have in common is no longer in a difference to their mean.
     skipped = known & (not relative)
     first = [i for i in range(len(at)) if not skipped[i]][:NAMED]

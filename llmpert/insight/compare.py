@@ -29,7 +29,7 @@ class Side:
         usual = mean.reindex(self.prediction.genes).to_numpy()
         return replace(
             self,
-            prediction=replace(self.prediction, mean=self.prediction.mean - usual),
+            prediction=self.prediction.relative_to(usual),
             measured=None if self.measured is None else self.measured - usual,
             unit=f"{self.unit}, minus the mean response",
         )
@@ -68,7 +68,7 @@ def in_deviations(a: Side, b: Side) -> bool:
 
 
 def _columns(side: Side, name: str) -> pd.DataFrame:
-    table = side.prediction.table().set_index("gene").drop(columns="perturbation")
+    table = side.prediction.table().set_index("gene").drop(columns=["perturbation", "median"])
     table = table.rename(columns={"mean": ""}).add_suffix(f"_{name}").astype(np.float64)
     table[f"measured_{name}"] = np.nan if side.measured is None else side.measured
     return table.rename(columns={f"_{name}": name})

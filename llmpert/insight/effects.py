@@ -8,7 +8,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.genes import GeneTable
-from llmpert.models.intervals import INTERVAL
+from llmpert.models.distribution import INTERVAL
 from llmpert.screens.screen import Screen
 
 HELD_OUT, LEFT_OUT, NOT_MEASURED = "held out", "left out", "not measured"
@@ -64,9 +64,9 @@ def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
     """Return one gene's predictions by perturbation; no rows where it is not predicted."""
     column = np.flatnonzero(prediction.genes == gene)
     mean = prediction.mean[:, column]
-    half_width = prediction.half_width(INTERVAL)
-    half_width = np.full_like(mean, np.nan) if half_width is None else half_width[:, column]
-    table = {"predicted": mean, "low95": mean - half_width, "high95": mean + half_width}
+    unknown = np.full_like(mean, np.nan)
+    low, high = prediction.of_genes(column).interval(INTERVAL) or (unknown, unknown)
+    table = {"predicted": mean, "low95": low, "high95": high}
     rows = prediction.perturbations[: mean.size]
     return pd.DataFrame({name: values.ravel() for name, values in table.items()}, index=rows)
 

@@ -19,7 +19,7 @@ from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.trained import TrainedModel
 from llmpert.io.names import preview
-from llmpert.models.intervals import INTERVAL
+from llmpert.models.distribution import INTERVAL
 from llmpert.screens.screen import Screen
 
 NEIGHBOURS = 10
@@ -355,10 +355,10 @@ def _values(fitted: FittedModel, predicted: Prediction, left_out: pd.Series) -> 
         count = min(NEAREST, distances.shape[1])
         nearest = np.partition(distances, count - 1, axis=1)[:, :count]
         found[f"distance {source}"] = nearest.mean(axis=1)
-    width = predicted.half_width(INTERVAL)
-    if width is None:
+    interval = predicted.interval(INTERVAL)
+    if interval is None:
         raise ValueError(f"{fitted.spec.label} gives no intervals")
-    found["width"] = width.mean(axis=1)
+    found["width"] = (interval[1] - interval[0]).mean(axis=1) / 2
     departure = predicted.mean - fitted.model.mean_
     found["departure"] = np.sqrt(np.square(departure).mean(axis=1))
     order = np.argsort(-fitted.model.similarity(inputs), axis=1, kind="stable")[:, :NEIGHBOURS]

@@ -75,11 +75,19 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def check_version(
-    path: Path, what: str, found: Any, known: int, do: str = "import the original file again"
+    path: Path,
+    what: str,
+    found: Any,
+    known: int,
+    do: str = "import the original file again",
+    oldest: int | None = None,
 ) -> None:
-    """Raise InputError of a file in another version of a format, `found`, and say what to `do`."""
+    """Raise InputError of a file in another version of a format, `found`, and say what to `do`.
+
+    Versions from the `oldest` to the `known` one are read.
+    """
     whole = isinstance(found, Integral)
-    if whole and found == known:
+    if whole and (known if oldest is None else oldest) <= found <= known:
         return
     if whole and found > known:
         do = f"a newer llmpert wrote it: update llmpert, or {do}"

@@ -33,8 +33,8 @@ class ModelSpec:
             source. `fit` takes inputs (N x components) and responses (N x genes), `predict` inputs.
         version: Raised whenever the model's predictions change, so that older results are not used.
         uses_embedding, stochastic: Whether the inputs matter, and whether the seed does.
-        gives_std: Whether `predict` takes `return_std=True`, and `intervals_` says how wide
-            intervals are.
+        gives_std: Whether `predict` takes `return_std=True`, and `distribution_` says what
+            becomes of predictions.
         uses_cells: Whether `fit` takes the number of cells behind each response.
         settings: What else predictions depend on: kept fits of other settings are not used.
         origin: The package that it comes from; "" for llmpert.

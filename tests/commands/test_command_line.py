@@ -144,7 +144,15 @@ def test_predict_writes_all_measured_genes_of_all_genes_asked_for(run, files):
     code, out, err = run(*PREDICT, "--gene", "KD042")
     assert code == 0, err
     table = pd.read_csv("out.csv")
-    assert list(table.columns) == ["perturbation", "gene", "mean", "sd", "low95", "high95"]
+    assert list(table.columns) == [
+        "perturbation",
+        "gene",
+        "mean",
+        "median",
+        "sd",
+        "low95",
+        "high95",
+    ]
     assert len(table) == 2 * 30
     assert table["sd"].isna().all()
     first, second = out.splitlines()

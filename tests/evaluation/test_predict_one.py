@@ -29,8 +29,9 @@ def check(fitted, genes):
         if whole.std is None:
             assert found.std is None
         else:
-            expected = whole.half_width(0.95)[:, [column]]
-            np.testing.assert_allclose(found.half_width(0.95), expected, rtol=1e-5)
+            for level in (0.025, 0.5, 0.975):
+                expected = whole.quantile(level)[:, [column]]
+                np.testing.assert_allclose(found.quantile(level), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)

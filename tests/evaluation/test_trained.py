@@ -18,6 +18,7 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.trained import TrainedModel, reconstruction
 from llmpert.insight.training import train
+from llmpert.models.distribution import WIDTH_LEVELS
 from tests.support import small
 
 SOURCES = (small.embedding("text"), small.embedding("sequence", seed=4))
@@ -99,9 +100,28 @@ def test_the_file_predicts_what_the_model_in_memory_does(
     np.testing.assert_allclose(second.std, first.std, rtol=1e-6)
     for level in (0.5, 0.95):
         np.testing.assert_allclose(
-            second.half_width(level), first.half_width(level), rtol=1e-6, atol=1e-9
+            second.interval(level), first.interval(level), rtol=1e-5, atol=1e-6
         )
     assert read.components == made.components <= (components or 100)
+
+
+def as_version_1(content: bytes, intervals: np.ndarray) -> bytes:
+    """As an earlier llmpert wrote it, whose intervals were symmetric."""
+    gone = dict.fromkeys(("departures", "places", "outcomes", "standardised"))
+    return with_header(changed(content, **gone, intervals=intervals), version=1)
+
+
+def test_an_earlier_file_keeps_its_symmetric_intervals(stored, load):
+    read = load(as_version_1(stored, 3 * WIDTH_LEVELS))
+    expected = load(stored).predict(GENES)
+    found = read.predict(GENES)
+    np.testing.assert_array_equal(found.mean, expected.mean)
+    low, high = found.interval(0.9)
+    np.testing.assert_allclose(high - found.mean, 2.7 * found.std, rtol=1e-5)
+    np.testing.assert_allclose(found.mean - low, 2.7 * found.std, rtol=1e-5)
+    for spoilt in (-WIDTH_LEVELS, WIDTH_LEVELS[1:], np.full(99, np.nan)):
+        with refused("numbers that a fit gives as intervals"):
+            load(as_version_1(stored, spoilt))
 
 
 def test_all_else_comes_back(model, stored, load):
@@ -197,8 +217,8 @@ def test_a_gene_that_cannot_be_predicted_gets_a_sentence(model):
     ("changes", "sentence"),
     [
         ({"format": "something"}, "expected a model trained by llmpert, found no mark of it"),
-        ({"version": 2}, "a newer llmpert wrote it: update llmpert, or train it again"),
-        ({"version": "x"}, "trained model format 1, found format x; train it again"),
+        ({"version": 3}, "a newer llmpert wrote it: update llmpert, or train it again"),
+        ({"version": "x"}, "trained model format 2, found format x; train it again"),
         ({"kernel": "matern"}, "expected the kernel rbf, found 'matern'"),
         ({"sources": []}, "expected at least one embedding, found none"),
         ({"sources": "text"}, "embeddings by name and fingerprint"),

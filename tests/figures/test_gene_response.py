@@ -43,7 +43,7 @@ FIVE_STD = np.array([[0.5, 0.5, 0.25, 0.5, 0.0]], dtype=np.float32)
 
 def five(std=FIVE_STD):
     genes = np.array(list("ABCDE"), dtype=object)
-    return Prediction(np.array(["X"], dtype=object), genes, FIVE_MEAN, std, INTERVALS)
+    return Prediction(np.array(["X"], dtype=object), genes, FIVE_MEAN, std, np.zeros(1), INTERVALS)
 
 
 def test_every_gene_is_drawn_once_by_size_and_certainty():
@@ -86,7 +86,8 @@ def test_without_deviations_there_is_no_volcano():
 def test_names_do_not_cover_each_other():
     many = Prediction(
         np.array(["X"], dtype=object), np.array(list("ABCD"), dtype=object),
-        np.array([[1.0, 0.99, -1.0, 0.5]]), np.array([[0.1, 0.1, 0.1, 0.2]]), INTERVALS,
+        np.array([[1.0, 0.99, -1.0, 0.5]]), np.array([[0.1, 0.1, 0.1, 0.2]]), np.zeros(1),
+        INTERVALS,
     )  # fmt: skip
     names = volcano(many, None, "Δ").data[-1]
     assert list(names.text) == ["A", "C", "D"]

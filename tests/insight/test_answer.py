@@ -10,10 +10,10 @@ from hypothesis.extra.numpy import arrays
 from llmpert.evaluation.prediction import Prediction
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.answer import answer, changed_alike
-from llmpert.models.intervals import LEVELS
+from llmpert.models.distribution import WIDTH_LEVELS, Distribution
 
 GENES = np.array([f"G{i:03d}" for i in range(200)], dtype=object)
-INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))
+INTERVALS = Distribution.of_widths(np.linspace(0.03, 2.97, len(WIDTH_LEVELS)))
 SETS = GeneSets(
     "toy",
     "made",
@@ -31,7 +31,7 @@ def falling(top: float = 2.0, std: float = 0.1) -> Prediction:
     """Genes from the most raised to the most lowered."""
     mean = np.linspace(top, -top, len(GENES), dtype=np.float32)[None]
     sd = np.full_like(mean, std)
-    return Prediction(np.array(["X"], dtype=object), GENES, mean, sd, INTERVALS)
+    return Prediction(np.array(["X"], dtype=object), GENES, mean, sd, np.zeros(1), INTERVALS)
 
 
 def test_both_directions_the_strongest_and_the_likes_are_named():

@@ -11,10 +11,11 @@ from llmpert.insight.compare import (
     in_deviations,
     most_alike,
 )
-from llmpert.models.intervals import LEVELS
+from llmpert.models.distribution import WIDTH_LEVELS, Distribution
 from tests.support import small
 
-INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))  # 2.85 standard deviations at 95 %
+# 2.85 standard deviations at 95 %
+INTERVALS = Distribution.of_widths(np.linspace(0.03, 2.97, len(WIDTH_LEVELS)))
 
 
 def side(label, genes, mean, std=None, measured=None):
@@ -22,7 +23,7 @@ def side(label, genes, mean, std=None, measured=None):
     deviation = None if std is None else np.array([std], dtype=np.float32)
     prediction = Prediction(
         np.array([label], dtype=object), np.array(genes, dtype=object), row, deviation,
-        None if std is None else INTERVALS,
+        *(() if std is None else (np.zeros(1), INTERVALS)),
     )  # fmt: skip
     measured = None if measured is None else np.array(measured)
     return Side(label, prediction, measured, "Δ")

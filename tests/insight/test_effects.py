@@ -12,11 +12,12 @@ from llmpert.insight.effects import (
     find_measured,
 )
 from llmpert.insight.ranking import correlation, strongest
-from llmpert.models.intervals import LEVELS, multiple
+from llmpert.models.distribution import WIDTH_LEVELS, Distribution
 from tests.support import small
 
 SCREEN = small.screen(perturbations=6, genes=4)
-INTERVALS = np.linspace(0.03, 2.97, len(LEVELS))
+WIDTHS = np.linspace(0.03, 2.97, len(WIDTH_LEVELS))
+INTERVALS = Distribution.of_widths(WIDTHS)
 
 
 def prediction(rows: list[str], genes: list[str], seed: int, std: bool = True) -> Prediction:
@@ -27,6 +28,7 @@ def prediction(rows: list[str], genes: list[str], seed: int, std: bool = True) -
         np.array(genes, dtype=object),
         mean,
         np.full_like(mean, 0.5) if std else None,
+        np.zeros(len(rows)) if std else None,
         INTERVALS if std else None,
     )
 
@@ -44,7 +46,7 @@ def test_measured_and_predicted_meet_by_name():
     np.testing.assert_array_equal(table["measured"], SCREEN.response[:, 2])
     assert table.loc["KD004", "predicted"] == FOLDS[0].mean[1, 1]
     assert table.loc["KD002", "predicted"] == FOLDS[1].mean[1, 0]
-    half = multiple(INTERVALS, 0.95) * 0.5
+    half = np.interp(0.95, WIDTH_LEVELS, WIDTHS) * 0.5
     np.testing.assert_allclose(table.loc["KD004", "high95"], FOLDS[0].mean[1, 1] + half, rtol=1e-6)
     np.testing.assert_allclose(table.loc["KD004", "low95"], FOLDS[0].mean[1, 1] - half, rtol=1e-6)
     assert (table["state"] == HELD_OUT).all()

@@ -60,7 +60,9 @@ def test_indicators_are_what_they_say(reference, held_out):
         distances = np.sort(np.linalg.norm(trained[:, columns] - z[columns], axis=1))
         assert indicators[f"distance {source}"] == pytest.approx(distances[:NEAREST].mean())
     prediction = fitted.predict([gene])
-    assert indicators["width"] == pytest.approx(prediction.half_width(0.95).mean(), rel=1e-5)
+    assert indicators["width"] == pytest.approx(
+        np.diff(prediction.interval(0.95), axis=0).mean() / 2, rel=1e-5
+    )
     moved = prediction.mean[0] - fitted.model.mean_
     assert indicators["departure"] == pytest.approx(np.sqrt(np.mean(moved**2)), rel=1e-5)
     near = reference.neighbours(gene)

@@ -118,7 +118,7 @@ def test_relative_to_the_mean_response(app):
     both = control.index.intersection(relative.index)
     assert len(both) > 5
     # Prediction, interval and measurement move by the same amount.
-    columns = ["mean", "low95", "high95", "measured"]
+    columns = ["mean", "median", "low95", "high95", "measured"]
     moved = relative.loc[both, columns] - control.loc[both, columns]
     for column in columns:
         np.testing.assert_allclose(moved[column], moved["mean"], atol=1e-5)

@@ -70,7 +70,7 @@ def test_genes_that_nobody_knocked_down_are_predicted_to_change_a_gene(visit):
     expected = model.fitted.predict(list(unseen.index))
     (column,) = np.flatnonzero(expected.genes == "HSPA5")
     np.testing.assert_allclose(unseen["predicted"], expected.mean[:, column], atol=1e-5)
-    high = expected.mean[:, column] + expected.half_width(0.95)[:, column]
+    high = expected.interval(0.95)[1][:, column]
     np.testing.assert_allclose(unseen["high95"], high, atol=1e-5)
     assert table["predicted"].is_monotonic_decreasing
 

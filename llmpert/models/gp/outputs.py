@@ -50,7 +50,7 @@ class Outputs:
     ) -> None:
         self._spectrum, self._rotated, self.level, self.axes = spectrum, rotated, level, axes
         self._inverses = spectrum.inverses(level)
-        self._weights = rotated * self._inverses
+        self._weights = self._all_weights = rotated * self._inverses
 
     def only(self, columns: np.ndarray) -> Self:
         """Return the description of some outputs, by their positions."""
@@ -66,6 +66,11 @@ class Outputs:
     def mean(self, cross: torch.Tensor) -> torch.Tensor:
         """Return posterior mean of M other genes, M x D."""
         return self._joined(cross.T @ self._weights)
+
+    def departure(self, cross: torch.Tensor) -> torch.Tensor:
+        """Return the length of each mean over all outputs there were before `only`, M."""
+        # Axes are orthonormal.
+        return (cross.T @ self._all_weights).norm(dim=1)
 
     def weights(self, directions: torch.Tensor) -> torch.Tensor:
         """Return what training perturbations weigh in the mean along directions (D x m), N x m.

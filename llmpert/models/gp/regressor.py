@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from llmpert.models.distribution import Distribution
 from llmpert.models.gp.kernels import RBF, Covariance
 from llmpert.models.gp.likelihood import SufficientStatistics
 from llmpert.models.gp.outputs import (
@@ -28,7 +29,6 @@ from llmpert.models.gp.outputs import (
 )
 from llmpert.models.gp.search import search
 from llmpert.models.gp.solver import Spectrum
-from llmpert.models.intervals import interval_multiples
 
 LARGEST = 1e100
 """Magnitudes beyond it are refused: their squares could not be summed."""
@@ -37,7 +37,7 @@ PROBES = 32
 """Random mixtures of the outputs that steer the search (see `Posterior.derivatives`)."""
 
 CALIBRATION_ROWS = 256
-"""About so many training perturbations, evenly spaced, set the widths of intervals."""
+"""About so many training perturbations, evenly spaced, teach what becomes of predictions."""
 
 STORED = ("scores", "level", "axes", "signal", "noise")
 """What `StoredComponents` is made of."""
@@ -74,7 +74,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             all outputs, in nats.
         inflation_: What the model's own standard deviations were multiplied by, so that squared
             standardised leave-one-out errors average 1.
-        intervals_: Widths of prediction intervals, from the same errors (`interval_multiples`).
+        distribution_: Of new measurements given their predictions, from leave-one-out ones.
     """
 
     kernel_class: type[RBF] = RBF
@@ -145,7 +145,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             self._stored = ()
         self.log_marginal_likelihood_ = likelihood - centred.numel() * math.log(self._scale)
         self._describe(self._outputs.signal, self._outputs.noise)
-        self._calibrate(len(Z))
+        self._calibrate(Y)
         return self
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -164,10 +164,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         }  # fmt: skip
         return {
             "mean": self.mean_, "ratios": covariance.ratios,
-            "lengthscales": covariance.lengthscales, "intervals": self.intervals_,
+            "lengthscales": covariance.lengthscales,
             **{name: tensor.numpy() for name, tensor in tensors.items()},
             "scales": np.array([self._scale, self.inflation_, covariance.sampling_share]),
-        }  # fmt: skip
+        } | self.distribution_.arrays()  # fmt: skip
 
     @classmethod
     def of_arrays(
@@ -183,7 +183,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         *found, noise = (torch.from_numpy(np.array(arrays[key], np.float64)) for key in names)
         model = cls(parts, components=arrays["axes"].shape[1])
         model.n_features_in_ = arrays["inputs"].shape[1]
-        model.mean_, model.intervals_ = arrays["mean"], arrays["intervals"]
+        model.mean_, model.distribution_ = arrays["mean"], Distribution.of_arrays(arrays)
         model._scale, model.inflation_, share = arrays["scales"].tolist()
         model._inputs, model._relative_noise = model._split(arrays["inputs"]), noise
         model._covariance = Covariance.of(
@@ -246,6 +246,16 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             std = (variance + self._outputs.noise).sqrt().numpy()
         return mean, std * (self._scale * self.inflation_)
 
+    def departure(self, Z: np.ndarray) -> np.ndarray:
+        """Return the length of what M genes' predictions add to the mean response, M.
+
+        Over all outputs, in the unit of Y. Raises as `predict`.
+        """
+        squares = self._squares_to(Z)
+        with torch.no_grad():
+            cross = self._spectrum.rotate(self._covariance.between(squares))
+            return self._outputs.departure(cross).numpy() * self._scale
+
     def contributions(self, z: np.ndarray) -> np.ndarray:
         """Return each training perturbation's share in one gene's prediction through each kernel.
 
@@ -307,20 +317,22 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             std = (variance + self._outputs.noise).sqrt().numpy()
             return mean.numpy() * self._scale + self.mean_, std * (self._scale * self.inflation_)
 
-    def _calibrate(self, size: int) -> None:
-        """Let the training perturbations' own errors set the widths of intervals.
+    def _calibrate(self, Y: np.ndarray) -> None:
+        """Let the training perturbations' own errors set standard deviation and distribution.
 
         Errors are held against the standard deviation that `predict` would give, which does not
-        know the number of cells: intervals are to hold for measurements like those trained on.
+        know the number of cells: they are to hold for measurements like those trained on.
         """
         self.inflation_ = 1.0
-        rows = slice(None, None, -(-size // CALIBRATION_ROWS))
+        rows = slice(None, None, -(-len(Y) // CALIBRATION_ROWS))
         errors, std = self.leave_one_out(rows, of_typical=True)
         # An output that never varies has no error and no standard deviation.
         varies = std[0] > 0
         standardised = (errors[:, varies] / std[:, varies]) if varies.any() else np.zeros((1, 1))
         self.inflation_ = math.sqrt(np.square(standardised).mean()) or 1.0
-        self.intervals_ = interval_multiples(standardised / self.inflation_)
+        mean = Y[rows] - errors
+        departure = np.linalg.norm(mean - self.mean_, axis=1)
+        self.distribution_ = Distribution.of(mean, std * self.inflation_, departure, Y[rows])
 
     def _squares_to(self, Z: np.ndarray) -> list[torch.Tensor]:
         """Check new inputs and return their `_squares`."""

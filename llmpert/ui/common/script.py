@@ -29,7 +29,8 @@ def of_response(selection: Selection, gene: str, measured: bool, relative: bool 
     if relative:
         lines += [
             *_fitted(selection, gene),
-            'responses = table.columns.intersection(["mean", "low95", "high95", "measured"])',
+            'responses = ["mean", "median", "low95", "high95", "measured"]',
+            "responses = table.columns.intersection(responses)",
             "table[responses] = table[responses].sub(fitted.model.mean_, axis=0)",
         ]
     return _script(selection.data, [selection.model], [EXPERIMENT], lines)

@@ -61,7 +61,7 @@ class GenePrediction:
 
     def relative_to(self, response: np.ndarray) -> "GenePrediction":
         """Return the same as a difference to a response at the prediction's genes."""
-        prediction = replace(self.prediction, mean=self.prediction.mean - response)
+        prediction = self.prediction.relative_to(response)
         if self.measured is None or self.top is None:
             return replace(self, prediction=prediction)
         measured = self.measured - response

@@ -26,6 +26,7 @@ TOP_GENES = (25, 50, 100, 200)
 
 COLUMNS = {
     "mean": show.number("predicted", format="%.3f"),
+    "median": show.number(format="%.3f", help="Half of new measurements are below it."),
     "sd": show.number(format="%.3f", help="Standard deviation of a new measurement."),
     "low95": show.number("95 % from", format="%.3f"),
     "high95": show.number("to", format="%.3f"),
@@ -250,8 +251,8 @@ def _how_judged(view: GeneView) -> str:
         " thirds, where their median differs from that of all by more than two standard errors."
         f" Words for the median correlation: {words}, below {reliability.BANDS[-1][1]}.\n\n"
         f"Distance: mean over the {reliability.NEAREST} nearest training genes in the source's"
-        " principal components. Width: mean half-width of the 95 % intervals. Departure: root mean"
-        " square of prediction minus the mean response of training knockdowns. Accuracy of the"
+        " principal components. Width: half the mean width of the 95 % intervals. Departure: root"
+        " mean square of prediction minus the mean response of training knockdowns. Accuracy of the"
         f" {reliability.NEIGHBOURS} knockdowns most like it: each predicted from all others by the"
         " same model (leave-one-out)."
     )
