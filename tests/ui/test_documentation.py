@@ -10,8 +10,6 @@ from llmpert.ui.documentation import TOPICS, section, text
 from tests.support import small
 from tests.test_docs import anchors
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 APP = str(REPOSITORY / "app.py")
 DOCS = REPOSITORY / "docs"

@@ -10,8 +10,6 @@ from streamlit.testing.v1 import AppTest
 from llmpert.models.registry import MODELS, regressor
 from tests.support import small
 
-pytestmark = pytest.mark.usefixtures("reuse_fits")
-
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
 
