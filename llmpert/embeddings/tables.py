@@ -219,7 +219,7 @@ class _Table:
         return frame[named].T.reset_index(names="gene").rename(columns=str)
 
     def _gene_column(self, frame: pd.DataFrame, texts: list[str], indexed: bool) -> str:
-        said = [c for c in map(str, frame) if c not in texts and _says_genes(c)]
+        said = [c for c in map(str, frame) if frame[c].dtype.kind in "fiu" and _says_genes(c)]
         named = [column for column in texts if column.strip().lower() in GENE_COLUMNS]
         first = [column for column in frame.columns[:indexed] if column in (*texts, *said)]
         found = [*first, *named, *texts, *said]

@@ -316,3 +316,9 @@ def test_an_index_of_several_levels_is_refused(tmp_path):
     HUMAN.set_index([["a"] * 6, SYMBOLS]).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(InputError, match="one name a row, found an index of levels"):
         read_embedding_table(tmp_path / "x.parquet", "x")
+
+
+def test_lists_in_the_column_of_genes_are_no_names(tmp_path):
+    pd.DataFrame({"gene": [[1.0], [2.0]], "x": [0.5, 1.5]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(InputError, match="a column of gene names"):
+        read_embedding_table(tmp_path / "x.parquet", "x")
