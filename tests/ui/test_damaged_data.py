@@ -25,7 +25,7 @@ DAMAGED = {
     "g-screen-of-later": "LineA.h5ad: expected screen format 1, found format 7",
     "h-embedding": "text.parquet: expected an embedding written by llmpert",
     "i-missing-file": "text.parquet: expected",
-    "j-gene-sets": "go.gmt: expected a GMT file",
+    "j-gene-sets": "go.gmt: expected text in UTF-8",
 }
 """Name -> what is said of it; pages would show the first of names if it could be chosen."""
 

@@ -34,7 +34,9 @@ def test_every_file_is_a_topic_without_what_only_the_site_follows():
 
 @pytest.fixture
 def mine() -> None:
-    small.add("mine", [small.screen("LineA")], [small.embedding("text"), small.embedding("other")])
+    small.share(
+        "mine", [small.screen("LineA")], [small.embedding("text"), small.embedding("other")]
+    )
 
 
 def opened(page: str, **query: str) -> AppTest:
