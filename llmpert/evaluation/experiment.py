@@ -20,6 +20,7 @@ from llmpert.evaluation.splits import Split, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
+from llmpert.models.distribution import Distribution
 from llmpert.models.registry import MODELS, ModelSpec
 
 VERSION = 2
@@ -122,6 +123,9 @@ class FittedModel:
             return Prediction(names, self.genes, mean, None)
         both = self.model.predict(inputs, return_std=True)
         mean, std = (self._checked(part, len(inputs)) for part in both)
+        if not hasattr(self.model, "distribution_"):
+            nowhere = np.zeros(len(inputs), np.float32)
+            return Prediction(names, self.genes, mean, std, nowhere, Distribution.normal())
         departure = self.model.departure(inputs)
         return Prediction(names, self.genes, mean, std, departure, self.model.distribution_)
 

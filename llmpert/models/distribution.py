@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import ndtri
 
 INTERVAL = 0.95
 """Probability with which intervals that are shown or written hold a new measurement."""
@@ -100,6 +101,11 @@ class Distribution:
         signed = np.sign(LEVELS - 0.5) * np.interp(np.abs(2 * LEVELS - 1), WIDTH_LEVELS, multiples)
         nothing = np.zeros((1, 1), np.float32)
         return cls(nothing[0], nothing, signed[None, None].astype(np.float32), True)
+
+    @classmethod
+    def normal(cls) -> "Distribution":
+        """Return the normal one, for models that give standard deviations alone."""
+        return cls.of_widths(ndtri((1 + WIDTH_LEVELS) / 2))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return it as arrays, by the names that `of_arrays` takes."""

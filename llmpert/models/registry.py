@@ -34,7 +34,7 @@ class ModelSpec:
         version: Raised whenever the model's predictions change, so that older results are not used.
         uses_embedding, stochastic: Whether the inputs matter, and whether the seed does.
         gives_std: Whether `predict` takes `return_std=True`, and `distribution_` says what
-            becomes of predictions.
+            becomes of predictions; without it, intervals are those of a normal distribution.
         uses_cells: Whether `fit` takes the number of cells behind each response.
         settings: What else predictions depend on: kept fits of other settings are not used.
         origin: The package that it comes from; "" for llmpert.

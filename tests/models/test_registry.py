@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import BayesianRidge, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -13,7 +14,7 @@ import llmpert as lp
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.models import registry
-from llmpert.models.registry import MODELS, offered, regressor
+from llmpert.models.registry import MODELS, ModelSpec, offered, regressor
 from tests.support import small
 
 
@@ -148,6 +149,28 @@ def test_predictions_that_are_none_are_refused_by_name(problem, answer, found):
     )
     with pytest.raises(lp.InputError, match=f"Model wrong: expected 1 x 30 finite .* {found}"):
         model.predict("KD041")
+
+
+def test_one_that_gives_standard_deviations_has_the_intervals_of_a_normal_distribution(problem):
+    spec = ModelSpec("wide", "Wide", "", lambda seed, parts: BayesianRidges(), gives_std=True)
+    fitted = Experiment(problem, Settings(n_hvgs=4)).fit_all(spec)
+    prediction = fitted.predict(list(problem.screen.perturbations[:2]))
+    for end, level in zip(prediction.interval(0.8), (0.1, 0.9), strict=True):
+        np.testing.assert_allclose(
+            end, stats.norm.ppf(level, prediction.mean, prediction.std), atol=0.02
+        )
+
+
+class BayesianRidges:
+    """Scikit-learn's Bayesian ridge regression, one for each gene."""
+
+    def fit(self, inputs, responses):
+        self.models = [BayesianRidge().fit(inputs, y) for y in responses.T]
+        return self
+
+    def predict(self, inputs, return_std):
+        found = [one.predict(inputs, return_std=True) for one in self.models]
+        return np.stack([m for m, _ in found], 1), np.stack([s for _, s in found], 1)
 
 
 def test_models_that_ship_are_named_as_before():
