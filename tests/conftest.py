@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("llmpert")
 
+MAIN = sys.modules["__main__"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Libraries and collected tests stay to the end: they are not searched for garbage again and again.
@@ -39,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for mark in ("real", "processes", "browser"):
         long = {item.path for item in items if item.get_closest_marker(mark)}
         items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Undo that Streamlit takes a page for the main module: new processes would run the page."""
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -32,7 +32,8 @@ TERMS = {
         "training responses."
     ),
     "trained model": "A fitted Gaussian process as a file, which predicts without its screen.",
-    "interval": "The range that holds a stated share of responses, such as 95 %.",
+    "interval": "The range that holds a stated share of responses, such as 95 %; equal shares lie"
+    " below and above.",
     "attribution": "Each training perturbation's share in a prediction, by source.",
     "trust, reliability": (
         "How far a prediction can be trusted, as judged from held-out perturbations that "
