@@ -136,6 +136,10 @@ def from_anndata(
         str(rows.name or ""),
         None if counted is None else numeric_column(data.obs, counted, path),
     )
+    spread = column(data.var, "control_sd", "spread")
+    if spread is not None and (spread < 0).any():
+        found = f"{spread.min():g} for {genes[int(np.argmin(spread))]}"
+        raise InputError.of_file(path, "a standard deviation of 0 or more for every gene", found)
     return _screen(
         path,
         find_line(path, line or stated_line(data.uns) or of_column, default_line),
@@ -145,7 +149,7 @@ def from_anndata(
         unit=stated(data.uns, "unit")
         or ("rank score" if "rank score" in remarks["response"] else UNIT),
         control_mean=column(data.var, "control_mean"),
-        control_sd=column(data.var, "control_sd", "spread"),
+        control_sd=spread,
     )
 
 

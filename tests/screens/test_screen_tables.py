@@ -471,6 +471,15 @@ def test_one_of_several_lines_in_a_table(tmp_path: Path, ending: str) -> None:
     np.testing.assert_allclose(found.loc[FRAME.index, FRAME.columns], FRAME + 1)
 
 
+def test_a_negative_spread_is_refused_with_its_gene(tmp_path: Path) -> None:
+    data = anndata.read_h5ad(write(tmp_path, FRAME, "dense.h5ad"))
+    data.var["control_sd"] = [0.5, -0.25, *[1.0] * (data.n_vars - 2)]
+    data.write_h5ad(tmp_path / "k562.h5ad")
+    said = f"0 or more for every gene, found -0.25 for {FRAME.columns[1]}"
+    with pytest.raises(InputError, match=said):
+        read_screen(tmp_path / "k562.h5ad")
+
+
 @pytest.mark.parametrize("value", [0, -5, np.nan])
 def test_cells_behind_a_perturbation_are_counted(tmp_path: Path, value: float) -> None:
     frame = FRAME.assign(n_cells=[20, value, 30, 40])
