@@ -106,3 +106,11 @@ def test_importing_the_package_loads_no_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert set(lp.__all__) <= set(dir(lp))
+
+
+def test_one_gene_or_a_list_of_it_are_the_same_to_every_model(screen, embedding):
+    gene = screen.perturbations[0]
+    for model in (lp.fit(screen, embedding), lp.train(screen, embedding)):
+        one, listed = model.predict(gene), model.predict([gene])
+        assert list(one.perturbations) == [gene]
+        np.testing.assert_array_equal(one.mean, listed.mean)

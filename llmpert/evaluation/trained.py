@@ -147,8 +147,8 @@ class TrainedModel:
         """Components of the responses that it keeps."""
         return int(self.fitted.model.arrays()["axes"].shape[1])
 
-    def predict(self, genes: Sequence[str]) -> Prediction:
-        """Predict the responses to knocking down these genes, trained on or not.
+    def predict(self, genes: str | Sequence[str]) -> Prediction:
+        """Predict the responses to knocking down one or more genes, trained on or not.
 
         A training perturbation, by any of its names, is predicted from all others in closed form:
         hyper-parameters, mean and components stay those of all (`GaussianProcess.leave_one_out`).
@@ -156,6 +156,7 @@ class TrainedModel:
         Raises:
             InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
         """
+        genes = [genes] if isinstance(genes, str) else genes
         found, names = self.fitted.predict(genes), map(self.fitted.known.perturbation, genes)
         rows = pd.Index(self.fitted.trained_on).get_indexer(list(names))
         at = np.flatnonzero(rows >= 0)
