@@ -134,7 +134,8 @@ def show_comparison(selection: Selection) -> None:
             name=f"compare-genes-{name}",
             alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"
             " with 95 % intervals and measurements where there are any.",
-            details=f"{details} Intervals are for a new measurement, noise included.",
+            details=f"{details} Intervals are for a new measurement, noise"
+            " included; where responses have a bound, the mean can lie outside.",
         )  # fmt: skip
     unmeasured = dict.fromkeys(
         f"{gene} in {of.line}"

@@ -185,8 +185,9 @@ def _response(view: GeneView, count: int, every: bool) -> Section:
         f"{view.where}-genes",
         table,
         view.note,
-        "Intervals are for a new measurement, noise included; their widths come from how far off"
-        " training knockdowns were when predicted from the others. An asterisk marks genes whose"
+        "The mark is the mean prediction. The interval holds a new measurement, noise included; it"
+        " is learnt from training knockdowns, each predicted from the others. Where responses have"
+        " a bound, the mean can lie outside. An asterisk marks genes whose"
         " mean response over all knockdowns is larger than its standard deviation.",
         view.code,
     )  # fmt: skip
