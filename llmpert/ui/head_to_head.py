@@ -211,7 +211,7 @@ def _choose_percent() -> int:
         step=5,
         key="strongest",
         bind="query-params",
-        help="Weak responses are mostly noise, which nobody can predict. Perturbations are ranked"
+        help="Weak responses are mostly noise, which no model can predict. Perturbations are ranked"
         " by effect size: the root mean square of the measured response over all genes.",
     )
 

@@ -50,8 +50,8 @@ def log_unforeseen(event: str) -> str:
 def heading(question: str, data: Dataset) -> None:
     """Show the question that a page answers, and what its data are."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        told = "\n\n".join(filter(None, [on_hover(question), read_more()]))
-        st.markdown(question, width="content", help=told or None)
+        about = "\n\n".join(filter(None, [on_hover(question), read_more()]))
+        st.markdown(question, width="content", help=about or None)
         badges(data)
         if data.simulated:
             st.page_link("pages/data.py", label="Use real screens", icon=":material/database:")

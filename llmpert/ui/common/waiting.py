@@ -16,7 +16,7 @@ CANCELLED = "cancelled-fits"
 """Where the session keeps the address at which its visitor wanted no more fits."""
 
 UNSEEN = 0.5
-"""Seconds that a fit may wait before its visitor is told."""
+"""Seconds that a fit may wait before its visitor sees a notice."""
 
 
 @contextmanager

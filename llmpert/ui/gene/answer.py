@@ -18,7 +18,7 @@ TRUST = {
     "low": "▼ Low trust",
     "unknown": "○ Trust unknown",
 }
-"""Shape and words, told apart without colour."""
+"""Shape and words, which differ without colour."""
 
 
 def show_answer(view: GeneView, typed: str) -> None:
