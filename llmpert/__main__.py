@@ -16,6 +16,7 @@ from llmpert import __version__
 from llmpert.commands.datasets import datasets
 from llmpert.commands.doctor import doctor
 from llmpert.commands.download import download
+from llmpert.commands.embed import embed
 from llmpert.commands.evaluate import evaluate
 from llmpert.commands.gears import gears
 from llmpert.commands.import_data import import_data
@@ -55,7 +56,7 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, train, simulate, download, prepare, pseudobulk, import_data, report,
+    evaluate, predict, train, simulate, download, prepare, pseudobulk, embed, import_data, report,
     datasets, gears, serve, doctor,
 ):  # fmt: skip
     program.add_command(command)

@@ -67,6 +67,15 @@ def _imports(chosen: Iterable["PublicFile"], folder: Path) -> Iterable[str]:
             screens.setdefault(one.line, []).append(one)
         elif one.embedding:
             embeddings += ["--embedding", f"{one.embedding}={folder / one.name}"]
+    by_key = {one.key: folder / one.name for one in chosen}
+    for one in chosen:
+        if one.kind == "network":
+            names = by_key.get("string_names", "9606.protein.info.v12.0.txt.gz")
+            rest = ["--network", by_key[one.key], "--names", names, "--out", "STRING.parquet"]
+            yield f"Use it: python -m llmpert embed {shlex.join(map(str, rest))}"
+        elif one.kind == "table of features":
+            rest = ["--matrix", by_key[one.key], "--out", f"{one.key}.parquet"]
+            yield f"Use it: python -m llmpert embed {shlex.join(map(str, rest))}"
     sets: list[Any] = list(zip_longest(*screens.values())) or [()] * bool(embeddings)
     for number, one_set in enumerate(sets, 1):
         words = ["import", "--name", "downloaded" if number == 1 else f"downloaded-{number}"]

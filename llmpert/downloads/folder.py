@@ -126,7 +126,7 @@ def _is_complete(file: PublicFile, folder: Path, notify: Notify) -> bool:
 
 def _expected(file: PublicFile, notify: Notify) -> Expected:
     if not file.metalink:
-        return Expected(file.size, file.md5)
+        return Expected(file.size if file.md5 else None, file.md5 or None)
     try:
         return parse_metalink(get_text(file.metalink), file.file)
     except InputError as problem:

@@ -22,8 +22,8 @@ class PublicFile:
         url, file: Where it is, and what it is called there.
         size: In bytes; about right where there is no `md5`.
         licence, citation: Of the publication.
-        md5: As published, hex; "" where it changes with releases.
-        metalink: Where size and MD5 of the newest release are; "" where they do not change.
+        md5: As published, hex; "" where it changes with releases or is not published.
+        metalink: Where size and MD5 of the newest release are; "" where nowhere.
         member, unpacked: The one file kept of an archive, and its bytes; else "" and 0.
         line, embedding: Cell line of a screen, or what `import` calls an embedding.
     """

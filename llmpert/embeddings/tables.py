@@ -4,6 +4,7 @@ import csv
 import gzip
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ SAMPLE = 500
 MOSTLY = 0.8
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
 _COUNTS = re.compile(r"\d+[\t ,;]\d+\s*")
+_WITH_ID = re.compile(r"(?P<gene>\S+) \((\d+|unknown)\)", re.IGNORECASE)
+MOST_CATEGORIES = 50
+"""Different values of a column of text that says of which kind a gene is."""
 _LIST = re.compile(r"\s*([\[(][-+.,\s\deEnaN]*[\])]|[-+.\deE]+(\s+[-+.\deE]+){2,})\s*", re.DOTALL)
 
 
@@ -38,6 +42,26 @@ _DIMENSION = re.compile(
     r"(?P<number>\d{1,6})",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a table says of genes.
+
+    Attributes:
+        header: What the file calls the genes.
+        genes: N names.
+        numbers: N x columns, NaN where unknown.
+        categories: N x columns of text, "" where unknown.
+        steps, notes: What was done to the file, and what of it was left out, in sentences.
+    """
+
+    header: str
+    genes: np.ndarray
+    numbers: pd.DataFrame
+    categories: pd.DataFrame
+    steps: list[str]
+    notes: list[str]
 
 
 def read_embedding_table(path: str | Path, name: str) -> Embedding:
@@ -52,15 +76,21 @@ def read_embedding_table(path: str | Path, name: str) -> Embedding:
         InputError: The file is missing, damaged, of another format, or holds something other than
             numbers.
     """
-    path = require_file(path)
-    ending = ending_of(path, FORMATS)
-    if not ending:
-        raise InputError.of_file(path, f"a table ({', '.join(FORMATS)})", "another kind of file")
-    expected = f"a table of gene vectors ({ending})"
-    table = _Table(path)
-    if ending == ".parquet":
-        return table.embedding(name, read_flat(path, expected, lists=True))
-    return table.embedding(name, table.read_text(expected))
+    table = _Table(require_file(path))
+    return table.embedding(name, table.read())
+
+
+def read_features(path: str | Path) -> Features:
+    """Read a table of genes x what is known of them, numbers or categories: Parquet, CSV or TSV.
+
+    Where the genes are, and whether the table is turned, is found as by `read_embedding_table`.
+    Text with few different values is a category; other text is left out with a note.
+
+    Raises:
+        InputError: The file is missing, damaged, of another format, or has no such column.
+    """
+    table = _Table(require_file(path))
+    return table.features(table.read())
 
 
 def known_share(names: Sequence[object]) -> float:
@@ -143,6 +173,16 @@ class _Table:
         self.steps: list[str] = []
         self.notes: list[str] = []
 
+    def read(self) -> pd.DataFrame:
+        ending = ending_of(self.path, FORMATS)
+        if not ending:
+            expected = f"a table ({', '.join(FORMATS)})"
+            raise InputError.of_file(self.path, expected, "another kind of file")
+        expected = f"a table of gene vectors ({ending})"
+        if ending == ".parquet":
+            return read_flat(self.path, expected, lists=True)
+        return self.read_text(expected)
+
     def read_text(self, expected: str) -> pd.DataFrame:
         path = self.path
         lines = _first_lines(path)
@@ -180,6 +220,34 @@ class _Table:
         return frame.rename(columns=lambda place: f"column {place + 1}") if data else frame
 
     def embedding(self, name: str, frame: pd.DataFrame) -> Embedding:
+        gene, genes, rest, lists = self._parted(frame)
+        vectors = self._listed(rest, lists) if lists else self._numbers(rest)
+        known = {"source": f"table {self.path.name}", "steps": self.steps, "notes": self.notes}
+        return assemble(self.path, name, genes, vectors, known, header=gene)
+
+    def features(self, frame: pd.DataFrame) -> Features:
+        gene, genes, rest, _ = self._parted(frame)
+        ids = no_genes([str(column) for column in rest], np.empty((0, rest.shape[1])))
+        self._leave_out([str(rest.columns[place]) for place in ids], "by its name")
+        rest = rest.drop(columns=rest.columns[list(ids)])
+        numbers = {c: v for c in map(str, rest) if (v := self._column(rest[c])) is not None}
+        texts = rest.drop(columns=list(numbers))
+        few = [c for c in map(str, texts) if _is_category(texts[c])]
+        self._leave_out([c for c in map(str, texts) if c not in few], "text of many kinds")
+        if not numbers and not few:
+            found = "none beside the names"
+            raise InputError.of_file(self.path, "a column of numbers or categories", found)
+        return Features(
+            gene,
+            genes,
+            pd.DataFrame(numbers, rest.index).astype(np.float64),
+            texts[few].where(texts[few].notna(), "").astype(str),
+            self.steps,
+            self.notes,
+        )
+
+    def _parted(self, frame: pd.DataFrame) -> tuple[str, np.ndarray, pd.DataFrame, list[str]]:
+        """Return the column of genes, their names, the other columns, and those of lists."""
         frame = frame.rename(columns=str)
         if isinstance(frame.index, pd.MultiIndex):
             levels = ", ".join(str(level) for level in frame.index.names)
@@ -195,13 +263,13 @@ class _Table:
         texts = [column for column in map(str, frame) if _is_text(frame[column])]
         lists = [column for column in texts if _holds_lists(frame[column])]
         texts = [column for column in texts if column not in lists]
+        frame = frame.rename(columns=_without_ids([*map(str, frame)]))
         frame = frame if lists else self._turned(frame, texts)
         gene = self._gene_column(frame, texts, indexed)
-        genes = frame[gene].astype(object).where(frame[gene].notna(), "").map(str)
-        rest = frame.drop(columns=gene)
-        vectors = self._listed(rest, lists) if lists else self._numbers(rest)
-        known = {"source": f"table {self.path.name}", "steps": self.steps, "notes": self.notes}
-        return assemble(self.path, name, genes.to_numpy(), vectors, known, header=gene)
+        genes = frame[gene].astype(object).where(frame[gene].notna(), "").map(str).to_numpy()
+        named = _without_ids(list(genes))
+        genes = np.array([named.get(one, one) for one in genes], dtype=object)
+        return gene, genes, frame.drop(columns=gene), lists
 
     def _turned(self, frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
         """Return a table with a row a gene: the genes are columns where they are nowhere else."""
@@ -287,6 +355,19 @@ class _Table:
 def _says_genes(column: object) -> bool:
     text = str(column).strip().lower()
     return text in GENE_COLUMNS or bool(SAYS_ENTREZ.search(text))
+
+
+def _without_ids(names: Sequence[str]) -> dict[str, str]:
+    """Return names as DepMap writes them, "A1BG (1)", without Entrez ids; {} where few are such."""
+    found = {name: match["gene"] for name in names if (match := _WITH_ID.fullmatch(name))}
+    few = len(found) < MOSTLY * len(names) - 1
+    return {} if few or len(set(found.values())) < len(found) else found
+
+
+def _is_category(values: pd.Series) -> bool:
+    """Return whether text says of which kind a gene is: few values, each of several genes."""
+    given = values[values.notna() & ~values.isin(MISSING)]
+    return 0 < given.nunique() <= min(MOST_CATEGORIES, len(given) / 2)
 
 
 def _is_text(values: "pd.Series | pd.Index") -> bool:

@@ -33,12 +33,14 @@ def open_text(
     *,
     largest: int = limits.LARGEST_TABLE,
     columns: int = limits.MOST_COLUMNS,
+    rows: int = limits.MOST_ROWS,
 ) -> Iterator[IO[str]]:
     """Open a table as text; `.gz` is unpacked while it is read, never beyond the limits.
 
     Args:
         separator: Of columns, of which there may be `columns`.
         largest: Bytes it may have unpacked.
+        rows: How many there may be.
 
     Raises:
         InputError: While it is read: it is damaged, larger, or has too many rows, columns or
@@ -46,7 +48,7 @@ def open_text(
     """
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with as_input_error(path, expected), opener(path, "rb") as raw:
-        bounded = _Bounded(path, raw, separator.encode(), largest, columns)
+        bounded = _Bounded(path, raw, separator.encode(), largest, columns, rows)
         # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
         buffered = io.BufferedReader(bounded, BLOCK)
         with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
@@ -114,9 +116,11 @@ def _refuse_utf16(path: Path, head: bytes) -> None:
 class _Bounded(io.RawIOBase):
     """A table's bytes, counted while they are read."""
 
-    def __init__(self, path: Path, raw: Any, separator: bytes, largest: int, most: int) -> None:
+    def __init__(
+        self, path: Path, raw: Any, separator: bytes, largest: int, most: int, rows: int
+    ) -> None:
         self.path, self.raw, self.separator = path, raw, separator
-        self.largest, self.most = largest, most
+        self.largest, self.most, self.most_rows = largest, most, rows
         self.bytes = self.rows = self.values = 0
         # Of the line that the last block ended in.
         self.length = self.columns = 0
@@ -143,7 +147,7 @@ class _Bounded(io.RawIOBase):
             (self.largest, "bytes", self.bytes),
             (limits.LONGEST_LINE, "bytes in a line", max(lengths)),
             (self.most, "columns", max(columns) + 1),
-            (limits.MOST_ROWS, "rows", self.rows),
+            (self.most_rows, "rows", self.rows),
             (limits.MOST_VALUES, "values", self.values),
         ):
             refuse_more(self.path, most, what, found, counted=False)

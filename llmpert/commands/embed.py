@@ -1,0 +1,75 @@
+"""`python -m llmpert embed`: from a network or a table of features to an embedding."""
+
+from pathlib import Path
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.output import echo
+from llmpert.errors import InputError
+
+
+@click.command(short_help="Make an embedding of a network or a table of features.")
+@click.option(
+    "--network", type=options.FILE, metavar="FILE",
+    help="Table of links between genes (symbols, Ensembl ids, or ids with names in --names): two"
+         " columns and, if there is one, a weight. CSV, TSV or separated by blanks, also .gz.",
+)  # fmt: skip
+@click.option(
+    "--names", type=options.FILE, metavar="FILE",
+    help="Table with the name of each id of --network, such as STRING's protein.info.",
+)  # fmt: skip
+@click.option(
+    "--channel", metavar="COLUMN",
+    help="Column of --network with the weights, such as experimental.  [default: combined_score,"
+         " or the one column of numbers]",
+)  # fmt: skip
+@click.option(
+    "--matrix", type=options.FILE, metavar="FILE",
+    help="Table of genes x features, numbers or categories, or turned, such as DepMap's gene"
+         " effects: CSV, TSV or Parquet.",
+)  # fmt: skip
+@options.count("--dimensions", default=128, help="Numbers of each gene's vector, at most.")
+@click.option("--name", metavar="NAME", help="What the embedding is called.  [default: of --out]")
+@options.out(".parquet")
+def embed(
+    network: Path | None,
+    names: Path | None,
+    channel: str | None,
+    matrix: Path | None,
+    dimensions: int,
+    name: str | None,
+    out: Path,
+) -> None:
+    """Make an embedding of a network of genes or of a table of features.
+
+    A network becomes its leading regularised spectral coordinates: genes that are linked to the
+    same others are near. A table becomes its principal components, each column scaled to the same
+    variance. Neither looks at any response. Use the file as any embedding.
+
+    \b
+    Example:
+      python -m llmpert embed --network 9606.protein.links.v12.0.txt.gz \\
+          --names 9606.protein.info.v12.0.txt.gz --out STRING.parquet
+      python -m llmpert embed --matrix CRISPRGeneEffect.csv --out DepMap.parquet
+      python -m llmpert evaluate --data mine --embedding STRING=STRING.parquet
+    """
+    from llmpert.embeddings.features import features_embedding
+    from llmpert.embeddings.network import network_embedding
+    from llmpert.embeddings.stored import save_embedding
+
+    if (network is None) == (matrix is None):
+        found = "neither" if network is None else "both"
+        raise InputError(f"Expected either --network or --matrix, found {found}.")
+    if matrix is not None and (names is not None or channel is not None):
+        raise InputError("Expected --names and --channel with --network only, found --matrix.")
+    called = name or out.stem
+    if network is not None:
+        embedding = network_embedding(network, called, names, channel, dimensions)
+    elif matrix is not None:
+        embedding = features_embedding(matrix, called, dimensions)
+    save_embedding(embedding, out)
+    known = embedding.provenance
+    count = f"{len(embedding.genes):,} genes x {embedding.dimensions} numbers"
+    echo([f"{embedding.name}: {count}.", *(f"  {s}" for s in [*known["steps"], *known["notes"]])])
+    click.echo(f"Wrote {out}.")
