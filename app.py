@@ -25,6 +25,9 @@ if __name__ == "__main__":
             st.Page("pages/collection.py", title="Collection", icon=":material/keep:"),
         ],
         "Evidence": [
+            st.Page(
+                "pages/intervals.py", title="Can I trust the intervals?", icon=":material/verified:"
+            ),
             st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
             st.Page(
                 "pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"

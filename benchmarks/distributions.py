@@ -2,9 +2,9 @@
 
     LLMPERT_REAL_DATA=FOLDER python -m benchmarks.distributions [--write]
 
-Rank scores of K562 and RPE1 with all six sources, and coordinates of responses of four screens with
-the text embedding, in which effects have two directions and no bounds. 5-fold cross-validation at
-the largest training size, seed 0.
+Rank scores of K562 and RPE1 with all six sources, coordinates of responses of four screens with the
+text embedding, in which effects have two directions and no bounds, and the simulated pair of lines.
+5-fold cross-validation at the largest training size, seed 0. Outcomes are kept in the data folder.
 """
 
 from collections.abc import Iterator
@@ -17,91 +17,69 @@ from tqdm import tqdm
 
 from benchmarks.page import markdown, publish
 from benchmarks.real import ALL, EMBEDDINGS, folder, read
+from llmpert.datasets.builtin import simulated_dataset
 from llmpert.embeddings import read_embedding
+from llmpert.evaluation.calibration import kept
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.metrics import TOP, covered, crps, pit
+from llmpert.evaluation.metrics import TOP
 from llmpert.evaluation.problem import Problem
-from llmpert.models.distribution import thinned
+from llmpert.insight import intervals
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.screens import Screen
 
-LEVEL = 0.8
-"""Of the intervals whose coverage is told."""
-
 COORDINATES = ("nadig25hepg2", "nadig25jurkat", "replogle22k562", "replogle22rpe1")
 
-QUARTERS = {"sd": "predicted sd", "distance": "distance", "effect": "effect size"}
+SCORES = ("crps", "crps without embedding", "error", "error of mean", "error of no change")
+
+DROPPED = (1.0, 0.75, 0.5, 0.25)
+"""Shares of knockdowns or genes that are kept."""
 
 
-def measurements(experiment: Experiment, model: str = GAUSSIAN_PROCESS) -> pd.DataFrame:
-    """Return a row a held-out measurement: what was predicted, and how it turned out.
-
-    Columns sd; distance (1 - similarity of the nearest training gene, as the model sees it) and
-    effect (length of the measured response) of its knockdown; top (whether among the genes that
-    are predicted to respond most); measured; crps, error (of the median), error_mean; inside (share
-    within the interval), plainly_inside; outside (whether an end lies beyond all that was trained
-    on); and unconditional, the CRPS of the gene's training responses.
-    """
-    return pd.concat(_fold(experiment, model, n) for n in range(experiment.settings.folds))
-
-
-def _fold(experiment: Experiment, model: str, fold: int) -> pd.DataFrame:
-    screen, size = experiment.problem.screen, experiment.largest_training_size
-    fitted = experiment.fit_fold(model, size, fold)
-    found = experiment.fold_prediction(model, size, fold, fitted)
-    gene_idx, _ = experiment.scored_genes(fold)
-    trained = np.sort(screen.select(fitted.trained_on, fitted.genes).response.T, axis=1)
-    likely = thinned(trained)
-    nearest = fitted.model.similarity(fitted.inputs(list(found.perturbations))).max(axis=1)
-    rows = []
-    for row, name in enumerate(found.perturbations):
-        measured = screen.select([name]).response[0, gene_idx]
-        responses, mean = found.responses(row), found.mean[row]
-        one = found.row(name)
-        (low,), (high,) = one.interval(LEVEL)
-        strength = np.argsort(-np.abs(mean), kind="stable")[:TOP]
-        rows.append(
-            pd.DataFrame(
-                {
-                    "sd": found.std[row],
-                    "distance": 1 - nearest[row],
-                    "effect": np.linalg.norm(measured),
-                    "top": np.isin(np.arange(len(mean)), strength),
-                    "measured": measured,
-                    "crps": crps(responses, measured),
-                    "error": np.abs(one.quantile(0.5)[0] - measured),
-                    "error_mean": np.abs(mean - measured),
-                    "inside": covered(*pit(responses, measured), LEVEL),
-                    "plainly_inside": (low <= measured) & (measured <= high),
-                    "outside": (low < trained.min()) | (high > trained.max()),
-                    "unconditional": crps(likely, measured),
-                }
-            )
-        )
-    return pd.concat(rows)
+def outcomes(experiment: Experiment, model: str = GAUSSIAN_PROCESS) -> pd.DataFrame:
+    """Return `llmpert.evaluation.calibration.outcomes` of all folds."""
+    size, folds = experiment.largest_training_size, range(experiment.settings.folds)
+    return pd.concat([kept(experiment, model, size, n) for n in folds], ignore_index=True)
 
 
 def scores(table: pd.DataFrame) -> list[str]:
-    """From `measurements`: CRPS of predictions and without an embedding, and absolute errors."""
-    means = [table[name].mean() for name in ("crps", "unconditional", "error", "error_mean")]
-    return [f"{mean:.4f}" for mean in (*means, table["measured"].abs().mean())]
+    """From `outcomes`: CRPS of predictions and without an embedding, and absolute errors."""
+    return [f"{table[name].mean():.4f}" for name in SCORES]
 
 
 def coverage(table: pd.DataFrame) -> list[str]:
-    """From `measurements`: what intervals hold, of all and where people look."""
-    zero, inside = table["measured"] == 0, table["inside"]
-    quarters = (
-        inside.groupby(pd.qcut(table[name].rank(method="first"), 4, labels=False)).mean()
-        for name in QUARTERS
-    )
+    """From `outcomes`: what intervals hold, of all and where people look."""
+    found = intervals.coverage(table).set_index(["by", "group"])["inside"]
+
+    def of(by: str) -> str:
+        return " ".join(f"{found[by, word]:.2f}" for word in intervals.ORDERS)
+
+    either = [found.get((intervals.MEASURED, word), np.nan) for word in ("zero", "not zero")]
     return [
-        f"{inside.mean():.3f}",
-        f"{table['plainly_inside'].mean():.3f}",
-        *(" ".join(f"{share:.2f}" for share in found) for found in quarters),
-        f"{inside[table['top']].mean():.3f}",
-        " / ".join("-" if not w.any() else f"{inside[w].mean():.2f}" for w in (zero, ~zero)),
-        f"{table['outside'].mean():.3f}",
+        f"{found[intervals.EVERY, 'all']:.3f}",
+        f"{table['inside plainly'].mean():.3f}",
+        *map(of, (intervals.SD, intervals.DISTANCE, intervals.EFFECT)),
+        f"{found[intervals.STRONG, 'all']:.3f}",
+        " / ".join("-" if np.isnan(share) else f"{share:.2f}" for share in either),
+        f"{table['beyond training'].mean():.3f}",
     ]
+
+
+def risk(table: pd.DataFrame) -> list[str]:
+    """From `outcomes`: mean accuracy of the most certain knockdowns, and errors of genes."""
+    curves = intervals.risk_coverage(table["accuracy"], intervals.certainty(table))
+    signs = [name for name in curves["sign"].unique() if name != intervals.ANY]
+    rows = curves.assign(kept=curves["kept"].round(2)).set_index(["sign", "kept"])["accuracy"]
+    errors = intervals.errors_of_kept_genes(table).set_index("kept")["error"]
+    genes = [np.interp(share, errors.index, errors) for share in DROPPED]
+    return [
+        *(" ".join(f"{rows[sign, share]:.3f}" for share in DROPPED) for sign in signs),
+        " ".join(f"{error:.3f}" for error in genes),
+    ]
+
+
+def histogram(table: pd.DataFrame) -> list[str]:
+    """From `outcomes`: the PIT histogram in tenths, each relative to what it should be."""
+    return [f"{10 * share:.2f}" for share in intervals.histogram(table, 10)["share"]]
 
 
 def experiments() -> Iterator[tuple[str, str, Experiment]]:
@@ -113,6 +91,10 @@ def experiments() -> Iterator[tuple[str, str, Experiment]]:
     for line in COORDINATES:
         screen = _coordinates(folder() / f"more/{line}_response_coords.parquet", line)
         yield "coordinate", "text", Experiment(Problem.align(screen, [text]))
+    simulated = simulated_dataset()
+    for line in simulated.screens:
+        every = simulated.embedding_choices[-1]
+        yield "simulated", every, Experiment(simulated.problem(line, every))
 
 
 def _coordinates(path: Path, line: str) -> Screen:
@@ -125,15 +107,25 @@ def _coordinates(path: Path, line: str) -> Screen:
 @click.option("--write", is_flag=True, help="Write the tables into the documentation.")
 def main(write: bool) -> None:
     """Print the tables; predictions are kept as in `llmpert evaluate`."""
-    found = [
-        ["line", "unit", "sources", "CRPS", "without embedding", "median", "mean", "no change"]
-    ]
-    told = [["line", "all", "plain", *QUARTERS.values(), f"top {TOP}", "zero / other", "beyond"]]
+    groups = (intervals.SD, intervals.DISTANCE, intervals.EFFECT)
+    signs = ("narrow intervals", "distance", "departure", "best possible")
+    tables = {
+        "scores": [
+            ["line", "unit", "sources", "CRPS", "without embedding", "median", "mean", "no change"]
+        ],
+        "coverage": [
+            ["line", "all", "plain", *groups, f"top {TOP}", "zero / other", "beyond"],
+        ],
+        "risk": [["line", *signs, "error of genes"]],
+        "pit": [["line", *(f"{n / 10:.1f}" for n in range(1, 11))]],
+    }
     for unit, sources, experiment in tqdm(list(experiments()), leave=False):
-        table, line = measurements(experiment), experiment.problem.screen.line
-        found.append([line, unit, sources, *scores(table)])
-        told.append([line, *coverage(table)])
-    for name, rows in (("scores", found), ("coverage", told)):
+        table, line = outcomes(experiment), experiment.problem.screen.line
+        tables["scores"].append([line, unit, sources, *scores(table)])
+        tables["coverage"].append([line, *coverage(table)])
+        tables["risk"].append([line, *risk(table)])
+        tables["pit"].append([line, *histogram(table)])
+    for name, rows in tables.items():
         click.echo("\n".join(["", *markdown(rows)]))
         if write:
             publish(f"benchmarks.distributions {name}", markdown(rows))

@@ -42,6 +42,12 @@ STRONGEST = 5
         " similar descriptions provide its other embeddings. Needs the extra text.",
 )  # fmt: skip
 @click.option(
+    "--beyond", type=click.FloatRange(0), metavar="CHANGE",
+    help="Add the probability that a gene is measured above this (p_up), below minus this (p_down),"
+        " and either (p_change), in the responses' unit. Where responses know of raised genes alone"
+        " there is p_up alone.",
+)  # fmt: skip
+@click.option(
     "--model", type=click.Choice(list(MODELS)),
     help=f"The model; gp gives standard deviations.  [default: {GAUSSIAN_PROCESS}]",
 )  # fmt: skip
@@ -56,6 +62,7 @@ def predict(
     orthologs: Path | None,
     wanted: Sequence[str],
     texts: Sequence[str],
+    beyond: float | None,
     model: str | None,
     line: str | None,
     reading: options.Reading,
@@ -98,7 +105,8 @@ def predict(
         from llmpert.io.atomic import atomic_path
 
         with atomic_path(out) as temporary:
-            pd.concat([one.table() for one in predictions]).to_csv(temporary, index=False)
+            tables = [one.table(beyond, raised_only) for one in predictions]
+            pd.concat(tables).to_csv(temporary, index=False)
     rows = [
         (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
     ]

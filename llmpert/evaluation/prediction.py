@@ -10,7 +10,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.io.atomic import atomic_path
 from llmpert.io.hashing import fingerprint
-from llmpert.models.distribution import INTERVAL, LEVELS, Distribution, thinned
+from llmpert.models.distribution import INTERVAL, Distribution, at_level, thinned
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,7 @@ class Prediction:
         if self.distribution is None or self.std is None or self.departure is None:
             return None
         if self.parts is not None:
-            rows = [self.responses(row) for row in range(len(self.mean))]
-            return np.array([[np.interp(level, LEVELS, gene) for gene in row] for row in rows])
+            return np.array([at_level(self.responses(row), level) for row in range(len(self.mean))])
         mean, reference = self._absolute
         return self.distribution.quantile(level, mean, self.std, self.departure) - reference
 
@@ -82,7 +81,12 @@ class Prediction:
 
         Each perturbations x genes, in hundredths; None as `interval`. Their sum is the probability
         that a gene changes by more than the threshold.
+
+        Raises:
+            InputError: The threshold is no number of 0 or more.
         """
+        if not 0 <= threshold < np.inf:
+            raise InputError(f"Expected a change of 0 or more, found {threshold:g}.")
         if self.distribution is None:
             return None
         up, down = np.empty_like(self.mean), np.empty_like(self.mean)
@@ -169,10 +173,15 @@ class Prediction:
             parts=self,
         )  # fmt: skip
 
-    def table(self) -> pd.DataFrame:
+    def table(self, beyond: float | None = None, raised_only: bool = False) -> pd.DataFrame:
         """Return columns perturbation, gene, mean, median, sd, low95, high95.
 
         The last four are of a new measurement, and missing where the model gives none.
+
+        Args:
+            beyond: A threshold adds the `chances` p_up, p_down and p_change, their sum, as far as
+                the model gives them; raises as these.
+            raised_only: Whether responses know of raised genes alone: then there is p_up alone.
         """
         rows, columns = self.mean.shape
         unknown = np.full(self.mean.shape, np.nan, dtype=np.float32)
@@ -182,6 +191,11 @@ class Prediction:
             "mean": self.mean, "median": unknown if median is None else median,
             "sd": unknown if self.std is None else self.std, "low95": low, "high95": high,
         }  # fmt: skip
+        chances = None if beyond is None else self.chances(beyond)
+        if chances is not None:
+            found["p_up"], down = chances
+            if not raised_only:
+                found |= {"p_down": down, "p_change": found["p_up"] + down}
         return pd.DataFrame(
             {
                 "perturbation": np.repeat(self.perturbations, columns),

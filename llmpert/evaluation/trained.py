@@ -16,6 +16,7 @@ from llmpert import __version__
 from llmpert.embeddings import BUILT_IN, Embedding, built_in
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
+from llmpert.evaluation.calibration import COLUMNS
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors
@@ -46,7 +47,9 @@ LARGEST = 1e38
 
 WORDS = ("line", "unit")
 OPTIONAL = ("cells", "control_mean")
-UNDEFINED = ("accuracy", "left_out", "signs", "reconstructed")
+OUTCOMES = "held_out"
+"""The array with `TrainedModel.outcomes`."""
+UNDEFINED = ("accuracy", "left_out", "signs", "reconstructed", OUTCOMES)
 """Arrays in which numbers may be missing: a correlation with a constant is not defined."""
 
 
@@ -66,6 +69,8 @@ class TrainedModel:
         reconstructed: Share of the variance over genes of each response that `reconstruction`
             explains; missing for a response that is the same for all genes.
         provenance: Of the screen and of the embeddings, and the settings of training.
+        outcomes: How held-out predictions of the training perturbations turned out
+            (`llmpert.evaluation.calibration`), in float32 numbers; older files do not say.
     """
 
     fitted: FittedModel
@@ -79,6 +84,7 @@ class TrainedModel:
     cells: np.ndarray | None = None
     control_mean: np.ndarray | None = None
     provenance: Mapping[str, Any] | None = None
+    outcomes: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -89,6 +95,7 @@ class TrainedModel:
         signs: pd.DataFrame,
         accuracy: pd.Series,
         settings: Mapping[str, Any],
+        outcomes: pd.DataFrame | None = None,
     ) -> "TrainedModel":
         """Keep a Gaussian process that was fitted to perturbations of a screen.
 
@@ -124,6 +131,7 @@ class TrainedModel:
                 "raised_only": trained.raised_only,
                 "simulated": screen.simulated or any(e.simulated for e in fitted.known.embeddings),
             },
+            outcomes,
         )
 
     @property
@@ -218,6 +226,8 @@ class TrainedModel:
                 one.components_, one.mean_,
             )  # fmt: skip
         arrays |= {key: getattr(self, key) for key in OPTIONAL if getattr(self, key) is not None}
+        if self.outcomes is not None:
+            arrays[OUTCOMES] = _shortened(self.outcomes[[*COLUMNS]].to_numpy(np.float32))
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, digest=_digest(arrays), **arrays)
 
@@ -353,6 +363,7 @@ def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, si
         raise InputError.of_file(path, "a distribution of outcomes", "an empty one")
     shapes |= {"cells": (trained,)} if "cells" in arrays else {}
     shapes |= {"control_mean": (measured,)} if "control_mean" in arrays else {}
+    shapes |= {OUTCOMES: (trained, len(COLUMNS))} if OUTCOMES in arrays else {}
     inputs = 0
     for number in range(sources):
         axes = arrays[f"source_{number}_axes"]
@@ -429,7 +440,10 @@ def _restored(
     left_out, accuracy, reconstructed = (
         pd.Series(arrays[key], index=names) for key in ("left_out", "accuracy", "reconstructed")
     )
-    genes = arrays["genes"].astype(object)
+    genes, outcomes = arrays["genes"].astype(object), None
+    if OUTCOMES in arrays:
+        outcomes = pd.DataFrame(arrays[OUTCOMES], columns=[*COLUMNS])
+        outcomes.insert(0, "perturbation", names)
     return TrainedModel(
         FittedModel(known, model, spec, joined, genes, names),
         sources,
@@ -442,7 +456,14 @@ def _restored(
         arrays.get("cells"),
         arrays.get("control_mean"),
         header["provenance"],
+        outcomes,
     )
+
+
+def _shortened(values: np.ndarray) -> np.ndarray:
+    """Return float32 numbers to three digits: what stands behind these would not compress."""
+    kept = (values.view(np.uint32) + 0x1000) & 0xFFFFE000
+    return np.where(np.isfinite(values), kept.view(np.float32), values)
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

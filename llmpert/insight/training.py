@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from llmpert.evaluation.calibration import outcomes
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.trained import TrainedModel
 from llmpert.insight.reliability import ReliabilityReference, left_out_accuracy
@@ -20,15 +21,17 @@ def train(experiment: Experiment, components: int | None = None) -> TrainedModel
     """
     spec, screen = gaussian_process(components), experiment.problem.screen
     fitted, size = experiment.fit_all(spec), experiment.largest_training_size
-    judged = []
+    judged, turned_out = [], []
     for fold in range(experiment.settings.folds):
         tested = list(screen.perturbations[experiment.tested(fold)])
         if tested:
             one = experiment.fit_fold(spec, size, fold)
             judged.append(ReliabilityReference.of(one, screen, tested))
+            turned_out.append(outcomes(one, one.predict(tested), screen))
     names = list(fitted.trained_on)
     signs = pd.concat([one.values for one in judged]).loc[names]
     accuracy = pd.concat([one.accuracy for one in judged]).loc[names]
     settings = experiment.settings.record() | {"response components": components}
     left_out = left_out_accuracy(fitted, screen)
-    return TrainedModel.of(fitted, screen, left_out, signs, accuracy, settings)
+    found = pd.concat(turned_out).set_index("perturbation").loc[names].reset_index()
+    return TrainedModel.of(fitted, screen, left_out, signs, accuracy, settings, found)

@@ -129,10 +129,7 @@ class Distribution:
             mean, std: M x D.
             departure: M.
         """
-        at = np.clip(level * COUNT - 0.5, 0, COUNT - 1)
-        low = int(at)
-        high, share = min(low + 1, COUNT - 1), at - low
-        values = (1 - share) * self.outcomes[..., low] + share * self.outcomes[..., high]
+        values = at_level(self.outcomes, level)
         return self._of(values[..., None], mean, std, departure)[..., 0]
 
     def responses(self, mean: np.ndarray, std: np.ndarray, departure: np.ndarray) -> np.ndarray:
@@ -167,6 +164,14 @@ class Distribution:
         else:
             found[~varies] = mean[~varies][:, None]
         return found
+
+
+def at_level(responses: np.ndarray, level: float) -> np.ndarray:
+    """Return the quantile of `COUNT` equally likely responses, ascending along the last axis."""
+    at = np.clip(level * COUNT - 0.5, 0, COUNT - 1)
+    low = int(at)
+    high, share = min(low + 1, COUNT - 1), at - low
+    return (1 - share) * responses[..., low] + share * responses[..., high]
 
 
 def thinned(values: np.ndarray) -> np.ndarray:

@@ -166,9 +166,13 @@ def test_predict_writes_all_measured_genes_of_all_genes_asked_for(run, files):
 
 
 def test_predict_gives_standard_deviations_with_the_gaussian_process(run, files):
-    code, _, err = run(*replaced(PREDICT, "linear", "gp"))
+    code, _, err = run(*replaced(PREDICT, "linear", "gp"), "--beyond", "0.5")
     assert code == 0, err
-    assert (pd.read_csv("out.csv")["sd"] > 0).all()
+    table = pd.read_csv("out.csv")
+    assert (table["sd"] > 0).all()
+    # A median above the threshold is one that at least half of new measurements exceed.
+    assert ((table["p_up"] >= 0.5) == (table["median"] > 0.5)).all()
+    np.testing.assert_allclose(table["p_up"] + table["p_down"], table["p_change"], atol=1e-6)
 
 
 @pytest.fixture

@@ -77,6 +77,27 @@ def test_chances_count_equally_likely_responses(prediction):
     assert up[1].tolist() == [np.mean(gene > 2.5).astype(np.float32) for gene in likely]
     assert down[0].tolist() == [np.mean(gene < -2.5) for gene in prediction.responses(0)]
     assert (prediction.chances(0)[0] >= up).all()
+    table = prediction.table(beyond=2.5)
+    np.testing.assert_array_equal(table["p_up"], up.ravel())
+    np.testing.assert_array_equal(table["p_down"], down.ravel())
+    either = [np.mean(np.abs(gene) > 2.5) for row in range(2) for gene in prediction.responses(row)]
+    np.testing.assert_allclose(table["p_change"], either, atol=1e-6)
+
+
+def test_where_genes_are_only_raised_no_chance_to_be_lowered_is_told(prediction):
+    table = prediction.table(beyond=2.5, raised_only=True)
+    assert [name for name in table if name.startswith("p_")] == ["p_up"]
+
+
+def test_models_without_distribution_tell_no_chance(prediction):
+    plain = Prediction(prediction.perturbations, prediction.genes, prediction.mean, None)
+    assert not [name for name in plain.table(beyond=0) if name.startswith("p_")]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, np.nan, np.inf])
+def test_a_threshold_that_is_none_is_refused(prediction, threshold):
+    with pytest.raises(InputError, match="Expected a change of 0 or more"):
+        prediction.table(beyond=threshold)
 
 
 def test_a_difference_moves_the_whole_distribution(prediction):

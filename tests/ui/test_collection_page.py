@@ -43,6 +43,7 @@ PAGES = [
     ("learning_curves", {"models": "mean"}),
     ("model_classes", {"line": "LineB"}),
     ("explorer", {"colour": "effect size"}),
+    ("intervals", {"line": "LineB"}),
 ]
 
 

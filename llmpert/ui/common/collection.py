@@ -20,7 +20,7 @@ from llmpert.ui.common.opened import KEY as OPENED
 
 PAGES = (
     "gene", "effects", "compare", "describe", "head_to_head", "learning_curves", "model_classes",
-    "explorer",
+    "explorer", "intervals",
 )  # fmt: skip
 """Those whose figures can be pinned."""
 

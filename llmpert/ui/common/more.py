@@ -9,6 +9,7 @@ MORE = {
     "compare": "sharp-bits",
     "describe": "benchmarks#genes-described-in-words",
     "collection": "app#share-save-present",
+    "intervals": "benchmarks#intervals",
     "head_to_head": "other-methods#bring-a-methods-predictions-in",
     "learning_curves": "benchmarks#as-training-data-grow",
     "model_classes": "methods#the-other-models",

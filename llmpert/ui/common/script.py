@@ -17,22 +17,31 @@ from llmpert.ui.common.selection import Selection
 EXPERIMENT = "from llmpert.evaluation.experiment import Experiment"
 
 
-def of_response(selection: Selection, gene: str, measured: bool, relative: bool = False) -> str:
+def of_response(
+    selection: Selection,
+    gene: str,
+    measured: bool,
+    relative: bool = False,
+    beyond: float = 0.0,
+    raised_only: bool = False,
+) -> str:
     """Return lines for the response to knocking down a gene: `table`.
 
     Args:
         relative: Whether it is relative to the mean response of all knockdowns trained on.
+        beyond, raised_only: Of `Prediction.table`.
     """
-    lines = [f"prediction = {_prediction(selection, gene)}", "table = prediction.table()"]
-    if measured:
-        lines.append(f'table["measured"] = {_measured(selection, gene, "prediction")}')
+    lines = [f"prediction = {_prediction(selection, gene)}"]
     if relative:
         lines += [
             *_fitted(selection, gene),
-            'responses = ["mean", "median", "low95", "high95", "measured"]',
-            "responses = table.columns.intersection(responses)",
-            "table[responses] = table[responses].sub(fitted.model.mean_, axis=0)",
+            "prediction = prediction.relative_to(fitted.model.mean_)",
         ]
+    only = ", raised_only=True" * raised_only
+    lines.append(f"table = prediction.table(beyond={beyond:g}{only})")
+    if measured:
+        less = " - fitted.model.mean_" * relative
+        lines.append(f'table["measured"] = {_measured(selection, gene, "prediction")}{less}')
     return _script(selection.data, [selection.model], [EXPERIMENT], lines)
 
 
@@ -193,6 +202,28 @@ def of_head_to_head(
         "from llmpert.insight.head_to_head import Method, effect_size, largest_effects, pairs",
     ]
     return _script(selection.data, [one.model for one, _ in methods], needed, lines)
+
+
+def of_intervals(selection: Selection, made: str) -> str:
+    """Return lines for how held-out predictions turned out: `table`, by a call on `outcomes`."""
+    line, model, size = selection.line, selection.model, selection.size
+    function = made.partition("(")[0]
+    needed = [f"from llmpert.insight.intervals import {function}"]
+    if function == "risk_coverage":
+        needed = ["from llmpert.insight.intervals import certainty, risk_coverage"]
+    if selection.trained:
+        if selection.trained.outcomes is None:
+            return ""
+        lines = [f"outcomes = data.trained[{line!r}].outcomes", f"table = {made}"]
+        return _script(selection.data, [model], needed, lines)
+    lines = [
+        f"experiment = {_experiment(line, selection.embedding)}",
+        f"folds = [kept(experiment, {model!r}, {size}, fold) for fold in range(5)]",
+        "outcomes = pd.concat(folds, ignore_index=True)",
+        f"table = {made}",
+    ]
+    needed += ["import pandas as pd", "from llmpert.evaluation.calibration import kept"]
+    return _script(selection.data, [model], [EXPERIMENT, *needed], lines)
 
 
 def of_summary(

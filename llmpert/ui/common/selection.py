@@ -504,6 +504,22 @@ def relative_to_mean() -> bool:
     return one_of("Relative to", "against", against, about, str, beside=True) == against[1]
 
 
+def change_beyond(unit: str, raised_only: bool) -> float:
+    """Return the change whose probability tables tell, 0 or more, kept in the address."""
+    found = st.number_input(
+        "Change beyond",
+        0.0,
+        None,
+        0.0,
+        format="%g",
+        key="beyond",
+        bind="query-params",
+        help="Tables and their CSV tell the probability that a gene is measured above this"
+        f"{'' if raised_only else ', and below minus this'}, in {unit}.",
+    )
+    return float(found or 0)
+
+
 def every_gene() -> bool:
     """Return whether each gene is to be a dot in scatters, where shades would do."""
     return st.toggle(

@@ -50,7 +50,7 @@ def gene_table(
         st.caption("Sort by", width="content")
         chosen = choose("Sort by", f"{key}-by", list(ways), width=260, labelled=False)
     config = {
-        **columns,
+        **{column: look for column, look in columns.items() if column in table},
         name: st.column_config.ButtonColumn(
             NAMES[name],
             width=92,

@@ -40,6 +40,7 @@ class GeneView:
         elsewhere: Methods that were run elsewhere -> their predictions, or None.
         relative: Whether responses are shown relative to the mean response of all knockdowns
             trained on, and not to control.
+        beyond: The change whose probability is told, in the unit of the responses.
     """
 
     selection: Selection
@@ -47,10 +48,11 @@ class GeneView:
     control: GenePrediction
     elsewhere: Mapping[str, GenePrediction | None]
     relative: bool = False
+    beyond: float = 0.0
 
     def once(self, what: Hashable, make: Callable[[], T]) -> T:
         """Return what was made of it, once for all visitors; it must not hold the data set."""
-        return self.selection.of_gene(self.gene, (self.relative, what), make)
+        return self.selection.of_gene(self.gene, (self.relative, self.beyond, what), make)
 
     @cached_property
     def fitted(self) -> FittedModel:
@@ -77,7 +79,14 @@ class GeneView:
     def code(self) -> str:
         """Lines of Python that make the response."""
         measured = self.shown.measured is not None
-        return script.of_response(self.selection, self.gene, measured, self.relative)
+        return script.of_response(
+            self.selection,
+            self.gene,
+            measured,
+            self.relative,
+            self.beyond,
+            self.selection.raised_only,
+        )
 
     @cached_property
     def reference(self) -> ReliabilityReference:
@@ -145,9 +154,17 @@ class GeneView:
             f" {self.shown.trained_on:,} training perturbations."
         )
 
+    @property
+    def chances(self) -> str:
+        """What the columns p_up, p_down and p_change are."""
+        up = f"P(up): probability of a measurement above {self.beyond:g}"
+        if self.selection.raised_only:
+            return f"{up} ({self.unit}). This screen knows of raised genes alone."
+        return f"{up}; P(down): below {-self.beyond or 0:g}; P(change): either ({self.unit})."
+
     def table(self) -> pd.DataFrame:
         """Return a row for every gene: predicted and, if known, measured."""
-        table = self.shown.prediction.table()
+        table = self.shown.prediction.table(self.beyond, self.selection.raised_only)
         if self.shown.measured is not None:
             table["measured"] = self.shown.measured
         if self.shown.q is not None:
@@ -188,7 +205,8 @@ def _response(view: GeneView, count: int, every: bool) -> Section:
         "The mark is the mean prediction. The interval holds a new measurement, noise included; it"
         " is learnt from training knockdowns, each predicted from the others. Where responses have"
         " a bound, the mean can lie outside. An asterisk marks genes whose"
-        " mean response over all knockdowns is larger than its standard deviation.",
+        " mean response over all knockdowns is larger than its standard deviation."
+        f" {view.chances}",
         view.code,
     )  # fmt: skip
     title = "Predicted response" + " relative to the mean response" * view.relative
@@ -336,7 +354,8 @@ def all_genes(view: GeneView) -> Section:
         f"{view.where}-volcano",
         view.table().assign(z=lambda table: table["mean"] / table["sd"]),
         view.note,
-        "z is the predicted response divided by its standard deviation, that of a new measurement.",
+        "z is the predicted response divided by its standard deviation, that of a new measurement."
+        f" {view.chances}",
         view.code,
     )
     return Section("All genes", figures=[chart])

@@ -30,6 +30,11 @@ COLUMNS = {
     "sd": show.number(format="%.3f", help="Standard deviation of a new measurement."),
     "low95": show.number("95 % from", format="%.3f"),
     "high95": show.number("to", format="%.3f"),
+    "p_up": show.number(
+        "P(up)", format="%.2f", help="Probability of a measurement above what is set in *More*."
+    ),
+    "p_down": show.number("P(down)", format="%.2f"),
+    "p_change": show.number("P(change)", format="%.2f", help="P(up) + P(down)."),
     "measured": show.number(format="%.3f"),
     "false discovery rate, measured": show.number("FDR", format="%.1e", help="Of the measurement."),
     "most knockdowns change it alike": st.column_config.CheckboxColumn(
@@ -87,6 +92,7 @@ def _response(view: GeneView, section: Section) -> None:
     if section.table is not None:
         shown = section.table.drop(columns="perturbation").dropna(axis="columns", how="all")
         gene_table(shown, "response", COLUMNS, _by_strength(view))
+        st.caption(view.chances)
 
 
 def _trust(view: GeneView) -> None:
@@ -193,7 +199,8 @@ def _all_genes(view: GeneView) -> None:
     with right:
         shown = view.table().drop(columns=["perturbation", "low95", "high95"])
         rows = strongest(shown, "mean", raised_only=view.raised_only)
-        gene_table(rows, "genes", COLUMNS, _by_strength(view), height=520)
+        gene_table(rows, "genes", COLUMNS, _by_strength(view), height=490)
+        st.caption(view.chances)
 
 
 def _by_strength(view: GeneView) -> str:

@@ -10,7 +10,13 @@ from llmpert.ui.common import presentation as present
 from llmpert.ui.common.gene_search import choose_gene
 from llmpert.ui.common.gene_sets import chosen_sets
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import Selection, every_gene, how_many, relative_to_mean
+from llmpert.ui.common.selection import (
+    Selection,
+    change_beyond,
+    every_gene,
+    how_many,
+    relative_to_mean,
+)
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import FAVOURED, answer_of, show_answer
 from llmpert.ui.gene.drawer import show_drawer
@@ -36,9 +42,11 @@ def show_gene(selection: Selection) -> None:
         with st.popover("More"):
             count = how_many("Genes shown", "shown")
             every = every_gene()
+            beyond = change_beyond(selection.unit, selection.raised_only)
     view = GeneView(
-        selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative
-    )
+        selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative,
+        beyond,
+    )  # fmt: skip
     with words:
         show_answer(view, str(st.session_state["gene"]))
     strongest = sections.response(view, count, every)

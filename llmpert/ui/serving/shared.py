@@ -20,7 +20,7 @@ MODULES = (
     "torch", "uvicorn", "streamlit.web.cli", "llmpert.ui.collection", "llmpert.ui.compare",
     "llmpert.ui.datasets.listing", "llmpert.ui.describe", "llmpert.ui.effects",
     "llmpert.ui.explorer", "llmpert.ui.gene.view", "llmpert.ui.head_to_head",
-    "llmpert.ui.serving.parts",
+    "llmpert.ui.intervals", "llmpert.ui.serving.parts",
 )  # fmt: skip
 
 for name in MODULES:
