@@ -1,6 +1,7 @@
 """The collection page: pinned figures in order, drawn anew as their pages draw them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from urllib.parse import urljoin
@@ -59,6 +60,11 @@ def show_collection() -> None:
             with share:
                 _show_link(held)
         st.button("Remove all", on_click=pins.keep, args=([],), type="tertiary", key="remove-all")
+    if secret := sum(pin.secret for pin in held):
+        st.caption(
+            f"{secret} of these show your upload. They are lost when this page is reloaded: no"
+            " address holds them, as anyone with it could see the upload."
+        )
     chosen = st.session_state["on_stage"] = min(st.session_state["on_stage"], len(held) - 1)
     # On a narrow screen the list is below.
     figure, listing = st.columns([3, 2], gap="large")
@@ -78,6 +84,8 @@ def _show_row(held: list[Pin], at: int, chosen: bool) -> None:
         except InputError as error:
             words = f":material/error: {show.verbatim(str(error))}"
         st.markdown(f"**{at + 1}** · {words}" if chosen else f"{at + 1} · {words}")
+        if chosen:
+            _edit_caption(held, at)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             for label, icon, click, args, off in (
                 ("Show", "visibility", st.session_state.update, ({"on_stage": at},), chosen),
@@ -96,6 +104,30 @@ def _show_row(held: list[Pin], at: int, chosen: bool) -> None:
                 )
             page, icon = f"pages/{pin.page}.py", ":material/open_in_full:"
             st.page_link(page, label="Open", icon=icon, query_params={**pin.view, **pins.carried()})
+
+
+def _edit_caption(held: list[Pin], at: int) -> None:
+    """Let a pinned figure's sentence be changed; an empty one is the page's own again."""
+    pin = held[at]
+    key = f"caption-{pins.digest(str(pin.uncaptioned))}"
+
+    def change() -> None:
+        new = replace(pin, caption=st.session_state[key].strip())
+        changed = [*held[:at], new, *held[at + 1 :]]
+        if pins.fits(changed):
+            pins.keep(changed)
+        else:
+            st.toast("The collection is full: shorten its captions.")
+
+    st.text_input(
+        "Your caption",
+        pin.caption,
+        max_chars=pins.LONGEST_CAPTION,
+        key=key,
+        on_change=change,
+        placeholder="Replace this sentence, for slides too",
+        label_visibility="collapsed",
+    )
 
 
 def _move(held: list[Pin], at: int, step: int) -> None:
@@ -168,7 +200,8 @@ def _drawn(pin: Pin) -> Shown:
     if pin.data not in cache.usable([*names, pin.data], pin.data):
         raise InputError(f"The data set {pin.data} cannot be used.")
     try:
-        return _draw(str(pin), cache.load(pin.data).fingerprint)
+        shown = _draw(str(pin.uncaptioned), cache.load(pin.data).fingerprint)
+        return shown._replace(sentence=pin.caption or shown.sentence)
     except InputError:
         raise
     except Exception:

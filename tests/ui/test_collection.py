@@ -2,6 +2,7 @@
 
 import zlib
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,11 @@ parameters = st.dictionaries(
     st.text(min_size=1, max_size=10), st.lists(st.text(max_size=20), min_size=1, max_size=3),
     max_size=5,
 )  # fmt: skip
-pins = st.builds(Pin.of, st.sampled_from(PAGES), parameters, st.text(max_size=20))
+pins = st.builds(
+    lambda pin, caption: replace(pin, caption=caption),
+    st.builds(Pin.of, st.sampled_from(PAGES), parameters, st.text(max_size=20)),
+    st.text(max_size=10),
+)
 
 
 def packed(text: bytes) -> str:
@@ -58,6 +63,7 @@ def test_what_is_no_code_is_refused_or_holds_pins(code):
         b"gene?gene=a b#",
         b"gene?#12345678#",
         b"gene?#1234567G",
+        b"gene?#12345678~<b>",
         b"javascript:alert(1)?#",
         b"gene?" + b"&".join(b"a=1" for _ in range(100)) + b"#",
         "gene?gene=Ä#".encode(),

@@ -85,6 +85,23 @@ def test_figures_are_put_in_order_taken_out_and_counted(mine):
     assert charts(app)
 
 
+def test_a_caption_replaces_the_sentence_of_a_figure_until_it_is_emptied(mine):
+    app = opened("collection", pins=encode(of_genes("KD001", "KD002")))
+    (field,) = [field for field in app.text_input if str(field.key).startswith("caption-")]
+    before = rows(app)
+    field.set_value(" Ours & <b>theirs</b> ").run()
+    assert decode(app.query_params["pins"])[0].caption == "Ours & <b>theirs</b>"
+    # Somebody else opens the link; markup is shown as it is.
+    there = opened("collection", pins=app.query_params["pins"])
+    assert charts(there) == charts(app)
+    first, second = rows(there)
+    assert "Ours" in first
+    assert "<b>" not in first.replace("\\<", "")
+    assert second == before[1]
+    app.text_input(key=field.key).set_value("").run()
+    assert rows(app) == before
+
+
 def test_a_figure_is_unpinned_where_it_was_pinned_whichever_tab_is_open(mine):
     app = opened("gene", data="mine", gene="KD007")
     first = pins(app)[0]

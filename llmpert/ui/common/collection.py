@@ -8,8 +8,8 @@ import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import streamlit as st
 
@@ -27,15 +27,16 @@ PAGES = (
 MOST, LONGEST = 24, 4_000
 """Figures in a collection, and characters of its code: links of 8,000 reach every server."""
 LONGEST_TEXT = 40_000
+LONGEST_CAPTION = 200
 MOST_PARAMETERS = 60
 
 SELECTION = ("data", "line", "embedding", "size")
 """Controls that a link names even where they stand at their first value."""
 
-_ASIDE: dict[str, list[str]] = {"tab": [], OPENED: []}
+_ASIDE: dict[str, list[str]] = {"tab": [], "part": [], OPENED: []}
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
 _KEPT = "llmpert-pins"
-_PIN = re.compile(r"([a-z_]+)\?([\x21\x22\x24-\x7e]*)#((?:[0-9a-f]{8})?)")
+_PIN = re.compile(r"([a-z_]+)\?([\x21\x22\x24-\x7e]*)#((?:[0-9a-f]{8})?)(?:~([A-Za-z0-9%._~-]*))?")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ class Pin:
         page: One of `PAGES`.
         query: The page's parameters.
         figure: Eight hex digits that stand for its name; "" for the first figure of the page.
+        caption: The visitor's sentence about it; "" for the page's own.
     """
 
     page: str
     query: str
     figure: str = ""
+    caption: str = ""
 
     @classmethod
     def of(cls, page: str, view: dict[str, list[str]], name: str = "") -> "Pin":
@@ -67,10 +70,17 @@ class Pin:
         found = _PIN.fullmatch(text)
         if found is None or found[1] not in PAGES or found[2].count("&") >= MOST_PARAMETERS:
             raise _NO_COLLECTION
-        return cls(*found.groups())
+        page, query, figure, caption = found.groups()
+        return cls(page, query, figure, unquote(caption or "")[:LONGEST_CAPTION])
 
     def __str__(self) -> str:
-        return f"{self.page}?{self.query}#{self.figure}"
+        address = f"{self.page}?{self.query}#{self.figure}"
+        return f"{address}~{quote(self.caption, safe='')}" if self.caption else address
+
+    @property
+    def uncaptioned(self) -> "Pin":
+        """The same figure with its page's own sentence."""
+        return replace(self, caption="")
 
     @property
     def view(self) -> dict[str, list[str]]:
@@ -109,6 +119,11 @@ def encode(pins: Sequence[Pin]) -> str:
     """Return a code of letters, digits, "-" and "_", for addresses."""
     text = "\n".join(map(str, pins)).encode()
     return urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+
+
+def fits(pins: Sequence[Pin]) -> bool:
+    """Return whether the code of a collection is short enough for links."""
+    return len(encode(pins)) <= LONGEST
 
 
 def decode(code: str) -> list[Pin]:
@@ -206,7 +221,7 @@ def pin(page: str, name: str) -> None:
 
 
 def _is_full(pins: Sequence[Pin], new: Pin) -> bool:
-    return len(pins) >= MOST or len(encode([*pins, new])) > LONGEST
+    return len(pins) >= MOST or not fits([*pins, new])
 
 
 def offer_pin(name: str) -> None:
