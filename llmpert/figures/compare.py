@@ -73,7 +73,7 @@ def one_against_the_other(
     points(
         figure, marked[x], marked[y], f"{len(marked)} largest predicted disagreements",
         marker(SOURCE_COLORS[1], "diamond", 8, opacity=0.8), hover, mode="markers+text",
-        text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"],
+        text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"], cliponaxis=False,
     )  # fmt: skip
     r = coefficient("r", correlation(drawn, x, y))
     title = f"{what.capitalize()}: {r} over {len(drawn):,} genes"

@@ -122,9 +122,10 @@ def _choose_measured_gene(screen: Screen, raised_only: bool) -> str:
     try:
         return find_measured(screen, typed)
     except InputError as error:
-        st.warning(show.verbatim(str(error)), icon=":material/search:")
-        near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
-        did_you_mean(dict.fromkeys(near), "target")
-        if not near:
-            offer_example("target", example)
+        with st.container():
+            st.warning(show.verbatim(str(error)), icon=":material/search:")
+            near = [g for g in screen.genes if typed and g.upper().startswith(typed.upper())][:12]
+            did_you_mean(dict.fromkeys(near), "target")
+            if not near:
+                offer_example("target", example)
         st.stop()

@@ -38,6 +38,9 @@ HEALTH = "/_stcore/health"
 CAPTION = '[data-testid="stCaptionContainer"]'
 """CSS selector of what `st.caption` shows."""
 
+APP = '[data-testid="stApp"]'
+"""CSS selector of what holds all but open popovers, and has the background."""
+
 PAGE = '[data-testid="stMainBlockContainer"]'
 """CSS selector of what holds a page, between the navigation and the bottom."""
 

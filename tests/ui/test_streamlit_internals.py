@@ -78,7 +78,7 @@ def test_every_script_of_what_stands_on_pages_is_found():
         assert len(internals.script_files([script])) == 1
 
 
-@pytest.mark.parametrize("selector", [internals.CAPTION, internals.PAGE])
+@pytest.mark.parametrize("selector", [internals.APP, internals.CAPTION, internals.PAGE])
 def test_parts_of_a_page_have_the_mark_that_the_style_speaks_of(selector):
     assert of_streamlit(selector.split('"')[1])
 

@@ -53,30 +53,34 @@ def choose_gene(
         if data and typed and isinstance(problem, Problem):
             others = _with_embedding(problem, typed, data)
             measured = typed in data.screens[problem.screen.line].perturbations
-        if typed:
-            words = verbatim(str(error))
-            if others or "embedding" in str(error):
-                words = f"**No embedding**: {words} It cannot be predicted from"
-                words += f" {embedding_label(problem.embedding_name)}."
-                words += (
-                    " It was measured in this screen, but cannot be compared." if measured else ""
-                )
-            st.warning(words, icon=":material/search:")
-        else:
-            st.info("Type a gene: its symbol, an alias, an id, or words of its name.")
-        if others:
-            row = st.container(horizontal=True)
-            for embedding in others:
-                row.button(
-                    f"Predict it from {embedding_label(embedding)}",
-                    on_click=set_control,
-                    args=("embedding", embedding),
-                    key=f"embedding-{embedding}",
-                )
-        known = {match: problem.resolve(match).gene for match in matches}
-        did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
-        if not (matches or others):
-            offer_example(key, default)
+        # Below each other, also where the search box stands in a row.
+        with st.container():
+            if typed:
+                words = verbatim(str(error))
+                if others or "embedding" in str(error):
+                    words = f"**No embedding**: {words} It cannot be predicted from"
+                    words += f" {embedding_label(problem.embedding_name)}."
+                    words += (
+                        " It was measured in this screen, but cannot be compared."
+                        if measured
+                        else ""
+                    )
+                st.warning(words, icon=":material/search:")
+            else:
+                st.info("Type a gene: its symbol, an alias, an id, or words of its name.")
+            if others:
+                row = st.container(horizontal=True)
+                for embedding in others:
+                    row.button(
+                        f"Predict it from {embedding_label(embedding)}",
+                        on_click=set_control,
+                        args=("embedding", embedding),
+                        key=f"embedding-{embedding}",
+                    )
+            known = {match: problem.resolve(match).gene for match in matches}
+            did_you_mean({match: gene.name if gene else None for match, gene in known.items()}, key)
+            if not (matches or others):
+                offer_example(key, default)
         st.stop()
     return problem.perturbation(typed) or typed
 

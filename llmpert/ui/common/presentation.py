@@ -8,13 +8,14 @@ import streamlit as st
 
 from llmpert.ui.common import collection
 from llmpert.ui.common.verbatim import verbatim
-from llmpert.ui.streamlit_internals import ABOVE_ALL, CAPTION, LAYER
+from llmpert.ui.streamlit_internals import ABOVE_ALL, APP, CAPTION, LAYER
 
+# All else is hidden and not covered: a colour to cover it with would have to follow the theme.
 STAGE = f"""<style>
+{APP} > * {{ visibility: hidden; }}
 .st-key-stage {{
-    position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto;
+    position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto; visibility: visible;
     padding: 1rem clamp(1rem, 3vw, 3rem);
-    background: var(--st-background-color, white);
 }}
 .st-key-stage {CAPTION} {{ font-size: 1.1rem; }}
 {LAYER} {{ z-index: {ABOVE_ALL + 1}; }}

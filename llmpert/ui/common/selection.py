@@ -426,7 +426,7 @@ def show_link(address: str, words: str) -> None:
     """Show a link to another page of this app, in the same tab."""
     # After Streamlit's own ways to another page, the browser's way back leads to addresses that
     # lack what was chosen.
-    st.html(f'<a style="color: var(--st-link-color)" href="{escape(address)}">{escape(words)}</a>')
+    st.html(f'<a style="color: inherit" href="{escape(address)}">{escape(words)}</a>')
 
 
 def choose(

@@ -28,7 +28,7 @@ from llmpert.ui.gene.tabs import TOP_GENES, draw, show_tabs
 def show_gene(selection: Selection) -> None:
     """Show a gene: the search box, the prediction, its trust and its evidence."""
     present.begin("Gene")
-    field, head = st.columns([1, 3], vertical_alignment="center")
+    field, head = st.columns([1, 3])
     title = head.empty()
     title.title("Gene")  # stands where the text names no gene
     with field:
