@@ -290,8 +290,8 @@ def volcano(
     height = z if raised_only else np.abs(z)
     above, below = interval[0][0] > 0, (interval[1][0] < 0) & (not raised_only)
     unsure = f"95 % interval {'not above' if raised_only else 'includes'} 0"
-    columns = [z] if measured is None else [z, measured]
-    known = "" if measured is None else "<br>measured %{customdata[1]:.3f}"
+    columns = [prediction.genes.astype(object), z, *([] if measured is None else [measured])]
+    known = "" if measured is None else "<br>measured %{customdata[2]:.3f}"
     figure = go.Figure()
     for chosen, name, look in (
         (~(above | below), unsure, UNREMARKABLE),
@@ -302,8 +302,8 @@ def volcano(
             points(
                 figure, mean[chosen], height[chosen], f"{name} ({chosen.sum():,})",
                 marker(*look, opacity=0.8),
-                f"%{{text}}<br>predicted %{{x:.3f}}, z = %{{customdata[0]:.2f}}{known}",
-                text=prediction.genes[chosen], customdata=np.column_stack(columns)[chosen],
+                "%{customdata[0]}<br>predicted %{x:.3f}, z = %{customdata[1]:.2f}" + known,
+                customdata=np.column_stack(columns)[chosen],
             )  # fmt: skip
     named = _apart(mean, height)
     figure.add_scatter(
@@ -360,6 +360,8 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
             name=f"{label} (near in all at once)" if joint else label,
             marker={
                 "color": source_look(at)[0],
+                # Hatched bars alone are faint on a dark page.
+                "line": {"color": source_look(at)[0], "width": 1},
                 "pattern": {"shape": PATTERNS[at % len(PATTERNS)], "solidity": 0.25},
             },
             customdata=similar,

@@ -171,7 +171,7 @@ def density(
     """
     counts, *edges = np.histogram2d(x, y, bins=(60, 45))
     across, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
-    shown = np.where(counts > 0, counts, np.nan).T
+    shown = np.where(counts > 0, counts, np.nan).T.astype(np.float32)
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     shades = [(at, f"rgba({red},{green},{blue},{0.35 + 0.65 * at})") for at in (0, 1)]
     return go.Heatmap(

@@ -17,11 +17,18 @@ TIGHT = 0.35
 LETTER, LINE = 0.008, 0.05
 """Width and height of a letter, as shares of the map's, where it is about 900 x 400 pixels."""
 
+NARROWER = 2.7
+"""By so much wider than there letters are, as shares of the map's width, on a telephone."""
+
 WIDEST, MOST_LINES = 18, 3
 """Letters in a line of a label, and lines."""
 
 SHIFTS = (0, 1, -1, 2, -2)
 """By so many of its own heights a label moves up, in turn, where another one has its place."""
+
+
+Box = tuple[float, float, float, float]
+"""Middle, width and height of a label."""
 
 
 def spread(points: np.ndarray, chosen: np.ndarray) -> float:
@@ -65,6 +72,7 @@ def labels(
 
     A label moves up or down by its own height or two where another one has its place; where that
     does not help either, the group has none. Long names go over several lines, and end in "…".
+    Of those that overlap where the map is narrow, the first one stands there.
 
     Args:
         points: N x 2.
@@ -73,12 +81,12 @@ def labels(
         pointed_out: Which points have a name of their own above them, of a line.
 
     Returns:
-        Columns group, text (lines divided by "<br>"), x, y.
+        Columns group, text (lines divided by "<br>"), x, y, narrow (whether it stands there too).
     """
     size = np.ptp(points, axis=0)
     width, height = np.array([WIDEST / 2 * LETTER, 3 * LINE]) * size
     placed = [(x, y + height / 3, width, height) for x, y in points[np.flatnonzero(pointed_out)]]
-    found = []
+    narrow, found = placed.copy(), []
     for group in order:
         members = points[np.asarray(groups) == group]
         if not len(members):
@@ -87,15 +95,24 @@ def labels(
         width, height = np.array([max(map(len, lines)) * LETTER, len(lines) * LINE]) * size
         x, middle = np.median(members, axis=0)
         for y in (middle + shift * height for shift in SHIFTS):
-            free = all(
-                abs(x - x2) >= (width + width2) / 2 or abs(y - y2) >= (height + height2) / 2
-                for x2, y2, width2, height2 in placed
-            )
-            if free:
-                placed.append((x, y, width, height))
-                found.append({"group": group, "text": "<br>".join(lines), "x": x, "y": y})
+            box = x, y, width, height
+            if not _covers(box, placed):
+                placed.append(box)
+                stays = not _covers(box, narrow, NARROWER)
+                narrow += [box] * stays
+                text = "<br>".join(lines)
+                found.append({"group": group, "text": text, "x": x, "y": y, "narrow": stays})
                 break
-    return pd.DataFrame(found, columns=["group", "text", "x", "y"])
+    return pd.DataFrame(found, columns=["group", "text", "x", "y", "narrow"])
+
+
+def _covers(box: Box, others: Sequence[Box], wider: float = 1.0) -> bool:
+    """Return whether a box overlaps any other, if all are so much wider."""
+    x, y, width, height = box
+    return any(
+        abs(x - x2) < wider * (width + width2) / 2 and abs(y - y2) < (height + height2) / 2
+        for x2, y2, width2, height2 in others
+    )
 
 
 def leaf_order(rows: np.ndarray) -> np.ndarray:

@@ -142,28 +142,38 @@ def show_comparison(selection: Selection) -> None:
         for made, (of, gene) in zip(found, subjects, strict=True)
         if made.measured is None
     )
-    st.header("Where they disagree")
-    left, right = st.columns(2)
-    with left:
-        if unmeasured:
-            what = "No measurement" if selection.trained else "Not measured"
-            show.info(f"**{what}**: {' and '.join(unmeasured)}. The predictions cannot be checked.")
-        elif one_measurement:
-            figure(
-                once(
-                    ("both", every),
-                    lambda: both_against_measured(table, labels, units[0], every),
-                ),
-                name=f"compare-against-measured-{name}",
-                alt=f"Scatters of the responses of every gene to knocking down {gene}, as"
-                f" {a.label} and {b.label} predict them (across) and as measured (up).",
-            )
-        else:
-            against("measured")
-        if not relative and any(made.scores for made in found):
-            st.table(scores_in_words("", dict(zip(labels, found, strict=True))))
-    with right:
-        _show_disagreement(table, a, b, one_measurement)
+    scores = {} if relative else dict(zip(labels, found, strict=True))
+
+    def disagreement() -> None:
+        """Show how much the sides disagree, and which of them the measurement bears out."""
+        left, right = st.columns([3, 2])
+        with left:
+            if unmeasured:
+                what = "No measurement" if selection.trained else "Not measured"
+                where = " and ".join(unmeasured)
+                show.info(f"**{what}**: {where}. The predictions cannot be checked.")
+            elif one_measurement:
+                figure(
+                    once(
+                        ("both", every),
+                        lambda: both_against_measured(table, labels, units[0], every),
+                    ),
+                    name=f"compare-against-measured-{name}",
+                    alt=f"Scatters of the responses of every gene to knocking down {gene}, as"
+                    f" {a.label} and {b.label} predict them (across) and as measured (up).",
+                )
+            else:
+                against("measured")
+        with right:
+            st.markdown(_disagreement_in_words(table, a, b))
+            if any(made.scores for made in scores.values()):
+                st.table(scores_in_words("", scores))
+
+    contents = {
+        "Where they disagree": disagreement,
+        "All genes": lambda: _show_genes(table, a, b, one_measurement),
+    }
+    show.tabs(contents, "part")
     show_drawer(selection)
 
 
@@ -178,26 +188,36 @@ def _choose_genes(raised_only: bool) -> tuple[str, int, bool]:
     return order, how_many("Genes shown", "shown"), every_gene()
 
 
-def _show_disagreement(table: pd.DataFrame, a: Side, b: Side, one_measurement: bool) -> None:
-    """Show all genes, the largest disagreement first, and what that means."""
-    labels = (a.label, b.label)
-    meaning = "|A − B|, undivided: at least one of the two models gives no standard deviation"
+def _meaning(a: Side, b: Side) -> str:
+    """Return what disagreement is."""
     if in_deviations(a, b):
-        meaning = (
+        return (
             "|A − B| divided by √(sd_A² + sd_B²): the difference in standard deviations, if the"
             " errors of the two sides are independent"
         )
-    st.markdown(f"Disagreement is {meaning}.")
-    if in_deviations(a, b):
-        # Whether the predictions contradict each other, given how sure they are.
-        count = int((table["disagreement"] > TWO_SIDED).sum())
-        st.markdown(
-            f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone"
-            " would do in one of 20."
-            if count
-            else f"No gene reaches {TWO_SIDED}: within their stated uncertainty, the two"
-            " predictions agree."
-        )
+    return "|A − B|, undivided: at least one of the two models gives no standard deviation"
+
+
+def _disagreement_in_words(table: pd.DataFrame, a: Side, b: Side) -> str:
+    """Return what disagreement is and, where it has a scale, how many genes show any."""
+    words = f"Disagreement is {_meaning(a, b)}."
+    if not in_deviations(a, b):
+        return words
+    # Whether the predictions contradict each other, given how sure they are.
+    count = int((table["disagreement"] > TWO_SIDED).sum())
+    counted = (
+        f"**{count:,}** of {len(table):,} genes exceed {TWO_SIDED}, which chance alone would do in"
+        " one of 20."
+        if count
+        else f"No gene reaches {TWO_SIDED}: within their stated uncertainty, the two predictions"
+        " agree."
+    )
+    return f"{words}\n\n{counted}"
+
+
+def _show_genes(table: pd.DataFrame, a: Side, b: Side, one_measurement: bool) -> None:
+    """Show all genes, the largest disagreement first."""
+    labels = (a.label, b.label)
     columns = ("measured", *labels, *(f"{label}, measured" for label in labels))
     gene_table(
         _named(table, labels, one_measurement),
@@ -205,7 +225,7 @@ def _show_disagreement(table: pd.DataFrame, a: Side, b: Side, one_measurement: b
         show.numbers(**dict.fromkeys(columns, "%.3f"))
         | {
             "difference": show.number(format="%+.3f", help="A minus B."),
-            "disagreement": show.number(format="%.2f", help=f"{meaning}."),
+            "disagreement": show.number(format="%.2f", help=f"{_meaning(a, b)}."),
         },
         "disagreement, highest first",
         height=520,

@@ -43,6 +43,9 @@ BY_CELLS, BY_SIMILARITY = "number of cells", "similarity to the gene"
 
 KERNEL = "Gaussian process"
 NEAREST = 10
+SELECTED = "Selected knockdowns"
+"""The first tab below the map."""
+
 NAMED_SETS = 3
 """How many of a perturbation's gene sets are named beside it."""
 
@@ -119,15 +122,16 @@ class Explorer:
 def explore(selection: Selection) -> None:
     """Let a map and a gene be chosen; show the map, the gene's neighbours and closeness."""
     view = _choose_view(selection)
-    _show_selected(view, _show_map(view))
-    _show_nearest(view)
+    names = _show_map(view)
+    show.tabs(
+        {
+            SELECTED: lambda: _show_selected(view, names),
+            "Nearest": lambda: _show_nearest(view),
+            "Closeness": lambda: _show_closeness(selection),
+        },
+        "part",
+    )
     show_drawer(selection)
-    if selection.trained:
-        show.info(
-            "This data set has no measured screen, so responses of neighbours cannot be compared."
-        )
-    else:
-        _show_closeness(selection)
 
 
 def _choose_view(selection: Selection) -> Explorer:
@@ -232,23 +236,31 @@ def _show_map(view: Explorer) -> list[str]:
     chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups, called)
     if not view.on_map:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
+    narrow = [] if called is None else called["narrow"].tolist()
+    hidden = [at for at, stays in enumerate(narrow) if not stays]
+    places = ", ".join(f'.st-key-map .annotation[data-index="{at}"]' for at in hidden)
+    if places:
+        st.html(f"<style>@media (max-width: 640px) {{ {places} {{ display: none }} }}</style>")
     strength = "" if view.of in view.embeddings else ", so that strength plays no part"
-    drawn_around = show.figure(
-        chart,
-        name=f"map-{view.key}",
-        alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by"
-        f" {view.colour}.",
-        numbers=points.drop(columns="note").merge(table, on="gene"),
-        note=f"{view.of}, {view.method}: {len(points):,} knockdowns.",
-        data=data,
-        select=["points", "lasso", "box"],
-        details=f"Vectors are scaled to length 1 before the map is made{strength}."
-        + " The model keeps the leading components of the responses." * (view.of == KEPT),
-        code=script.of_map(view.selection, view.of, view.method, gene, similarity is not None),
-    )
+    with st.container(key="map"):
+        drawn_around = show.figure(
+            chart,
+            name=f"map-{view.key}",
+            alt=f"{view.title}: a dot for each of {len(points):,} knockdowns, coloured by"
+            f" {view.colour}.",
+            numbers=points.drop(columns="note").merge(table, on="gene"),
+            note=f"{view.of}, {view.method}: {len(points):,} knockdowns.",
+            data=data,
+            select=["points", "lasso", "box"],
+            details=f"Vectors are scaled to length 1 before the map is made{strength}."
+            + " The model keeps the leading components of the responses." * (view.of == KEPT),
+            code=script.of_map(view.selection, view.of, view.method, gene, similarity is not None),
+        )
     if drawn_around:
-        names = list(dict.fromkeys(map(str, drawn_around)))
-        _select(names)
+        drawn = list(dict.fromkeys(map(str, drawn_around)))
+        if drawn != names:
+            st.session_state["part"] = SELECTED
+        _select(names := drawn)
     open_selected(drawn_around, "map")
     return names
 
@@ -377,7 +389,6 @@ def _select(names: Sequence[str]) -> None:
 
 def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     """Show the selected perturbations, and what they share."""
-    st.header("Selected knockdowns")
     if not names:
         st.markdown(
             "None yet. Click a dot on the map, or choose the lasso or box above the map's upper"
@@ -493,6 +504,7 @@ def _show_agreement(view: Explorer, near: Mapping[str, pd.DataFrame], pairs: Pai
             data=view.selection.data,
             details="Box: quartiles and median of all pairs of knockdowns, whiskers 5th to 95th"
             " percentile.",
+            code=script.of_neighbours(view.selection, gene, NEAREST, KERNEL * (KERNEL in near)),
         )
     elif view.on_map:
         st.info(f"The measured response of {gene} is the same for all genes: nothing to correlate.")
@@ -506,6 +518,11 @@ def _show_agreement(view: Explorer, near: Mapping[str, pd.DataFrame], pairs: Pai
 def _show_closeness(selection: Selection) -> None:
     """Show whether knockdowns that an embedding puts together respond alike."""
     data, line = selection.data, selection.line
+    if selection.trained:
+        show.info(
+            "This data set has no measured screen, so responses of neighbours cannot be compared."
+        )
+        return
     st.header("Does closeness in the embedding mean closeness in biology?")
     st.markdown(
         "Every pair of knockdowns, sorted by the similarity of their vectors. Where the line"

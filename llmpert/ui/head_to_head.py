@@ -11,13 +11,14 @@ from llmpert.evaluation.grid import grid
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, Results
 from llmpert.figures.evaluation import head_to_head
+from llmpert.genes.sets import GeneSets
 from llmpert.insight import head_to_head as insight
 from llmpert.models.registry import MODELS, label
 from llmpert.screens import FDR
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
-from llmpert.ui.common.gene_sets import choose_sets
+from llmpert.ui.common.gene_sets import choose_sets, sets_table
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, choose
 from llmpert.ui.common.table import gene_table, skill
@@ -126,7 +127,7 @@ def show_methods(selection: Selection) -> None:
             " too few to test."
         )
         return
-    by_set = _show_sets(won, names, tally)
+    by_set = _show_sets(won, names, tally, sets, named)
     show.footer(
         f"head-to-head-sets-{name}",
         by_set,
@@ -165,8 +166,17 @@ def _list(
     st.caption("An empty cell is a value that is not defined.")
 
 
-def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) -> pd.DataFrame:
-    """Show which gene sets each method wins; return them under names for people."""
+def _show_sets(
+    won: pd.DataFrame,
+    names: tuple[str, str],
+    tally: insight.Tally,
+    sets: GeneSets,
+    genes: pd.DataFrame,
+) -> pd.DataFrame:
+    """Show which gene sets each method wins; return them under names for people.
+
+    `genes` has both methods' values by perturbation.
+    """
     clear = won.loc[won["fdr"] <= FDR, "winner"]
     st.markdown(
         f"Of **{len(won):,}** gene sets with at least {insight.SMALLEST_SET} of these"
@@ -183,9 +193,9 @@ def _show_sets(won: pd.DataFrame, names: tuple[str, str], tally: insight.Tally) 
         ],
         axis=1,
     ).replace({"winner": {**_sides(names), insight.TIE: "neither"}})  # fmt: skip
-    formats = {"median difference": "%+.3f", "p": "%.2g", "false discovery rate": "%.2g"}
-    config = show.numbers(**formats) | {"gene set": st.column_config.TextColumn(width="medium")}
-    st.dataframe(by_set, hide_index=True, height=320, column_config=config)
+    formats = {"median difference": "%+.3f", "p": "%.1e", "false discovery rate": "%.1e"}
+    values = dict.fromkeys((*names, "effect size", "difference"), "%.3f")
+    sets_table(by_set, "won", sets, genes, show.numbers(**formats, **values), height=320)
     return by_set
 
 

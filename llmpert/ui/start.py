@@ -32,9 +32,11 @@ def show_start(selection: Selection) -> None:
     """Show the field that leads to a gene's page, with examples; what is open, in one line."""
     data, known = selection.data, selection.known
     strong = selection.strong
+    present.begin("Start")
     left, right = st.columns([3, 2], gap="large")
+    with right:  # what takes a browser longest, first
+        _show_answer(selection, strong)
     with left:
-        present.begin("Start")
         st.title("llmpert")
         show.heading(
             "How would a cell's gene expression respond to knocking down a gene that **nobody has"
@@ -62,8 +64,6 @@ def show_start(selection: Selection) -> None:
         st.caption(_what_is_open(data))
         show_job(ended=False)
         offer_real_screens()
-    with right:
-        _show_answer(selection, strong)
     show_tour(data.name, strong)
 
 

@@ -1,7 +1,10 @@
 """A gene opens beside the page, from a dot of a figure or a row of a table, in a real browser."""
 
+from urllib.parse import urlencode
+
 import pytest
 
+from llmpert.datasets import RANKS
 from tests.browser.test_every_page import serious_violations
 
 pytestmark = pytest.mark.browser
@@ -56,6 +59,34 @@ def test_a_gene_of_a_comparison_opens_beside_it(page, visit):
     page.wait_for_url(f"**opened={gene}**")
     page.get_by_role("dialog").wait_for(timeout=60_000)
     assert page.url.split("?")[0].endswith("/compare")
+
+
+def test_a_dot_of_the_volcano_opens_its_gene(page, visit):
+    visit("gene?gene=KD007&tab=All+genes")
+    dot = page.locator(".js-plotly-plot").nth(2).locator(".scatterlayer .point").first
+    dot.scroll_into_view_if_needed(timeout=60_000)
+    page.wait_for_timeout(500)
+    box = dot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**opened=OUT**")
+    page.get_by_role("dialog").get_by_role("link", name="What changes OUT").wait_for()
+
+
+def test_a_gene_set_opens_with_its_genes_and_these_open_in_its_place(page, visit):
+    visit(f"gene?{urlencode({'data': RANKS, 'tab': 'Pathways'})}")
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box = table.locator("canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 30, box["y"] + 52)
+    page.wait_for_url("**set=**")
+    drawer = page.get_by_role("dialog")
+    genes = drawer.get_by_test_id("stDataFrame")
+    gene = genes.locator('td[aria-colindex="1"]').first.text_content()
+    box = genes.locator("canvas").first.bounding_box()
+    page.wait_for_timeout(500)
+    page.mouse.click(box["x"] + 70, box["y"] + 52)
+    page.wait_for_url(f"**opened={gene}**")
+    drawer.get_by_text(f"{gene} knockdown in K562").wait_for(timeout=60_000)
 
 
 def test_a_row_opens_its_gene_and_marked_rows_and_their_order_stay(page, visit):

@@ -48,6 +48,14 @@ def test_labels_stand_at_the_median_and_make_way_for_each_other():
     assert text == "a name of many<br>words that is<br>longer than …"
 
 
+def test_where_the_map_is_narrow_the_first_of_labels_that_overlap_stands():
+    # Of a width of 100 five letters take 4 and, on a telephone, 10.8.
+    points = np.array([[0, 0], [8, 0], [20, 0], [100, 100]], dtype=float)
+    groups = ["first", "other", "third", ""]
+    found = labels(points, groups, groups[:3])
+    assert found["narrow"].tolist() == [True, False, True]
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 7)), min_size=2))
 def test_no_two_labels_overlap(drawn):
     points = np.array([(x, y) for x, y, _ in drawn], dtype=float)

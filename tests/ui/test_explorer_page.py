@@ -49,15 +49,32 @@ def figures(app: AppTest) -> list[str]:
     return [json.dumps(spec, ensure_ascii=False) for spec in specs]
 
 
-def test_the_first_view_has_a_map_neighbours_and_pairs(app):
+def measures(app: AppTest) -> list[str]:
+    """By which there are neighbours: tabs within that of the neighbours."""
+    (tab,) = [tab for tab in app.tabs if tab.label == "Nearest"]
+    return [inner.label for inner in tab.tabs]
+
+
+def test_below_a_map_only_the_open_tab_is_drawn(app):
     app.switch_page(PAGE).run()
     assert not app.exception
-    first, second, third = figures(app)
+    (first,) = figures(app)
     assert "PCA of text embeddings, LineA" in first
     assert "ones (12)" in first
-    assert "neighbours respond alike?" in second
-    assert "sequence<br>Spearman" in third
     assert "None yet." in shown(app)
+    app.session_state["part"] = "Nearest"
+    _, second = figures(app.run())
+    assert "neighbours respond alike?" in second
+    app.session_state["part"] = "Closeness"
+    _, second = figures(app.run())
+    assert "sequence<br>Spearman" in second
+
+
+def test_a_meeting_has_the_figures_of_all_tabs(app):
+    app.query_params["meeting"] = "true"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert len(app.session_state["figures"]) == 3
 
 
 @pytest.mark.parametrize("of", ["text", "sequence", "measured responses"])
@@ -124,6 +141,7 @@ def test_a_gene_outside_the_screen_has_neighbours_but_no_measurement(app):
     app.query_params["gene"] = "KD043"
     app.query_params["of"] = "measured responses"
     app.query_params["colour"] = "similarity to the gene"
+    app.query_params["part"] = "Nearest"
     app.switch_page(PAGE).run()
     assert not app.exception
     assert "KD043 was not knocked down in this screen, so it is not on the map." in shown(app)
@@ -135,12 +153,12 @@ def test_a_gene_outside_the_screen_has_neighbours_but_no_measurement(app):
 
 
 def test_the_kernel_is_a_measure_of_its_own(app):
-    app.query_params["gene"] = "KD007"
+    app.query_params["gene"], app.query_params["part"] = "KD007", "Nearest"
     app.switch_page(PAGE).run()
-    assert [tab.label for tab in app.tabs] == ["text", "sequence"]
+    assert measures(app) == ["text", "sequence"]
     app.toggle(key="kernel").set_value(True).run()
     assert not app.exception
-    assert [tab.label for tab in app.tabs] == ["text", "sequence", "Gaussian process"]
+    assert measures(app) == ["text", "sequence", "Gaussian process"]
     app.session_state["near"] = "Gaussian process"
     near = app.run().dataframe[0].value
     assert "KD007" not in set(near["gene"])
@@ -174,10 +192,12 @@ def test_an_effect_size_that_is_the_same_for_all_is_no_colour(app):
 def test_nonsense_in_the_address_does_no_harm(app):
     app.query_params["of"], app.query_params["method"] = "../..", "t-SNE"
     app.query_params["colour"], app.query_params["sets"] = "-1", "nobody"
+    app.query_params["part"] = "<b>"
     app.switch_page(PAGE).run()
     assert not app.exception
     assert not app.error
-    assert len(figures(app)) == 3
+    assert len(figures(app)) == 1
+    assert "None yet." in shown(app)
 
 
 def test_a_selection_in_the_address_is_listed_with_what_it_shares(app):
@@ -191,6 +211,10 @@ def test_a_selection_in_the_address_is_listed_with_what_it_shares(app):
     assert "6 of 40 knockdowns selected" in shown(app)
     sets = app.dataframe[1].value
     assert (sets["set"][0], sets["overlap"][0], sets["size"][0]) == ("ones", 5, 12)
+    app.query_params["set"] = "ones"
+    of_set = app.run().dataframe[2].value
+    assert of_set["gene"].tolist() == sorted(ONES)
+    assert of_set["selected"].tolist() == [True] * 5 + [False] * 7
     app.button(key="let-go").click().run()
     assert "None yet." in shown(app)
 
@@ -211,5 +235,5 @@ def test_a_selected_knockdown_can_be_chosen(app):
     app.selectbox(key="one").select("KD020").run()
     app.button(key="choose-here").click().run()
     assert not app.exception
-    assert "Nearest to KD020" in shown(app)
+    assert app.text_input(key="gene").value == "KD020"
     assert len(app.dataframe[0].value) == 2

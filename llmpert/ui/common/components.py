@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from llmpert.errors import InputError
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
+from llmpert.ui.common import presentation as present
 from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
@@ -80,6 +81,22 @@ def badges(data: Dataset) -> None:
             help="Genes, cell lines and numbers are invented: they show how the program works,"
             " not biology.",
         )
+
+
+def tabs(contents: Mapping[str, Callable[[], None]], key: str) -> None:
+    """Show the open one of several tabs, which the address keeps; only that one runs.
+
+    In meeting mode all run, for their figures.
+    """
+    if present.in_meeting():
+        for content in contents.values():
+            content()
+        return
+    places = st.tabs(list(contents), key=key, bind="query-params")
+    for place, content in zip(places, contents.values(), strict=True):
+        if place.open:
+            with place:
+                content()
 
 
 def info(words: str) -> None:

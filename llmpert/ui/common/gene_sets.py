@@ -1,8 +1,9 @@
 """The choice of gene sets that pages colour and test by, and what knockdowns share."""
 
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
 
 from llmpert.datasets import Dataset
@@ -10,7 +11,12 @@ from llmpert.genes.sets import GeneSets
 from llmpert.insight.enrichment import enrichment
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
+from llmpert.ui.common.opened import opened_gene
 from llmpert.ui.common.selection import choose
+from llmpert.ui.common.table import gene_table
+
+OPENED = "set"
+"""The name in the address of the gene set that is open beside a page."""
 
 FEWEST_TESTED = 3
 """Fewer knockdowns are not tested for what they share."""
@@ -52,6 +58,57 @@ def _offered(
     return names, (names[0] if names else "") if own else favoured
 
 
+def sets_table(
+    table: pd.DataFrame,
+    key: str,
+    sets: GeneSets,
+    genes: pd.DataFrame,
+    columns: Mapping[str, Any],
+    height: int | Literal["auto"] = "auto",
+) -> None:
+    """Show a table whose first column are gene sets, each a button that opens the set's genes.
+
+    Args:
+        genes: What is known of genes, which are its first column.
+        columns: How the columns of both are shown.
+    """
+    button = st.column_config.ButtonColumn(
+        width=280,
+        alignment="left",
+        help="Press a name to list the set's genes beside this page.",
+        key=f"{key}-open",
+        on_click=_open,
+        args=(f"{key}-open",),
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=height,
+        column_config={**columns, str(table.columns[0]): button},
+        key=f"{key}-sets",
+    )
+    name = st.query_params.get(OPENED, "")
+    # One thing is open at a time: a gene of the set before the set.
+    if name not in sets.members or opened_gene() or st.session_state.get("meeting"):
+        return
+    beside = st.dialog(show.verbatim(name), width="medium", position="right", on_dismiss=_close)
+    beside(_show_set)(genes[genes[genes.columns[0]].isin(sets.members[name])], columns)
+
+
+def _open(key: str) -> None:
+    st.query_params[OPENED] = st.session_state[key].label
+
+
+def _close() -> None:
+    st.query_params.pop(OPENED, None)
+
+
+def _show_set(genes: pd.DataFrame, columns: Mapping[str, Any]) -> None:
+    if opened_gene():
+        st.rerun()
+    gene_table(genes, "of-set", columns, "as on the page", height="content")
+
+
 def show_shared(
     sets: GeneSets,
     names: Sequence[str],
@@ -74,13 +131,15 @@ def show_shared(
     if found.empty:
         st.markdown("No gene set with 3 to 500 of these knockdowns contains any of them.")
         return
-    st.dataframe(
-        found.head(20),
-        hide_index=True,
+    genes = pd.DataFrame({"gene": list(perturbations)})
+    genes["selected"] = genes["gene"].isin(list(names))
+    sets_table(
         # Beside long names what counts is in sight.
-        column_order=("set", "q", *found.columns.drop(["set", "q"])),
-        column_config={
-            "set": st.column_config.TextColumn(width="medium"),
+        found.head(20)[["set", "q", *found.columns.drop(["set", "q"])]],
+        "shared",
+        sets,
+        genes.sort_values("selected", ascending=False, kind="stable"),
+        {
             "size": show.number(help="Selected knockdowns in the set."),
             "expected": show.number(format="%.2f", help="Number expected by chance."),
             "fold": show.number(format="%.2f", help="Overlap / expected."),

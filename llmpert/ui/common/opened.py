@@ -25,7 +25,9 @@ def open_selected(genes: Sequence[Any], chart: str) -> None:
     A chart keeps its selection from run to run: one that was there before opens nothing, as else
     nobody could close what it opened.
     """
-    before, now = st.session_state.get(f"{chart}-seen"), [str(gene) for gene in genes]
+    # A dot may know more than its gene, which then comes first.
+    now = [str(gene[0] if isinstance(gene, list) else gene) for gene in genes]
+    before = st.session_state.get(f"{chart}-seen")
     st.session_state[f"{chart}-seen"] = now
     if len(now) == 1 and now != before:
         open_beside(now[0])

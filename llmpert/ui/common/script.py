@@ -140,6 +140,40 @@ def of_map(selection: Selection, of: str, method: str, gene: str, similar: bool)
     return _script(data, [], needed, lines)
 
 
+def of_neighbours(selection: Selection, gene: str, count: int, kernel: str = "") -> str:
+    """Return lines for how a gene's nearest knockdowns respond, beside it: `table`.
+
+    Args:
+        count: How many of them, by each measure.
+        kernel: What the similarity that the fitted model expects is called; "" without it.
+    """
+    lines = [
+        f"problem = data.problem({selection.line!r}, {selection.data.embedding_choices[-1]!r})",
+        "names, responses = problem.screen.perturbations, problem.screen.response",
+        f"own = problem.find({gene!r})",
+        "near = {name: cosine(own[name], x)[0] for name, x in problem.vectors.items()}",
+    ]
+    if kernel:
+        fitted = f"{_experiment(selection.line, selection.embedding)}.fit_all({selection.model!r})"
+        similarity = f"fitted.model.similarity(fitted.inputs([{gene!r}]))[0]"
+        lines += [f"fitted = {fitted}", f"near[{kernel!r}] = {similarity}"]
+    lines += [
+        f"other = names != {gene!r}",
+        "agreement = correlation(responses[~other], responses)[0][other]",
+        "pairs = all_pairs(responses, problem.vectors)",
+        f"find = partial(neighbours, agreement=agreement, pairs=pairs, count={count})",
+        "parts = [find(names[other], x[other]).assign(measure=name) for name, x in near.items()]",
+        "table = pd.concat(parts)",
+    ]
+    needed = [
+        EXPERIMENT,
+        "import pandas as pd",
+        "from functools import partial",
+        "from llmpert.insight.similarity import all_pairs, correlation, cosine, neighbours",
+    ]
+    return _script(selection.data, [], needed, lines)
+
+
 def of_description(selection: Selection, text: str) -> str:
     """Return lines for the response to knocking down a gene described in words: `table`."""
     line = selection.line

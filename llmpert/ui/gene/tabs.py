@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
@@ -12,8 +13,8 @@ from llmpert.insight.ranking import strongest
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin, other_sizes
-from llmpert.ui.common.gene_sets import choose_sets
-from llmpert.ui.common.opened import open_beside
+from llmpert.ui.common.gene_sets import choose_sets, sets_table
+from llmpert.ui.common.opened import open_beside, open_selected
 from llmpert.ui.common.selection import how_many, one_of
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene import sections
@@ -50,7 +51,7 @@ ABOUT_SETS = (
 
 
 def show_tabs(view: GeneView, response: Section) -> None:
-    """Show the open tab; in meeting mode all, for their figures.
+    """Show the open tab.
 
     Args:
         response: Its table of the strongest genes stands in the first tab.
@@ -64,15 +65,7 @@ def show_tabs(view: GeneView, response: Section) -> None:
     }
     if len(view.selection.data.lines) > 1:
         contents["Other lines"] = lambda: _other_lines(view)
-    if st.session_state.get("meeting"):
-        for content in contents.values():
-            content()
-        return
-    tabs = st.tabs(list(contents), key="tab", bind="query-params")
-    for tab, content in zip(tabs, contents.values(), strict=True):
-        if tab.open:
-            with tab:
-                content()
+    show.tabs(contents, "tab")
 
 
 def draw(view: GeneView, figure: Figure, select: Sequence[str] = ()) -> list[Any]:
@@ -179,13 +172,10 @@ def _pathways(view: GeneView) -> None:
         return
     st.markdown(" ".join(section.text), help=ABOUT_SETS)
     # Beside long names what counts is in sight.
-    order = ("set", "q", *section.table.columns.drop(["set", "q"]))
+    order = ["set", "q", *section.table.columns.drop(["set", "q"])]
     formats = show.numbers(expected="%.1f", fold="%.1f", p="%.1e", q="%.1e")
-    st.dataframe(
-        section.table.head(SETS_SHOWN),
-        hide_index=True,
-        column_order=order,
-        column_config={"set": st.column_config.TextColumn(width="medium"), **formats},
+    sets_table(
+        section.table.head(SETS_SHOWN)[order], "pathways", sets, _genes(view), formats | COLUMNS
     )
     about = f"{ABOUT_SETS} {sets.source}."
     show.footer(f"{view.where}-enrichment", section.table, view.note, data, details=about)
@@ -195,12 +185,16 @@ def _all_genes(view: GeneView) -> None:
     (chart,) = sections.all_genes(view).figures
     left, right = st.columns(2)
     with left:
-        draw(view, chart)
+        open_selected(draw(view, chart, ["points"]), "volcano")
     with right:
-        shown = view.table().drop(columns=["perturbation", "low95", "high95"])
-        rows = strongest(shown, "mean", raised_only=view.raised_only)
-        gene_table(rows, "genes", COLUMNS, _by_strength(view), height=490)
+        gene_table(_genes(view), "genes", COLUMNS, _by_strength(view), height=490)
         st.caption(view.chances)
+
+
+def _genes(view: GeneView) -> pd.DataFrame:
+    """Return what tables show of all genes, the strongest first."""
+    shown = view.table().drop(columns=["perturbation", "low95", "high95"])
+    return strongest(shown, "mean", raised_only=view.raised_only)
 
 
 def _by_strength(view: GeneView) -> str:
