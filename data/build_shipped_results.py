@@ -1,6 +1,9 @@
-"""Build `data/simulated_results.parquet`: the scores that the pages show of the simulated data.
+"""Build what the pages show of the simulated data: scores, and how intervals held.
 
-Run from the repository's root; it takes about ten minutes on two cores:
+These are `data/simulated_results.parquet` and, of the Gaussian process at the largest training
+size, `data/simulated_outcomes.parquet`.
+
+Run from the repository's root; it takes about a quarter of an hour on two cores:
 
     python -m data.build_shipped_results                # work in the data folder (LLMPERT_HOME)
     python -m data.build_shipped_results --work DIR     # keep finished fits in DIR
@@ -20,46 +23,60 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from llmpert.datasets import simulated_dataset
+from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.splits import PAPER_SIZES
 from llmpert.evaluation.store import NAMES, ResultsStore
 from llmpert.io.atomic import atomic_path
 from llmpert.io.paths import home, shipped
-from llmpert.models.registry import MODELS
-from llmpert.ui.common.cache import REPEATS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
+from llmpert.ui.common.cache import PACKS, REPEATS
 
-PACK = shipped() / "simulated_results.parquet"
+PACK, OUTCOMES = (shipped() / name for name in PACKS)
 
 
-def fits(store: ResultsStore) -> list[Fit]:
-    """All fits that ship: both lines, every embedding, model and size that the pages offer."""
+def experiments(store: ResultsStore) -> list[Experiment]:
+    """Both lines with every embedding."""
     data = simulated_dataset()
-    experiments = [
+    return [
         Experiment(data.problem(line, embedding), store=store)
         for line in data.screens
         for embedding in data.embedding_choices
     ]
-    return grid(experiments, list(MODELS), PAPER_SIZES, REPEATS)
 
 
-def write_pack(path: Path, store: ResultsStore, keys: Sequence[str]) -> None:
+def fits(store: ResultsStore) -> list[Fit]:
+    """All fits that ship: both lines, every embedding, model and size that the pages offer."""
+    return grid(experiments(store), list(MODELS), PAPER_SIZES, REPEATS)
+
+
+def outcomes(store: ResultsStore) -> list[str]:
+    """Make the outcomes that ship, and return the keys under which the store has them."""
+    size = max(PAPER_SIZES)
+    folds = [(one, GAUSSIAN_PROCESS, size, n) for one in experiments(store) for n in range(5)]
+    for fold in tqdm(folds, unit="fold"):
+        calibration.kept(*fold)
+    return [calibration.key_of(*fold) for fold in folds]
+
+
+def write_pack(path: Path, store: ResultsStore, keys: Sequence[str], whole: str = "Int16") -> None:
     """Write the scores of finished fits, all with the same metrics, as one table for a store.
 
-    Values are kept as whole thousandths: finer than any standard error here, and half the size of
-    four decimals.
+    Values are kept as `whole` thousandths: finer than any standard error here, and half the size
+    of four decimals.
 
     Raises
     ------
     TypeError
-        A score does not fit into 16 bits (its magnitude is above 32.767).
+        A score does not fit (into 16 bits, its magnitude is above 32.767).
     """
     parts = [(key, store.scores(key)) for key in keys]
     table = pd.concat(
         [part.assign(key=key) for key, part in parts if part is not None], ignore_index=True
     )
     metrics = [name for name in table.columns if name not in NAMES]
-    table[metrics] = (1000 * table[metrics]).round().astype("Int16")
+    table[metrics] = (1000 * table[metrics]).round().astype(whole)
     # Compressed a byte plane at a time, and the names as they are: a fold's fits repeat one list of
     # perturbations, which numbering would hide. Together a quarter smaller.
     with atomic_path(path) as temporary:
@@ -89,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         run(wanted, progress)
     write_pack(options.out, store, [fit.key for fit in wanted])
+    write_pack(OUTCOMES, store, outcomes(store), "Int32")
+    print(f"{OUTCOMES}: {OUTCOMES.stat().st_size / 1e6:.1f} MB")
     print(f"{options.out}: {len(wanted):,} fits, {options.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -201,6 +201,7 @@ class Reading:
     target: str | None = None
     control: Sequence[str] = ()
     layer: str | None = None
+    bounds: tuple[float, float] | None = None
 
 
 def reading(command: Callable[..., None]) -> Callable[..., None]:
@@ -215,12 +216,17 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @target
     @control
     @layer
+    @click.option(
+        "--bounds", type=float, nargs=2, metavar="LOW HIGH",
+        help="Lowest and highest value that the unit of --screen allows, such as 0 1 of rank"
+            " scores; inf for none. No interval ends beyond. Default: as stated in the file.",
+    )  # fmt: skip
     @wraps(command)
     def with_reading(
         unit: str | None, values: str | None, target: str | None, control: Sequence[str],
-        layer: str | None, **others: Any,
+        layer: str | None, bounds: tuple[float, float] | None, **others: Any,
     ) -> None:  # fmt: skip
-        command(reading=Reading(unit, values, target, control, layer), **others)
+        command(reading=Reading(unit, values, target, control, layer, bounds), **others)
 
     return with_reading
 

@@ -16,6 +16,7 @@ from llmpert.io.names import preview
 from llmpert.methods.predictions import ExternalPredictions, not_differences, not_predicted
 from llmpert.methods.published import Published
 from llmpert.screens import Screen, common_perturbations
+from llmpert.screens.screen import bounds_in_words
 
 FEWEST = Settings().folds
 """Fewest perturbations that pages work on: cross-validation takes one a fold."""
@@ -117,6 +118,8 @@ def contents(added: Parts) -> Iterable[str]:
         if isinstance(part, Screen):
             rows, columns = part.response.shape
             yield f"{part.line}: {rows:,} perturbations x {columns:,} genes, unit {part.unit}"
+            if part.bounds:
+                yield f"  The unit is bounded: {bounds_in_words(part.bounds)}."
         else:
             rows, columns = part.vectors.shape
             yield f"{part.name}: {rows:,} genes x {columns:,} dimensions"

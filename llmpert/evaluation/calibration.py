@@ -10,7 +10,7 @@ from llmpert.io.hashing import fingerprint
 from llmpert.models.distribution import at_level, thinned
 from llmpert.screens.screen import Screen
 
-VERSION = 1
+VERSION = 2
 """Raised whenever `outcomes` changes."""
 
 LEVEL = 0.8
@@ -28,7 +28,7 @@ GROUPS = (*SD_QUARTERS, STRONGEST, ZERO, OTHER)
 """Groups of a knockdown's measurements: by predicted sd among all of the fold, the `TOP` with the
 largest predicted |Δ|, those that are zero, and those that are not."""
 HISTOGRAM = tuple(f"pit {n + 1}" for n in range(BINS))
-BY_SD = tuple(f"error of sd tenth {n + 1}" for n in range(TENTHS))
+BY_SD = tuple(f"error of {n + 1} tenths" for n in range(TENTHS))
 COLUMNS = (
     *NUMBERS, *(f"{what} {group}" for group in GROUPS for what in ("share", "inside")),
     *HISTOGRAM, *BY_SD,
@@ -43,15 +43,16 @@ def kept(experiment: Experiment, model: str, size: int, fold: int) -> pd.DataFra
         predicted = experiment.fold_prediction(model, size, fold, fitted)
         return outcomes(fitted, predicted, experiment.problem.screen)
 
-    return experiment.store.scores_or(_key(experiment, model, size, fold), make)
+    return experiment.store.scores_or(key_of(experiment, model, size, fold), make)
 
 
 def is_kept(experiment: Experiment, model: str, size: int, fold: int) -> bool:
     """Whether the outcomes of a fold are there."""
-    return experiment.store.has_scores(_key(experiment, model, size, fold))
+    return experiment.store.has_scores(key_of(experiment, model, size, fold))
 
 
-def _key(experiment: Experiment, model: str, size: int, fold: int) -> str:
+def key_of(experiment: Experiment, model: str, size: int, fold: int) -> str:
+    """Return the name under which the outcomes of a fold are kept."""
     part = experiment.split(size, fold)
     return fingerprint((VERSION, "outcomes"), experiment.key(model, part))
 
@@ -67,8 +68,8 @@ def outcomes(fitted: FittedModel, predicted: Prediction, screen: Screen) -> pd.D
         response; accuracy (Pearson); which share of genes the interval of `LEVEL` holds where ties
         count whole, and of which it ends beyond all that was trained on. Of each of `GROUPS`: its
         share of genes, and which share of these the interval holds (`covered`); missing if empty.
-        The PIT histogram, shares of genes. The error of the median by tenths of the genes, from the
-        smallest predicted standard deviation.
+        The PIT histogram, shares of genes. The error of the median over one to ten
+        tenths of the genes, those with the smallest predicted standard deviation.
 
     Raises:
         ValueError: The model gives no distribution.
@@ -134,8 +135,6 @@ def _row(
     overlap = np.minimum(up_to, edges[1:]) - np.maximum(below, edges[:-1])
     shares = (np.clip(overlap, 0, None) / (up_to - below)).mean(axis=1)
     found |= dict(zip(HISTOGRAM, shares, strict=True))
-    tenths = np.array_split(error[np.argsort(std, kind="stable")], TENTHS)
-    found |= {
-        k: part.mean() if len(part) else np.nan for k, part in zip(BY_SD, tenths, strict=True)
-    }
-    return found
+    running = np.cumsum(error[np.argsort(std, kind="stable")])
+    kept = -(-np.arange(1, TENTHS + 1) * len(error) // TENTHS)
+    return found | dict(zip(BY_SD, running[kept - 1] / kept, strict=True))

@@ -60,7 +60,8 @@ class Settings:
 class FittedModel:
     """A model fitted to the perturbations `trained_on`, ready for any gene with embeddings.
 
-    `genes` are the measured genes that it predicts; `known` finds genes and their vectors.
+    `genes` are the measured genes that it predicts; `known` finds genes and their vectors;
+    `bounds` are those of the responses' unit, if any.
     """
 
     known: GeneVectors
@@ -69,6 +70,7 @@ class FittedModel:
     joined: JoinedInput
     genes: np.ndarray
     trained_on: np.ndarray
+    bounds: tuple[float, float] | None = None
 
     def predict(self, genes: Sequence[str]) -> Prediction:
         """Predict the responses to knocking down these genes, in the screen or not.
@@ -125,9 +127,11 @@ class FittedModel:
         mean, std = (self._checked(part, len(inputs)) for part in both)
         if not hasattr(self.model, "distribution_"):
             nowhere = np.zeros(len(inputs), np.float32)
-            return Prediction(names, self.genes, mean, std, nowhere, Distribution.normal())
+            normal = Distribution.normal().within(self.bounds)
+            return Prediction(names, self.genes, mean, std, nowhere, normal)
         departure = self.model.departure(inputs)
-        return Prediction(names, self.genes, mean, std, departure, self.model.distribution_)
+        distribution = self.model.distribution_.within(self.bounds)
+        return Prediction(names, self.genes, mean, std, departure, distribution)
 
     def _checked(self, values: Any, rows: int) -> np.ndarray:
         """Return what a model predicts; refuse what one of another package should not."""
@@ -338,4 +342,4 @@ class Experiment:
         what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
         log.info("fit made", extra={**what, "seconds": seconds})
         genes, trained_on = screen.genes[gene_idx], screen.perturbations[rows]
-        return FittedModel(self.problem, fitted, spec, joined, genes, trained_on)
+        return FittedModel(self.problem, fitted, spec, joined, genes, trained_on, screen.bounds)

@@ -217,6 +217,8 @@ class Prediction:
             arrays["departure"] = self.departure
         if self.distribution is not None:
             arrays |= self.distribution.arrays()
+            if np.isfinite(self.distribution.bounds).any():
+                arrays["bounds"] = np.array(self.distribution.bounds)
         with atomic_path(path) as temporary:
             np.savez(temporary, digest=_digest(arrays), **arrays)  # type: ignore[arg-type]
 
@@ -231,13 +233,16 @@ class Prediction:
             arrays = dict(stored)
         if str(arrays.pop("digest", "")) != _digest(arrays) or "interval_multiples" in arrays:
             raise ValueError(f"{path} is not what was written")
+        found = Distribution.of_arrays(arrays) if "outcomes" in arrays else None
+        if found is not None and "bounds" in arrays:
+            found = found.within(tuple(arrays["bounds"].tolist()))
         return cls(
             arrays["perturbations"].astype(object),
             arrays["genes"].astype(object),
             arrays["mean"],
             arrays.get("std"),
             arrays.get("departure"),
-            Distribution.of_arrays(arrays) if "outcomes" in arrays else None,
+            found,
         )
 
 

@@ -54,22 +54,22 @@ class ResultsStore:
 
     Args:
         folder: Where files go; by default `results` in the data folder.
-        pack: A Parquet table of further scores, in thousandths and with a column `key`, such as the
-            one that ships in `data/`; it is read, never written.
+        packs: Parquet tables of further scores, in thousandths and with a column `key`, such as
+            those that ship in `data/`; they are read, never written.
 
     Raises:
-        InputError: When first used: the pack is there and cannot be read.
+        InputError: When first used: a pack is there and cannot be read.
     """
 
-    def __init__(self, folder: Path | None = None, pack: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *packs: Path) -> None:
         self.folder = folder if folder is not None else home() / "results"
-        self.pack = pack
+        self.packs = packs
 
     def scores(self, key: str) -> pd.DataFrame | None:
         """Return the column perturbation, then one a metric; None where the fit is not kept."""
-        table, rows = self._packed
-        if key in rows:
-            return table[rows[key]].reset_index(drop=True)
+        if key in self._packed:
+            table, rows = self._packed[key]
+            return table[rows].reset_index(drop=True)
         return self._read(self._path(key, ".parquet"), _scores)
 
     def scores_or(self, key: str, fit: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -78,7 +78,7 @@ class ResultsStore:
 
     def has_scores(self, key: str) -> bool:
         """Whether the scores of a fit are kept."""
-        return key in self._packed[1] or self.scores(key) is not None
+        return key in self._packed or self.scores(key) is not None
 
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
         """Keep the scores of a fit, in the form that `scores` gives them."""
@@ -171,21 +171,23 @@ class ResultsStore:
             return None
 
     @cached_property
-    def _packed(self) -> tuple[pd.DataFrame, dict[str, slice]]:
-        """Return the pack's rows, and which of them belong to each key."""
-        if self.pack is None or not self.pack.is_file():
-            return pd.DataFrame(), {}
-        with as_input_error(self.pack, "a table of kept scores"):
-            stored = pq.read_table(self.pack, read_dictionary=list(NAMES))
-            table = stored.to_pandas(ignore_metadata=True)
-            keys = table.pop("key")
-            metrics = table.columns.difference(NAMES)
-            table[metrics] = table[metrics].astype(np.float32) / 1000
-        # The rows of one fit stand together.
-        starts = np.flatnonzero(np.diff(keys.cat.codes, prepend=-1))
-        stops = [*starts[1:], len(table)]
-        rows = {str(keys.iat[a]): slice(a, b) for a, b in zip(starts, stops, strict=True)}
-        return table, rows
+    def _packed(self) -> dict[str, tuple[pd.DataFrame, slice]]:
+        """Return by key the rows that belong to it: a table, and where they are in it."""
+        there = (pack for pack in self.packs if pack.is_file())
+        return {key: rows for pack in there for key, rows in _pack(pack).items()}
+
+
+def _pack(path: Path) -> dict[str, tuple[pd.DataFrame, slice]]:
+    with as_input_error(path, "a table of kept scores"):
+        stored = pq.read_table(path, read_dictionary=list(NAMES))
+        table = stored.to_pandas(ignore_metadata=True)
+        keys = table.pop("key")
+        metrics = table.columns.difference(NAMES)
+        table[metrics] = table[metrics].astype(np.float32) / 1000
+    # The rows of one fit stand together.
+    starts = np.flatnonzero(np.diff(keys.cat.codes, prepend=-1))
+    stops = [*starts[1:], len(table)]
+    return {str(keys.iat[a]): (table, slice(a, b)) for a, b in zip(starts, stops, strict=True)}
 
 
 def _scores(path: Path) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from llmpert.io.reading import as_input_error, check_version, naming, require_fi
 from llmpert.io.zips import read_arrays
 from llmpert.models.distribution import COUNT, Distribution
 from llmpert.models.registry import gaussian_process
-from llmpert.screens.screen import Screen
+from llmpert.screens.screen import Bounds, Screen, check_bounds
 
 ENDING = ".llmpert"
 FORMAT = "llmpert-trained-model"
@@ -207,6 +207,9 @@ class TrainedModel:
             "signs": [*self.signs],
             "provenance": self.provenance or {},
         }
+        if fitted.bounds is not None:
+            # JSON has no infinite numbers.
+            header["bounds"] = [x if np.isfinite(x) else None for x in fitted.bounds]
         arrays = fitted.model.arrays()
         # Predictions are linear in them, and nothing is as large.
         arrays["axes"] = arrays["axes"].astype(np.float32)
@@ -335,6 +338,19 @@ def _check_header(path: Path, header: Mapping[str, Any]) -> None:
     check_names(path, "embedding", [name for name, _ in sources], unique=True)
     check_names(path, "sign", signs, unique=True)
     check_remarks(path, header["provenance"])
+    _bounds(path, header)
+
+
+def _bounds(path: Path | str, header: Mapping[str, Any]) -> Bounds | None:
+    """Return the bounds of the unit that a header states, if any; raise an InputError of others."""
+    stated = header.get("bounds")
+    if stated is None:
+        return None
+    kinds = (int, float, type(None))
+    if not isinstance(stated, list) or len(stated) != 2 or {*map(type, stated)} - {*kinds}:
+        raise InputError.of_file(path, "two numbers as bounds of the unit", shown(stated))
+    low, high = stated
+    return check_bounds(path, (-np.inf if low is None else low, np.inf if high is None else high))
 
 
 def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], sources: int, signs: int) -> None:
@@ -445,7 +461,7 @@ def _restored(
         outcomes = pd.DataFrame(arrays[OUTCOMES], columns=[*COLUMNS])
         outcomes.insert(0, "perturbation", names)
     return TrainedModel(
-        FittedModel(known, model, spec, joined, genes, names),
+        FittedModel(known, model, spec, joined, genes, names, _bounds("", header)),
         sources,
         str(header["line"]),
         str(header["unit"]),

@@ -1,7 +1,7 @@
 """Predictive distributions from the data: what became of predictions like this one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -52,12 +52,18 @@ class Distribution:
             standardised. Else measured values themselves, so that no quantile lies where no
             response has been, such as below the lowest rank.
         standardised: Which of the two they are.
+        bounds: No quantile lies beyond (`within`).
     """
 
     departures: np.ndarray
     places: np.ndarray
     outcomes: np.ndarray
     standardised: bool
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    def within(self, bounds: tuple[float, float] | None) -> "Distribution":
+        """Return it with the bounds of the responses' unit, if it has any."""
+        return self if bounds is None else replace(self, bounds=bounds)
 
     @classmethod
     def of(
@@ -163,7 +169,7 @@ class Distribution:
             found += mean[..., None]
         else:
             found[~varies] = mean[~varies][:, None]
-        return found
+        return found if np.isinf(self.bounds).all() else np.clip(found, *self.bounds, out=found)
 
 
 def at_level(responses: np.ndarray, level: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from llmpert.io.reading import as_input_error, naming, require_file
 from llmpert.screens import cells, replogle, tables
 from llmpert.screens.cells.scale import CHOICES as CHOICES_OF_CELLS
 from llmpert.screens.files import ANNDATA, open_h5ad, refuse_other_kinds, suffix
-from llmpert.screens.screen import FORMAT, Screen
+from llmpert.screens.screen import FORMAT, Screen, check_bounds
 from llmpert.screens.values import CHOICES
 
 if TYPE_CHECKING:  # it takes a second
@@ -36,6 +36,7 @@ def read_screen(
     target: str | None = None,
     control: str | Sequence[str] = (),
     layer: str | None = None,
+    bounds: Sequence[float] | None = None,
     upload_limit: int | None = None,
 ) -> Screen:
     """Read a screen from a file of any known kind, or from what pandas or AnnData has read of one.
@@ -58,6 +59,8 @@ def read_screen(
         control: What it says of control cells: a pattern with `*`, or several. By default what
             controls usually go by.
         layer: Of an AnnData file, holds the values in place of X; "raw" is AnnData's.
+        bounds: Lowest and highest value that the unit allows, such as (0, 1) of a rank score;
+            either may be infinite. No interval of a prediction ends beyond.
         upload_limit: Of an uploaded file: cells x genes that it may have if it holds single cells.
             What is finished of them then lies beside the file.
 
@@ -69,7 +72,7 @@ def read_screen(
         with _written(source) as file:
             screen = read_screen(
                 file, line, unit, default_line=default_line, values=values, target=target,
-                control=control, layer=layer,
+                control=control, layer=layer, bounds=bounds,
             )  # fmt: skip
         stated = {k: v for k, v in screen.provenance.items() if v != file.name}
         return replace(screen, provenance={"source": type(source).__name__, **stated})
@@ -94,7 +97,11 @@ def read_screen(
                 screen = tables.read_table(path, line, default_line, values)
         if download := download_of(path):
             screen.provenance["download"] = download
-    return replace(screen, unit=unit) if unit else screen
+    told: dict[str, Any] = {"unit": unit} if unit else {}
+    if bounds is not None:
+        told["bounds"] = check_bounds(path, bounds)
+    with naming(path):
+        return replace(screen, **told) if told else screen
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from llmpert.screens.files import dense, numeric_column, open_h5ad
 if TYPE_CHECKING:  # it takes a second
     import anndata
 
+Bounds = tuple[float, float]
+
 FDR = 0.05
 """False discovery rate at which a difference is called, wherever there are tests."""
 FORMAT = "llmpert-screen"
@@ -46,6 +48,8 @@ class Screen(HasProvenance):
         cells: Cells behind each perturbation's mean, or None where unknown.
         layers: What single cells tell besides, float32, perturbations x genes: `variance` of the
             perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
+        bounds: Lowest and highest value that the unit allows, either of them infinite; None where
+            nothing is stated. A rank score lies in 0..1.
         agreement: How well a repeat is expected to correlate with each response, 0 to 1, from how
             the guides against the gene agree; NaN with a single guide, None where unknown.
         provenance: As in `HasProvenance`: source, licence, the steps taken, notes on what was
@@ -66,6 +70,7 @@ class Screen(HasProvenance):
     provenance: dict[str, Any] = field(default_factory=dict)
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)
     agreement: np.ndarray | None = None
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         for name in ("response", "control_mean", "control_sd", "cells", "agreement"):
@@ -95,6 +100,9 @@ class Screen(HasProvenance):
                 raise InputError.of_file(screen, expected, f"an array of shape {values.shape}")
         for name, values in matrices.items():
             check_finite(screen, name, values, self.perturbations, self.genes)
+        if self.bounds is not None:
+            object.__setattr__(self, "bounds", check_bounds(screen, self.bounds))
+            _check_within(screen, self)
 
     def _content(self) -> tuple[object, ...]:
         known = (self.control_mean, self.control_sd, self.cells)
@@ -103,6 +111,7 @@ class Screen(HasProvenance):
             *("none" if values is None else values for values in known),
             *(part for name in sorted(self.layers) for part in (name, self.layers[name])),
             *(() if self.agreement is None else ("agreement", self.agreement)),
+            *(() if self.bounds is None else ("bounds", self.bounds)),
         )  # fmt: skip
 
     @cached_property
@@ -169,6 +178,7 @@ class Screen(HasProvenance):
             "line": self.line,
             "unit": self.unit,
             "provenance": json.dumps(self.provenance),
+            **({} if self.bounds is None else {"bounds": np.array(self.bounds)}),
         }
         layers = {name: layer.copy() for name, layer in self.layers.items()}
         return anndata.AnnData(
@@ -226,6 +236,7 @@ class Screen(HasProvenance):
                 control_sd=column(data.var, STORED_SD),
                 cells=column(data.obs, "cells"),
                 agreement=column(data.obs, "agreement"),
+                bounds=tuple(head["bounds"]) if "bounds" in head else None,
                 layers={
                     name: dense(layer, path, f"numbers as {name}")
                     for name, layer in data.layers.items()
@@ -233,6 +244,39 @@ class Screen(HasProvenance):
                 },
                 provenance=check_remarks(path, parse_object(str(head["provenance"]))),
             )
+
+
+def check_bounds(source: str | Path, bounds: Sequence[float]) -> Bounds:
+    """Return bounds of a unit as two numbers; raise an InputError of others."""
+    found = tuple(map(float, bounds)) if len(bounds) == 2 else ()
+    if not (found and found[0] < found[1]):
+        stated = " to ".join(f"{bound:g}" for bound in map(float, bounds))
+        raise InputError.of_file(
+            source, "as bounds of the unit a lower and a higher number", stated or "none"
+        )
+    return found[0], found[1]
+
+
+def bounds_in_words(bounds: Bounds) -> str:
+    """Return bounds for people: "0 to 1", "0 or more"."""
+    low, high = bounds
+    if np.isinf(high):
+        return "any number" if np.isinf(low) else f"{low:g} or more"
+    return f"{high:g} or less" if np.isinf(low) else f"{low:g} to {high:g}"
+
+
+def _check_within(source: str, screen: "Screen") -> None:
+    """Raise an InputError where responses lie outside the bounds, but for rounding."""
+    low, high = screen.bounds or (-np.inf, np.inf)
+    response = screen.response
+    slack = 1e-6 * max(abs(bound) for bound in (low, high, 1.0) if np.isfinite(bound))
+    outside = (response < low - slack) | (response > high + slack)
+    if outside.any():
+        row, column = (at[0] for at in np.nonzero(outside))
+        expected = f"responses within the bounds of its unit ({bounds_in_words((low, high))})"
+        found = f"{outside.sum():,} outside, such as {response[row, column]:g}"
+        found += f" ({screen.perturbations[row]}, {screen.genes[column]})"
+        raise InputError.of_file(source, expected, f"{found}; state other bounds, or none")
 
 
 def check_finite(

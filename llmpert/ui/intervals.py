@@ -114,6 +114,9 @@ def _show_signs(selection: Selection) -> None:
 
 
 def _show_curves(selection: Selection, accuracy: pd.Series, signs: pd.DataFrame) -> None:
+    if accuracy.isna().all():
+        show.info("No held-out knockdown has a defined accuracy, so none can be put in an order.")
+        return
     curves = intervals.risk_coverage(accuracy, signs)
     made = "risk_coverage(outcomes['accuracy'], certainty(outcomes))"
     _draw(

@@ -343,6 +343,20 @@ def test_a_pack_is_read_and_never_written(tmp_path):
     assert (pack.read_bytes(), pack.stat().st_mtime_ns) == before
 
 
+def test_several_packs_may_have_other_columns(tmp_path):
+    source = ResultsStore(tmp_path / "source")
+    source.put_scores("k1", scores(0.5))
+    large = pd.DataFrame({"perturbation": ["A", "B"], "effect": [412.25, np.nan]})
+    source.put_scores("k2", large)
+    packs = [tmp_path / f"{key}.parquet" for key in ("k1", "k2")]
+    write_pack(packs[0], source, ["k1"])
+    write_pack(packs[1], source, ["k2"], "Int32")
+    store = ResultsStore(tmp_path / "own", *packs, tmp_path / "missing.parquet")
+    assert store.scores("k1")["pearson_all"][0] == 0.5
+    assert list(store.scores("k2")) == ["perturbation", "effect"]
+    np.testing.assert_allclose(store.scores("k2")["effect"], large["effect"])
+
+
 def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
     written = pd.DataFrame(
         np.arange(9).reshape(3, 3) / 8, columns=["pearson_top20", "pearson_all", "mae_all"]

@@ -99,6 +99,7 @@ def test_curves_are_means_of_those_kept(accuracy, seed):
 def test_errors_are_of_the_most_certain_genes():
     made = outcomes()
     for n in range(1, 11):
-        made[f"error of sd tenth {n}"] = float(n)
+        made[f"error of {n} tenths"] = float(n) + np.arange(40) / 39 - 0.5
     found = intervals.errors_of_kept_genes(made)
-    assert found["error"].tolist() == pytest.approx([(n + 1) / 2 for n in range(1, 11)])
+    assert found["error"].tolist() == pytest.approx(range(1, 11))
+    assert found["kept"].tolist() == pytest.approx([n / 10 for n in range(1, 11)])

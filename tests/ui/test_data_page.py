@@ -236,6 +236,21 @@ def test_line_unit_and_name_can_be_said(app):
     assert data.embeddings["model"].provenance["file"] == "our model.csv"
 
 
+def test_bounds_that_the_data_break_are_told_and_others_kept(app):
+    brought(app)
+
+    def lowest(value: float) -> None:
+        next(b for b in app.number_input if b.label == "Lowest possible response").set_value(value)
+        app.run()
+
+    lowest(0.0)
+    assert "responses within the bounds of its unit (0 or more)" in " ".join(errors(app))
+    lowest(-99.0)
+    button(app, "Use these data").click().run()
+    data = UploadStore().load(app.selectbox(key="data").value)
+    assert [screen.bounds for screen in data.screens.values()] == [(-99, np.inf)]
+
+
 def screens_of_three_lines() -> list[tuple[str, bytes]]:
     screens = [small.screen(line, seed=seed) for seed, line in enumerate(("A", "B", "C"))]
     return [(f"{s.line}.csv", table(s.perturbations, s.genes, s.response + 1)) for s in screens]

@@ -43,6 +43,8 @@ ENTRIES, BYTES = 32, 1_000_000_000
 """Of what is read of visitors' files, so much is held at once: five of the largest."""
 GENES = 256
 """What pages show of so many genes is held at once, some 0.2 MB each."""
+PACKS = ("simulated_results.parquet", "simulated_outcomes.parquet")
+"""What comes with llmpert of the simulated data (`data/build_shipped_results.py`)."""
 RESPONSES, KEPT = "measured responses", "kept responses"
 """What a map can be of, besides the embeddings: of a screen, and of a trained model."""
 
@@ -191,10 +193,10 @@ def experiment(data: Dataset, line: str, embedding: str) -> Experiment:
     with _LOCK:
         known = _EXPERIMENTS.setdefault(data, {})
         if (line, embedding) not in known:
-            pack = shipped() / "simulated_results.parquet" if data.name == SIMULATED else None
+            packs = [shipped() / name for name in PACKS] if data.name == SIMULATED else []
             folder = store_of(data.name).computed(data.name) / "results"
             # All of a data set share one, which reads the pack once.
-            store = next((e.store for e in known.values()), ResultsStore(folder, pack))
+            store = next((e.store for e in known.values()), ResultsStore(folder, *packs))
             problem = data.problem(line, embedding)
             known[line, embedding] = Experiment(problem, store=store, turn=turn)
         return known[line, embedding]

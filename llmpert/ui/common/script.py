@@ -319,6 +319,9 @@ def _loading(data: Dataset) -> list[str] | None:
         if file is None:
             return None
         named = f"line={screen.line!r}, unit={screen.unit!r}"
+        if screen.bounds:
+            ends = ", ".join(f'float("{end}")' for end in screen.bounds)
+            named += f", bounds=({ends})"
         screens.append(f"lp.read_screen({file!r}, {named})")
     for one in data.embeddings.values():
         file = one.provenance.get("file")

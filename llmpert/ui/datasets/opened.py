@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import streamlit as st
 
 from llmpert.datasets import Dataset
+from llmpert.screens.screen import bounds_in_words
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import called
@@ -19,7 +20,8 @@ def show_opened(data: Dataset) -> None:
             "Cell line": screen.line,
             "Perturbations": f"{len(screen.perturbations):,}",
             "Measured genes": f"{len(screen.genes):,}",
-            "Unit of the response": screen.unit,
+            "Unit of the response": screen.unit
+            + (f" ({bounds_in_words(screen.bounds)})" if screen.bounds else ""),
             "Source": screen.provenance.get("source", ""),
             "Licence": screen.provenance.get("licence", ""),
             "Fingerprint": screen.fingerprint[:8],

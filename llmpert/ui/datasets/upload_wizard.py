@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from llmpert.datasets import SIMULATED, DatasetStore, Parts, UploadStore, reading
@@ -17,6 +18,7 @@ from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.matching import named_as
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
+from llmpert.screens.screen import Bounds
 from llmpert.ui.common import cache
 from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import DISABLED, is_operator
@@ -183,6 +185,7 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         key=f"unit-{file.identity}",
         help="Shown on the axes of figures.",
     ).strip()
+    bounds = _bounds(file, screen)
     if not line:
         st.warning("Enter the cell line: neither the file nor its name states it.")
         return None
@@ -197,10 +200,38 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
         config=EXPORT,
         alt=f"Histogram of the responses in {line}; a sharp peak at zero is normal.",
     )
-    key = (*file.content, line, unit, *answers.values())
-    part = Part(key, partial(uploads.screen_of, file, line, unit, answers))
+    key = (*file.content, line, unit, bounds, *answers.values())
+    part = Part(key, partial(uploads.screen_of, file, line, unit, answers, bounds))
     offer_report_card(part.read(), file.identity, key, figure=False)
     return part
+
+
+def _bounds(file: ChosenFile, screen: Screen) -> Bounds | None:
+    """Ask for the bounds of the unit; None where none is stated."""
+    stated = screen.bounds or (None, None)
+    about = "A value that the unit does not go beyond: rank scores lie in 0 to 1. Intervals stay"
+    about += " within. Leave it empty where there is none."
+    ends = [
+        place.number_input(
+            words,
+            value=None if end is None or np.isinf(end) else end,
+            format="%g",
+            key=f"{key}-{file.identity}",
+            placeholder="none",
+            help=about,
+        )
+        for place, words, key, end in zip(
+            st.columns(2),
+            ("Lowest possible response", "Highest possible response"),
+            ("lowest", "highest"),
+            stated,
+            strict=True,
+        )
+    ]
+    if ends == [None, None]:
+        return None
+    low, high = ends
+    return (-np.inf if low is None else low, np.inf if high is None else high)
 
 
 def _embedding(file: ChosenFile) -> Part[Embedding] | None:

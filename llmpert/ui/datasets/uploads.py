@@ -24,6 +24,7 @@ from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
 from llmpert.screens.files import FORMATS as SCREENS
+from llmpert.screens.screen import Bounds
 from llmpert.ui.common import cache
 from llmpert.ui.common.permissions import is_operator
 from llmpert.ui.streamlit_internals import UploadedFile
@@ -122,9 +123,13 @@ def _on_disk(path: Path) -> ChosenFile:
 
 
 def screen_of(
-    file: ChosenFile, line: str = "", unit: str = "", answers: Mapping[str, str] | None = None
+    file: ChosenFile,
+    line: str = "",
+    unit: str = "",
+    answers: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
 ) -> Screen:
-    """Return the screen in a file, under this line and unit; else those it states.
+    """Return the screen in a file, under this line, unit and bounds; else those it states.
 
     `answers` are those to a `Question` that an earlier call raised.
     """
@@ -132,7 +137,12 @@ def screen_of(
     given: dict[str, Any] = dict(answers or {})
     read = partial(reading.screen_in, upload_limit=limit, **given)
     screen = _read(file, SCREENS, read, tuple(sorted(given.items())))
-    return replace(screen, line=line or screen.line, unit=unit or screen.unit)
+    return replace(
+        screen,
+        line=line or screen.line,
+        unit=unit or screen.unit,
+        bounds=bounds or screen.bounds,
+    )
 
 
 def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
