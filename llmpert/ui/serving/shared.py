@@ -13,18 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from llmpert.ui.common import cache
 from llmpert.ui.serving import logs
-from llmpert.ui.serving.start import prepare
+from llmpert.ui.serving.start import import_pages, prepare
 from llmpert.ui.streamlit_internals import silence_spinners
 
-MODULES = (
-    "torch", "uvicorn", "streamlit.web.cli", "llmpert.ui.collection", "llmpert.ui.compare",
-    "llmpert.ui.datasets.listing", "llmpert.ui.describe", "llmpert.ui.effects",
-    "llmpert.ui.explorer", "llmpert.ui.gene.view", "llmpert.ui.head_to_head",
-    "llmpert.ui.intervals", "llmpert.ui.serving.parts",
-)  # fmt: skip
-
-for name in MODULES:
+for name in ("torch", "uvicorn", "streamlit.web.cli", "llmpert.ui.serving.parts"):
     import_module(name)
+import_pages()
 logs.configure(os.environ.get(logs.VARIABLE, "text"))
 logs.include_server()
 silence_spinners()

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from pkgutil import iter_modules
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
-from llmpert import __version__
+from llmpert import __version__, ui
 from llmpert.io.paths import home
 from llmpert.ui.common.permissions import is_shared
 from llmpert.ui.serving.workers import own_number
@@ -66,12 +68,20 @@ def _prepare(loaded: Event) -> None:
         loaded.set()
 
 
+def import_pages() -> None:
+    """Import what pages import: else all early visitors wait while the first of them does."""
+    names = [f"{ui.__name__}.{module.name}" for module in iter_modules(ui.__path__)]
+    for name in (*names, f"{ui.__name__}.gene.view", f"{ui.__name__}.datasets.upload_wizard"):
+        import_module(name)
+
+
 def prepare(loaded: Event) -> None:
-    """Fit what the gene page shows first; early visitors wait for the same fit.
+    """Import the pages and fit what the gene page shows first; early visitors wait for that fit.
 
     `loaded` is set once nothing is left to do but fits.
     """
     # Only here: the first line of the log should not wait for these imports.
+    import_pages()
     from llmpert.ui.common import cache
     from llmpert.ui.common.selection import Selection
     from llmpert.ui.gene.answer import FAVOURED
