@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # How long an example takes is the machine's matter: a busy one must fail no test.
-settings.register_profile("llmpert", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("llmpert", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("llmpert")
 
@@ -65,23 +67,48 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def results_of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from tests.support import small
+
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        small.RESULTS = tmp_path_factory.getbasetemp().parent / "results"
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders that are not there yet: `tmp_path` makes one, and looks at all others."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / f"home-{number}" for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has a data folder of its own, so none reads what another computed.
 
     Only those that say so share one (`tests.support.small.share`).
     """
-    folder = tmp_path / "llmpert-home"
+    folder = next(homes)
     monkeypatch.setenv("LLMPERT_HOME", str(folder))
     return folder
 
 
 @pytest.fixture(scope="session")
-def simulated():
-    """The simulated data set, which takes seconds to make and is not to be changed."""
+def built_in_simulation():
+    """What the simulated data set is made of: seconds to make, and not to be changed."""
+    from llmpert.simulation.generate import simulate
+
+    return simulate()
+
+
+@pytest.fixture(scope="session")
+def simulated(built_in_simulation):
+    """The simulated data set, which is not to be changed."""
     from llmpert.datasets import simulated_dataset
 
-    return simulated_dataset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llmpert.datasets.builtin.simulate", lambda: built_in_simulation)
+        return simulated_dataset()
 
 
 @pytest.fixture

@@ -123,15 +123,15 @@ class FittedModel:
         if not self.spec.gives_std:
             mean = self._checked(self.model.predict(inputs), len(inputs))
             return Prediction(names, self.genes, mean, None)
-        both = self.model.predict(inputs, return_std=True)
+        if hasattr(self.model, "predict_with_departure"):
+            *both, departure = self.model.predict_with_departure(inputs)
+            distribution = self.model.distribution_
+        else:
+            both = self.model.predict(inputs, return_std=True)
+            departure, distribution = np.zeros(len(inputs), np.float32), Distribution.normal()
         mean, std = (self._checked(part, len(inputs)) for part in both)
-        if not hasattr(self.model, "distribution_"):
-            nowhere = np.zeros(len(inputs), np.float32)
-            normal = Distribution.normal().within(self.bounds)
-            return Prediction(names, self.genes, mean, std, nowhere, normal)
-        departure = self.model.departure(inputs)
-        distribution = self.model.distribution_.within(self.bounds)
-        return Prediction(names, self.genes, mean, std, departure, distribution)
+        bounded = distribution.within(self.bounds)
+        return Prediction(names, self.genes, mean, std, departure, bounded)
 
     def _checked(self, values: Any, rows: int) -> np.ndarray:
         """Return what a model predicts; refuse what one of another package should not."""

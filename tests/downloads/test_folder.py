@@ -289,7 +289,7 @@ def halved(path):
 ENDINGS = ["", ".provenance.json", ".part", ".part.json"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(
     damages=st.lists(
         st.tuples(

@@ -74,7 +74,7 @@ def test_a_file_arrives_whole_and_replaces_the_earlier_one(server, target):
     assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["file.bin"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(
     cuts=st.lists(st.integers(0, len(CONTENT) - 1), max_size=TRIES - 1),
     known=st.booleans(),
@@ -220,7 +220,7 @@ def test_a_wrong_file_in_parts_is_fetched_twice_at_most(server, target):
     assert len(server.requests) == 3
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples // 5)
 @given(
     after=st.integers(1, len(CONTENT) - 1),
     shorter=st.integers(0, 2000),

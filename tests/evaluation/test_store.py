@@ -370,7 +370,7 @@ def test_a_pack_keeps_the_order_of_rows_and_metrics(tmp_path):
     pd.testing.assert_frame_equal(kept, written.astype({"perturbation": object}))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=settings().max_examples // 4)
 @given(st.lists(st.floats(-1, 3) | st.just(float("nan")), min_size=2, max_size=8))
 def test_a_pack_holds_every_score_to_half_a_thousandth(values):
     with TemporaryDirectory() as folder:

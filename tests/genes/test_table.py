@@ -308,7 +308,7 @@ def test_refuses_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     lists = FRAME.assign(aliases=[["a", "b"]] * len(FRAME))
     lists.to_parquet(tmp_path / "lists.parquet")
-    files = [path for path in tmp_path.iterdir() if path.name != "llmpert-home"]
+    files = [*tmp_path.iterdir()]
     assert len(files) == 9
     for path in [*files, tmp_path / "absent.csv"]:
         with pytest.raises(InputError, match="expected"):

@@ -98,7 +98,7 @@ def test_hostile_archives_leave_earlier_files_alone(tmp_path, name):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@settings(max_examples=100)
+@settings(max_examples=settings().max_examples)
 @given(at=st.integers(0, len(GOOD) - 1), flip=st.integers(1, 255))
 def test_a_flipped_byte_never_passes_for_the_member(tmp_path_factory, at, flip):
     folder = tmp_path_factory.mktemp("zip")

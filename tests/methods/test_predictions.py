@@ -218,7 +218,7 @@ def test_nothing_is_unpickled():
     assert not Path("sprung").exists()
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(
     hnp.arrays(
         np.float32,

@@ -8,7 +8,7 @@ from llmpert.datasets.builtin import TRAIN_SIZE
 from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
 from llmpert.methods.predictions import not_predicted, scores
-from llmpert.simulation.generate import gene_ontology, simulate
+from llmpert.simulation.generate import gene_ontology
 
 LINES = ("Sim-K562-like", "Sim-RPE1-like")
 
@@ -19,8 +19,8 @@ def data(simulated: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def ontology() -> GeneSets:
-    return gene_ontology(simulate())
+def ontology(built_in_simulation) -> GeneSets:
+    return gene_ontology(built_in_simulation)
 
 
 def experiment(data: Dataset, line: str) -> Experiment:

@@ -1,5 +1,7 @@
 """Trained models on real screens: as good as with their screen, small, and what ships is one."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -16,12 +18,17 @@ from llmpert.io.paths import shipped
 pytestmark = pytest.mark.real
 
 
+@pytest.fixture(scope="module")
+def model_of(real_data):
+    """Trains the model of a line as those that ship were trained, once."""
+    return cache(lambda line: trained(lp.read_screen(real_data / f"{line}_rank_response.h5ad")))
+
+
 @pytest.mark.parametrize(("line", "least"), [("k562", 0.485), ("rpe1", 0.565)])
 def test_64_components_predict_held_out_knockdowns_from_a_small_file(
-    real_data, line, least, tmp_path
+    model_of, line, least, tmp_path
 ):
-    screen = lp.read_screen(real_data / f"{line}_rank_response.h5ad")
-    model = lp.train(screen, *map(built_in, BUILT_IN), components=64)
+    model = model_of(line)
     assert model.components <= 64
     assert model.accuracy.mean() >= least
     path = tmp_path / "model.llmpert"
@@ -36,9 +43,9 @@ def test_64_components_predict_held_out_knockdowns_from_a_small_file(
     assert model.reconstructed.median() < 0.7
 
 
-def test_the_model_that_ships_comes_out_again(real_data):
+def test_the_model_that_ships_comes_out_again(model_of):
     """But for rounding: the search for hyper-parameters ends where its last steps were small."""
-    made = trained(lp.read_screen(real_data / "k562_rank_response.h5ad"))
+    made = model_of("k562")
     kept = lp.load_model(shipped() / RANKS / "K562.llmpert")
     assert (made.line, made.unit, made.sources) == (kept.line, kept.unit, kept.sources)
     assert list(made.fitted.trained_on) == list(kept.fitted.trained_on)

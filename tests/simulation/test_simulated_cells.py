@@ -51,8 +51,8 @@ def test_the_same_simulation_gives_the_same_cells(simulation):
     assert first.obs.equals(again.obs)
 
 
-def test_terms_follow_modules_but_not_closely():
-    built_in = simulate()
+def test_terms_follow_modules_but_not_closely(built_in_simulation):
+    built_in = built_in_simulation
     genes = list(next(iter(built_in.screens.values())).perturbations)
     module = np.array([built_in.modules[gene] for gene in genes])
     alike = module[:, None] == module[None, :]

@@ -14,8 +14,8 @@ K562, RPE1 = "Sim-K562-like", "Sim-RPE1-like"
 
 
 @pytest.fixture(scope="module")
-def built_in():
-    return simulate()
+def built_in(built_in_simulation):
+    return built_in_simulation
 
 
 def arrays(simulation):

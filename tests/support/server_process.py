@@ -69,14 +69,14 @@ def running(
             stderr=stderr,
         )
     try:
-        for _ in range(120):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}{health}", timeout=1)
                 break
             except OSError:
                 if server.poll() is not None:
                     raise AssertionError(log.read_text("utf-8", "replace")) from None
-                time.sleep(0.5)
+                time.sleep(0.1)
         yield Running(port, log, server.pid)
     finally:
         server.terminate()

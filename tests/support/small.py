@@ -88,6 +88,8 @@ def place(name: str, *parts, **more) -> None:
 
 _SHARED = TemporaryDirectory(prefix="llmpert-shared-", ignore_cleanup_errors=True)
 _FOLDERS: dict[bytes, Path] = {}
+RESULTS = Path(_SHARED.name) / "results"
+"""Fits on data sets of `share`; processes that run tests together have one folder for them."""
 
 
 def share(name: str, *parts, **more) -> None:
@@ -105,10 +107,9 @@ def share(name: str, *parts, **more) -> None:
             shutil.copytree(before, _FOLDERS[key], symlinks=True)
         else:
             # Fits are found by all that they were made from.
-            results = Path(_SHARED.name) / "results"
-            results.mkdir(exist_ok=True)
+            RESULTS.mkdir(exist_ok=True)
             _FOLDERS[key].mkdir()
-            (_FOLDERS[key] / "results").symlink_to(results, target_is_directory=True)
+            (_FOLDERS[key] / "results").symlink_to(RESULTS, target_is_directory=True)
         os.environ["LLMPERT_HOME"] = str(_FOLDERS[key])
         add(name, *parts, **more)
     os.environ["LLMPERT_HOME"] = str(_FOLDERS[key])

@@ -26,7 +26,7 @@ def packed(text: bytes) -> str:
     return urlsafe_b64encode(zlib.compress(text)).decode().rstrip("=")
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.lists(pins, min_size=1, max_size=6, unique=True))
 def test_a_collection_comes_back_from_its_code(held):
     code = encode(held)
@@ -34,7 +34,7 @@ def test_a_collection_comes_back_from_its_code(held):
     assert decode(code) == held
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.sampled_from(PAGES), parameters, st.text(max_size=20))
 def test_a_pin_keeps_its_parameters(page, view, name):
     pin = Pin.read(str(Pin.of(page, view, name)))
@@ -42,7 +42,7 @@ def test_a_pin_keeps_its_parameters(page, view, name):
     assert pin.is_of(name)
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(packed))
 def test_what_is_no_code_is_refused_or_holds_pins(code):
     try:

@@ -61,7 +61,6 @@ def open_page(**query: str) -> AppTest:
 
 @pytest.fixture
 def app():
-    st.cache_resource.clear()
     small.place("mine", [small.screen("LineA")], [small.embedding("text")])
     return open_page()
 
@@ -108,6 +107,7 @@ def test_uploads_are_understood_before_they_are_used(app):
 
 
 def test_a_report_card_is_made_when_it_is_opened(app, monkeypatch):
+    st.cache_resource.clear()
     made = []
     monkeypatch.setattr(
         "llmpert.ui.datasets.report_card.report_card",
@@ -257,6 +257,7 @@ def screens_of_three_lines() -> list[tuple[str, bytes]]:
 
 
 def test_uploads_are_read_once_however_often_the_page_runs(app, monkeypatch):
+    st.cache_resource.clear()
     reads = []
     for reader in ("screen_in", "embedding_in"):
         original = getattr(reading, reader)

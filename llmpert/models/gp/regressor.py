@@ -236,25 +236,32 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Raises:
             ValueError: Z is not a matrix of finite numbers with as many columns as in training.
         """
-        squares = self._squares_to(Z)
-        with torch.no_grad():
-            cross = self._spectrum.rotate(self._covariance.between(squares))
-            mean = self._outputs.mean(cross).numpy() * self._scale + self.mean_
-            if not return_std:
-                return mean
-            variance = self._outputs.variance(cross, self._covariance.prior_signal())
-            std = (variance + self._outputs.noise).sqrt().numpy()
-        return mean, std * (self._scale * self.inflation_)
+        cross = self._cross(Z)
+        return (self._mean(cross), self._std(cross)) if return_std else self._mean(cross)
 
-    def departure(self, Z: np.ndarray) -> np.ndarray:
-        """Return the length of what M genes' predictions add to the mean response, M.
-
-        Over all outputs, in the unit of Y. Raises as `predict`.
+    def predict_with_departure(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `predict` does with `return_std`, and the length of what each of the M
+        predictions adds to the mean response: over all outputs, in the unit of Y. Raises as it.
         """
+        cross = self._cross(Z)
+        departure = self._outputs.departure(cross).numpy() * self._scale
+        return self._mean(cross), self._std(cross), departure
+
+    @torch.no_grad()
+    def _cross(self, Z: np.ndarray) -> torch.Tensor:
+        """Return covariances of new genes' signal with that of training genes, rotated."""
         squares = self._squares_to(Z)
-        with torch.no_grad():
-            cross = self._spectrum.rotate(self._covariance.between(squares))
-            return self._outputs.departure(cross).numpy() * self._scale
+        return self._spectrum.rotate(self._covariance.between(squares))
+
+    @torch.no_grad()
+    def _mean(self, cross: torch.Tensor) -> np.ndarray:
+        return self._outputs.mean(cross).numpy() * self._scale + self.mean_
+
+    @torch.no_grad()
+    def _std(self, cross: torch.Tensor) -> np.ndarray:
+        variance = self._outputs.variance(cross, self._covariance.prior_signal())
+        std = (variance + self._outputs.noise).sqrt().numpy()
+        return std * (self._scale * self.inflation_)
 
     def contributions(self, z: np.ndarray) -> np.ndarray:
         """Return each training perturbation's share in one gene's prediction through each kernel.

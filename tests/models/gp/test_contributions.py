@@ -52,7 +52,7 @@ def dense_weights(model: GaussianProcess, Z: np.ndarray, Y: np.ndarray, cells) -
     return alpha
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=settings().max_examples // 4)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(["shared", "components"]),

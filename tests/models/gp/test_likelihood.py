@@ -60,7 +60,7 @@ def test_likelihood_is_the_sum_of_normal_log_densities(size, outputs, seed):
     assert posterior.loss == pytest.approx(-(expected + prior) / Y.size, rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=settings().max_examples // 3)
 @given(*problems)
 def test_variance_is_the_best_one(size, outputs, seed):
     data, covariance = statistics(size, outputs, seed)

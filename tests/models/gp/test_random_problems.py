@@ -161,7 +161,7 @@ def test_prediction_is_that_of_a_dense_process(problem):
     Z, Y, cells = problem.data()
     model = GaussianProcess(problem.parts, problem.model).fit(Z, Y, cells)
     genes = problem.others()
-    mean, std = model.predict(genes, return_std=True)
+    mean, std, departure = model.predict_with_departure(genes)
     errors, left_out = model.leave_one_out()
     for numbers in (mean, std, errors, left_out, model.signal_variance_, model.noise_variance_):
         assert np.isfinite(numbers).all()
@@ -169,7 +169,7 @@ def test_prediction_is_that_of_a_dense_process(problem):
     assert (left_out >= 0).all()
     assert np.isfinite(model.log_marginal_likelihood_)
     assert 0 < model.inflation_ < np.inf
-    assert np.isfinite(model.distribution_.responses(mean, std, model.departure(genes))).all()
+    assert np.isfinite(model.distribution_.responses(mean, std, departure)).all()
     expected, variance = dense(model, Z, Y, cells, genes)
     # Relative to the responses' own size: both lose digits where the kernel is nearly singular.
     size = np.abs(Y - model.mean_).max()
