@@ -84,7 +84,10 @@ def sets_table(
         table,
         hide_index=True,
         height=height,
-        column_config={**columns, str(table.columns[0]): button},
+        column_config={
+            **{column: look for column, look in columns.items() if column in table},
+            str(table.columns[0]): button,
+        },
         key=f"{key}-sets",
     )
     name = st.query_params.get(OPENED, "")
