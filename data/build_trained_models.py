@@ -24,7 +24,7 @@ from llmpert.io.paths import shipped
 from llmpert.screens import Screen
 
 COMPONENTS = 64
-UNIT = "up-regulation rank score, 0 to 1"
+UNIT, BOUNDS = "up-regulation rank score, 0 to 1", (0.0, 1.0)
 ABOUT = {
     "source": "Replogle et al. 2022, Cell, doi:10.1016/j.cell.2022.05.013, as ranked by sigrecon",
     "licence": "CC BY 4.0 (Replogle et al.); sigrecon: its description says MIT, its licence file"
@@ -38,7 +38,8 @@ ABOUT = {
 
 def trained(screen: Screen) -> TrainedModel:
     """Train the model of a line of the benchmark."""
-    credited = replace(screen, unit=UNIT, provenance={**screen.provenance, **ABOUT})
+    about = {**screen.provenance, **ABOUT}
+    credited = replace(screen, unit=UNIT, bounds=BOUNDS, provenance=about)
     problem = Problem.align(credited, [built_in(name) for name in BUILT_IN])
     return train(Experiment(problem), COMPONENTS)
 

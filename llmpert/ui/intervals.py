@@ -40,6 +40,17 @@ ABOUT_ERRORS = (
 )
 
 
+ERRORS = {
+    "error": "the median",
+    "error of mean": "the mean (the prediction)",
+    "error of no change": "*no change*",
+}
+SCORES = {
+    "crps": "predicted",
+    "crps without embedding": "each gene's training responses, without any embedding",
+}
+
+
 def show_intervals(selection: Selection) -> None:
     """Show whether intervals hold, in a sentence and a figure, and what else is known of them."""
     found = outcomes(selection)
@@ -150,11 +161,13 @@ def _draw(
 
 
 def _errors(found: pd.DataFrame, unit: str) -> str:
-    """Return mean absolute errors in words, so that a baseline that wins is not overlooked."""
-    named = {
-        "the median": found["error"].mean(),
-        "the mean (the prediction)": found["error of mean"].mean(),
-        "*no change*": found["error of no change"].mean(),
-    }
-    parts = ", ".join(f"{name} {error:.3g}" for name, error in named.items())
-    return f"Mean absolute error in {unit}: {parts}."
+    """Return errors in words, so that a baseline that wins is not overlooked."""
+    means = found[[*ERRORS, *SCORES]].mean()
+    absolute, whole = (
+        ", ".join(f"{said} {means[name]:.3g}" for name, said in names.items())
+        for names in (ERRORS, SCORES)
+    )
+    return (
+        f"Mean absolute error in {unit}: {absolute}. CRPS, the error of a whole distribution:"
+        f" {whole}."
+    )
