@@ -30,8 +30,8 @@ class Running:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    """Wait until something holds, for at most ten seconds."""
-    for _ in range(1000):
+    """Wait until something holds, for at most a minute."""
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)

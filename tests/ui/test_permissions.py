@@ -1,11 +1,16 @@
 """Visitors from other machines are no operators, however the server was started."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import streamlit as st
 
 from llmpert.commands.serve import streamlit_command
 from llmpert.ui.common.permissions import is_operator, is_shared
-from tests.support.server_process import STREAMLIT, running
+from tests.support.server_process import REPOSITORY, STREAMLIT, eventually, free_port
 
 
 @pytest.fixture
@@ -68,7 +73,17 @@ def test_an_empty_variable_says_nothing(server, monkeypatch):
 def test_streamlits_own_command_is_understood_too(tmp_path, monkeypatch):
     monkeypatch.delenv("LLMPERT_SHARED", raising=False)
     log = tmp_path / "log"
-    with running((*STREAMLIT, "--server.address=0.0.0.0"), tmp_path / "home", log):
-        pass
+    options = ("--server.address=0.0.0.0", "--server.port", str(free_port()))
+    with log.open("wb") as stderr:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *STREAMLIT, *options],
+            cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.DEVNULL, stderr=stderr,
+        )  # fmt: skip
+    try:
+        eventually(lambda: re.search(r"started.*\n", log.read_text("utf-8")))
+    finally:
+        server.kill()
+        server.wait()
     (started,) = [line for line in log.read_text("utf-8").splitlines() if "started" in line]
     assert started.endswith("shared=true")
