@@ -1,16 +1,22 @@
 """The documentation: links lead somewhere, tables are what code writes, and the site builds."""
 
+import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import anndata as ad
+import numpy as np
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
 from benchmarks import page, shipped
 from llmpert.__main__ import program
+from llmpert.datasets import DatasetStore
 from llmpert.embeddings import save_embedding
 from llmpert.methods.predictions import ExternalPredictions
 from tests.support import small
@@ -92,14 +98,18 @@ def test_only_what_is_between_the_markers_is_written():
         page.put(text, "three", [])
 
 
+def blocks(page, language):
+    text = (REPOSITORY / f"docs/{page}.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.processes
-def test_the_example_writes_predictions_of_a_method(tmp_path):
-    text = (REPOSITORY / "docs/other-methods.md").read_text("utf-8")
-    (lines,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    line = re.search(r'LINE, UNIT = "(.+?)"', lines)[1]
+def test_the_example_brings_predictions_of_a_method_in(tmp_path):
+    lines, commands = blocks("other-methods", "python")[0], blocks("other-methods", "bash")[0]
+    line, unit = re.search(r'LINE, UNIT = "(.+?)", "(.+?)"', lines).groups()
     folder = tmp_path / "simulated"
     folder.mkdir()
-    screen = small.screen(line)
+    screen = replace(small.screen(line), unit=unit)
     screen.save(folder / f"{line}.h5ad")
     save_embedding(small.embedding("text"), folder / "text.parquet")
     subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, check=True)
@@ -109,6 +119,25 @@ def test_the_example_writes_predictions_of_a_method(tmp_path):
     # Every model trained on all that it does not predict.
     for fold, names in made.trained_on.items():
         assert set(names) == set(made.perturbations[made.fold != fold])
+    command = re.search(r"^llmpert (import .*?[^\\])$", commands, re.MULTILINE | re.DOTALL)[1]
+    subprocess.run(
+        [sys.executable, "-m", "llmpert", *command.replace("\\\n", " ").split()],
+        cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    kept = DatasetStore().load("compared")
+    assert kept.external[line][0].method == "My method"
+
+
+def test_the_example_takes_control_off_predicted_cells():
+    found: dict = {}
+    exec(blocks("other-methods", "python")[1], found)  # noqa: S102 - a block of ours
+    names = pd.DataFrame({"gene": ["B", "A", "B"]}, ["1", "2", "3"])
+    cells = ad.AnnData(np.array([[1.0, 5], [2, 0], [3, 1]]), names, pd.DataFrame(index=["x", "y"]))
+    # Control has a gene more, and its genes in another order.
+    control = ad.AnnData(np.array([[9.0, 1, 1], [9, 3, 0]]))
+    control.var_names = ["z", "y", "x"]
+    expected = pd.DataFrame({"x": [1.5, 1.5], "y": [-2.0, 1.0]}, ["A", "B"])
+    pd.testing.assert_frame_equal(found["differences"](cells, control), expected)
 
 
 @pytest.mark.processes
