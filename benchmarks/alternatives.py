@@ -1,6 +1,6 @@
-"""Alternatives to the Gaussian process on the rank-score benchmark, as Markdown tables.
+"""Alternatives to the Gaussian process on the rank-score benchmark, as a table of a page.
 
-    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives
+    LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives [--write]
 
 Every alternative predicts the very same held-out perturbations as `gp`: the folds, the training
 size and the genes are those of `Experiment`, and so is the metric, Pearson over all genes. Whatever
@@ -27,7 +27,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from benchmarks.page import markdown
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.real import read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
@@ -35,8 +35,6 @@ from llmpert.evaluation.problem import Problem
 from llmpert.models.gp.kernels import RBF
 from llmpert.models.gp.regressor import GaussianProcess
 from llmpert.models.registry import MODELS
-
-COMMAND = "LLMPERT_REAL_DATA=FOLDER python -m benchmarks.alternatives"
 
 Parts = Mapping[str, slice]
 
@@ -225,28 +223,28 @@ def registered(model: str) -> Callable[[Parts], Any]:
 
 GP = Alternative("gp", registered("gp"))
 ALTERNATIVES = (
-    Alternative("the paper's model (gp-paper)", registered("gp-paper")),
+    Alternative("the paper's model (one lengthscale, one noise)", registered("gp-paper")),
     Alternative(
         "a kernel a source, one noise for all genes",
         lambda parts: GaussianProcess(parts, "shared"),
         joins=True,
     ),
-    Alternative("one noise, leading principal components of responses, number tuned", low_rank),
+    Alternative("one noise, leading components of the responses only", low_rank),
     Alternative("Matérn 3/2", lambda parts: WithKernel(parts, Matern32)),
     Alternative("Matérn 1/2", lambda parts: WithKernel(parts, Matern12)),
-    Alternative("rational quadratic, alpha by likelihood", rational_quadratic),
+    Alternative("rational quadratic", rational_quadratic),
     Alternative("linear + RBF", linear_and_rbf),
     Alternative("kernel ridge, penalty and width tuned", kernel_ridge),
     Alternative("ridge, penalty tuned", registered("ridge")),
-    Alternative("kNN, k, distance and weights tuned", neighbours),
-    Alternative("gp on vectors of any length", GP.build, of_raw_vectors),
+    Alternative("nearest neighbours, k, distance and weights tuned", neighbours),
+    Alternative("vectors not scaled to length 1", GP.build, of_raw_vectors),
     *(
-        Alternative(f"gp on {number} components a source", GP.build, partial(components, number))
+        Alternative(f"{number} components a source", GP.build, partial(components, number))
         for number in (25, 100, 256)
     ),
     *(
         Alternative(
-            f"gp on {number} components a source, leading ones weighted up",
+            f"{number} components, leading ones weighted up",
             GP.build,
             partial(weighted, number),
         )
@@ -270,64 +268,50 @@ def scores(experiment: Experiment, alternative: Alternative) -> pd.DataFrame:
     return pd.concat(found)
 
 
-def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[float, float, float]:
-    """Mean paired difference (theirs - ours), its standard error over perturbations, over folds."""
+def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[float, float]:
+    """Mean paired difference (theirs - ours), and its standard error over perturbations."""
     difference = theirs["value"] - ours["value"]
-    folds = difference.groupby(theirs["fold"]).mean()
-    return float(difference.mean()), float(difference.sem()), float(folds.sem())
+    return float(difference.mean()), float(difference.sem())
 
 
-def verdict(comparisons: Sequence[tuple[float, float, float]]) -> str:
-    """Keep what beats the gp by more than its standard error on every line."""
-    return "keep" if all(mean > max(errors) for mean, *errors in comparisons) else "drop"
-
-
-def table(experiments: Sequence[Experiment], progress: Callable[[str], None]) -> list[list[str]]:
-    """A header, the gp, and a row an alternative."""
-    lines = [experiment.problem.screen.line for experiment in experiments]
-    header = ["model", *(text for line in lines for text in (line, "difference")), "verdict"]
-    ours = [scores(experiment, GP) for experiment in experiments]
-    body = [[GP.name, *(text for s in ours for text in (f"{s['value'].mean():.4f}", "")), ""]]
-    several = len(experiments[0].problem.embeddings) > 1
+def table(
+    experiments: Mapping[str, Experiment], progress: Callable[[str], None]
+) -> list[list[str]]:
+    """A header, and a row an alternative: its difference to `gp` in each experiment."""
+    ours = {name: scores(experiment, GP) for name, experiment in experiments.items()}
+    rows = [["instead of `gp`", *experiments]]
     for alternative in ALTERNATIVES:
         progress(alternative.name)
-        if alternative.joins and not several:
-            continue
-        theirs = [scores(experiment, alternative) for experiment in experiments]
-        compared = [compare(a, b) for a, b in zip(ours, theirs, strict=True)]
-        cells = [
-            text
-            for found, (mean, error, over_folds) in zip(theirs, compared, strict=True)
-            for text in (
-                f"{found['value'].mean():.4f}",
-                f"{mean:+.4f} ± {error:.4f} ({over_folds:.4f})",
-            )
-        ]
-        body.append([alternative.name, *cells, verdict(compared)])
-    return [header, *body]
+        row = [alternative.name]
+        for name, experiment in experiments.items():
+            if alternative.joins and len(experiment.problem.embeddings) == 1:
+                row.append("–")
+                continue
+            mean, error = compare(ours[name], scores(experiment, alternative))
+            row.append(f"{mean:+.4f} ± {error:.4f}".replace("-", "−"))
+        rows.append(row)
+    return rows
 
 
 @click.command()
-def main() -> None:
-    """Print a table for text alone and one for all sources together."""
+@to_pages
+def main(write: bool) -> None:
+    """Print the table, for text alone and for all sources together."""
     data = read()
     problems = [data.problem(line, "+".join(data.embeddings)) for line in data.screens]
-    click.echo(
-        f"From `{COMMAND}`: Pearson over all genes, mean over"
-        f" {len(problems[0].screen.perturbations):,} perturbations that have every source, held out"
-        " once each. Difference to the gp: mean ± standard error over perturbations (over folds)."
-        " Kept is what gains more than both errors on every line."
-    )
-    for sources in (["text"], list(data.embeddings)):
-        experiments = [Experiment(problem.only(*sources)) for problem in problems]
-        with tqdm(total=len(ALTERNATIVES), leave=False) as bar:
+    experiments = {
+        f"{problem.screen.line}, {what}": Experiment(problem.only(*sources))
+        for what, sources in {"text": ["text"], "six": list(data.embeddings)}.items()
+        for problem in problems
+    }
+    with tqdm(total=len(ALTERNATIVES), leave=False) as bar:
 
-            def progress(name: str, bar: tqdm = bar) -> None:
-                bar.set_description(name)
-                bar.update()
+        def progress(name: str) -> None:
+            bar.set_description(name)
+            bar.update()
 
-            found = table(experiments, progress)
-        click.echo("\n".join(["", f"{' + '.join(sources)}:", "", *markdown(found)]))
+        found = table(experiments, progress)
+    publish("benchmarks.alternatives", markdown(found), write)
 
 
 if __name__ == "__main__":

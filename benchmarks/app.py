@@ -1,6 +1,6 @@
 """How long the pages take in a browser, and how long their scripts take.
 
-    python -m benchmarks.app [--runs 3]
+    python -m benchmarks.app [--runs 3] [--write]
 
 In headless Chromium, with an empty data folder: from `python -m llmpert serve`, which is what `make
 app` runs, to the first page shown, and to the figure of a human gene by its link; 20 human genes
@@ -16,13 +16,16 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from unittest.mock import patch
 
 import click
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from benchmarks.machine import describe, timed, times
+from benchmarks.machine import describe, timed
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.server import REPOSITORY, served
 from llmpert.datasets import BUILT_IN_DATA, SIMULATED, DatasetStore
 
@@ -36,18 +39,21 @@ LIMIT = 180_000
 """Milliseconds to wait for a page."""
 
 GENES, VIEWS = 20, 5
-TARGETS = {"start": 5.0, "figure": 10.0, "view": 2.0, "gene": 1.0, "script": 0.5}
 FIRST_GENE = "TP53"
+
+Times = dict[str, list[float]]
+"""Seconds by page."""
 
 
 @click.command()
-@click.option("--runs", default=3, show_default=True, help="Starts, of which the median is told.")
-def main(runs: int) -> None:
+@click.option("--runs", default=3, show_default=True, help="Starts, of which the median is shown.")
+@to_pages
+def main(runs: int, write: bool) -> None:
     """Measure start, first views, genes and scripts."""
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:
         raise click.ClickException(f"expected one of {', '.join(BROWSERS)} on the path.")
-    click.echo(f"measured on: {describe()}")
+    on = f"Measured on: {describe()}."
     start, figure = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -64,34 +70,49 @@ def main(runs: int) -> None:
                 open_when_ready(page, f"{server.address}/gene?gene={FIRST_GENE}")
                 wait_for_gene(page, FIRST_GENE)
                 figure.append(time.perf_counter() - began)
-        click.echo(f"start to first page: {times(start, TARGETS['start'])}")
-        click.echo(f"start to the figure of {FIRST_GENE}: {times(figure, TARGETS['figure'])}")
         with served() as server:
             server.wait_until_it_answers()
-            seconds = genes(browser, server.address)
-            click.echo(f"another gene, from Enter: {times(seconds, TARGETS['gene'])}")
-            views(browser, server.address)
+            typed = genes(browser, server.address)
+            clicked, opened = views(browser, server.address)
         browser.close()
-    click.echo(
-        f"script of a cached page, without the browser: {times(reruns(), TARGETS['script'])}"
-    )
+    table = [
+        ["what", "measured"],
+        ["start of the program to first page", median(start)],
+        [f"start of the program to the figure of {FIRST_GENE}, by its link", median(figure)],
+        [f"another gene, from Enter to its figure ({GENES} genes)", median(typed)],
+        ["a computed page, from the navigation: fastest and slowest page", ends(clicked)],
+        ["a computed page, by its link in a new tab: fastest and slowest page", ends(opened)],
+        ["script of a page whose results are cached, without the browser", median(reruns())],
+    ]
+    publish("benchmarks.app", [on, "", *markdown(table)], write)
 
 
-def views(browser: Browser, address: str) -> None:
-    """Print how long each page takes to open: by its link in a new tab, and from the navigation."""
+def median(seconds: Sequence[float]) -> str:
+    """Say the median of some times."""
+    return f"{np.median(seconds):.2f} s"
+
+
+def ends(seconds: Times) -> str:
+    """Say the medians of the fastest and the slowest page."""
+    middle = {name: float(np.median(times)) for name, times in seconds.items()}
+    first, last = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
+    return f"{middle[first]:.1f} s ({first}) to {middle[last]:.1f} s ({last})"
+
+
+def views(browser: Browser, address: str) -> tuple[Times, Times]:
+    """Time each computed page: from the navigation, and by its link in a new tab."""
+    clicked: Times = {}
+    opened: Times = {}
     context = browser.new_context()
     visitor = context.new_page()
     visitor.goto(f"{address}/model_classes{QUERY}")
     wait(visitor, "model_classes")
     for name in PAGES:
-        first, *again = (first_view(context, address, name) for _ in range(1 + VIEWS))
-        click.echo(
-            f"{name}, by its link in a new tab: {times(again)}; the first of all, which computes"
-            f" it, {first:.1f} s"
-        )
-        clicked = [from_navigation(visitor, name) for _ in range(VIEWS)]
-        click.echo(f"{name}, from the navigation: {times(clicked, TARGETS['view'])}")
+        # The first view computes what the page shows.
+        opened[name] = [first_view(context, address, name) for _ in range(1 + VIEWS)][1:]
+        clicked[name] = [from_navigation(visitor, name) for _ in range(VIEWS)]
     context.close()
+    return clicked, opened
 
 
 def from_navigation(page: Page, name: str) -> float:

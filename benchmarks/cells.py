@@ -1,4 +1,7 @@
-"""From single cells to a screen: time and memory as files grow, beside the whole file in memory."""
+"""From single cells to a screen: time and memory as files grow, beside the whole file in memory.
+
+python -m benchmarks.cells [--up-to GB] [--write]
+"""
 
 import tempfile
 import time
@@ -11,13 +14,22 @@ import h5py
 import numpy as np
 
 from benchmarks.machine import alone, describe, peak_memory
+from benchmarks.page import markdown, publish, to_pages
 
 GENES = 8_563
 TARGETS = 400
 """Few, so that the smallest file has enough cells of each and all files take the same sums; the
-K562 essential screen of Replogle et al. 2022 has 2,057 (--targets)."""
+K562 essential screen of Replogle et al. 2022 has 2,057."""
 CONTROLS = 0.035
 BATCHES = 48
+FILES = (
+    *((form, size, TARGETS) for form in ("dense", "sparse") for size in (0.2, 1.0, 4.0)),
+    ("dense", 10.7, 2_057),
+)
+"""Form, GB and targets of each file; the last is as large as that screen."""
+PROCESSES = (1, 2)
+PEER_UP_TO = 1.0
+"""GB; scanpy holds the whole file in memory."""
 BLOCK = 4_000
 """Cells drawn at random; the file repeats them in another order each time, under other names."""
 
@@ -121,15 +133,6 @@ def in_memory(path: Path) -> tuple[float, int]:
     return time.perf_counter() - start, peak_memory()
 
 
-def read_only(path: Path) -> float:
-    """Seconds to read the file's bytes, from wherever the system has them."""
-    start = time.perf_counter()
-    with path.open("rb", buffering=0) as file:
-        while file.read(2**24):
-            pass
-    return time.perf_counter() - start
-
-
 @contextmanager
 def generated(folder: Path, size: float, form: str, targets: int) -> Iterator[tuple[Path, int]]:
     """A generated file, removed afterwards."""
@@ -141,47 +144,42 @@ def generated(folder: Path, size: float, form: str, targets: int) -> Iterator[tu
 
 
 @click.command()
-@click.option("--size", "sizes", type=float, multiple=True, default=(0.2, 1, 4), help="GB.")
-@click.option("--processes", type=int, multiple=True, default=(1, 2))
-@click.option("--form", "forms", multiple=True, default=("dense", "sparse"))
-@click.option("--targets", type=int, default=TARGETS, show_default=True)
+@click.option("--up-to", type=float, default=11.0, show_default=True, help="GB of a file.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where generated files go.")
-@click.option("--scanpy-up-to", type=float, default=1.0, help="GB; larger files do not fit.")
-def main(
-    sizes: tuple[float, ...],
-    processes: tuple[int, ...],
-    forms: tuple[str, ...],
-    targets: int,
-    folder: Path | None,
-    scanpy_up_to: float,
-) -> None:
+@to_pages
+def main(up_to: float, folder: Path | None, write: bool) -> None:
     """Print seconds and memory by size of the file."""
-    click.echo(describe())
+    on = f"Measured on: {describe()}."
+    header = ["file", "processes", "seconds", "µs a cell", "memory", "estimate", "scanpy"]
+    table = [header]
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        for form in forms:
-            for size in sizes:
-                with generated(Path(name), size, form, targets) as (path, cells):
-                    _one(path, cells, form, processes, size <= scanpy_up_to, Path(name))
+        for form, size, targets in FILES:
+            if size > up_to:
+                continue
+            with generated(Path(name), size, form, targets) as (path, cells):
+                file = f"{form}, {path.stat().st_size / 1e9:.1f} GB, {cells:,} cells"
+                file += f", {targets:,} targets" * (targets != TARGETS)
+                peer = peer_on(path) if size <= PEER_UP_TO else "–"
+                for count in PROCESSES if targets == TARGETS else (1,):
+                    measured = of_file(path, cells, count, Path(name) / "parts")
+                    table.append([file, str(count), *measured, peer if count == 1 else "–"])
+    publish("benchmarks.cells", [on, "", *markdown(table)], write)
 
 
-def _one(
-    path: Path, cells: int, form: str, processes: tuple[int, ...], peer: bool, work: Path
-) -> None:
-    head = f"{form}, {path.stat().st_size / 1e9:.2f} GB, {cells:,} cells x {GENES:,} genes:"
-    click.echo(f"{head} bytes read in {read_only(path):.1f} s")
-    for count in processes:
-        seconds, peak, said = alone(blockwise, path, count, work / "parts")
-        click.echo(
-            f"  {count} process(es): {seconds:.1f} s, {1e6 * seconds / cells:.0f} µs a cell,"
-            f" {peak / 1e9:.2f} GB (said before: {said / 1e9:.2f} GB)"
-        )
-    if peer:
-        try:
-            seconds, peak = alone(in_memory, path)
-        except ImportError:
-            click.echo("  scanpy is not installed (requirements-gears.txt)")
-            return
-        click.echo(f"  scanpy, whole file in memory: {seconds:.1f} s, {peak / 1e9:.2f} GB")
+def of_file(path: Path, cells: int, processes: int, work: Path) -> list[str]:
+    """Seconds, microseconds a cell, memory, and its estimate before reading."""
+    seconds, peak, estimate = alone(blockwise, path, processes, work)
+    each = f"{1e6 * seconds / cells:.0f}"
+    return [f"{seconds:.1f}", each, f"{peak / 1e9:.2f} GB", f"{estimate / 1e9:.2f} GB"]
+
+
+def peer_on(path: Path) -> str:
+    """Seconds and memory of scanpy, in words."""
+    try:
+        seconds, peak = alone(in_memory, path)
+    except ImportError:
+        return "not installed (requirements-ecosystem.txt)"
+    return f"{seconds:.1f} s, {peak / 1e9:.2f} GB"
 
 
 if __name__ == "__main__":

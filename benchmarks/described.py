@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from benchmarks import calibration, real
-from benchmarks.page import markdown, publish
+from benchmarks.page import markdown, publish, to_pages
 from llmpert.embeddings import BUILT_IN, Embedding, built_in
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
@@ -60,7 +60,7 @@ def row(line: str, what: str, folds: Folds) -> list[str]:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write it into the documentation, too.")
+@to_pages
 def main(write: bool) -> None:
     """Print the table."""
     table = [["line", "genes known by", "Pearson, all genes", "inside 95 % intervals"]]
@@ -73,9 +73,7 @@ def main(write: bool) -> None:
         for count in (1, 3, LENDERS, 10, 20):
             what = f"{EMBEDDING}, GO of {count} other{'s' * (count > 1)}"
             table.append(row(line, what, lent(Experiment(whole), count)))
-    real.print_table(table)
-    if write:
-        publish("benchmarks.described", markdown(table))
+    publish("benchmarks.described", markdown(table), write)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.page import README, markdown, publish
+from benchmarks.page import README, markdown, publish, to_pages
 from benchmarks.real import ALL, EMBEDDINGS, folder, read
 from llmpert.datasets.builtin import simulated_dataset
 from llmpert.embeddings import read_embedding
@@ -158,7 +158,7 @@ def _coordinates(path: Path, line: str) -> Screen:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write the tables into the documentation.")
+@to_pages
 def main(write: bool) -> None:
     """Print the tables; predictions are kept as in `llmpert evaluate`."""
     groups = (intervals.SD, intervals.DISTANCE, intervals.EFFECT)
@@ -190,13 +190,9 @@ def main(write: bool) -> None:
         if unit != "simulated":
             (ranks if unit == "rank score" else coordinates)[line] = table
     for name, rows in tables.items():
-        click.echo("\n".join(["", *markdown(rows)]))
-        if write:
-            publish(f"benchmarks.distributions {name}", markdown(rows))
+        publish(f"benchmarks.distributions {name}", markdown(rows), write)
     said = words(ranks, {line: spread[line] for line in ranks}, coordinates)
-    click.echo("\n".join(["", *said]))
-    if write:
-        publish("benchmarks.distributions words", said, README)
+    publish("benchmarks.distributions words", said, write, README)
 
 
 if __name__ == "__main__":

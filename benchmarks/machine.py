@@ -5,7 +5,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,25 +59,6 @@ def memory_of_all(process: int) -> tuple[int, list[int]]:
 def verdict(value: float, target: float) -> str:
     """Say whether a value stays below its target."""
     return "met" if value < target else "missed"
-
-
-def times(seconds: Sequence[float], target: float | None = None, unit: str = "s") -> str:
-    """Say the median of some times, their range and number, and whether it meets its target.
-
-    Parameters
-    ----------
-    unit:
-        "s" or "ms", in which all are said.
-    """
-    factor = {"s": 1, "ms": 1000}[unit]
-    middle = float(np.median(seconds))
-    words = (
-        f"median {factor * middle:.2f} {unit} ({factor * min(seconds):.2f} to"
-        f" {factor * max(seconds):.2f}, {len(seconds)} times)"
-    )
-    if target is None:
-        return words
-    return f"{words}; target < {factor * target:g} {unit}: {verdict(middle, target)}"
 
 
 def timed(function: Callable[..., object], *arguments: object) -> float:

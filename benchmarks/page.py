@@ -7,11 +7,17 @@ stands between them.
 import re
 from collections.abc import Sequence
 
+import click
+
 from llmpert.io.atomic import atomic_path
 from tests.support.server_process import REPOSITORY
 
 PAGE = "docs/benchmarks.md"
 README = "README.md"
+RECIPES = "docs/recipes.md"
+
+to_pages = click.option("--write", is_flag=True, help="Write the tables into the pages, too.")
+"""The option of every benchmark that has tables in a page."""
 
 
 def put(text: str, name: str, lines: Sequence[str]) -> str:
@@ -28,8 +34,11 @@ def put(text: str, name: str, lines: Sequence[str]) -> str:
     return pattern.sub(lambda _: block, text)
 
 
-def publish(name: str, lines: Sequence[str], page: str = PAGE) -> None:
-    """Write lines between the markers of a name in a page of the repository."""
+def publish(name: str, lines: Sequence[str], write: bool, page: str = PAGE) -> None:
+    """Print lines and, if asked, write them between the markers of a name in a page."""
+    click.echo("\n".join(["", f"{page}: {name}", "", *lines]))
+    if not write:
+        return
     path = REPOSITORY / page
     text = put(path.read_text("utf-8"), name, lines)
     with atomic_path(path) as temporary:

@@ -10,13 +10,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 
-import click
 import numpy as np
 
 from benchmarks.fold import Fold, measure
 from benchmarks.machine import alone
-
-TARGET_RATIO = 20
 
 SERIES = (1, 10, 20, 50, 100, 200, 500, 1000, 2000)
 """Numbers of outputs that scikit-learn is tried with."""
@@ -28,37 +25,33 @@ BATCH_OUTPUTS = 10
 ADAM_STEPS, ADAM_RATE = 50, 0.1
 
 
-def report(fold: Fold, runs: int) -> None:
-    """Print both peers beside ours at equal N and D."""
-    click.echo(
-        "scikit-learn: GaussianProcessRegressor(ConstantKernel * RBF + WhiteKernel), its own start"
-        f" and L-BFGS, no restarts; D grows while it takes {PATIENCE:g} s and {MEMORY / 1e9:g} GB"
-    )
-    ratio = 0.0
-    for outputs, seconds in within_patience(lambda outputs: scikit_learn_alone(fold, outputs)):
-        ratio = compare(fold.first(outputs), seconds, runs)
-    click.echo(
-        f"  at the largest D at least {ratio:.0f} times faster; target {TARGET_RATIO} times:"
-        f" {'met' if ratio >= TARGET_RATIO else 'missed'}"
-    )
-    click.echo(
-        "GPyTorch: a batch of exact Gaussian processes, one a gene with hyper-parameters of its"
-        f" own, {ADAM_STEPS} steps of Adam at rate {ADAM_RATE} in float32, its own choice of solver"
-    )
+def rows(fold: Fold, runs: int) -> list[list[str]]:
+    """A row a peer beside ours at equal N and D, of the largest D that it was tried with."""
+    series = within_patience(lambda outputs: scikit_learn_alone(fold, outputs))
+    outputs, seconds = list(series)[-1]
     part = fold.first(BATCH_OUTPUTS)
-    seconds = alone(gpytorch_batch, part.inputs, part.response, part.test)
-    compare(part, seconds, runs)
+    return [
+        [
+            "scikit-learn's `GaussianProcessRegressor`, one kernel for all genes,"
+            f" {outputs:,} genes of the fold (as many as take {PATIENCE / 60:g} min)",
+            compare(fold.first(outputs), seconds, runs),
+        ],
+        [
+            f"GPyTorch, a batch of one Gaussian process a gene, {BATCH_OUTPUTS} genes,"
+            f" {ADAM_STEPS} steps of Adam",
+            compare(part, alone(gpytorch_batch, part.inputs, part.response, part.test), runs),
+        ],
+    ]
 
 
-def compare(part: Fold, seconds: float, runs: int) -> float:
-    """Print a peer's time beside ours on the same data; how many times faster the slower is."""
+def compare(part: Fold, seconds: float, runs: int) -> str:
+    """A peer's time beside ours on the same data, in words."""
     ours = {model: alone(measure, model, part, runs).median for model in ("gp", "gp-paper")}
     beside = ", ".join(
-        f"{model} {median:.2f} s ({seconds / median:.1f} times faster)"
+        f"`{model}` {median:.2f} s ({seconds / median:.0f} times faster)"
         for model, median in ours.items()
     )
-    click.echo(f"  D = {part.response.shape[1]:,}: {seconds:.1f} s; {beside}")
-    return seconds / max(ours.values())
+    return f"{seconds:.0f} s; {beside}"
 
 
 def within_patience(seconds_for: Callable[[int], float | None]) -> Iterator[tuple[int, float]]:

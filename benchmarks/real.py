@@ -19,7 +19,7 @@ from scipy.stats import norm
 from tqdm import tqdm
 
 from benchmarks import calibration
-from benchmarks.page import markdown, publish
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.shipped import scores
 from llmpert.datasets import Dataset
 from llmpert.embeddings import read_embedding
@@ -79,7 +79,7 @@ def experiments(data: Dataset, choices: Sequence[str]) -> list[Experiment]:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write the tables into the documentation, too.")
+@to_pages
 def main(write: bool) -> None:
     """Print the tables; finished fits are kept as in `python -m llmpert evaluate`."""
     both, six = read(("text", "sequence")), read()
@@ -88,9 +88,7 @@ def main(write: bool) -> None:
         ("accuracy", accuracy(both)),
         ("intervals", markdown(intervals(experiments(six, ["text", ALL])))),
     ):
-        click.echo("\n".join(["", *lines]))
-        if write:
-            publish(f"benchmarks.real {name}", lines)
+        publish(f"benchmarks.real {name}", lines, write)
 
 
 def accuracy(data: Dataset) -> list[str]:
@@ -142,11 +140,6 @@ def raw(experiment: Experiment, model: str) -> Iterator[tuple[Prediction, np.nda
         std = p.std / fitted.model.inflation_
         measured = screen.select(p.perturbations, fitted.genes).response
         yield replace(p, std=std, distribution=normal), measured
-
-
-def print_table(table: Sequence[Sequence[str]]) -> None:
-    """Print a header and rows as Markdown."""
-    click.echo("\n".join(["", *markdown(table)]))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What recipes take: each prepared from a server on this computer, then a Gaussian process fitted.
 
-    python -m benchmarks.recipes [RECIPE]...
+    python -m benchmarks.recipes [--write] [RECIPE]...
 
 The server has files of the published schema with the published numbers of rows, genes and vectors;
-the numbers in them are random. Told are the bytes fetched, the seconds and the peak memory of
+the numbers in them are random. The table has the bytes fetched, the seconds and the peak memory of
 `python -m llmpert prepare RECIPE`, of loading its data set, and of a fit to all its perturbations
 with the prediction of a gene, each in a process of its own. The server is as fast as the machine:
 over a line, add the time that it needs. It takes 16 GB of memory and, for all, half an hour.
@@ -25,6 +25,8 @@ import h5py
 import numpy as np
 
 from benchmarks.machine import alone, describe, peak_memory
+from benchmarks.page import RECIPES as PAGE
+from benchmarks.page import markdown, publish, to_pages
 from llmpert.datasets import presets
 from llmpert.downloads import PublicFile, Registry, format_bytes
 from llmpert.embeddings import built_in
@@ -50,9 +52,11 @@ TEXT = (33_333, 1_536)
 
 @click.command()
 @click.argument("recipes", nargs=-1)
-def main(recipes: Sequence[str]) -> None:
-    """Prepare recipes, and fit."""
-    click.echo(f"measured on: {describe()}\n")
+@to_pages
+def main(recipes: Sequence[str], write: bool) -> None:
+    """Prepare recipes, and fit; only a run of all of them writes the table."""
+    on = f"Measured on: {describe()}."
+    table = [["recipe", "to download", "prepare", "data set loaded", "fit"]]
     for name in recipes or RECIPES:
         preset, way = presets.choose(name)
         with TemporaryDirectory() as folder, Faulty() as server:
@@ -64,28 +68,34 @@ def main(recipes: Sequence[str]) -> None:
             start = time.perf_counter()
             peak = _peak(paper_files.process(known, home, *words))
             seconds = time.perf_counter() - start
-            click.echo(
-                f"{name}: {format_bytes(server.sent)} fetched, prepared in {seconds:.0f} s with"
-                f" {format_bytes(peak)} of memory"
-            )
             os.environ["LLMPERT_HOME"] = str(home)
-            click.echo(alone(load, preset.dataset(way)))
-            click.echo(alone(fit, preset.dataset(way)))
+            loaded, sizes = alone(load, preset.dataset(way))
+            table.append(
+                [
+                    f"`{name}`: {sizes}",
+                    format_bytes(server.sent),
+                    f"{seconds:.0f} s, {format_bytes(peak)}",
+                    loaded,
+                    alone(fit, preset.dataset(way)),
+                ]
+            )
+    publish("benchmarks.recipes", [on, "", *markdown(table)], write and not recipes, PAGE)
 
 
-def load(name: str) -> str:
-    """Load a data set and say what that takes."""
+def load(name: str) -> tuple[str, str]:
+    """Load a data set; what that takes, and its lines with their knockdowns."""
     from llmpert.datasets import DatasetStore
 
     start = time.perf_counter()
     data = DatasetStore().load(name)
     sizes = {line: len(data.problem(line).screen.perturbations) for line in data.screens}
     seconds = time.perf_counter() - start
-    return f"  loaded in {seconds:.1f} s with {format_bytes(peak_memory())}: {sizes}"
+    lines = ", ".join(f"{line} {size:,}" for line, size in sizes.items())
+    return f"{seconds:.1f} s, {format_bytes(peak_memory())}", f"{lines} knockdowns"
 
 
 def fit(name: str) -> str:
-    """Fit a Gaussian process to all perturbations of the first line, predict, and say the cost."""
+    """Fit a Gaussian process to all perturbations of the first line, predict; what that takes."""
     from llmpert.datasets import DatasetStore
     from llmpert.evaluation.experiment import Experiment
 
@@ -94,12 +104,7 @@ def fit(name: str) -> str:
     start = time.perf_counter()
     fitted = experiment.fit_all("gp")
     fitted.predict(list(experiment.problem.screen.perturbations[:1]))
-    seconds, sources = time.perf_counter() - start, experiment.problem.embedding_name
-    size = len(experiment.problem.screen.perturbations)
-    return (
-        f"  fitted to {size:,} perturbations x {len(fitted.genes):,} genes, {sources}, in"
-        f" {seconds:.0f} s with {format_bytes(peak_memory())}"
-    )
+    return f"{time.perf_counter() - start:.0f} s, {format_bytes(peak_memory())}"
 
 
 def _peak(process: subprocess.Popen[str]) -> int:

@@ -3,36 +3,35 @@
 import math
 import time
 
-import click
 import numpy as np
 
-from benchmarks.machine import alone, peak_memory, verdict
+from benchmarks.machine import alone, peak_memory
 
 SIZES = (1_419, 4_000, 9_866)
 OUTPUTS = (2_000, 8_000)
 TEST = 355
-TARGET_BYTES = 16e9
 
 SOURCES, COLUMNS = 2, 50
 FEATURES = 300
 """Random waves a source that a response is mixed from."""
 
 
-def report() -> None:
-    """Print time, memory and the exponent of time for each number of outputs."""
-    for outputs in OUTPUTS:
-        before: tuple[int, float] | None = None
-        for size in SIZES:
+def table() -> list[list[str]]:
+    """A header and a row a number of perturbations; the exponent is that of time since the last."""
+    rows = [["training perturbations", *(f"{outputs:,} genes" for outputs in OUTPUTS)]]
+    before: dict[int, float] = {}
+    for last, size in zip((0, *SIZES), SIZES, strict=False):
+        row = [f"{size:,}"]
+        for outputs in OUTPUTS:
             seconds, peak = alone(cost, size, outputs)
-            growth = ""
-            if before is not None:
-                exponent = math.log(seconds / before[1]) / math.log(size / before[0])
-                growth = f"; time grows as N^{exponent:.2f} from N = {before[0]:,}"
-            before = size, seconds
-            click.echo(
-                f"N = {size:,}, D = {outputs:,}: {seconds:.1f} s, {peak / 1e9:.1f} GB (target <"
-                f" {TARGET_BYTES / 1e9:g} GB: {verdict(peak, TARGET_BYTES)}){growth}"
-            )
+            words = f"{seconds:.1f} s, {peak / 1e9:.1f} GB"
+            if last:
+                exponent = math.log(seconds / before[outputs]) / math.log(size / last)
+                words += f", N^{exponent:.1f}"
+            before[outputs] = seconds
+            row.append(words)
+        rows.append(row)
+    return rows
 
 
 def cost(size: int, outputs: int) -> tuple[float, int]:

@@ -10,7 +10,7 @@ from what GEARS predicted of them (`data/build_gears_results.py`). Nothing is fi
 import click
 import pandas as pd
 
-from benchmarks.page import PAGE, README, markdown, publish
+from benchmarks.page import PAGE, README, markdown, publish, to_pages
 from llmpert.commands.evaluate import rows
 from llmpert.datasets import RANKS, SIMULATED
 from llmpert.embeddings import BUILT_IN
@@ -97,13 +97,11 @@ def simulated() -> Tables:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write them into the pages, too.")
+@to_pages
 def main(write: bool) -> None:
     """Print the tables."""
     for (page, name), lines in (real() | simulated()).items():
-        click.echo("\n".join(["", f"{page}: {name}", "", *lines]))
-        if write:
-            publish(name, lines, page)
+        publish(name, lines, write, page)
 
 
 if __name__ == "__main__":

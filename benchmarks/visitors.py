@@ -1,7 +1,7 @@
 """Many visitors at once: how long the server takes to answer their clicks.
 
     python -m benchmarks.visitors [--visitors 20] [--seconds 60] [--after 0] [--data simulated]
-        [--workers 1] [--pause 1] [--against FOLDER [--home FOLDER]]
+        [--write] [--workers 1] [--pause 1] [--against FOLDER [--home FOLDER]]
 
 Each visitor holds a session of its own, as a browser does (Streamlit's messages over a web socket,
 without drawing), on the data that open first or others. It opens the gene page, and then either
@@ -33,10 +33,11 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.machine import describe, memory_of_all, peak_memory, verdict
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.server import REPOSITORY, Server, served
 from llmpert.datasets import BUILT_IN_DATA, DatasetStore
 
-TARGET_SECONDS, TARGET_BYTES, TARGET_LONGER = 3.0, 1.2e9, 1.0
+TARGET_SECONDS = 3.0
 TARGET_RATIO = 3.0
 TURNS = 2
 """How often each of two programs is measured."""
@@ -162,7 +163,10 @@ async def together(server: Server, visitors: int, seconds: float, visit: Visit) 
 @click.command()
 @click.option("--visitors", default=20, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
-@click.option("--after", default=0.0, show_default=True, help="Seconds after the start.")
+@click.option(
+    "--after", type=float, multiple=True, default=(0.0, 25.0), show_default=True,
+    help="Seconds after the start; a server for each.",
+)  # fmt: skip
 @click.option("--pause", default=1.0, show_default=True, help="Seconds from answer to click.")
 @click.option("--workers", default=1, show_default=True, help="Processes that answer.")
 @click.option("--against", type=FOLDER, help="Another checkout, to compare with.")
@@ -171,20 +175,23 @@ async def together(server: Server, visitors: int, seconds: float, visit: Visit) 
     "--data", type=click.Choice([*BUILT_IN_DATA]), default=next(iter(BUILT_IN_DATA)),
     show_default=True,
 )  # fmt: skip
+@to_pages
 def main(
     visitors: int,
     seconds: float,
-    after: float,
+    after: tuple[float, ...],
     pause: float,
     workers: int,
     against: Path | None,
     home: Path | None,
     data: str,
+    write: bool,
 ) -> None:
     """Measure a server under load, twice: freshly started, and once pages were computed."""
+    on = f"Measured on: {describe()}."
     shown = DatasetStore().load(data)
     genes = [str(gene) for gene in shown.names(shown.lines[0], "perturbations")[:200]]
-    click.echo(f"measured on: {describe()}")
+    click.echo(on)
     if against is not None:
         both = [{page.stem for page in (of / "pages").glob("*.py")} for of in (REPOSITORY, against)]
         visit = Visit(data, genes, pause, frozenset(set.intersection(*both)))
@@ -192,31 +199,21 @@ def main(
             compare({"this program": ours, str(against): theirs}, visitors, seconds, visit)
         return
     visit = Visit(data, genes, pause)
-    with served("--workers", str(workers)) as server:
-        server.wait_until_it_answers()
-        sleep(after)
-        found = []
-        for what in (f"{after:g} s after the start", "warm"):
-            began = perf_counter()
-            seen = asyncio.run(together(server, visitors, seconds, visit))
-            found.append(report(what, visitors, perf_counter() - began, seen))
-        longer = found[0] - found[1]
-        click.echo(
-            f"95th percentile, longer than warm: {longer:.2f} s; target < {TARGET_LONGER:g} s:"
-            f" {verdict(longer, TARGET_LONGER)}"
-        )
-        if workers > 1:
-            total, own = memory_of_all(server.process)
-            click.echo(
-                f"memory of all processes {total / 1e9:.2f} GB; what only one of them has, in MB:"
-                f" {', '.join(f'{x / 1e6:.0f}' for x in own)}"
-            )
-            return
-        memory = peak_memory(server.process)
-        click.echo(
-            f"largest memory of the server {memory / 1e9:.2f} GB; target < {TARGET_BYTES / 1e9:g}"
-            f" GB: {verdict(memory, TARGET_BYTES)}"
-        )
+    what = f"{visitors} visitors for {seconds:g} s, {pause:g} s from answer to click"
+    table = [[what, "median", "95th percentile", "errors", "largest memory"]]
+    for wait in after:
+        with served("--workers", str(workers)) as server:
+            server.wait_until_it_answers()
+            sleep(wait)
+            for when in (f"{wait:g} s after the start", f"{wait:g} s after the start, a minute on"):
+                began = perf_counter()
+                seen = asyncio.run(together(server, visitors, seconds, visit))
+                row = report(when, visitors, perf_counter() - began, seen)
+                memory = (
+                    memory_of_all(server.process)[0] if workers > 1 else peak_memory(server.process)
+                )
+                table.append([when, *row, f"{memory / 1e9:.2f} GB"])
+    publish("benchmarks.visitors", [on, "", *markdown(table)], write)
 
 
 def compare(servers: dict[str, Server], visitors: int, seconds: float, visit: Visit) -> None:
@@ -241,8 +238,8 @@ def compare(servers: dict[str, Server], visitors: int, seconds: float, visit: Vi
     )
 
 
-def report(what: str, visitors: int, seconds: float, seen: Observed) -> float:
-    """Print times by kind of click, and errors; return the 95th percentile of all."""
+def report(what: str, visitors: int, seconds: float, seen: Observed) -> list[str]:
+    """Print times by kind of click, and errors; return median, 95th percentile and errors."""
     every = np.concatenate([*seen.seconds.values()])
     p95 = float(np.quantile(every, 0.95))
     click.echo(
@@ -259,7 +256,7 @@ def report(what: str, visitors: int, seconds: float, seen: Observed) -> float:
         )
     for error in dict.fromkeys(seen.errors):
         click.echo(f"  shown as an error: {error}")
-    return p95
+    return [f"{np.median(every):.2f} s", f"{p95:.2f} s", str(len(seen.errors))]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The documentation: links lead somewhere, tables are what code writes, and the site builds."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -87,6 +88,20 @@ def test_tables_have_the_scores_that_come_with_the_program(tables):
     for (name, marker), lines in tables().items():
         text = (REPOSITORY / name).read_text("utf-8")
         assert page.put(text, marker, lines) == text
+
+
+@pytest.mark.parametrize("name", ["benchmarks", "recipes"])
+def test_every_table_of_measurements_is_written_by_its_benchmark(name):
+    text = (REPOSITORY / f"docs/{name}.md").read_text("utf-8")
+    block = re.compile(r"^<!-- (benchmarks\.\w+).*? -->\n.*?^<!-- /.*? -->\n", re.M | re.S)
+    modules = {match[1] for match in block.finditer(text)}
+    assert modules
+    for module in modules:
+        options = {option.name for option in importlib.import_module(module).main.params}
+        assert "write" in options
+    _, *sections = block.sub("", text).split("\n## ")
+    # The first part of a page may list what there is.
+    assert [part for part in sections if re.search(r"^\|", part, re.M)] == []
 
 
 def test_only_what_is_between_the_markers_is_written():
