@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nox
 
-TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
+TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "markdown-it-py")
 REPORTED = ("anndata", "pandas", "numpy", "scipy", "scikit-learn", "torch", "streamlit")
 # The documentation and the wheel are alike everywhere, and need tools of their own.
 LEFT_OUT = ("tests/browser", "tests/test_docs.py", "tests/test_wheel.py")

@@ -1,4 +1,4 @@
-"""Data: what is here, what can be downloaded, and how to use one's own."""
+"""Data: data sets, public downloads, and files of one's own."""
 
 import streamlit as st
 

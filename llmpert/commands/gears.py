@@ -68,8 +68,8 @@ def gears(
     epoch. Finished folds are kept: a run that was stopped goes on with the next one.
 
     Beside --out it writes the mean response of the training knockdowns nearest in the ontology
-    (…-go-neighbours.h5ad), what GEARS' graph tells without GEARS. `import --predictions` adds both
-    to the data set.
+    (…-go-neighbours.h5ad), what GEARS' graph predicts without GEARS. `import --predictions` adds
+    both to the data set.
 
     \b
     Example:

@@ -80,7 +80,7 @@ def serve(
 
     Only this machine can reach them unless --address says otherwise. Under other names than
     localhost they work only with --allow-host, or if --address names another address and no
-    --allow-host is given. docs/serving.md tells how to serve a lab.
+    --allow-host is given. docs/serving.md describes how to serve a lab.
 
     \b
     Example:

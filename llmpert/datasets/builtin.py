@@ -30,7 +30,7 @@ TRAIN_SIZE = 1400
 def simulated_dataset() -> Dataset:
     """Simulate the built-in pair of screens with its embeddings; gene sets are its modules.
 
-    GEARS' predictions come along in `data/`: those made on these very screens, by the fingerprint
+    GEARS' predictions lie in `data/`: those made on these very screens, by the fingerprint
     under "screen" in what they are about. Others are left out: of an older recipe. The mean of the
     nearest in GEARS' graph is computed.
     """

@@ -28,8 +28,8 @@ from llmpert.screens import Screen, common_perturbations
 class Kind:
     """How parts of one kind are kept: a file each.
 
-    `name` is the field of `Parts` and the folder of the files, `key` tells a part from others of
-    its kind and names its file.
+    `name` is the field of `Parts` and the folder of the files, `key` identifies a part among those
+    of its kind and names its file.
     """
 
     name: str

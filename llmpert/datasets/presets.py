@@ -121,7 +121,7 @@ def prepare(
     """Make a data set of files downloaded to a folder, with a record of how (`Dataset.record`).
 
     It is added whole or not at all; one that was made by the same preset is replaced. Of screens
-    made from single cells (by `run`), finished ones survive a break. `progress` is told how many of
+    made from single cells (by `run`), finished ones survive a break. `progress` gets how many of
     a file's bytes were worked through.
 
     Raises:

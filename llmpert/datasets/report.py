@@ -170,8 +170,8 @@ def _gene_sets(data: Dataset, added: Parts) -> Iterable[str]:
             measured = len(collection.within(screen.genes).members)
             line += f", {perturbed:,} with a perturbation, {measured:,} with a measured gene"
         yield line
-        for told in (named_as(set().union(*collection.members.values())), *collection.notes):
-            yield f"  {told}"
+        for note in (named_as(set().union(*collection.members.values())), *collection.notes):
+            yield f"  {note}"
     if added.screens and set(BUILT_IN_SETS) & set(data.collections(added.screens[0].perturbations)):
         yield f"Gene sets of human genes come with llmpert: {', '.join(BUILT_IN_SETS)}"
 

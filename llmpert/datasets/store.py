@@ -135,7 +135,7 @@ class DatasetStore:
             return SIMULATED
         folder, states = self.source(name), []
         paths = [folder / FILE]
-        with suppress(InputError):  # a damaged index is told from a whole one by its own state
+        with suppress(InputError):  # a damaged index shows in its own state
             paths += sorted(Index.read(folder).paths)
         for path in paths:
             with suppress(OSError):

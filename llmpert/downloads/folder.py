@@ -39,7 +39,7 @@ def download(
 
     A file that is there and verified is not fetched again; one that was copied there by hand is
     verified. Of an archive only the asked-for members stay. Another process that downloads the same
-    is waited for. An exception of `progress` or `notify` ends the download; what has come is kept.
+    is waited for. An exception of `progress` or `notify` ends the download and keeps its part.
 
     Raises:
         InputError: A file cannot be had, is not the published one, or cannot be kept. Files that

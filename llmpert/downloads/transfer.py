@@ -31,7 +31,7 @@ TRIES = 6
 BLOCK = 1 << 20
 
 Origin = dict[str, str | int | None]
-"""What tells one version of a file on a server from another: `url` as asked for, `etag` and
+"""What identifies a version of a file on a server: `url` as asked for, `etag` and
 `modified` as the server says ("" where it does not), `size` of the whole in bytes (or None)."""
 
 

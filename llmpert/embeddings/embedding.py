@@ -65,7 +65,7 @@ class Embedding(HasProvenance):
 
 
 def stand_in(whose: str, warning: str) -> dict[str, Any]:
-    """Return the provenance of a file in somebody's format that does not hold their vectors."""
+    """Return the provenance of a file in a published format with vectors of another origin."""
     return {"source": f"a file in {whose}'s format", "stand_in": True, "notes": [warning]}
 
 

@@ -87,6 +87,6 @@ def _is_empty(item: object) -> bool:
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
-    """Return what rows go by: the index, or a column of text with more known genes."""
+    """Return what names rows: the index, or a column of text with more known genes."""
     texts = [frame[c].astype(str).tolist() for c in frame if frame[c].dtype.kind not in "biufc"]
     return max([frame.index.astype(str).tolist(), *texts], key=known_share)

@@ -12,7 +12,7 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     """Principal components of the directions of one source's vectors, divided by one number.
 
     Every vector but one of zeros is scaled to length 1 first: embeddings are compared by cosine,
-    and lengths tell how much was written about a gene rather than what it does. The number,
+    and lengths reflect how much was written about a gene rather than what it does. The number,
     `scale_`, makes the mean squared length of the fitted rows 1. The components keep their weights
     relative to each other, and one lengthscale can serve sources of any unit or dimension.
 

@@ -27,7 +27,7 @@ FORMATS = (".parquet", *TEXTS, *(f"{ending}.gz" for ending in TEXTS))
 GENE_COLUMNS = ("gene", "symbol", "gene_symbol", "gene_name")
 MISSING = ("", "NA", "NaN", "nan", "null", "None")
 SAMPLE = 500
-"""Rows from which it is told what a column is."""
+"""Rows from which the kind of a column is inferred."""
 MOSTLY = 0.8
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
 _COUNTS = re.compile(r"\d+[\t ,;]\d+\s*")
@@ -166,7 +166,7 @@ def _whole(column: np.ndarray) -> bool:
 
 
 class _Table:
-    """A table on its way to an embedding, and what is to be told of it."""
+    """A table on its way to an embedding, and the notes on it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -86,7 +86,7 @@ def grid(
 
     Raises:
         InputError: No experiment or model, an unknown model, fewer than one repeat, or experiments
-            whose results could not be told apart or compared.
+            whose results could not be separated or compared.
     """
     if not experiments or not models:
         raise InputError(

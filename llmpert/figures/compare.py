@@ -50,7 +50,7 @@ def one_against_the_other(
     """Draw every common gene: side A along x, side B along y, on equal axes.
 
     Rows of `table` (`llmpert.insight.compare.compare`) start with the largest disagreement. Unless
-    `every` gene is to be a dot, shades tell how many others there are where.
+    `every` gene is to be a dot, shades show how many others lie where.
     """
     x, y = ("a", "b") if what == "predicted" else ("measured_a", "measured_b")
     drawn = table.dropna(subset=[x, y])

@@ -36,10 +36,10 @@ from llmpert.models.distribution import INTERVAL
 RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10)
 """Colour, marker and size of genes by direction, where both are predicted."""
 KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
-"""The measurement, where colour tells directions apart."""
+"""The measurement, where colour stands for direction."""
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
-"""Hatching of each source's bars, for those who do not tell the colours."""
+"""Hatching of each source's bars, which needs no colour vision."""
 
 
 def ranked_genes(
@@ -234,7 +234,7 @@ def predicted_against_measured(
         top: Positions of the top DE genes, drawn apart.
         correlation: Pearson correlation over all genes, for the title; NaN where not defined.
         every: Whether each gene is a dot; else only top DE genes are, where there are more than
-            `MOST_DOTS`, and shades tell how many others there are: quicker drawn, and none hidden.
+            `MOST_DOTS`, and shades show how many others there are: quicker drawn, and none hidden.
     """
     mean = prediction.mean[0]
     is_top = np.isin(np.arange(len(mean)), top)

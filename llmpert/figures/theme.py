@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from llmpert.evaluation.results import NO_EMBEDDING, method_label
 from llmpert.models.registry import MODELS
 
-# Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: told apart with any
+# Blue, vermilion, purple and so on from the palettes of Okabe & Ito and Tol: distinct with any
 # colour vision, and by lightness where there is no colour. Each source also has its own marker.
 SOURCE_COLORS = ("#2b83ba", "#d95f02", "#8e4fa8", "#b8860b", "#17a2a2", "#c2527f", "#6b7a1e")
 SOURCE_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross")
@@ -26,7 +26,7 @@ MODEL_LOOKS = {
     "gp": ("#2b83ba", "circle", "solid"),
 }
 """Colour, marker and dash of each model; grey where it uses no embedding. Where colour and marker
-tell embeddings apart, the dash alone is the model's. `model_look` has those of other packages."""
+stand for embeddings, the dash alone for the model. `model_look` has those of other packages."""
 GREY = MODEL_LOOKS["mean"][0]
 # External methods take these in turn. The lengths have no common divisor but 1, so that looks
 # repeat after 84 methods only; the first seven differ in their marker.
@@ -167,7 +167,7 @@ def density(
 ) -> go.Heatmap:
     """Return a heat map of the density of genes, transparent where there are none.
 
-    `where` is the template of what hovering over a shade tells of its place.
+    `where` is the template of what hovering over a shade shows of its place.
     """
     counts, *edges = np.histogram2d(x, y, bins=(60, 45))
     across, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)

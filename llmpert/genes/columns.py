@@ -18,7 +18,7 @@ _NAMES = re.compile(
 CELLS = re.compile(r"((n|num)_?)?cells?(_filtered|_counts?)?", re.IGNORECASE)
 """Names of columns with the cells behind each row."""
 FEWEST = 4
-"""Rows from which the size of a column can be told from chance."""
+"""Rows from which a column's size is more than chance."""
 LARGE = 100.0
 """Whole numbers so many times the usual column's size, among fractions, are no response."""
 
@@ -26,7 +26,7 @@ LARGE = 100.0
 def no_genes(names: Sequence[str], values: np.ndarray) -> dict[int, str]:
     """Return the columns that are no measured genes, by place, with the reason in words.
 
-    They are told by their names, and by counting numbers far larger than the fractions in the
+    They are recognised by their names, and by counting numbers far larger than the fractions in the
     other columns. What is the current symbol of a gene, or an id, is one whatever it looks like.
 
     Args:

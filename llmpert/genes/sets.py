@@ -64,7 +64,7 @@ class GeneSets:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 found.add(number, [field.strip().strip('"').strip() for field in line.split("\t")])
-        return cls(_ENDING.sub("", path.name), path.name, found.members, tuple(found.told()))
+        return cls(_ENDING.sub("", path.name), path.name, found.members, tuple(found.notes()))
 
     def save(self, path: str | Path) -> None:
         """Write as GMT, sets and genes in order; a file is replaced only by a complete one."""
@@ -127,7 +127,7 @@ def joined(collections: Sequence[GeneSets]) -> GeneSets:
 
 
 class _Lines:
-    """The lines of a GMT file, one after the other, and what is to be told of them."""
+    """The lines of a GMT file, one after the other, and what to note about them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -176,7 +176,7 @@ class _Lines:
         self._genes[text] = gene if is_plain(gene) else ""
         return self._genes[text]
 
-    def told(self) -> list[str]:
+    def notes(self) -> list[str]:
         """Return notes; raise InputError where the file as a whole is something else."""
         if not self.members:
             do = "; a GMT file has one line for each set" if self.empty else ""

@@ -179,7 +179,7 @@ class _Index:
 
 
 class GeneTable:
-    """Genes and every name they are known by.
+    """Genes and all of their names.
 
     Args:
         frame: A row a gene, the columns of `COLUMNS`, and of `FURTHER_COLUMNS` where known, as

@@ -1,4 +1,4 @@
-"""A gene that is known by a description alone: where it stands among all human genes."""
+"""A gene that has a description alone: where it stands among all human genes."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ EXAMPLE = (
     "Subunit of the Mediator complex. Found in the nucleus. Takes part in transcription by RNA"
     " polymerase II."
 )
-"""A text whose vector comes along, so that it needs no sentence model."""
+"""A text whose vector is built in, so that it needs no sentence model."""
 
 LONGEST = 5_000
 """Characters of a text."""
@@ -98,7 +98,7 @@ def _known() -> tuple[np.ndarray, np.ndarray, float]:
     """Return genes, their vectors at length 1, and the `usual` similarity."""
     embedding = built_in(EMBEDDING)
     directions = embedding.vectors / np.linalg.norm(embedding.vectors, axis=1, keepdims=True)
-    # Every tenth gene tells as much as all of them, in a tenth of the time.
+    # Every tenth gene is sample enough, in a tenth of the time.
     some = np.arange(0, len(directions), 10)
     similarity = directions[some] @ directions.T
     similarity[np.arange(len(some)), some] = -1

@@ -17,7 +17,7 @@ class Grade(Enum):
 
     @property
     def mark(self) -> str:
-        """A shape that tells it without colour."""
+        """A shape that stands for it without colour."""
         return {"problem": "✗", "look": "▲", "fine": "✓", "unknown": "?"}[self.value]
 
 

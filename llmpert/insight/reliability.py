@@ -1,7 +1,7 @@
 """How far to trust a prediction, judged by indicators that need no measurement.
 
-Which of them tell good predictions from bad ones is looked up among the measured perturbations that
-the same model did not train on. One that does not go with accuracy there is shown and not used.
+The measured perturbations that the same model did not train on show which indicators separate good
+predictions from bad ones. One that is unrelated to accuracy there is shown and not used.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,9 @@ NEAREST = 5
 
 ENOUGH = 20
 """Held-out perturbations from which indicators are judged; fewer say nothing."""
+
+FEWEST = 5
+"""Held-out perturbations from which trust is judged: a median of fewer is an anecdote."""
 
 BANDS = ((0.5, "well"), (0.3, "moderately well"), (0.1, "weakly"), (-1.0, "hardly at all"))
 """Lowest correlation for each word."""
@@ -235,7 +238,7 @@ class Verdict:
         known = self.alike.dropna()
         if not self.expressed:
             return "low"
-        if known.empty:
+        if len(known) < FEWEST:
             return "unknown"
         (well, _), (fairly, _), *_ = BANDS
         middle = round(known.median(), 2)
@@ -249,8 +252,8 @@ class Verdict:
                 f" {self.expression:.2f}), so there is little to knock down"
             )
         known = self.alike.dropna()
-        if known.empty:
-            return "no other held-out knockdown has a defined accuracy"
+        if len(known) < FEWEST:
+            return _too_few(len(known))
         word, numbers = self._accuracy_of_alike()
         if self.third is None:
             return f"all {len(known):,} held-out knockdowns were predicted {word} ({numbers})"
@@ -287,8 +290,8 @@ class Verdict:
     def sentence(self) -> str:
         """Return the verdict in a sentence of Markdown, with the word of `BANDS` for its median."""
         known = self.alike.dropna()
-        if known.empty:
-            return "**Unknown**: no other held-out knockdown has a defined accuracy."
+        if len(known) < FEWEST:
+            return f"**Unknown**: {_too_few(len(known))}."
         word, numbers = self._accuracy_of_alike()
         if self.third is None:
             return (
@@ -322,6 +325,14 @@ class Verdict:
         columns = ["This gene", "Among held-out knockdowns", "Predicts accuracy?"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         return table.rename_axis("Sign")
+
+
+def _too_few(held_out: int) -> str:
+    """Say that fewer than `FEWEST` held-out perturbations are like a gene."""
+    if not held_out:
+        return "no other held-out knockdown has a defined accuracy"
+    have = " has" if held_out == 1 else "s have"
+    return f"only {held_out} held-out knockdown{have} a defined accuracy, too few to judge by"
 
 
 def expression(

@@ -23,7 +23,7 @@ LOWERED, HARDLY = 0.8, 0.6
 """Shares of targets lowered in their own knockdown: fine, and hardly more than the half that chance
 lowers. THP-1: 9 of 9, L1000: 80 of 81."""
 FEWEST_TARGETS = 5
-"""Measured targets; fewer tell nothing: chance lowers all of four in one screen of sixteen."""
+"""Measured targets; fewer prove nothing: chance lowers all of four in one screen of sixteen."""
 FEW_CELLS = 30
 """Six strong knockouts of THP-1 would be repeated with r = 0.17 to 0.71 if they had 30 cells, with
 0.66 to 0.96 if they had 300."""
@@ -58,8 +58,8 @@ def report_card(screen: Screen) -> ReportCard:
     """Look at a screen before predictions rest on it.
 
     Returns:
-        Findings, each with what it means for predictions, and a table of the knockdowns. What the
-        screen cannot tell is said to be unknown.
+        Findings, each with what it means for predictions, and a table of the knockdowns. A finding
+        that the screen's data do not allow is graded unknown.
     """
     look = _Look(screen)
     findings = [
@@ -118,8 +118,8 @@ class _Look:
 
     def targets(self) -> Finding:
         what, measured = "Targets", int((self.target >= 0).sum())
-        told = np.isfinite(self.own) & (self.own != 0)
-        total, lowered = int(told.sum()), int((self.own < 0).sum())
+        known = np.isfinite(self.own) & (self.own != 0)
+        total, lowered = int(known.sum()), int((self.own < 0).sum())
         if not measured:
             found = "None of the knocked-down genes is among the measured genes."
             return Finding(what, Grade.UNKNOWN, found, UNTESTED)
@@ -175,7 +175,10 @@ class _Look:
     def repeats(self) -> Finding:
         what, known = "Agreement", self.agreement[np.isfinite(self.agreement)]
         if not len(known):
-            found = "Neither cells, guides nor control tell how well a repeat would agree."
+            found = (
+                "The file has no single cells, guides or control SD from which to estimate how well"
+                " a repeat would agree."
+            )
             meaning = "How good a prediction can be at best is not known."
             return Finding(what, Grade.UNKNOWN, found, meaning)
         low, median, high = np.quantile(known, (0.25, 0.5, 0.75))

@@ -307,7 +307,7 @@ def _longest(pointers: np.ndarray, stored: int) -> int | None:
 def _text_sizes(item: h5py.Dataset) -> Iterator[int]:
     """Bytes of a dataset's texts, some at a time; many entries can share one long text.
 
-    None of files that no visitor brought: reading texts a few at a time takes minutes there.
+    None for files that no visitor uploaded: reading texts a few at a time takes minutes there.
     """
     size = item.file.id.get_filesize()
     if item.dtype.kind != "O" or size > limits.LARGEST_UPLOAD:

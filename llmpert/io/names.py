@@ -1,7 +1,7 @@
 """Check names and remarks from files, so that they are safe to show, save and log.
 
 Whatever is kept and shown later is checked once, where it is read: names by `check_names`, and what
-files tell of themselves as JSON by `check_remarks`. Nothing that passes holds a control character,
+files say of themselves as JSON by `check_remarks`. Nothing that passes holds a control character,
 a tag, code, a link or a formula. Escaped are only two things that this cannot cover: what a message
 quotes of a refused file (`InputError`), and what pages set as Markdown (`ui.common.components`).
 """

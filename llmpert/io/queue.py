@@ -27,7 +27,7 @@ FRESH = 1.0
 class Queue:
     """A folder with a ticket for each that has or wants the turn.
 
-    A ticket is a locked file: the system unlocks those of killed processes, and whoever waits
+    A ticket is a locked file: the system unlocks those of killed processes, and a waiting process
     behind one removes it. Names of tickets begin with the time, by which they are ordered, and hold
     the milliseconds that their work is expected to take.
     """

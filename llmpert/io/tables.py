@@ -21,7 +21,7 @@ from llmpert.io.reading import as_input_error
 
 BLOCK = 1 << 20
 SAMPLE = 20
-"""Lines from which it is told how a table is written."""
+"""Lines from which a table's separator is recognised."""
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
@@ -80,7 +80,7 @@ def dialect(path: Path, otherwise: str, skip: int = 0) -> Dialect:
     have one fewer, as R writes it.
 
     Args:
-        otherwise: The separator where no line tells.
+        otherwise: The separator where no line has one.
         skip: Lines before the table.
 
     Raises:
@@ -177,7 +177,7 @@ def refuse_oversized(path: Path, allowed: "Callable[[pa.DataType], bool] | None"
     """Raise InputError if a table declares more than can be read, or holds types that may not be.
 
     So it is if its text, which a dictionary may repeat, is more than `LARGEST_LIST` bytes. Which
-    nested types may be is what `allowed` tells; by default none.
+    nested types are accepted is what `allowed` says; by default none.
     """
     with pq.ParquetFile(path) as file:
         meta, schema = file.metadata, file.schema_arrow

@@ -33,7 +33,7 @@ Scouter's files use both, the second one for biolord."""
 
 MISSING = ("", "na", "nan", "none", "null")
 ROUNDING = 1e-6
-"""A correlation this far outside [-1, 1] is one of float32 and brought back."""
+"""A correlation this far outside [-1, 1] is a rounding error of float32 and clipped."""
 
 FORMAT_VERSION = 1
 ENDINGS = (".csv", ".csv.gz", ".parquet")

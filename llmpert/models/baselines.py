@@ -1,6 +1,6 @@
 """Predictions that no embedding takes part in, to measure the other models by.
 
-The inputs Z (N x K) only tell how many genes there are.
+Of the inputs Z (N x K), only the number of rows is used.
 """
 
 import numpy as np

@@ -160,7 +160,7 @@ def _is_random(parameter: str) -> bool:
 
 
 def installed() -> Iterator[ModelSpec]:
-    """Yield the models of other packages; one that cannot be used is told in the log, not raised.
+    """Yield the models of other packages; one that cannot be used is logged, not raised.
 
     A package that is broken must not stop the program: `llmpert doctor` says what is wrong with it.
     """

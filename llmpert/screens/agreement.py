@@ -19,10 +19,10 @@ single cells and not of means: the noise of a mean of five cells is as large."""
 
 
 def expected_agreement(screen: Screen) -> tuple[np.ndarray, str]:
-    """Return how well a repeat would agree with each response, and what tells it in words.
+    """Return how well a repeat would agree with each response, and the evidence in words.
 
-    Guides against one gene tell it where they are known (`Screen.agreement`), else the t-tests of
-    single cells, else the spread of control.
+    The evidence is guides against one gene where they are known (`Screen.agreement`), else the
+    t-tests of single cells, else the spread of control.
 
     Returns:
         The expected correlation, a value from 0 to 1 a perturbation, NaN where unknown; and "" in
@@ -77,11 +77,11 @@ def sum_of_squares(rows: np.ndarray) -> np.ndarray:
 
 
 def _share(response: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return the agreement that t statistics tell: a response over its t is its standard error."""
-    told = np.where(t != 0, response, 0).astype(np.float64)
-    error = np.divide(told, t, out=np.zeros_like(told), where=t != 0)
+    """Return the agreement by t statistics: a response over its t is its standard error."""
+    tested = np.where(t != 0, response, 0).astype(np.float64)
+    error = np.divide(tested, t, out=np.zeros_like(tested), where=t != 0)
     noise = sum_of_squares(error)
-    return _left(np.divide(sum_of_squares(told), noise, out=np.ones(len(t)), where=noise > 0))
+    return _left(np.divide(sum_of_squares(tested), noise, out=np.ones(len(t)), where=noise > 0))
 
 
 def _left(ratio: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # it takes a second
     import anndata
 
 TEXTS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
-"""Endings of tables as text, and the separator where the text does not tell."""
+"""Endings of tables as text, and the separator where the text has none."""
 ANNDATA = (".h5ad", ".h5mu")
 """Endings of AnnData files, and of MuData's, of which the modality "rna" is read."""
 FORMATS = (*ANNDATA, *TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet")

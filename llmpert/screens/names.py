@@ -26,8 +26,14 @@ IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "ensembl_gene_id", "ensg"
 LINES = ("cell_line", "line", "celltype", "cell_type")
 """Names of columns with the cell line of each row."""
 _CELL = re.compile(r"(.*[_:-])?[ACGTN]{10,}([_.:-].*)?|(?i:(.*[_-])?cell[_ .-]?\d+)|(.*_)?c\d+")
+_EVERYDAY = re.compile(
+    r"(?i:(my|our|new|final|all|the|data|dataset|screens?|crispri?|perturb(ation)?s?|perturb-?seq"
+    r"|table|matrix|results?|responses?|effects?|deltas?|degs?|de|diff|lfcs?|logfc|log2fc"
+    r"|fold|changes?|bulk|pseudobulk|essential|genes?|knockdowns?|ko|kd)\d*)"
+)
+"""Words in the names of files that name no cell line."""
 FEW = 500
-"""Names that tell what the others are."""
+"""Names from which the kind of all is inferred."""
 
 
 def note(notes: list[str], names: Sequence[str] | np.ndarray | pd.Index, what: str) -> None:
@@ -72,7 +78,7 @@ def measured_genes(
     """Return names of measured genes: symbols; where several share one, all but one have their id.
 
     Args:
-        var: Index: ids; `column`: symbols. Without a column, the index is what genes go by.
+        var: Index: ids; `column`: symbols. Without a column, the index names genes.
         expressed: A number a gene: the most expressed one keeps a shared symbol.
         notes: Gets a sentence on shared symbols.
 
@@ -85,7 +91,7 @@ def measured_genes(
         repeated = var.index[var.index.duplicated()].unique().astype(str)
         unique = [c for c in IDS if c in var and var[c].notna().all() and var[c].is_unique]
         if not unique:
-            do = "in Python, `data.var_names_make_unique()` tells them apart"
+            do = "in Python, `data.var_names_make_unique()` gives each a name of its own"
             found = f"{len(repeated):,} repeated: {preview(repeated)}; {do}"
             raise InputError.of_file(path, "every gene once", found)
         ids = var[unique[0]].to_numpy().astype(str)
@@ -96,7 +102,7 @@ def measured_genes(
     names = np.where(symbols == "", ids, symbols)
     strongest_first = pd.Series(names).iloc[np.argsort(-expressed, kind="stable")]
     shadowed = strongest_first.duplicated().sort_index().to_numpy()
-    what = "measured gene(s) share a symbol with a more expressed one and go by their id"
+    what = "measured gene(s) share a symbol with a more expressed one and are named by their id"
     note(notes, names[shadowed], what)
     return np.where(shadowed, ids, names)
 
@@ -143,17 +149,23 @@ def known_line(name: str) -> str:
 def line_in_name(file: str | Path) -> str:
     """Return the line that a file is named after, "" where nothing stands in its place.
 
-    It is K562 or RPE1 where the name holds it, else what stands before the first underscore; if
-    all of that is lower-case letters and digits, in capitals: `hepg2_table.csv` gives "HEPG2".
+    It is K562 or RPE1 where the name holds it, else the first word between underscores that is not
+    an everyday one, such as "my" or "screen"; if all of that is lower-case letters and digits, in
+    capitals: `hepg2_table.csv` gives "HEPG2".
     """
     path = Path(file)
-    first = path.name[: len(path.name) - len(suffix(path))].split("_")[0].strip()
+    words = path.name[: len(path.name) - len(suffix(path))].split("_")
+    first = next((word.strip() for word in words if not _EVERYDAY.fullmatch(word.strip())), "")
     return known_line(path.name) or (first.upper() if re.fullmatch(r"[a-z0-9]+", first) else first)
 
 
 def find_line(path: Path, stated: str, default: str | None) -> str:
-    """Return the stated line, else the default, else the one that the file is named after."""
-    if line := stated or default or line_in_name(path):
+    """Return the stated line, else the default, else the one that the file is named after.
+
+    A file that is named after no line goes under its own name.
+    """
+    stem = path.name[: len(path.name) - len(suffix(path))].strip("_ ")
+    if line := stated or default or line_in_name(path) or stem:
         return line
     expected = "a file name that starts with the cell line, or the line given"
     raise InputError.of_file(path, expected, "neither")

@@ -65,7 +65,7 @@ def from_table(
     line: str | None,
     default_line: str | None,
 ) -> Screen:
-    """Read a bulk file that somebody wrote as a table of text, with genes as its columns.
+    """Read a bulk file that was rewritten as a table of text, with genes as its columns.
 
     Of genes with one symbol the first is read. Raises as `from_anndata` does.
     """
@@ -135,7 +135,7 @@ class Populations:
     """Populations on their way to a screen.
 
     `values` is float32, populations x genes, and is overwritten step by step to spare copies of it.
-    `cells` are the weights of all averages, `counted` is whether the file tells them. `steps` and
+    `cells` are the weights of all averages, `counted` is whether the file has them. `steps` and
     `notes` say what was done and repaired.
     """
 
@@ -192,7 +192,7 @@ class Populations:
         counted = [c for c in ("num_cells_filtered", "num_cells_unfiltered") if c in obs]
         self.counted = bool(counted)
         if not counted:
-            self.notes.append("The file does not tell the cells of populations: all count alike.")
+            self.notes.append("The file has no numbers of cells: all populations count alike.")
             return np.ones(len(obs))
         cells = numeric_column(obs, counted[0], path)
         if len(counted) < 2:

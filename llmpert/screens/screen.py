@@ -46,7 +46,7 @@ class Screen(HasProvenance):
         control_mean, control_sd: Per measured gene: mean and standard deviation in control, or None
             where unknown.
         cells: Cells behind each perturbation's mean, or None where unknown.
-        layers: What single cells tell besides, float32, perturbations x genes: `variance` of the
+        layers: Statistics of single cells, float32, perturbations x genes: `variance` of the
             perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
         bounds: Lowest and highest value that the unit allows, either of them infinite; None where
             nothing is stated. A rank score lies in 0..1.

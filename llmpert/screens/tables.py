@@ -6,8 +6,8 @@ genes. Read where present: `cells`, `n_cells` or `num_cells_filtered` in obs; `c
 `.csv`, `.tsv`, `.txt` (also `.gz`), `.parquet`: a column of text, or the index, names the
 perturbations, and the other columns are genes (`llmpert.screens.shape`).
 
-What labels mean tells `llmpert.screens.labels`: rows of controls, of several genes and of none are
-left out, guides against one gene averaged. What the numbers are tells `llmpert.screens.values`:
+`llmpert.screens.labels` says what labels mean: rows of controls, of several genes and of none are
+left out, guides against one gene averaged. `llmpert.screens.values` says what numbers are:
 means become differences where there is a control row. `provenance` says what was found and done.
 The unit is the one that the file states, else "Δ expression".
 """
@@ -206,7 +206,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _refuse_cells(path: Path, rows: list[str], columns: list[str]) -> None:
-    """Raise if rows or columns go by the names of single cells."""
+    """Raise if rows or columns have the names of single cells."""
     for names in (rows, columns):
         if name_cells(names):
             found = f"names of single cells ({preview(names, 2)}); {AS_CELLS}"
@@ -222,7 +222,7 @@ def _controls(names: Sequence[str]) -> list[str]:
 
 
 def _named_by(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Index:
-    """Return what rows of obs or var go by: the index, or a column that alone names known genes.
+    """Return what names rows of obs or var: the index, or a column that alone names known genes.
 
     An index of bare numbers is none, whatever the column has.
     """
@@ -288,7 +288,7 @@ def _screen(
     genes = np.array(table.columns, dtype=object)
     check_finite(f"{path}: Screen {line}", "response", table.values, names, genes)
     values, unit, step, more = differences(path, table.values, control, scaled, reading, unit)
-    # How guides agree is to be told of differences: means agree in what all cells share.
+    # Agreement of guides is computed from differences: means agree in what all cells share.
     table = replace(table, values=values).averaged(guides, notes)
     if len(set(table.rows)) < len(table.rows):
         counts = Counter(table.rows)

@@ -13,7 +13,7 @@ from llmpert.errors import InputError, Question
 DIFFERENCES, MEANS = "differences", "means"
 
 FEWEST = 10
-"""Perturbations from which a gene's level can be told from chance."""
+"""Perturbations from which a gene's level is more than chance."""
 NEAR = 0.5
 """A control row of differences is at most this share of a usual response (root mean squares)."""
 NOTHING = 1e-3
@@ -43,7 +43,7 @@ def differences(
         control: float32, control rows x genes; there may be none.
         scaled: Whether the genes are `standardised` over all rows of the file.
         reading: One of `CHOICES` where the user says which, else evidence decides.
-        unit: Of the differences as far as the file tells.
+        unit: Of the differences, as far as the file states it.
 
     Raises:
         InputError: The numbers are counts or linear means, or means without a control row.

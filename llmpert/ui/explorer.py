@@ -347,7 +347,8 @@ def _add_colour(
             help="Type to search. A knockdown in several sets takes the colour of the smallest.",
         )
         groups = [name for name in chosen if name in view.sets.members][:most]
-        points["group"] = points["gene"].map(view.sets.smallest_of(groups)).fillna("")
+        found = view.sets.smallest_of(groups)
+        points["group"] = [found.get(gene, "") for gene in points["gene"]]
         return "", groups
     measure = "Cosine similarity" if view.of in view.embeddings else "Pearson r"
     column, label = {

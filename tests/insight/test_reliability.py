@@ -197,6 +197,15 @@ def test_the_outer_third_is_only_praised_where_accuracy_bears_it_out():
     assert "**Unknown**" in Verdict("X", pd.DataFrame(), nothing, nothing, None).sentence()
 
 
+def test_a_few_held_out_perturbations_prove_nothing():
+    for count, trust in ((1, "unknown"), (4, "unknown"), (5, "high")):
+        known = pd.Series([0.9] * count)
+        verdict = Verdict("X", pd.DataFrame(), known, known, None)
+        assert verdict.trust == trust
+        assert (f"only {count} held-out" in verdict.because()) == (trust == "unknown")
+        assert ("**Unknown**" in verdict.sentence()) == (trust == "unknown")
+
+
 def test_percentiles_count_the_others():
     reference = made(ACCURACY, width=np.arange(90.0))
     row = reference.judge("P045").indicators.loc["width"]

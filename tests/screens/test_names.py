@@ -22,6 +22,9 @@ from tests.support.single_cells import single_cells, written
         ("a/../b/HeLa S3_x.parquet", "HeLa S3"),
         ("essential_k562_bulk.h5ad", "K562"),
         ("rpe1.h5ad", "RPE1"),
+        ("my_screen_lfc.csv", ""),
+        ("my_jurkat_screen2.csv", "JURKAT"),
+        ("screen1.csv", ""),
         ("_x.csv", ""),
         ("", ""),
     ],
@@ -48,6 +51,7 @@ def test_what_is_stated_comes_before_a_default_and_the_name() -> None:
     assert find_line(path, "HeLa", "RPE1") == "HeLa"
     assert find_line(path, "", "RPE1") == "RPE1"
     assert find_line(path, "", None) == "K562"
+    assert find_line(Path("my_screen_lfc.csv"), "", None) == "my_screen_lfc"
     with pytest.raises(InputError, match="starts with the cell line"):
         find_line(Path("_.csv"), "", None)
 

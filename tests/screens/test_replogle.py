@@ -132,7 +132,7 @@ def test_genes_that_share_a_symbol(tmp_path: Path) -> None:
     screen = read_screen(write_bulk(tmp_path / RAW, bulk))
     assert list(screen.genes[-4:]) == [*bulk.gene_ids[-4:-2], "TBCE", "HLA-B"]
     assert (
-        "2 measured gene(s) share a symbol with a more expressed one and go by their id:"
+        "2 measured gene(s) share a symbol with a more expressed one and are named by their id:"
         " TBCE." in screen.provenance["notes"]
     )
 

@@ -66,7 +66,7 @@ def _prepared(folder: Path, job: dict[str, Any]) -> Any:
     from gears import PertData
 
     # Written here and read back by GEARS at once. What the terms are does not matter: the graph
-    # that they make is given to the model, and these only tell which genes it may perturb.
+    # that they make is given to the model, and these only name the genes that it may perturb.
     to_pickle({gene: {"known"} for gene in job["vocabulary"]}, folder / "gene2go_all.pkl")
     to_pickle(job["vocabulary"], folder / "vocabulary.pkl")
     train, val = ([f"{gene}+ctrl" for gene in job[part]] for part in ("train", "validation"))

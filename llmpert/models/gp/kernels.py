@@ -32,7 +32,7 @@ ODDS_LIMITS = (1e-3, 1e3)
 RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
 
 NOTICEABLE_RATIO = 1e-2
-"""The ratio from which a search can tell whether a source says anything."""
+"""The ratio from which a search can find whether a source is informative."""
 
 SMALL_RATIO, EMPTYING_STEP = 5e-2, 3.0
 """Ratios below the first that shrink do so by a further e³ at once."""

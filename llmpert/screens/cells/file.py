@@ -71,7 +71,7 @@ class CellFile:
             self.shape = (self.shape[0], int(self.kept.sum()))
 
     def _leave_out_other_features(self) -> None:
-        """Guides and antibodies that were counted with the genes are told by 10x's column."""
+        """Guides and antibodies that were counted with the genes are marked in 10x's column."""
         kinds = self.var.get("feature_types")
         if kinds is None:
             return

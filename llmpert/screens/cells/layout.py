@@ -31,7 +31,7 @@ NO_BATCH = "none"
 MOSTLY = 0.5
 """Share of known genes among the labels of a column that names human targets."""
 TREATMENTS, MANY = 3, 8
-"""Names of unknown genes and controls up to which a column may tell of treatments: one that is
+"""Names of unknown genes and controls up to which a column may name treatments: one that is
 called like a column of targets, and any other."""
 
 GUIDES = 10
@@ -100,7 +100,7 @@ def holds_cells(
     """Return whether a file's rows are single cells.
 
     There are too many for a screen, or they are called so, or labels of a column repeat and name
-    targets: most are known genes, or some are controls. Rows of screens and of bulk files go by the
+    targets: most are known genes, or some are controls. Rows of screens and of bulk files have the
     names of their targets.
     """
     # The readers of other files say what is wrong.
@@ -121,7 +121,7 @@ def holds_cells(
 def why_no_cells(path: Path, layer: str | None = None) -> str:
     """Return the sentence that declines a file as one of single cells.
 
-    "" if nothing speaks for cells: it is none of AnnData's, its rows go by their targets, or no
+    "" if nothing speaks for cells: it is none of AnnData's, its rows are named by targets, or no
     column of obs has labels.
     """
     with suppress(InputError), open_cells(path, layer=layer) as cells:
@@ -134,7 +134,7 @@ def why_no_cells(path: Path, layer: str | None = None) -> str:
 
 
 def _named_by_target(cells: CellFile) -> bool:
-    """Whether rows go by the names of their targets, as those of screens do."""
+    """Return whether rows are named by their targets, as those of screens are."""
     names = _some_names(cells)
     return names_populations(names) or known_share(read_labels(names)) > MOSTLY
 
@@ -170,7 +170,7 @@ def _find_target(
         seen = f"none such ({shown or 'no column of text'}); {do}"
         if given is None and _named_by_target(cells):
             expected = "single cells"
-            named = f"rows that go by their targets ({preview(cells.obs.index, 2)})"
+            named = f"rows named by their targets ({preview(cells.obs.index, 2)})"
             seen = f"{named}, as a screen has them; `import` and the Data page read it"
         raise InputError.of_file(cells.path, expected, seen)
     known = {column: known_share(labels) for column, labels in found.items()}
@@ -244,7 +244,7 @@ def _meant(cells: CellFile, column: str, labels: dict[str, Label]) -> np.ndarray
 
 
 def taken_together(cells: CellFile, target: str) -> list[str]:
-    """Return a sentence on each column of conditions, which a screen does not tell apart."""
+    """Return a sentence on each column of conditions, which a screen does not separate."""
     said = []
     for column in CONDITIONS:
         if column == target or column not in cells.obs:

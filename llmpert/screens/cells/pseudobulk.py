@@ -99,7 +99,7 @@ def plan(
             neither be found in it nor was given.
     """
     with open_cells(path, layer=layer) as cells:
-        # First what the tables tell, then a sample of the cells; nothing else is read yet.
+        # First the tables, then a sample of the cells; nothing else is read yet.
         size = math.prod(cells.shape)
         if largest is not None and size > largest:
             expected = f"at most {largest:,} cells x genes in an upload"

@@ -3,7 +3,7 @@
 Evidence is looked for in this order: whole numbers; the base that scanpy states in `uns["log1p"]`;
 sums of cells that are equal once a logarithm is undone, or as they are (values that were scaled and
 not logged); in a cell, values that are multiples of its smallest, as those of scaled counts are.
-Where nothing tells, a `Question` asks.
+Where nothing shows it, a `Question` asks.
 """
 
 import math
@@ -43,10 +43,10 @@ def log_base(cells: CellFile, unclear: float | None = None) -> float | None:
     Values that were scaled and not logged come as counts: scaled again they are the same.
 
     Args:
-        unclear: What to return where nothing tells and the values are small enough.
+        unclear: What to return where nothing shows it and the values are small enough.
 
     Raises:
-        Question: Nothing tells, and `unclear` is None; or values contradict what the file states.
+        Question: Nothing shows it, and `unclear` is None; or values contradict the file.
     """
     rows = [row for block in cells.sample for row in _rows(block)]
     if not rows or all((row == np.rint(row)).all() for row in rows):

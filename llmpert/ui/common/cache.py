@@ -54,7 +54,7 @@ def cached(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that keeps what a function returns, for all visitors.
 
-    Entries are told apart by the values of the arguments, but for those whose names begin with "_";
+    Entries differ by the values of the arguments, except those whose names begin with "_";
     a data set counts by its content, a selection by what it holds. The entry that was used longest
     ago makes room for a new one.
     """

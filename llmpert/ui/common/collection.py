@@ -197,7 +197,7 @@ def keep(pins: Sequence[Pin]) -> None:
 def carried() -> dict[str, str]:
     """Return the parameter of an address that holds the collection, if there is one.
 
-    Figures of uploads are left out: whoever has their address can see the upload.
+    Figures of uploads are left out: their address opens the upload.
     """
     shared = [pin for pin in pinned() if not pin.secret]
     return {"pins": encode(shared)} if shared else {}

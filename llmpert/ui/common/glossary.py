@@ -61,7 +61,7 @@ TERMS = {
     ),
     "r": (
         "Pearson's correlation: 1 where a prediction rises and falls with the "
-        "measurement, 0 where it tells nothing of it."
+        "measurement, 0 where it says nothing about it."
     ),
     "simulated": (
         "Made by the simulation: invented genes, and numbers that say nothing about cells."

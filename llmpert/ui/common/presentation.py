@@ -39,7 +39,7 @@ def show_controls() -> None:
         st.page_link("pages/collection.py", label=words, icon=icon, query_params=query)
     menu = st.popover("Share", icon=":material/ios_share:", on_change="rerun", key="share")
     with menu:
-        # The browser starts a large script to show code: not before somebody looks at it.
+        # The browser starts a large script to show code: only when a visitor opens it.
         if menu.open:
             st.caption("Link to this view")
             show_link(collection.view())

@@ -39,7 +39,7 @@ def show_job(ended: bool = True) -> None:
 
 def _watch(job: Job) -> None:
     if job.state != "running":
-        st.rerun()  # the rest of the page says what is here
+        st.rerun()  # the rest of the page lists data sets
     _panel(job)
 
 

@@ -41,7 +41,7 @@ ORTHOLOGS = (".tsv", ".csv", ".txt")
 class Part(Generic[T]):
     """A part of a data set to be. It holds no numbers: what a button is given stays in memory.
 
-    `key` tells it from all others; `read` returns it, fast where it was read before.
+    `key` identifies it; `read` returns it, fast where it was read before.
     """
 
     key: Hashable
@@ -52,7 +52,7 @@ class Part(Generic[T]):
 class ChosenFile:
     """A file, not yet read: in memory, or on this computer.
 
-    `identity` tells this choice from any other; `name` is what its owner calls it; `beside` is the
+    `identity` identifies this choice; `name` is what its owner calls it; `beside` is the
     file with the names of an array's genes, of uploads.
     """
 

@@ -27,7 +27,7 @@ def show_answer(view: GeneView, typed: str) -> None:
     The sentence goes along with the next figure, too.
 
     Args:
-        typed: The name by which somebody asked for it.
+        typed: The name that the visitor typed.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         show_identity(view.selection.known, view.gene, typed)

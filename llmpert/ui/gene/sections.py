@@ -244,7 +244,7 @@ def _response(view: GeneView, count: int, every: bool) -> Section:
 
 
 def called(view: GeneView) -> list[str]:
-    """Return how many genes differ in the measurement, if tests tell."""
+    """Return how many genes differ in the measurement, by its tests."""
     q = view.shown.q
     if q is None:
         return []

@@ -60,7 +60,7 @@ def show_gene(selection: Selection) -> None:
         open_selected(draw(view, second, ["points"] if similar else []), "similar")
     show_tabs(view, strongest)
     show_drawer(selection)
-    # Megabytes of HTML are only written once somebody asks for them.
+    # Megabytes of HTML are written only when a visitor asks for them.
     sets = chosen_sets(selection.data, selection.line, "genes", FAVOURED)
     simulated = "-simulated" * selection.data.simulated
     controls.download_button(

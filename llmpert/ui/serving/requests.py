@@ -187,7 +187,7 @@ class EarlyStart:
         async def send_with_hints(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
-                start = message  # it tells how long the body is
+                start = message  # it states the body's length
                 return
             if start is not None:
                 if PROGRAM in message.get("body", b""):

@@ -18,7 +18,7 @@ from llmpert.ui.streamlit_internals import silence_spinners, wake_once
 
 HOUR = 3600
 QUICK = 2000
-"""Screens with more perturbations are not fitted before somebody asks: it takes minutes."""
+"""Perturbations of the largest screen that is fitted at the start: a larger one takes minutes."""
 
 PATIENCE = 20
 """Seconds that the port stays closed at most while the data that open first are loaded."""

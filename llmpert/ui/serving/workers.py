@@ -38,7 +38,7 @@ LONGEST = 2**16
 """Bytes of a request's head, as uvicorn's own limit."""
 
 PATIENCE = 60
-"""Seconds until the head of a request has come."""
+"""Seconds to wait for the head of a request."""
 
 LEAVING = 10
 """Seconds that workers have to end."""

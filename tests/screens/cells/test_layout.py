@@ -288,7 +288,7 @@ def test_a_screen_is_not_to_be_averaged_again(tmp_path: Path, truth: Screen) -> 
     data.obs["line"] = "K562"
     data.write_h5ad(path := tmp_path / "k562.h5ad")
     with pytest.raises(
-        InputError, match=r"rows that go by their targets \(AARS, HLA-A …\), as a screen"
+        InputError, match=r"rows named by their targets \(AARS, HLA-A …\), as a screen"
     ):
         plan(path)
 
