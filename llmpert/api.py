@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert import __version__
-from llmpert.embeddings import Embedding, read_embedding
+from llmpert.embeddings import BUILT_IN, Embedding, built_in, read_embedding
 from llmpert.errors import InputError
 from llmpert.evaluation import trained
 from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
@@ -286,6 +286,7 @@ def fit(screen: Screen, *embeddings: Embedding, model: str | ModelSpec = GAUSSIA
     """Fit a model to all perturbations that every embedding knows.
 
     Args:
+        embeddings: By default those of human genes that come with llmpert.
         model: By its name in `llmpert.models.registry`, or one that `regressor` made.
 
     Raises:
@@ -293,8 +294,7 @@ def fit(screen: Screen, *embeddings: Embedding, model: str | ModelSpec = GAUSSIA
     """
     if isinstance(model, str) and model not in MODELS:
         raise InputError(f"Expected a model among {', '.join(MODELS)}, found {model!r}.")
-    settings = Settings(n_hvgs=len(screen.genes))
-    experiment = Experiment(Problem.align(screen, embeddings), settings)
+    experiment = _experiment(screen, embeddings)
     return Model(experiment, experiment.fit_all(model))
 
 
@@ -302,6 +302,7 @@ def train(screen: Screen, *embeddings: Embedding, components: int | None = None)
     """Train a model that `save` writes as one file, which predicts without the screen.
 
     Args:
+        embeddings: By default those of human genes that come with llmpert.
         components: Components of the responses that it has at most; the rest is noise to it, and
             not in the file.
 
@@ -310,8 +311,12 @@ def train(screen: Screen, *embeddings: Embedding, components: int | None = None)
     """
     from llmpert.insight.training import train as train_one
 
-    experiment = Experiment(Problem.align(screen, embeddings), Settings(n_hvgs=len(screen.genes)))
-    return TrainedModel._with_answers(train_one(experiment, components))
+    return TrainedModel._with_answers(train_one(_experiment(screen, embeddings), components))
+
+
+def _experiment(screen: Screen, embeddings: Sequence[Embedding]) -> Experiment:
+    known = embeddings or [built_in(name) for name in BUILT_IN]
+    return Experiment(Problem.align(screen, known), Settings(n_hvgs=len(screen.genes)))
 
 
 def load_model(path: str | Path, *embeddings: Embedding) -> TrainedModel:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 
 import llmpert as lp
 from llmpert.__main__ import main
-from llmpert.embeddings import save_embedding
+from llmpert.embeddings import BUILT_IN, built_in, save_embedding
 from tests.support import small
 from tests.support.server_process import REPOSITORY
 
@@ -20,6 +21,13 @@ from tests.support.server_process import REPOSITORY
 def with_gene(names: np.ndarray, gene: str) -> np.ndarray:
     """The names with the first one replaced."""
     return np.array([gene, *names[1:]], dtype=object)
+
+
+def human(screen):
+    """The screen, of TP53 and genes that both built-in embeddings have."""
+    names = sorted(set.intersection(*(set(built_in(name).genes) for name in BUILT_IN)) - {"TP53"})
+    others = np.array(names[: len(screen.perturbations)], dtype=object)
+    return replace(screen, perturbations=with_gene(others, "TP53"))
 
 
 @pytest.fixture
@@ -35,9 +43,8 @@ def embedding():
 
 
 @pytest.mark.processes
-def test_the_lines_of_the_readme_run(screen, embedding, tmp_path):
-    screen.save(tmp_path / "K562.h5ad")
-    save_embedding(embedding, tmp_path / "text.parquet")
+def test_the_lines_of_the_readme_run(screen, tmp_path):
+    human(screen).save(tmp_path / "k562.h5ad")
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     (lines,) = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
@@ -46,6 +53,13 @@ def test_the_lines_of_the_readme_run(screen, embedding, tmp_path):
     assert table["gene"].tolist() == screen.genes.tolist()
     assert set(table["perturbation"]) == {"TP53"}
     assert "TP53 knockdown" in (tmp_path / "TP53.html").read_text("utf-8")
+
+
+def test_human_genes_need_no_embedding(screen):
+    known = [built_in(name) for name in BUILT_IN]
+    for make in (partial(lp.fit, model="ridge"), lp.train):
+        found, expected = (make(human(screen), *given).predict("MYC") for given in ([], known))
+        np.testing.assert_array_equal(found.mean, expected.mean)
 
 
 def test_a_measured_genes_own_response_is_not_trained_on(screen, embedding):
