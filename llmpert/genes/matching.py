@@ -46,7 +46,7 @@ def named_as(names: Iterable[str], table: GeneTable | None = None) -> str:
 
 
 def met_by(pairs: Iterable[tuple[str, str]], table: GeneTable | None = None) -> str:
-    """Return a sentence on how names met: "Names met: 569 spelt the same, by 14 aliases."
+    """Return a sentence on how names matched: "Names matched: 569 spelt alike, by 14 aliases."
 
     Args:
         pairs: A name, and the other file's name of the same gene.
@@ -61,13 +61,13 @@ def met_by(pairs: Iterable[tuple[str, str]], table: GeneTable | None = None) -> 
     found = [
         f"{count:,} {words}"
         for count, words in (
-            (len(pairs) - len(others), "spelt the same"),
-            (met.pop("symbol", 0), "in other letters"),
+            (len(pairs) - len(others), "spelt alike"),
+            (met.pop("symbol", 0), "differing in case"),
         )
         if count
     ]
     found += [f"by {text}" for text in _counted(met)]
-    return f"Names met: {', '.join(found)}." if found else ""
+    return f"Names matched: {', '.join(found)}." if found else ""
 
 
 def _counted(kinds: Counter[str]) -> list[str]:

@@ -100,7 +100,9 @@ class Answer:
         if self.nearest is None:
             return ""
         gene, similarity = self.nearest
-        return f"Like no measured knockdown (nearest: {name(gene)}, similarity {similarity:.2f})."
+        return (
+            f"Unlike every measured knockdown (nearest: {name(gene)}, similarity {similarity:.2f})."
+        )
 
 
 def answer(

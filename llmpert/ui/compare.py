@@ -62,7 +62,7 @@ def show_comparison(selection: Selection) -> None:
         with st.popover("More"):
             relative = relative_to_mean()
             if missing:
-                st.caption(f"These data have no two {' or '.join(missing)} to compare.")
+                st.caption(f"This data set does not have two {' or '.join(missing)} to compare.")
             order, count, every = _choose_genes(all(of.raised_only for of, _ in subjects))
     names = [
         {GENES: gene, LINES: of.line, MODELS_: of.model, EMBEDDINGS: of.embedding}[differs]

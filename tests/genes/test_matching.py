@@ -24,9 +24,12 @@ def test_invented_names_are_told():
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([("TP53", "TP53"), ("FICT1", "FICT1")], "Names met: 2 spelt the same."),
-        ([("TP53", "TP53"), ("tp53", "TP53")], "Names met: 1 spelt the same, 1 in other letters."),
-        ([("P53", "TP53"), ("SEPTIN9", "SEPT9")], "Names met: by 2 aliases."),
+        ([("TP53", "TP53"), ("FICT1", "FICT1")], "Names matched: 2 spelt alike."),
+        (
+            [("TP53", "TP53"), ("tp53", "TP53")],
+            "Names matched: 1 spelt alike, 1 differing in case.",
+        ),
+        ([("P53", "TP53"), ("SEPTIN9", "SEPT9")], "Names matched: by 2 aliases."),
         ([], ""),
     ],
 )
@@ -36,5 +39,5 @@ def test_names_that_met_are_counted_by_what_brought_them_together(pairs, said):
 
 def test_the_shipped_table_knows_previous_symbols_and_ids():
     pairs = [("SEPT9", "SEPTIN9"), ("TP53", "ENSG00000141510"), ("7157", "TP53")]
-    assert met_by(pairs) == "Names met: by 1 previous symbol, by 1 Ensembl id, by 1 Entrez id."
+    assert met_by(pairs) == "Names matched: by 1 previous symbol, by 1 Ensembl id, by 1 Entrez id."
     assert "1 UniProt accession" in named_as(["P04637", "TP53"])

@@ -83,7 +83,7 @@ def test_it_says_where_nothing_stands_out():
     words = answer(falling(std=1.0), lonely, scattered).sentence()
     assert words == (
         "No gene set stands out. Strongest: G000 ↑, G199 ↓, G001 ↑; every 95 % interval includes no"
-        " change. Like no measured knockdown (nearest: P, similarity 0.30)."
+        " change. Unlike every measured knockdown (nearest: P, similarity 0.30)."
     )
     flat = answer(falling(top=0.0), NEAR, SETS)
     assert flat.sentence() == "No gene is predicted to differ from control."

@@ -111,7 +111,7 @@ def test_only_what_there_are_two_of_is_offered():
     app = start(lines=["LineA"], sources=["text"])
     app.switch_page(PAGE).run()
     assert not app.exception
-    assert "These data have no two lines or embeddings to compare." in shown(app)
+    assert "This data set does not have two lines or embeddings to compare." in shown(app)
 
 
 def test_nonsense_in_the_address_does_no_harm(app):

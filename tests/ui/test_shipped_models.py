@@ -47,7 +47,7 @@ def test_a_described_gene_is_predicted(visit, monkeypatch):
     says(monkeypatch, {"a subunit of Mediator": "MED11"})
     app = visit("describe", text="a subunit of Mediator")
     assert "The model also uses **GO**, which a description does not provide." in shown(app)
-    assert "on GO + description, 583 training perturbations. Not measured." in shown(app)
+    assert "on GO + description, 583 training perturbations in K562. Not measured." in shown(app)
     assert len(app.get("plotly_chart")) == 1
     nearest = app.dataframe[0].value
     assert list(nearest.loc[0, ["gene", "knocked down"]]) == ["MED11", "yes"]

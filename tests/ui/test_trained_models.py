@@ -97,7 +97,7 @@ def test_what_changes_a_gene_is_predicted_from_the_others(app, models):
 @pytest.mark.parametrize("differs", ["genes", "lines"])
 def test_genes_and_lines_are_compared(app, differs):
     words = visit(app, "compare", differs=differs, gene="KD007")
-    assert "These data have no two models or embeddings to compare." in words
+    assert "This data set does not have two models or embeddings to compare." in words
     assert "**No measurement**: KD007 in LineA" in words
 
 

@@ -46,9 +46,7 @@ TERMS = {
     "sign, indicator": (
         "A number known before any measurement that foretells how good a prediction is."
     ),
-    "held out": (
-        "Not in the training set: what is said of a held-out perturbation is a prediction."
-    ),
+    "held out": ("Not in the training set: the response of a held-out perturbation is predicted."),
     "cross-validation, fold": (
         "The perturbations are cut into folds; each fold is tested by models trained on the others."
     ),

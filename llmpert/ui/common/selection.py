@@ -314,10 +314,7 @@ def needs_measurements(data: Dataset) -> None:
     if not data.trained:
         return
     st.subheader("This page needs measurements")
-    st.markdown(
-        f"The data set *{verbatim(called(data.name))}* comes without the"
-        " screens that its models were trained on."
-    )
+    st.markdown(f"The data set *{verbatim(called(data.name))}* has trained models and no screens.")
     with st.container(horizontal=True):
         st.page_link("pages/gene.py", label="See what they predict", icon=":material/genetics:")
         st.page_link("pages/data.py", label="Get screens", icon=":material/database:")

@@ -31,10 +31,7 @@ def show_opened(data: Dataset) -> None:
     for screen in data.screens.values():
         offer_report_card(screen, screen.line, (data.fingerprint, screen.line))
     if data.trained:
-        st.caption(
-            "These data have no report card: they are trained models, without the measurements that"
-            " one would look at."
-        )
+        st.caption("No report card: this data set has trained models and no measurements.")
     _table(
         {
             "Trained model of": line,

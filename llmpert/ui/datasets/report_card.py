@@ -25,7 +25,9 @@ COLUMNS = {
     "perturbation": st.column_config.TextColumn("Knockdown", pinned=True),
     "remarks": st.column_config.TextColumn("Remarks", width="medium"),
     "cells": show.number("Cells", format="%d"),
-    "target": st.column_config.TextColumn("Target", help="The measured gene that it is."),
+    "target": st.column_config.TextColumn(
+        "Target", help="The targeted gene, where it is measured."
+    ),
     "target_response": show.number(
         "Target's response", format="%.2f", help="Of the target in its own knockdown."
     ),

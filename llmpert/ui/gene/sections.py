@@ -148,10 +148,10 @@ class GeneView:
 
     @property
     def note(self) -> str:
-        """The model, for captions."""
+        """The model and its line, for captions: a saved figure names the line nowhere else."""
         return (
             f"Gaussian process on {embedding_label(self.selection.embedding)},"
-            f" {self.shown.trained_on:,} training perturbations."
+            f" {self.shown.trained_on:,} training perturbations in {self.selection.line}."
         )
 
     @property
