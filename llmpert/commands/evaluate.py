@@ -79,7 +79,7 @@ def evaluate(
     line, embedding, model, train_size, fold, repeat, perturbation, metric and value.
 
     Finished fits are kept in llmpert's data folder (the environment variable LLMPERT_HOME moves
-    it): a run that was stopped goes on where it was.
+    it): a stopped run resumes.
 
     \b
     Example:

@@ -65,7 +65,7 @@ def gears(
 
     Uses the published package (pip install -r requirements-gears.txt) and a GPU if there is one.
     Each fold is trained on the same perturbations as every other model; a tenth of them choose the
-    epoch. Finished folds are kept: a run that was stopped goes on with the next one.
+    epoch. Finished folds are kept: a stopped run resumes with the next one.
 
     Beside --out it writes the mean response of the training knockdowns nearest in the ontology
     (…-go-neighbours.h5ad), what GEARS' graph predicts without GEARS. `import --predictions` adds

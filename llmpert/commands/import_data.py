@@ -44,13 +44,13 @@ def import_data(
     lines: Sequence[str],
     reading: options.Reading,
 ) -> None:
-    """Add screens, embeddings, gene sets and what other methods reach to a data set of the pages.
+    """Add screens, embeddings, gene sets or predictions of other methods to a data set.
 
     Replaces those of the same cell line, embedding name or GMT file name, and predictions of the
-    same line, method and training size. Says how each file was understood, which perturbations have
-    no vector and why, and what of a screen is to be looked at (`report` says all). A first screen
-    without --embedding takes those of human genes that come with llmpert. If any file cannot be
-    used, nothing is added.
+    same line, method and training size. Reports how each file was read, which perturbations have no
+    vector and why, and findings on a screen to look at (`report` lists all). A first screen without
+    --embedding uses those of human genes that come with llmpert. If any file cannot be used,
+    nothing is added.
 
     \b
     Example:

@@ -78,12 +78,12 @@ screens = click.option(
 
 line = click.option(
     "--line", metavar="NAME",
-    help="Cell line. Default: as stated in the file, or the start of its name.",
+    help="Cell line. Default: as stated in the file, or in its name.",
 )  # fmt: skip
 
 lines = click.option(
     "--line", "lines", metavar="NAME", multiple=True,
-    help="Cell line of each --screen. Default: as stated in the file, or the start of its name.",
+    help="Cell line of each --screen. Default: as stated in the file, or in its name.",
 )  # fmt: skip
 
 

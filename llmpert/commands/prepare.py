@@ -34,8 +34,8 @@ def prepare(
     """List published settings (recipes), or make one a data set of the pages.
 
     Downloads what is missing after asking, reads it, cuts the screens to their common
-    perturbations, and keeps all with a record of how it was done. Says how the files were
-    understood. The same command goes on after a break.
+    perturbations, and keeps a record of each step. Reports how the files were read. After a break,
+    the same command resumes.
 
     \b
     Example:

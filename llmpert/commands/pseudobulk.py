@@ -51,7 +51,7 @@ def pseudobulk(
     Cells are scaled to 10,000 counts and log(1 + x) transformed; a perturbation's response is the
     mean over its cells minus the mean over control cells of the same batches. Every gene is tested
     against control (Welch's t-test), which then ranks the top DE genes. The file is never
-    held in memory as a whole. Finished parts are kept: a run that was stopped goes on.
+    held in memory as a whole. Finished parts are kept: a stopped run resumes.
 
     \b
     Example:

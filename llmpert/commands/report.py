@@ -27,12 +27,12 @@ def report(
     reading: options.Reading,
     out: Path | None,
 ) -> None:
-    """Say what a screen is worth for predictions: its report card.
+    """Check what a screen is worth for predictions: its report card.
 
-    Looked at are: whether each target is lowered in its own knockdown, cells per knockdown, how
-    well a repeat would agree, knockdowns without effect, outliers, what most knockdowns have in
-    common, and the values. Each finding is fine, to look at, a problem or unknown, and says what it
-    means for predictions.
+    It checks whether each target is lowered in its own knockdown, cells per knockdown, how well a
+    repeat would agree, knockdowns without effect, outliers, what most knockdowns have in common,
+    and the values. Each finding is fine, to look at, a problem or unknown, and says what it means
+    for predictions.
 
     `--out` writes a row for each knockdown.
 

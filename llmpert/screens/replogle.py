@@ -192,7 +192,7 @@ class Populations:
         counted = [c for c in ("num_cells_filtered", "num_cells_unfiltered") if c in obs]
         self.counted = bool(counted)
         if not counted:
-            self.notes.append("The file has no numbers of cells: all populations count alike.")
+            self.notes.append("The file has no cell counts of populations: all count alike.")
             return np.ones(len(obs))
         cells = numeric_column(obs, counted[0], path)
         if len(counted) < 2:
