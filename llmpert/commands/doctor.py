@@ -87,7 +87,7 @@ def _models() -> Findings:
             problem = f"{type(model).__name__}: {model}"
             yield package, f"PROBLEM: its models cannot be used ({problem.rstrip('.')})."
     if not found:
-        yield "none", "their entry points of the group llmpert.models would be listed here"
+        yield "none", "(packages with an entry point in the group llmpert.models are listed here)"
 
 
 def _folders() -> Findings:

@@ -141,16 +141,16 @@ class _Look:
             return Finding(what, Grade.UNKNOWN, found, UNTESTED, names)
         share = lowered / total
         if share >= LOWERED:
-            meaning = "Rows are what they are called: models learn from the right genes."
+            meaning = "Rows match their names: models learn from the right genes."
             return Finding(what, Grade.FINE, found, meaning, names)
         if share < 1 - HARDLY:
             meaning = (
-                "Most targets are raised: the sign is turned (control minus knockdown), and with it"
-                " every prediction, or genes were activated (CRISPRa)."
+                "Most targets are raised: either the sign is turned (control minus knockdown), and"
+                " every prediction with it, or genes were activated (CRISPRa)."
             )
             return Finding(what, Grade.PROBLEM, found, meaning, names)
         grade = Grade.LOOK if share >= HARDLY else Grade.PROBLEM
-        meaning = "Rows with a wrong name, or of guides that failed, mislead models: check these."
+        meaning = "Wrong names and failed guides mislead models: check these rows."
         return Finding(what, grade, found, meaning, names)
 
     def cells(self) -> Finding:
@@ -179,7 +179,7 @@ class _Look:
                 "The file has no single cells, guides or control SD from which to estimate how well"
                 " a repeat would agree."
             )
-            meaning = "How good a prediction can be at best is not known."
+            meaning = "The best possible accuracy is not known."
             return Finding(what, Grade.UNKNOWN, found, meaning)
         low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
         of = f", known of {len(known):,}" if len(known) < len(self.names) else ""
@@ -197,8 +197,8 @@ class _Look:
 
     def effects(self) -> Finding:
         what, known = "No effect", len(self.size)
-        meaning = "Such rows teach models nothing but noise, and scores on them say nothing."
-        unseen = "Rows that are noise, if there are any, lower all scores without a word."
+        meaning = "Models learn only noise from such rows, and scores on them mean nothing."
+        unseen = "Rows of noise, if any, lower all scores unnoticed."
         if self.basis:
             names = self._mark(self.agreement <= NO_EFFECT, -self.size, "no effect")
             known = int(np.isfinite(self.agreement).sum())
@@ -210,7 +210,7 @@ class _Look:
             names = self._mark(self.size == 0, -self.size, "no effect")
             found = f"{_of(len(names), known)} responses are 0 for all genes{_listed(names)}."
         elif self.size.min() > 0.999 * self.size.max():
-            found = "All responses are equally large, as ranks are: a lack of effect does not show."
+            found = "All responses are equally large, as ranks are: missing effects do not show."
             return Finding(what, Grade.UNKNOWN, found, unseen)
         else:
             names = self._mark(self.size < WEAK * self.median, -self.size, "weak")
@@ -228,7 +228,7 @@ class _Look:
     def outliers(self) -> Finding:
         what, count = "Outliers", len(self.size)
         if count < FEWEST_ROWS:
-            found = f"{count:,} knockdown(s) are too few to say what is unusual."
+            found = f"{count:,} knockdown(s) are too few to find unusual ones."
             meaning = "One odd row among so few changes every prediction."
             return Finding(what, Grade.UNKNOWN, found, meaning)
         large = self._mark(self.size > LARGE * self.median, self.size, "far larger than others")
@@ -245,11 +245,11 @@ class _Look:
         )
         if compared:
             which = "with an effect" if self.basis else "in the larger half"
-            found += f" {_of(len(alone), compared)} {which} are like no other{_listed(alone)}."
+            found += f" {_of(len(alone), compared)} {which} are unlike all others{_listed(alone)}."
         if copies:
             found += f" {len(copies):,} are the same as another to the last digit{_listed(copies)}."
             meaning = (
-                "A model that trains on one of two copies has seen the other: scores are wrong."
+                "A model that trains on one of two copies has seen the other: scores are too high."
             )
             return Finding(
                 what, Grade.PROBLEM, found, meaning, tuple(dict.fromkeys([*copies, *names]))
@@ -257,13 +257,13 @@ class _Look:
         if large:
             weight = np.square(self.size / self.size.max())
             meaning = (
-                "Models bend to the largest responses, and squared errors are mostly theirs"
+                "The largest responses dominate what models learn, and squared errors"
                 f" ({large[0]} alone has {_percent(1 / weight.sum())} of all): check them first."
             )
         elif alone:
-            meaning = "What is like no other cannot be learned from others."
+            meaning = "Others say nothing about such a response: it cannot be predicted."
         else:
-            meaning = "No single row rules what models learn."
+            meaning = "No single row dominates what models learn."
         bad = bool(large) or len(alone) > MANY * compared
         return Finding(what, Grade.LOOK if bad else Grade.FINE, found, meaning, names)
 
@@ -292,7 +292,7 @@ class _Look:
     def common(self) -> Finding:
         what, response, genes = "In common", self.screen.response, self.screen.genes
         if len(response) < 2 or not self.size.any():
-            found = "Without two responses there is nothing that they have in common."
+            found = "Fewer than two responses: there is nothing to compare."
             return Finding(what, Grade.UNKNOWN, found, "Models have nothing to generalise from.")
         mean = response.mean(axis=0, dtype=np.float64)
         share = float(np.square(mean).mean() / np.square(self.size).mean())
@@ -306,11 +306,11 @@ class _Look:
         )
         names = tuple(str(genes[at]) for at in alike)
         if share < COMMON:
-            meaning = "Most of what predictions are tested on differs between knockdowns."
+            meaning = "Most of a response is specific to its knockdown."
             return Finding(what, Grade.FINE, found, meaning, names)
         meaning = (
-            "A model that predicts the mean for every gene scores well: judge by correlations"
-            " relative to the mean. Few control cells, or of another batch, do the same."
+            "Predicting the mean for every gene scores well: judge by correlations relative to the"
+            " mean. Few control cells, or control cells of another batch, have the same effect."
         )
         grade = Grade.PROBLEM if share >= MOST else Grade.LOOK
         return Finding(what, grade, found, meaning, names)
@@ -327,18 +327,18 @@ class _Look:
         if zeros == 1:
             return Finding(what, Grade.PROBLEM, found, "There is nothing to learn.")
         if np.abs(values).max() > LARGEST_LOG and "log" in unit:
-            meaning = "No logarithm changes by so much: errors are mostly those of these values."
+            meaning = "No logarithm changes by so much: these values dominate all errors."
             return Finding(what, Grade.PROBLEM, found, meaning)
         if self.screen.raised_only:
-            meaning = "Predictions rank genes that go up; what goes down is not in the data."
+            meaning = "Predictions rank genes that go up; the data do not show what goes down."
             return Finding(what, Grade.LOOK, found, meaning)
         if zeros > MOST_IDLE:
-            meaning = "Small values seem to be set to 0: models learn of strong genes only."
+            meaning = "Small values seem to be set to 0: models learn from strong genes only."
             return Finding(what, Grade.LOOK, found, meaning)
         return Finding(what, Grade.FINE, found, "Genes that go up and down are predicted alike.")
 
 
-UNTESTED = "Whether rows are what they are called is not tested: a wrong label would not show."
+UNTESTED = "The names of rows cannot be checked: a wrong label would not show."
 
 
 def _by_share(share: float) -> Grade:
