@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from llmpert.datasets import DatasetStore
 from llmpert.datasets.builtin import RANKS
+from llmpert.ui.common.figure import provenance
 from tests.support.described import says
 from tests.support.drawer import drawer, press
 
@@ -98,3 +99,8 @@ def test_the_explorer_lists_what_is_selected_with_its_gene_sets(visit):
     assert not app.exception
     assert not app.error
     assert drawer(app)[0] == "MED12 knockdown in K562"
+
+
+def test_figures_name_the_source_of_trained_models():
+    made = provenance(DatasetStore().load(RANKS))
+    assert made["Data"].startswith("K562, RPE1: model trained on Replogle et al. 2022, Cell, doi:")

@@ -148,20 +148,20 @@ def _offer_files(
 
 def provenance(data: Dataset, about: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return what figures rest on, by what it is: data, settings of the evaluation, and when."""
-    screens = "; ".join(
-        f"{screen.line}: {screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
-        for screen in data.screens.values()
-    )
     about = about or {}
-    if data.trained:
-        scored = about.get("lines", {})
-        screens = "; ".join(
-            f"{line}: {scored[line]['source']} [{scored[line]['fingerprint'][:8]}]"
-            if line in scored
-            else f"{line}: trained model"
-            for line in data.trained
-        )
-    known = {"Simulated data" if data.simulated else "Data": screens}
+    scored = about.get("lines", {})
+    lines: dict[str, list[str]] = {}
+    for screen in data.screens.values():
+        source = f"{screen.provenance.get('source') or 'imported'} [{screen.fingerprint[:8]}]"
+        lines.setdefault(source, []).append(screen.line)
+    for line, model in data.trained.items():
+        source = (model.provenance or {}).get("screen", {}).get("source")
+        source = f"model trained on {source}" if source else "trained model"
+        if line in scored:
+            source = f"{scored[line]['source']} [{scored[line]['fingerprint'][:8]}]"
+        lines.setdefault(source, []).append(line)
+    sources = "; ".join(f"{', '.join(of)}: {source}" for source, of in lines.items())
+    known = {"Simulated data" if data.simulated else "Data": sources}
     if notes := about.get("notes"):
         known["Scores"] = " ".join(notes).rstrip(".")
     settings = about.get("settings")
