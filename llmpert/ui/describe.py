@@ -81,7 +81,8 @@ def _show_prediction(selection: Selection, found: Description) -> None:
         alt=f"The {count} genes with the strongest predicted response to knocking down the"
         f" described gene in {line}, with 95 % intervals.",
         numbers=prediction.table(),
-        note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations. Not measured.",
+        note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations in {line}."
+        " Not measured.",
         data=data,
         code=script.of_description(by_text, found.text),
     )
