@@ -77,12 +77,13 @@ def test_genes_that_nobody_knocked_down_are_predicted_to_change_a_gene(visit):
 
 
 def test_the_explorer_opens_on_a_map_coloured_by_gene_sets(visit):
-    app = visit("explorer", line="RPE1", gene="MED11")
+    app = visit("explorer", line="RPE1", gene="MED11", part="Nearest")
     (chart,) = app.get("plotly_chart")
     assert "PCA of GO embeddings, RPE1" in chart.proto.spec
     assert app.selectbox(key="collection").value == "GO complexes"
     assert "effect size (needs the measured screen)" in shown(app)
-    assert [tab.label for tab in app.tabs] == ["GO", "description", "Gaussian process"]
+    (nearest,) = [tab for tab in app.tabs if tab.label == "Nearest"]
+    assert [tab.label for tab in nearest.tabs] == ["GO", "description", "Gaussian process"]
     for table in app.dataframe:
         assert sum(gene.startswith("MED") for gene in table.value["gene"]) >= 5
         assert table.value["accuracy"].between(-1, 1).all()
