@@ -18,7 +18,7 @@ from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import NO_EMBEDDING, ResultsSummary, on_embeddings
 from llmpert.evaluation.tables import published, table1
 from llmpert.io.paths import shipped
-from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
+from llmpert.models.registry import EVERY, GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache
 
 PAPER, MEAN = "gp-paper", "mean"
@@ -77,7 +77,7 @@ def headlines(summary: pd.DataFrame) -> list[str]:
 
 def scores(summary: pd.DataFrame, sizes: bool = False) -> list[str]:
     """Return a table of every model's scores, a row a line, embedding and model."""
-    table = rows(summary, list(MODELS))
+    table = rows(summary, list(EVERY))
     leave = () if sizes else (table[0].index("size"),)
     labels = {name: metric.label for name, metric in METRICS.items()}
     kept = [[labels.get(c, c) for i, c in enumerate(row) if i not in leave] for row in table]

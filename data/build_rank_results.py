@@ -54,7 +54,8 @@ def fits() -> tuple[list[Fit], list[Fit]]:
     largest = min(one.largest_training_size for one in ours)
     sizes = [size for size in learning_curve_sizes(largest) if size < largest]
     models = list(MODELS)
-    return grid(ours, models, sizes) + grid(ours, models, [largest]), grid(theirs, models, [])
+    at_largest = grid(ours, [*models, "stack"], [largest])
+    return grid(ours, models, sizes) + at_largest, grid(theirs, [*models, "stack"], [])
 
 
 def _experiments(problems: Sequence[Problem], names: Sequence[str]) -> list[Experiment]:

@@ -9,10 +9,13 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import EVALUATED, EVERY
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses_embedding))
+"""What predictions from another line are always shown beside."""
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 @options.genes
 @options.orthologs
 @click.option(
-    "--model", "models", type=click.Choice(list(MODELS)), multiple=True, required=True,
+    "--model", "models", type=click.Choice(list(EVERY)), multiple=True, required=True,
     help="A model to score; give several for a comparison.",
 )  # fmt: skip
 @options.count(
@@ -48,6 +51,11 @@ if TYPE_CHECKING:
     "--each", is_flag=True,
     help="Also evaluate each embedding by itself, on the same perturbations.",
 )  # fmt: skip
+@click.option(
+    "--elsewhere", is_flag=True,
+    help="Also predict each line from what the same knockdowns did in each other line, beside"
+         f" {', '.join(BASELINES)}.",
+)  # fmt: skip
 @options.lines
 @options.reading
 @options.processes
@@ -67,6 +75,7 @@ def evaluate(
     features: int,
     top: int,
     each: bool,
+    elsewhere: bool,
     lines: Sequence[str],
     reading: options.Reading,
     processes: int | None,
@@ -90,6 +99,7 @@ def evaluate(
     """
     data = options.data_or_screens(name, screens, lines, reading, embeddings, genes, orthologs)
 
+    from llmpert.datasets.report import left_out
     from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.results import summarise
@@ -98,9 +108,19 @@ def evaluate(
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
     for line in data.screens:
-        options.aligned_problem(data, line)
+        problem = options.aligned_problem(data, line)
         choices = data.embedding_choices if each else data.embedding_choices[-1:]
-        experiments += [Experiment(data.problem(line, choice), settings) for choice in choices]
+        if elsewhere:
+            problem = data.elsewhere(line)
+            others = [e.name for e in problem.embeddings if e.name not in data.embeddings]
+            echo((f"  {sentence}" for sentence in left_out(problem.left_out)), err=True)
+            remark(
+                f"{line}: with {' or '.join(others)}, inputs are what tested knockdowns did there."
+            )
+            joined = data.embedding_choices[-1]
+            choices = [*choices, *others, *(f"{joined}+{one}" for one in others)]
+            choices += [problem.embedding_name] if len(others) > 1 else []
+        experiments += [Experiment(problem.only(*c.split("+")), settings) for c in choices]
         measured = len(data.screens[line].genes)
         for option, wanted in (("--features", features), ("--top", top)):
             if wanted > measured:
@@ -113,6 +133,7 @@ def evaluate(
                 f"{line}: --train-size {wanted:,} is more than the {largest:,} that {folds} folds"
                 f" offer; {largest:,} is used."
             )
+    models = list(dict.fromkeys([*(BASELINES if elsewhere else ()), *models]))
     fits = grid.grid(experiments, models, sizes, repeats)
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
         results = grid.run(fits, progress, run)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
+from llmpert.embeddings.elsewhere import Elsewhere
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
@@ -232,6 +233,24 @@ class Dataset:
             self._aligned[line] = Problem.align(self.screens[line], sources, self.gene_table)
         aligned = self._aligned[line]
         return aligned if embedding is None else aligned.only(*embedding.split("+"))
+
+    def elsewhere(self, line: str) -> Problem:
+        """Return the problem of one line with what each other line measured as further sources.
+
+        Of perturbations with a vector in every embedding that were knocked down in every line.
+
+        Raises:
+            InputError: As `problem`, or there is no other line.
+        """
+        if len(self.screens) < 2:
+            raise InputError(
+                "Expected screens of two lines or more to predict one from another, found"
+                f" {', '.join(self.screens) or 'none'}."
+            )
+        whole = self.problem(line)
+        others = [Elsewhere.of(one) for name, one in self.screens.items() if name != line]
+        sources = [*self.embeddings.values(), *others]
+        return Problem.align(whole.screen, sources, self.gene_table)
 
     def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:
         """Return these predictions as the data set has them, found by method and training size."""

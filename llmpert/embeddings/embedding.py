@@ -58,6 +58,10 @@ class Embedding(HasProvenance):
         # Whatever it is called.
         return self.genes, self.vectors
 
+    def lacking(self, gene: str) -> str:
+        """Return why a gene has no vector here."""
+        return f"{gene} has no {self.name} embedding"
+
     def rows(self, genes: Sequence[str]) -> np.ndarray:
         """Vectors of these genes, len(genes) x dimensions; an InputError of those without one."""
         lacking = f"Embedding {self.name} has no vector for"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from llmpert.embeddings.elsewhere import Elsewhere
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
 from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
@@ -21,7 +22,7 @@ from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
 from llmpert.models.distribution import Distribution
-from llmpert.models.registry import MODELS, ModelSpec
+from llmpert.models.registry import EVERY, ModelSpec
 
 VERSION = 2
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
@@ -116,7 +117,7 @@ class FittedModel:
 
     def missing(self, sources: Container[str]) -> list[str]:
         """Return the embeddings that the model knows genes by and that are not among these."""
-        return [name for name in self.joined.parts if name not in sources]
+        return [name for name in self.joined.components_ if name not in sources]
 
     def predict_inputs(self, inputs: np.ndarray, names: np.ndarray) -> Prediction:
         """Predict for inputs, a row a name."""
@@ -173,6 +174,20 @@ class Experiment:
     def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
         return self.problem.inputs(self.settings.components)
 
+    @property
+    def _copied(self) -> Elsewhere:
+        if (found := self.problem.copied) is None:
+            raise InputError(
+                "Expected responses of another line among the sources, to copy from, found"
+                f" {self.problem.embedding_name}."
+            )
+        screen = self.problem.screen
+        if not np.isin(found.measured, screen.genes).any():
+            raise InputError(
+                f"{screen.line} and {found.line} measure no gene in common: nothing can be copied."
+            )
+        return found
+
     @cached_property
     def _names(self) -> tuple[str, ...]:
         return tuple(self.problem.screen.perturbations)
@@ -194,12 +209,13 @@ class Experiment:
 
     def key(self, model: str, part: Split) -> str:
         """Return the name under which a fit is kept: a fingerprint of all it depends on."""
-        spec = MODELS[model]
+        spec = EVERY[model]
         screen, settings = self.problem.screen, self.settings
         return fingerprint(
             (VERSION, spec.name, spec.version, settings.n_hvgs, settings.top, *spec.settings),
             screen.fingerprint,
             (self.problem.fingerprint, settings.components) if spec.uses_embedding else None,
+            *((self.problem.only(self._copied.name).fingerprint,) if spec.copies else ()),
             (settings.seed, part.fold, part.repeat) if spec.stochastic else None,
             *(rows.astype(np.int64) for rows in (part.train, part.train_pool, part.test)),
         )  # fmt: skip
@@ -303,7 +319,10 @@ class Experiment:
     ) -> Prediction:
         fitted = fitted or self.fit_fold(model, len(part.train), part.fold, part.repeat)
         names = self.problem.screen.perturbations[part.test]
-        return fitted.predict_inputs(self._inputs[0][part.test], names)
+        inputs, joined = self._inputs
+        if fitted.joined is not joined:
+            inputs = fitted.joined.transform(self.problem.vectors)
+        return fitted.predict_inputs(inputs[part.test], names)
 
     def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the genes that a fold's models predict, and the top DE genes of what it tests.
@@ -330,8 +349,12 @@ class Experiment:
         gene_idx: np.ndarray,
         fold: int | None = None,
     ) -> FittedModel:
-        spec = MODELS[model] if isinstance(model, str) else model
+        spec = EVERY[model] if isinstance(model, str) else model
         screen, (inputs, joined) = self.problem.screen, self._inputs
+        if spec.copies:
+            columns = pd.Index(self._copied.measured).get_indexer(screen.genes[gene_idx])
+            joined = joined.copying(self._copied.name, columns)
+            inputs = joined.transform(self.problem.vectors)
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}

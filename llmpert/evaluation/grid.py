@@ -11,7 +11,7 @@ from llmpert.downloads import download_fields
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import EVERY
 from llmpert.parallel import Run, run_serially
 
 Progress = Callable[[int, int, str], None]
@@ -31,8 +31,10 @@ class Fit:
     @property
     def embedding(self) -> str:
         """The name of the embedding in results."""
-        uses = MODELS[self.model].uses_embedding
-        return self.experiment.problem.embedding_name if uses else NO_EMBEDDING
+        problem, spec = self.experiment.problem, EVERY[self.model]
+        if spec.uses_embedding:
+            return problem.embedding_name
+        return problem.copied.name if spec.copies and problem.copied else NO_EMBEDDING
 
     @property
     def label(self) -> str:
@@ -40,7 +42,7 @@ class Fit:
         line = self.experiment.problem.screen.line
         on = f" on {self.embedding}" if self.embedding != NO_EMBEDDING else ""
         return (
-            f"{line}: {MODELS[self.model].label}{on}, {self.train_size} training perturbations,"
+            f"{line}: {EVERY[self.model].label}{on}, {self.train_size} training perturbations,"
             f" fold {self.fold + 1}, repeat {self.repeat + 1}"
         )
 
@@ -82,7 +84,7 @@ def grid(
     """Return all fits of an evaluation, small training sets first.
 
     Experiments may differ in line and embeddings. Models without embedding are fitted once for all
-    experiments on the same screen.
+    experiments on the same screen, those that copy another line where one is a source.
 
     Raises:
         InputError: No experiment or model, an unknown model, fewer than one repeat, or experiments
@@ -93,9 +95,15 @@ def grid(
             f"Expected at least one experiment and one model, found {len(experiments)} and"
             f" {len(models)}."
         )
-    unknown = [model for model in models if model not in MODELS]
+    unknown = [model for model in models if model not in EVERY]
     if unknown:
-        raise InputError(f"Expected models among {', '.join(MODELS)}, found {unknown[0]}.")
+        raise InputError(f"Expected models among {', '.join(EVERY)}, found {unknown[0]}.")
+    copying = [model for model in models if EVERY[model].copies]
+    if copying and not any(experiment.problem.copied for experiment in experiments):
+        raise InputError(
+            f"Model {copying[0]} predicts what was measured elsewhere: expected the responses of"
+            " another line as a source (evaluate --elsewhere), found none."
+        )
     if repeats < 1:
         raise InputError(f"Expected at least 1 repeat, found {repeats}.")
     _check_comparable(experiments)
@@ -104,6 +112,8 @@ def grid(
         offered, _ = training_sizes(experiment, sizes)
         for size in offered:
             for model in models:
+                if EVERY[model].copies and not experiment.problem.copied:
+                    continue
                 for repeat in range(repeats):
                     for fold in range(experiment.settings.folds):
                         fit = Fit(experiment, model, size, fold, repeat)

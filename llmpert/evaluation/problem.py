@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from llmpert.embeddings.elsewhere import Elsewhere
 from llmpert.embeddings.embedding import Embedding
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.embeddings.orthologs import refuse_mouse
@@ -47,7 +48,7 @@ class GeneIndex:
             if resolution.gene is None:
                 return resolution.explain()
             row = self._rows_by_gene.get(resolution.gene.symbol)
-        return f"{name} has no {self._embedding.name} embedding" if row is None else row
+        return self._embedding.lacking(name) if row is None else row
 
 
 def _rows_of(name: str, indices: Sequence[GeneIndex]) -> tuple[int, ...] | str:
@@ -300,6 +301,12 @@ class Problem(GeneVectors):
             left_out=self.left_out,
             _indices=tuple(self._indices[i] for i in chosen),
         )
+
+    @property
+    def copied(self) -> Elsewhere | None:
+        """The responses of another line that models can copy: its only source of this kind."""
+        found = [one for one in self.embeddings if isinstance(one, Elsewhere)]
+        return found[0] if len(found) == 1 else None
 
     def inputs(self, n_components: int = 50) -> tuple[np.ndarray, JoinedInput]:
         """Return model inputs, float64, perturbations x components, and the projection behind them.

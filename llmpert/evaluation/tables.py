@@ -8,7 +8,7 @@ import pandas as pd
 from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import at_sizes, method_label
 from llmpert.io.paths import shipped
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import EVERY
 
 PUBLISHED_SOURCE = "Märtens et al. 2024, Table 1 (K562, 1,400 training perturbations)"
 
@@ -84,9 +84,9 @@ def best(
 
 def _place(model: str) -> tuple[int, int]:
     """Order rows as the paper: baselines, GEARS and the like, then the models on embeddings."""
-    if model not in MODELS:
+    if model not in EVERY:
         return 1, 0
-    return 2 * MODELS[model].uses_embedding, list(MODELS).index(model)
+    return 2 * EVERY[model].uses_embedding, list(EVERY).index(model)
 
 
 def _mean_and_error(mean: float, error: float) -> str:

@@ -25,7 +25,7 @@ from llmpert.figures.theme import (
     styles,
 )
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, Tally
-from llmpert.models.registry import MODELS, label
+from llmpert.models.registry import EVERY, label
 
 LOOKS = {OURS: (SOURCE_COLORS[0], "circle"), RIVAL: (SOURCE_COLORS[1], "diamond"), TIE: (GREY, "x")}
 
@@ -104,7 +104,7 @@ def model_classes(
     pairs = list(cell[["model", "embedding"]].itertuples(index=False, name=None))
     across = {m: look for (m, e), look in styles(pairs).items() if e == NO_EMBEDDING}
     embeddings = list(dict.fromkeys(e for _, e in pairs if e != NO_EMBEDDING))
-    models = [m for m in MODELS if MODELS[m].uses_embedding and m in set(cell["model"])]
+    models = [m for m in EVERY if EVERY[m].uses_embedding and m in set(cell["model"])]
     rows = ceil(len(metrics) / 2)
     figure = make_subplots(
         rows=rows, cols=min(len(metrics), 2),

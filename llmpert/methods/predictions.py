@@ -37,7 +37,7 @@ from llmpert.genes import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.names import check_names, check_remarks, parse_object, preview, shown
 from llmpert.io.reading import as_input_error, check_version, require_file
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import EVERY
 from llmpert.screens.files import dense, open_h5ad, stated
 from llmpert.screens.screen import Screen
 
@@ -151,7 +151,7 @@ class ExternalPredictions:
             if not getattr(self, name).strip():
                 raise self._refuse(f"text that names the {name} (in a file: uns[{name!r}])", "none")
             check_names(self.source, name, [getattr(self, name)])
-        taken = {*MODELS, *(spec.label for spec in MODELS.values())}
+        taken = {*EVERY, *(spec.label for spec in EVERY.values())}
         if self.method in taken or self.method.endswith(PUBLISHED):
             raise self._refuse(
                 "a name of the method that no model of llmpert and no published result has",

@@ -5,6 +5,7 @@ list of them; `regressor` makes one of a scikit-learn regressor.
 """
 
 import logging
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,6 +37,8 @@ class ModelSpec:
         gives_std: Whether `predict` takes `return_std=True`, and `distribution_` says what
             becomes of predictions; without it, intervals are those of a normal distribution.
         uses_cells: Whether `fit` takes the number of cells behind each response.
+        copies: Whether inputs end with what the knockdowns did in another line, a column an output
+            (the part `llmpert.embeddings.joined.COPY`).
         settings: What else predictions depend on: kept fits of other settings are not used.
         origin: The package that it comes from; "" for llmpert.
     """
@@ -49,11 +52,12 @@ class ModelSpec:
     stochastic: bool = False
     gives_std: bool = False
     uses_cells: bool = False
+    copies: bool = False
     settings: tuple[tuple[str, str], ...] = ()
     origin: str = ""
 
 
-GP = "llmpert.models.gp.regressor"
+GP, COPIES = "llmpert.models.gp.regressor", "llmpert.models.elsewhere"
 
 
 def _gaussian_process(seed: int, parts: Mapping[str, slice], **options: Any) -> Any:
@@ -127,6 +131,46 @@ _OWN: dict[str, ModelSpec] = {
 }  # fmt: skip
 
 
+EVALUATED: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            "stack", "Stack",
+            "Boosted trees join Gaussian processes and the nearest knockdowns, having learnt from"
+            " leave-one-out predictions what becomes of them.",
+            lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
+            uses_cells=True,
+        ),
+        ModelSpec(
+            "copy", "Copy of another line",
+            "What the same knockdown did in another line.",
+            lambda seed, parts: _model(COPIES, "Copy")(parts),
+            uses_embedding=False, copies=True,
+        ),
+        ModelSpec(
+            "copy-centred", "Centred copy",
+            "The mean response, and how the same knockdown differed from the mean in another line.",
+            lambda seed, parts: _model(COPIES, "CentredCopy")(parts),
+            uses_embedding=False, copies=True,
+        ),
+        ModelSpec(
+            "copy-shrunk", "Shrunken copy",
+            "As the centred copy, the difference times a weight by least squares.",
+            lambda seed, parts: _model(COPIES, "CentredCopy")(parts, shrunk=True),
+            uses_embedding=False, copies=True,
+        ),
+        ModelSpec(
+            "stack-copy", "Stack with a copy",
+            "The stack, which also sees what the same knockdown did in another line.",
+            lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
+            uses_cells=True, copies=True,
+        ),
+    )
+}  # fmt: skip
+"""Models that are evaluated alone, by commands and from Python: a stack takes longer than a page
+can wait for, others predict what was measured in another line."""
+
+
 def regressor(name: str, estimator: Any, label: str = "", summary: str = "") -> ModelSpec:
     """Return a model made of a scikit-learn regressor of several outputs at once.
 
@@ -173,7 +217,8 @@ def installed() -> Iterator[ModelSpec]:
 
 def offered() -> Iterator[tuple[str, ModelSpec | Exception]]:
     """Yield what each package's entry points give: models, and why others cannot be used."""
-    taken = {word for spec in _OWN.values() for word in (spec.name, spec.label)}
+    own = (_OWN | EVALUATED).values()
+    taken = {word for spec in own for word in (spec.name, spec.label)}
     for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         package = point.dist.name if point.dist else point.value
         try:
@@ -198,7 +243,10 @@ def _checked(spec: Any, package: str, taken: set[str]) -> ModelSpec:
 
 
 MODELS: dict[str, ModelSpec] = _OWN | {spec.name: spec for spec in installed()}
-"""The models of llmpert, then those of other packages."""
+"""The models of llmpert that pages offer, then those of other packages."""
+
+EVERY = ChainMap(EVALUATED, MODELS)
+"""These, then those that are evaluated alone."""
 
 
 def gaussian_process(components: int | None = None) -> ModelSpec:
@@ -212,4 +260,4 @@ def gaussian_process(components: int | None = None) -> ModelSpec:
 
 def label(model: str) -> str:
     """Return a model's label; a method that was run elsewhere is called by its name."""
-    return MODELS[model].label if model in MODELS else model
+    return EVERY[model].label if model in EVERY else model

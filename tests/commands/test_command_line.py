@@ -290,3 +290,27 @@ def test_settings_are_those_of_the_library():
     settings_of = {"folds": "folds", "seed": "seed", "features": "n_hvgs", "top": "top"}
     for name, setting in settings_of.items():
         assert defaults[name] == getattr(settings, setting)
+
+
+def test_evaluate_predicts_each_line_from_the_other_beside_copies(run, files):
+    small.screen("LineB", seed=1).save("other.h5ad")
+    command = ("evaluate", "--screen", "screen.h5ad", "--screen", "other.h5ad",
+               "--embedding", "text=text.parquet", "--model", "knn", "--train-size", 20,
+               "--out", "out.parquet")  # fmt: skip
+    code, _, err = run(*command, "--elsewhere")
+    assert code == 0, err
+    table = Results.read("out.parquet").table
+    found = table.groupby(["line", "model"], observed=True)["embedding"].unique().map(set)
+    for line, other in (small.LINES, small.LINES[::-1]):
+        source = f"measured in {other}"
+        assert found[line, "mean"] == {"none"}
+        assert found[line, "copy"] == found[line, "copy-centred"] == {source}
+        assert found[line, "copy-shrunk"] == {source}
+        assert found[line, "knn"] == {"text", source, f"text+{source}"}
+        assert f"with {source}, inputs are what tested knockdowns did there" in err
+    code, _, err = run(*EVALUATE, "--elsewhere")
+    assert code == 1
+    assert "two lines or more" in err
+    code, _, err = run(*replaced(EVALUATE, "linear", "copy"))
+    assert code == 1
+    assert "evaluate --elsewhere" in err

@@ -44,7 +44,7 @@ def no_more_fits(monkeypatch, *models: str) -> None:
         monkeypatch.setattr(type(MODELS[model].build(0, {})), "fit", refuse)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, "stack"])
 @pytest.mark.parametrize("train_size", [8, 30])
 def test_responses_of_test_perturbations_never_reach_their_predictions(
     model, train_size, store, tmp_path

@@ -1,0 +1,71 @@
+"""Predictions copied from another line: the measure of all that know what was measured there.
+
+Columns of the inputs that are named `COPY` hold what the knockdown did there in each measured gene,
+in the order of the outputs; NaN where that line did not measure the gene.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from llmpert.embeddings.joined import COPY
+
+
+class Copy(RegressorMixin, BaseEstimator):
+    """Predicts what the knockdown did in another line; the mean for genes not measured there.
+
+    Args:
+        parts: Columns of the inputs by name, `COPY` among them; None takes all.
+    """
+
+    def __init__(self, parts: Mapping[str, slice] | None = None) -> None:
+        self.parts = parts
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "Copy":
+        """Average the training responses Y (N x D)."""
+        self.mean_ = np.asarray(Y, dtype=np.float64).mean(axis=0)
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return the copied columns of inputs Z, M x D."""
+        check_is_fitted(self)
+        copied = self._copied(Z)
+        return np.where(np.isnan(copied), self.mean_, copied)
+
+    def _copied(self, Z: np.ndarray) -> np.ndarray:
+        Z = np.asarray(Z, dtype=np.float64)
+        return Z if self.parts is None else Z[:, self.parts[COPY]]
+
+
+class CentredCopy(Copy):
+    """Predicts m + w (copy - m'), with the mean training responses m and m' of the two lines.
+
+    It copies what tells a knockdown from others: what most have in common is the line's own.
+
+    Args:
+        shrunk: Whether the weight w is that with the least squared error over the training
+            perturbations; otherwise it is 1.
+    """
+
+    def __init__(self, parts: Mapping[str, slice] | None = None, shrunk: bool = False) -> None:
+        super().__init__(parts)
+        self.shrunk = shrunk
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "CentredCopy":
+        """Find means and weight from inputs Z and responses Y (N x D)."""
+        super().fit(Z, Y)
+        copied = self._copied(Z)
+        self.mean_elsewhere_, self.weight_ = copied.mean(axis=0), 1.0
+        if self.shrunk:
+            departure = np.nan_to_num(copied - self.mean_elsewhere_)
+            explained = (departure * (Y - self.mean_)).sum()
+            self.weight_ = float(explained / (np.square(departure).sum() or 1.0))
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return predictions for inputs Z, M x D."""
+        check_is_fitted(self)
+        departure = self._copied(Z) - self.mean_elsewhere_
+        return self.mean_ + self.weight_ * np.nan_to_num(departure)
