@@ -35,7 +35,7 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-    gc.set_threshold(10_000)  # of what tests make, too, most is freed without a search
+    gc.set_threshold(50_000)  # of what tests make, too, most is freed without a search
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,7 +33,6 @@ def shown(app: AppTest) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_runs_without_error(app, page):
-    app.run()
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     assert not app.error
