@@ -204,7 +204,8 @@ def _response(view: GeneView, count: int, every: bool) -> Section:
         view.note,
         "The mark is the mean prediction. The interval holds a new measurement, noise included; it"
         " is learnt from training knockdowns, each predicted from the others. Where responses have"
-        " a bound, the mean can lie outside. An asterisk marks genes whose"
+        " a bound, the mean can lie outside. *Can I trust the intervals?* shows what they held. An"
+        " asterisk marks genes whose"
         " mean response over all knockdowns is larger than its standard deviation."
         f" {view.chances}",
         view.code,
