@@ -26,13 +26,20 @@ def models() -> list[TrainedModel]:
     return [lp.train(screen, *SOURCES, components=3) for screen in screens]
 
 
-@pytest.fixture
-def app(models):
-    import streamlit as st
-
+@pytest.fixture(scope="module")
+def data_folder(models, tmp_path_factory) -> Path:
+    """A data folder with the models, for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("home")
     ones = GeneSets("made", "made.gmt", {"ones": frozenset(small.names("KD", 12))})
-    DatasetStore().add("shared", Parts(embeddings=SOURCES, gene_sets=[ones], trained=models))
-    st.cache_resource.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMPERT_HOME", str(folder))
+        DatasetStore().add("shared", Parts(embeddings=SOURCES, gene_sets=[ones], trained=models))
+    return folder
+
+
+@pytest.fixture
+def app(data_folder, monkeypatch):
+    monkeypatch.setenv("LLMPERT_HOME", str(data_folder))
     return AppTest.from_file(APP, default_timeout=120)
 
 
