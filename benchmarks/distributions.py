@@ -143,7 +143,7 @@ def experiments() -> Iterator[tuple[str, str, Experiment]]:
         yield "rank score", "all six", Experiment(data.problem(line, ALL))
     text = read_embedding(folder() / EMBEDDINGS["text"], "text")
     for line in COORDINATES:
-        screen = _coordinates(folder() / f"more/{line}_response_coords.parquet", line)
+        screen = coordinates(folder() / f"more/{line}_response_coords.parquet", line)
         yield "coordinate", "text", Experiment(Problem.align(screen, [text]))
     simulated = simulated_dataset()
     for line in simulated.screens:
@@ -151,7 +151,8 @@ def experiments() -> Iterator[tuple[str, str, Experiment]]:
         yield "simulated", every, Experiment(simulated.problem(line, every))
 
 
-def _coordinates(path: Path, line: str) -> Screen:
+def coordinates(path: Path, line: str) -> Screen:
+    """Read coordinates of a line's responses as a screen."""
     table = pd.read_parquet(path)
     names = [np.array(part, dtype=object) for part in (table.index, table.columns)]
     return Screen(line, table.to_numpy(np.float32), *names, "coordinate")

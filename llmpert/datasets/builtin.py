@@ -30,9 +30,9 @@ TRAIN_SIZE = 1400
 def simulated_dataset() -> Dataset:
     """Simulate the built-in pair of screens with its embeddings; gene sets are its modules.
 
-    GEARS' predictions lie in `data/`: those made on these very screens, by the fingerprint
-    under "screen" in what they are about. Others are left out: of an older recipe. The mean of the
-    nearest in GEARS' graph is computed.
+    Predictions in `data/` (`data/build_gears_results.py`) come along if they were made on these
+    very screens, by the fingerprint under "screen" in what they are about. The mean of the nearest
+    in GEARS' graph is computed.
     """
     simulation = simulate()
     screens = simulation.screens
