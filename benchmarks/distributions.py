@@ -86,9 +86,9 @@ def strongest(experiment: Experiment) -> list[str]:
     """Return between which |responses| the top DE genes of held-out knockdowns lie."""
     found = []
     for fold in range(experiment.settings.folds):
-        genes, top = experiment.scored_genes(fold)
-        measured = experiment.problem.screen.response[np.ix_(experiment.tested(fold), genes)]
-        found.append(np.abs(np.take_along_axis(measured, top, axis=1)).ravel())
+        measured = experiment.measured(fold)
+        top = measured.strongest[:, : experiment.settings.top]
+        found.append(np.abs(np.take_along_axis(measured.response, top, axis=1)).ravel())
     low, high = np.percentile(np.concatenate(found), [1, 99])
     return [f"{low:.3f} to {high:.3f}"]
 

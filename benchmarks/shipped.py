@@ -14,8 +14,8 @@ from benchmarks.page import PAGE, README, markdown, publish, to_pages
 from llmpert.commands.evaluate import rows
 from llmpert.datasets import RANKS, SIMULATED
 from llmpert.embeddings import BUILT_IN
-from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import NO_EMBEDDING, ResultsSummary, on_embeddings
+from llmpert.evaluation.scores import paper
 from llmpert.evaluation.tables import published, table1
 from llmpert.io.paths import shipped
 from llmpert.models.registry import EVERY, GAUSSIAN_PROCESS, MODELS, label
@@ -23,7 +23,7 @@ from llmpert.ui.common import cache
 
 PAPER, MEAN = "gp-paper", "mean"
 OURS = "+".join(BUILT_IN)
-METRICS = registry()
+METRICS = paper()
 
 
 Tables = dict[tuple[str, str], list[str]]

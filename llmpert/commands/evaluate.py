@@ -48,6 +48,11 @@ BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses
     help="Top differentially expressed genes that the top metrics look at.",
 )  # fmt: skip
 @click.option(
+    "--score", "asked", multiple=True, metavar="NAME",
+    help="A score to print, by its name in the table that is written; give several, or `all`."
+         " Default: the paper's four.",
+)  # fmt: skip
+@click.option(
     "--each", is_flag=True,
     help="Also evaluate each embedding by itself, on the same perturbations.",
 )  # fmt: skip
@@ -74,6 +79,7 @@ def evaluate(
     seed: int,
     features: int,
     top: int,
+    asked: Sequence[str],
     each: bool,
     elsewhere: bool,
     lines: Sequence[str],
@@ -84,8 +90,8 @@ def evaluate(
 ) -> None:
     """Score models on knockdowns they were not trained on, by cross-validation.
 
-    Prints each metric's mean ± standard error over folds and writes a tidy table with the columns
-    line, embedding, model, train_size, fold, repeat, perturbation, metric and value.
+    Prints the mean ± standard error over folds of some scores and writes all, a tidy table with the
+    columns line, embedding, model, train_size, fold, repeat, perturbation, metric and value.
 
     Finished fits are kept in llmpert's data folder (the environment variable LLMPERT_HOME moves
     it): a stopped run resumes.
@@ -103,8 +109,10 @@ def evaluate(
     from llmpert.evaluation import grid
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.results import summarise
+    from llmpert.evaluation.scores import choose
     from llmpert.parallel import workers
 
+    chosen = choose(asked, top)
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
     experiments = []
     for line in data.screens:
@@ -138,7 +146,11 @@ def evaluate(
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
         results = grid.run(fits, progress, run)
     results.write(out)
-    summary = summarise(results.table)
+    table = results.table
+    for metric in [metric for metric in chosen if not (table["metric"] == metric.name).any()]:
+        if metric.name in asked:
+            remark(f"{metric.name} is not known: {metric.may_lack}.")
+    summary = summarise(table[table["metric"].isin([metric.name for metric in chosen])])
     echo(aligned(rows(summary, models)))
     if summary["undefined"].any():
         click.echo(

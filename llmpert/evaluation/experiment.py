@@ -14,9 +14,11 @@ import pandas as pd
 from llmpert.embeddings.elsewhere import Elsewhere
 from llmpert.embeddings.joined import JoinedInput
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
+from llmpert.evaluation.comparison import Measured
+from llmpert.evaluation.metrics import TOP
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors, Problem
+from llmpert.evaluation.scores import evaluate, registry
 from llmpert.evaluation.splits import Split, split
 from llmpert.evaluation.store import ResultsStore
 from llmpert.io.hashing import fingerprint
@@ -166,9 +168,8 @@ class Experiment:
     settings: Settings = Settings()
     store: ResultsStore = field(default_factory=ResultsStore)
     turn: Callable[[str, int, int], AbstractContextManager[Any]] = at_once
-    _scored_by_fold: dict[int, tuple[np.ndarray, np.ndarray]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _scored: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+    _measured: dict[int, Measured] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
@@ -234,24 +235,28 @@ class Experiment:
     def score(self, prediction: Prediction, fold: int) -> pd.DataFrame:
         """Score a prediction of test perturbations of a fold: columns perturbation and metrics.
 
+        Scores that have no meaning here are left out. Those that compare perturbations compare
+        those that are predicted.
+
         Raises:
             InputError: It is of a perturbation that the fold does not test, or lacks a scored gene.
         """
-        screen = self.problem.screen
-        gene_idx, top_de_idx = self.scored_genes(fold)
+        screen, scored = self.problem.screen, self.problem.screen.genes[self.scored_genes(fold)]
         test = self.tested(fold)
         rows = pd.Index(screen.perturbations[test]).get_indexer(prediction.perturbations)
-        genes = pd.Index(prediction.genes).get_indexer(screen.genes[gene_idx])
+        genes = pd.Index(prediction.genes).get_indexer(scored)
         for at, names, expected in (
             (rows, prediction.perturbations, f"test perturbations of fold {fold}"),
-            (genes, screen.genes[gene_idx], f"predictions of all genes scored in fold {fold}"),
+            (genes, scored, f"predictions of all genes scored in fold {fold}"),
         ):
             if (at < 0).any():
                 raise InputError(
                     f"Expected {expected}, found {preview(names[at < 0])} not among them."
                 )
-        measured = screen.response[np.ix_(test[rows], gene_idx)]
-        values = evaluate(prediction.mean[:, genes], measured, top_de_idx[rows], self.settings.top)
+        likely = None if prediction.distribution is None else prediction.of_genes(genes)
+        measured = self.measured(fold).only(rows)
+        metrics = registry(self.settings.top)
+        values = evaluate(prediction.mean[:, genes], measured, metrics, likely)
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 
     def kept_held_out(self, model: str, train_size: int, perturbation: str) -> Prediction | None:
@@ -309,7 +314,7 @@ class Experiment:
         self, model: str | ModelSpec, train_size: int, fold: int, repeat: int = 0
     ) -> FittedModel:
         """Fit the model behind `fold_prediction`; it is not kept."""
-        gene_idx, _ = self.scored_genes(fold)
+        gene_idx = self.scored_genes(fold)
         state = np.random.SeedSequence([self.settings.seed, fold, repeat, train_size])
         seed, rows = int(state.generate_state(1)[0]), self.split(train_size, fold, repeat).train
         return self._fit(model, seed, rows, gene_idx, fold)
@@ -324,18 +329,23 @@ class Experiment:
             inputs = fitted.joined.transform(self.problem.vectors)
         return fitted.predict_inputs(inputs[part.test], names)
 
-    def scored_genes(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the genes that a fold's models predict, and the top DE genes of what it tests.
+    def scored_genes(self, fold: int) -> np.ndarray:
+        """Return the genes of the screen that a fold's models predict, the same for all sizes."""
+        if fold not in self._scored:
+            self._scored[fold] = self.variable_genes(self.split(2, fold).train_pool)
+        return self._scored[fold]
 
-        Indices of genes of the screen; and positions among these, test perturbations x top. The
-        same for all training sizes. Found once: it takes longer than to score a fit.
+    def measured(self, fold: int) -> Measured:
+        """Return what a fold's predictions are scored by.
+
+        Found once: it takes longer than to score a fit. The mean response is that of all that the
+        fold may train on, one for all training sizes and methods.
         """
-        if fold not in self._scored_by_fold:
-            screen, part = self.problem.screen, self.split(2, fold)
-            gene_idx = self.variable_genes(part.train_pool)
-            top_de_idx = strongest_responses(screen, part.test, gene_idx, self.settings.top)
-            self._scored_by_fold[fold] = gene_idx, top_de_idx
-        return self._scored_by_fold[fold]
+        if fold not in self._measured:
+            part, genes = self.split(2, fold), self.scored_genes(fold)
+            screen, top = self.problem.screen, self.settings.top
+            self._measured[fold] = Measured.of(screen, part.test, genes, part.train_pool, top)
+        return self._measured[fold]
 
     def tested(self, fold: int) -> np.ndarray:
         """Return the rows of the screen that a fold tests, at any training size, ascending."""

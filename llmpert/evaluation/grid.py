@@ -1,6 +1,6 @@
 """Learning curves: every model at every training size, fold and repeat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,10 +143,15 @@ def run(
     fits: Sequence[Fit],
     progress: Progress = lambda done, total, label: None,
     somewhere: Run = run_serially,
+    metrics: Collection[str] | None = None,
 ) -> Results:
     """Make the fits that are not kept yet and gather the scores of all.
 
     Fits are made `somewhere`, and each is kept at once: a run that is stopped goes on where it was.
+    Scores that a fit was kept without, by an older version, are missing.
+
+    Args:
+        metrics: Names of the scores to gather; None for all.
     """
     scores = [fit.experiment.store.scores(fit.key) for fit in fits]
     missing = [place for place, kept in enumerate(scores) if kept is None]
@@ -164,7 +169,10 @@ def run(
             fit.experiment.store.put_scores(fit.key, found)
         scores[missing[position]] = found
         progress(done + count, len(fits), labels[count])
-    return Results(_tidy(fits, [part for part in scores if part is not None]), about(fits))
+    wanted = [part for part in scores if part is not None]
+    if metrics is not None:
+        wanted = [part[[c for c in part if c == "perturbation" or c in metrics]] for part in wanted]
+    return Results(_tidy(fits, wanted), about(fits))
 
 
 def _scores(experiments: list[Experiment], item: tuple[int, str, int, int, int]) -> pd.DataFrame:

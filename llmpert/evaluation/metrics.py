@@ -1,44 +1,11 @@
-"""What "close to the measurement" means: one registry for tables, figures, tooltips and docs."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+"""What "close to the measurement" means, in numbers; `scores` says what for."""
 
 import numpy as np
 
-from llmpert.errors import InputError
 from llmpert.screens.screen import Screen
 
 TOP = 20
 """How many top DE genes of a perturbation are looked at, as in Märtens et al. 2024."""
-
-Compute = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Predicted and measured, each perturbations x genes, to one value a perturbation or NaN."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One way to compare predicted with measured responses.
-
-    Attributes:
-        name: In results, such as "pearson_top20".
-        best: Whether larger ("max") or smaller ("min") is better.
-        definition, edge_cases: In words, for tooltips and the README.
-        top: Over how many top DE genes of each perturbation; None means all genes.
-    """
-
-    name: str
-    label: str
-    best: Literal["max", "min"]
-    definition: str
-    edge_cases: str
-    compute: Compute
-    top: int | None
-
-    @property
-    def axis(self) -> str:
-        """Its label for an axis, with the unit that an error has."""
-        return self.label + ", in the data's units" * (self.best == "min")
 
 
 def pearson(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -67,37 +34,6 @@ def standardised(rows: np.ndarray) -> np.ndarray:
     values -= values.mean(axis=1, keepdims=True)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return np.divide(values, length, out=np.full_like(values, np.nan), where=~constant)
-
-
-def registry(top: int = TOP) -> dict[str, Metric]:
-    """Return all metrics by name, in the order of tables, over so many top DE genes."""
-    if top < 2:
-        raise InputError(f"Expected at least 2 top DE genes (a correlation needs 2), found {top}.")
-    undefined = (
-        "Not defined, and left out of means with a count, where the prediction or the measurement"
-        " is the same for all genes concerned."
-    )
-    over_top = (
-        f"over the {top} genes of each perturbation with the largest measured |Δ| (divided by its"
-        " standard error where the screen knows single cells, or by the gene's spread in control"
-        " where it knows that)"
-    )
-    kinds: tuple[tuple[str, str, Literal["max", "min"], str, str, Compute], ...] = (
-        ("pearson", "Pearson", "max", "Pearson correlation", undefined, pearson),
-        ("mae", "MAE", "min", "Mean absolute difference", "Always defined.", mae),
-    )
-    genes = (
-        (f"top{top}", f"top {top} DE genes", over_top, top),
-        ("all", "all genes", "over all selected genes", None),
-    )
-    return {
-        f"{kind}_{which}": Metric(
-            f"{kind}_{which}", f"{label}, {of}", best,
-            f"{what} of predicted and measured Δ {over}.", edge_cases, compute, count,
-        )
-        for kind, label, best, what, edge_cases, compute in kinds
-        for which, of, over, count in genes
-    }  # fmt: skip
 
 
 def top_genes(
@@ -129,20 +65,6 @@ def strongest_responses(
     spread = None if screen.control_sd is None else screen.control_sd[gene_idx]
     t = screen.layers["t"][block] if "t" in screen.layers else None
     return top_genes(screen.response[block], top, spread, t)
-
-
-def evaluate(
-    predicted: np.ndarray, measured: np.ndarray, top_de_idx: np.ndarray, top: int = TOP
-) -> dict[str, np.ndarray]:
-    """Return all metrics of Δ, perturbations x genes, given the `top_genes`: name -> values.
-
-    A value a perturbation, NaN where a metric is not defined.
-    """
-    strongest = [np.take_along_axis(x, top_de_idx, axis=1) for x in (predicted, measured)]
-    return {
-        name: metric.compute(*(strongest if metric.top else (predicted, measured)))
-        for name, metric in registry(top).items()
-    }
 
 
 def crps(responses: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -181,3 +103,14 @@ def covered(below: np.ndarray, up_to: np.ndarray, level: float) -> np.ndarray:
     """
     inside = np.minimum(up_to, (1 + level) / 2) - np.maximum(below, (1 - level) / 2)
     return np.clip(inside, 0, None) / (up_to - below)
+
+
+def interval_score(
+    low: np.ndarray, high: np.ndarray, measured: np.ndarray, level: float
+) -> np.ndarray:
+    """Return the width of central intervals and what they miss by, lower is better.
+
+    A miss counts 2 / (1 - level) times (Gneiting & Raftery 2007); in the unit of the response.
+    """
+    missed = np.maximum(low - measured, 0) + np.maximum(measured - high, 0)
+    return high - low + 2 / (1 - level) * missed

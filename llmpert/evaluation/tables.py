@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import at_sizes, method_label
+from llmpert.evaluation.scores import Metric
 from llmpert.io.paths import shipped
 from llmpert.models.registry import EVERY
 

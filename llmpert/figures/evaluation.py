@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, at_sizes, embedding_label
+from llmpert.evaluation.scores import Metric
 from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,

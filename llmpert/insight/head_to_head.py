@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import Metric, registry
 from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, method_label
+from llmpert.evaluation.scores import Metric, paper
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens.screen import Screen
 
@@ -71,7 +71,7 @@ def methods_of(results: pd.DataFrame) -> list[Method]:
 
 def common_metrics(ours: Method, rival: Method, results: pd.DataFrame) -> list[str]:
     """Return the metrics that both have: a published method those in `results`, others all."""
-    metrics = list(registry())
+    metrics = list(paper())
     for method in (ours, rival):
         if method.published:
             mine = results[results["model"] == method.model]

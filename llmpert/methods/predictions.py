@@ -333,7 +333,7 @@ def check(
     scored: set[str] = set()
     absent: set[str] = set()
     for fold in range(experiment.settings.folds):
-        genes = screen.genes[experiment.scored_genes(fold)[0]]
+        genes = screen.genes[experiment.scored_genes(fold)]
         test = screen.perturbations[experiment.tested(fold)]
         rows = pd.Index(predictions.perturbations).isin(test)
         known = predictions.genes[~np.isnan(predictions.delta[rows]).any(axis=0)]
@@ -399,7 +399,7 @@ def held_out(
         InputError: The perturbation is not among the experiment's.
     """
     genes = experiment.problem.screen.genes
-    genes = genes[experiment.scored_genes(experiment.fold_of(perturbation))[0]]
+    genes = genes[experiment.scored_genes(experiment.fold_of(perturbation))]
     row = np.flatnonzero(predictions.perturbations == perturbation)
     if not len(row):
         return None

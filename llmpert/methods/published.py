@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import NO_EMBEDDING, PUBLISHED, write_table
+from llmpert.evaluation.scores import registry
 from llmpert.genes import GeneTable
 from llmpert.io.atomic import atomic_path
 from llmpert.io.limits import LARGEST_LIST
@@ -44,7 +44,7 @@ class Published:
     """Published results of one cell line.
 
     `table` has the columns `TIDY`, one row a perturbation, method and metric of
-    `llmpert.evaluation.metrics.registry`, sorted by these; `value` is NaN where it is not defined.
+    `llmpert.evaluation.scores.registry`, sorted by these; `value` is NaN where it is not defined.
     `source` is the file they were read from, for captions.
     """
 

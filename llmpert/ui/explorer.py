@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from llmpert.evaluation.grid import grid
-from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.problem import GeneVectors
+from llmpert.evaluation.scores import Metric
 from llmpert.figures.screen import closeness_by_source, neighbour_agreement, perturbation_map
 from llmpert.figures.theme import SOURCE_COLORS
 from llmpert.genes.sets import GeneSets

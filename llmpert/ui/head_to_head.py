@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.evaluation.grid import grid
-from llmpert.evaluation.metrics import Metric
 from llmpert.evaluation.results import NO_EMBEDDING, Results
+from llmpert.evaluation.scores import Metric
 from llmpert.figures.evaluation import head_to_head
 from llmpert.genes.sets import GeneSets
 from llmpert.insight import head_to_head as insight

@@ -5,9 +5,11 @@ import pytest
 
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.comparison import Measured
 from llmpert.evaluation.experiment import Experiment, Settings
-from llmpert.evaluation.metrics import evaluate, top_genes
+from llmpert.evaluation.metrics import top_genes
 from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.scores import evaluate, paper
 from llmpert.evaluation.store import ResultsStore
 from llmpert.models.registry import MODELS
 from llmpert.screens import Screen
@@ -139,8 +141,8 @@ def test_scores_compare_predictions_with_measurements(known, store):
     screen = one.problem.screen
     measured = screen.select(prediction.perturbations, prediction.genes)
     strongest = top_genes(measured.response, 5, measured.control_sd)
-    expected = evaluate(prediction.mean, measured.response, strongest, 5)
-    assert list(scores.columns) == ["perturbation", *expected]
+    expected = evaluate(prediction.mean, Measured(measured.response, strongest), paper(5))
+    assert list(scores.columns)[:5] == ["perturbation", *expected]
     assert scores["perturbation"].tolist() == prediction.perturbations.tolist()
     for name, values in expected.items():
         np.testing.assert_allclose(scores[name], values)

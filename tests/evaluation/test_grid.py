@@ -45,12 +45,12 @@ def test_all_fits_are_in_the_table_once(store):
     assert len(fits) == 2 * (2 + 3) * 2 * 2 * 4
     table = run(fits).table
     assert tuple(table.columns) == COLUMNS
-    # Each repeat tests each of 40 perturbations once, under 4 metrics.
-    assert len(table) == 2 * (2 + 3) * 2 * 2 * 40 * 4
+    # Each repeat tests each of 40 perturbations once, under all scores that bulk data allow.
+    assert len(table) == 2 * (2 + 3) * 2 * 2 * 40 * 15
     counted = table.groupby(
         ["line", "embedding", "model", "train_size", "repeat", "metric"], observed=True
     )["perturbation"].agg(["size", "nunique"])
-    assert len(counted) == 2 * (2 + 3) * 2 * 2 * 4
+    assert len(counted) == 2 * (2 + 3) * 2 * 2 * 15
     assert (counted == 40).all(axis=None)
     folds = table.groupby(["line", "perturbation"], observed=True)["fold"].nunique()
     assert (folds == 1).all()
@@ -60,6 +60,14 @@ def test_all_fits_are_in_the_table_once(store):
     assert set(table["train_size"]) == {5, 20}
     assert set(table["repeat"]) == {0, 1}
     assert str(table["line"].dtype) == "category"
+
+
+def test_some_scores_can_be_gathered(store):
+    fits = grid(experiments(store)[:1], ["mean"], [20])
+    every, some = run(fits).table, run(fits, metrics=["mae_all", "crps"]).table
+    wanted = every.loc[every["metric"] == "mae_all", "value"]
+    assert some["value"].tolist() == wanted.tolist()
+    assert set(some["metric"]) == {"mae_all"}
 
 
 def test_rows_are_the_scores_of_their_fits(store):

@@ -9,14 +9,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mean_absolute_error
 
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import (
-    evaluate,
-    mae,
-    pearson,
-    registry,
-    strongest_responses,
-    top_genes,
-)
+from llmpert.evaluation.comparison import Measured
+from llmpert.evaluation.metrics import mae, pearson, strongest_responses, top_genes
+from llmpert.evaluation.scores import evaluate, paper
 from tests.support import small
 
 NAMES = ["pearson_top20", "pearson_all", "mae_top20", "mae_all"]
@@ -168,22 +163,18 @@ def test_the_strongest_responses_of_a_screen_are_those_of_all_it_knows():
     np.testing.assert_array_equal(strongest_responses(with_cells, rows, columns, 3), expected)
 
 
-def test_the_registry_describes_every_metric():
-    assert list(registry()) == NAMES
-    assert list(registry(5)) == ["pearson_top5", "pearson_all", "mae_top5", "mae_all"]
-    for name, metric in registry(7).items():
-        assert metric.name == name
-        assert metric.definition.endswith(".")
-        assert metric.edge_cases.endswith(".")
+def test_the_papers_scores_come_first():
+    assert list(paper()) == NAMES
+    assert list(paper(5)) == ["pearson_top5", "pearson_all", "mae_top5", "mae_all"]
+    for name, metric in paper(7).items():
         assert ("7" in metric.definition) == (metric.top == 7)
         assert metric.best == ("max" if "pearson" in name else "min")
-    assert len({metric.label for metric in registry().values()}) == 4
 
 
 @pytest.mark.parametrize("top", [1, 0, -3])
 def test_a_correlation_needs_two_genes(top):
     with pytest.raises(InputError, match=f"found {top}"):
-        registry(top)
+        paper(top)
 
 
 @given(st.integers(0, 10**6), st.integers(3, 30), st.booleans())
@@ -191,8 +182,8 @@ def test_evaluate_scores_each_perturbation_on_its_own_genes(seed, genes, known):
     rng = np.random.default_rng(seed)
     predicted, measured = rng.normal(size=(2, 4, genes))
     spread = rng.uniform(0.5, 2, size=genes) if known else None
-    values = evaluate(predicted, measured, top_genes(measured, 5, spread), 5)
-    assert list(values) == list(registry(5))
+    values = evaluate(predicted, Measured(measured, top_genes(measured, 5, spread)), paper(5))
+    assert list(values) == list(paper(5))
     for row in range(4):
         strength = np.abs(measured[row]) / (1 if spread is None else spread)
         strongest = np.argsort(strength)[::-1][:5]
@@ -209,7 +200,7 @@ def test_evaluate_scores_each_perturbation_on_its_own_genes(seed, genes, known):
 
 def test_undefined_correlations_leave_errors_defined():
     measured = np.vstack([np.zeros(30), np.arange(30.0)])
-    values = evaluate(np.ones((2, 30)), measured, top_genes(measured, 20))
+    values = evaluate(np.ones((2, 30)), Measured(measured, top_genes(measured, 20)), paper())
     assert np.isnan(values["pearson_all"]).all()
     assert np.isnan(values["pearson_top20"]).all()
     np.testing.assert_allclose(values["mae_all"], [1, np.mean(np.abs(np.arange(30) - 1))])

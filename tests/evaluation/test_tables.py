@@ -1,9 +1,9 @@
 import pandas as pd
 
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import paper
 from llmpert.evaluation.tables import best, published, table1
 
-METRICS = list(registry().values())
+METRICS = list(paper().values())
 
 
 def test_published_values_are_the_papers():
@@ -11,10 +11,10 @@ def test_published_values_are_the_papers():
     assert values["gp-paper", "text+sequence", "pearson_top20"] == 0.412
     assert values["GEARS", "none", "mae_all"] == 0.068
     assert len(values) == 6 * len(METRICS)
-    assert set(published()["metric"]) == set(registry())
+    assert set(published()["metric"]) == set(paper())
 
 
-ALL_GENES = registry()["pearson_all"].label
+ALL_GENES = paper()["pearson_all"].label
 
 
 def summary(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
@@ -81,8 +81,8 @@ def test_imported_values_are_published_ones_and_shown_as_their_mean():
     table = table1(OURS, "L", 10, METRICS, [published(), imported])
     row = table.loc["GEARS (published)"]
     assert list(row[ALL_GENES]) == ["–", "0.346"]
-    assert list(row[registry()["pearson_top20"].label]) == ["–", "not defined"]
-    assert list(row[registry()["mae_all"].label]) == ["–", "–"]
+    assert list(row[paper()["pearson_top20"].label]) == ["–", "not defined"]
+    assert list(row[paper()["mae_all"].label]) == ["–", "–"]
     without = table1(OURS, "L", 10, METRICS, [published()])
     assert table1(OURS, "L", 10, METRICS, [published(), imported[:0]]).equals(without)
     assert table.loc["GEARS", (ALL_GENES, "published")] == "0.202"

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import paper
 from llmpert.figures.evaluation import LOOKS, head_to_head
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, UNDEFINED
 
-METRICS = registry()
+METRICS = paper()
 TABLE = pd.DataFrame(
     {
         "perturbation": ["A", "B", "C", "D", "E"],

@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import paper
 from llmpert.figures.evaluation import learning_curves
 
-METRICS = list(registry().values())
+METRICS = list(paper().values())
 PAIRS = [("mean", "none"), ("gp", "text"), ("gp", "text+sequence")]
 MODELS = ["mean", "gp"]
 

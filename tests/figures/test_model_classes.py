@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import registry
 from llmpert.figures.evaluation import model_classes
 from llmpert.models.registry import MODELS
 

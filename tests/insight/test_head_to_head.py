@@ -10,9 +10,9 @@ from scipy.stats import wilcoxon
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.grid import grid, run
-from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.evaluation.scores import paper
 from llmpert.evaluation.store import ResultsStore
 from llmpert.insight.head_to_head import (
     OURS,
@@ -34,7 +34,7 @@ from llmpert.insight.head_to_head import (
 from llmpert.models.registry import MODELS
 from tests.support import small
 
-METRICS = registry()
+METRICS = paper()
 PEARSON, MAE = METRICS["pearson_top20"], METRICS["mae_all"]
 GP, LINEAR = Method("gp", "text+sequence"), Method("linear", "text+sequence")
 

@@ -177,7 +177,7 @@ def test_other_genes_are_counted_and_named(experiment):
     refuses(experiment, r"a gene of the screen \(OUT000, .*only others \(X0", genes=[
         f"X{n}" for n in range(30)
     ])  # fmt: skip
-    folds = [set(experiment.scored_genes(fold)[0]) for fold in range(5)]
+    folds = [set(experiment.scored_genes(fold)) for fold in range(5)]
     scored = sorted(set.union(*folds))
     assert len(scored) > 20  # some genes are scored in some folds only
     never = next(at for at in range(30) if at not in scored)
@@ -200,7 +200,7 @@ def test_a_gene_may_be_missing_where_a_perturbation_is_not_scored_on_it(experime
     check(found, experiment)
     pd.testing.assert_frame_equal(scores(found, experiment, 32), scores(whole, experiment))
     row = int(experiment.tested(2)[0])
-    column = int(experiment.scored_genes(2)[0][0])
+    column = int(experiment.scored_genes(2)[0])
     delta[row, column] = np.nan
     refuses(experiment, rf"1 of them missing: {whole.genes[column]}\.$", delta=delta)
 

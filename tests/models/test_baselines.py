@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from llmpert.evaluation.metrics import evaluate, top_genes
+from llmpert.evaluation.comparison import Measured
+from llmpert.evaluation.metrics import top_genes
+from llmpert.evaluation.scores import evaluate, paper
 from llmpert.models.baselines import NoChange, NonControlMean, RandomPerturbation
 from llmpert.models.registry import EVERY, MODELS, label
 
@@ -177,7 +179,7 @@ def test_no_change_predicts_zeros(size, outputs, genes):
 def test_no_change_has_an_error_and_no_correlation():
     measured = np.array([[1.0, -3.0, 0.5], [0.0, 0.2, -0.1]])
     predicted = NoChange().fit(measured, measured).predict(measured)
-    scores = evaluate(predicted, measured, top_genes(measured, 2), 2)
+    scores = evaluate(predicted, Measured(measured, top_genes(measured, 2)), paper(2))
     assert np.isnan(scores["pearson_all"]).all()
     assert np.isnan(scores["pearson_top2"]).all()
     assert scores["mae_all"] == pytest.approx([1.5, 0.1])

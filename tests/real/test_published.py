@@ -5,7 +5,7 @@ import pytest
 
 from llmpert.__main__ import main
 from llmpert.datasets import DatasetStore
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import registry
 from llmpert.insight.head_to_head import Tally, effect_size, methods_of, pairs
 
 pytestmark = pytest.mark.real

@@ -11,12 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from llmpert.datasets import RANKS
-from llmpert.evaluation.metrics import registry
+from llmpert.evaluation.scores import paper
 from llmpert.io.paths import shipped
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 FILE = pd.read_parquet(shipped() / RANKS / "results.parquet")
-METRICS = registry()
+METRICS = paper()
 OWN = ["GO", "description", "GO+description"]
 SIX = "benchmark (all six)"
 

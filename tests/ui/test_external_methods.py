@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmpert.evaluation.metrics import TOP, evaluate, registry, top_genes
+from llmpert.evaluation.comparison import Measured
+from llmpert.evaluation.metrics import TOP, top_genes
+from llmpert.evaluation.scores import evaluate, paper
 from llmpert.methods.published import Published
 from tests.support import small
 from tests.support.external_predictions import predictions, without
@@ -71,7 +73,7 @@ def scores_of(name: str) -> dict[str, float]:
     """All thirty genes are measured and scored."""
     row = list(GEARS.perturbations).index(name)
     measured = SCREEN.response[[list(SCREEN.perturbations).index(name)]]
-    found = evaluate(GEARS.delta[[row]], measured, top_genes(measured, TOP))
+    found = evaluate(GEARS.delta[[row]], Measured(measured, top_genes(measured, TOP)), paper())
     return {metric: float(value[0]) for metric, value in found.items()}
 
 
@@ -181,7 +183,7 @@ def test_table_1_has_a_row_of_its_own_scores_and_one_of_published_values(app):
     table = app.dataframe[0].value
     row = table.loc["GEARS"]
     for metric, value in mean_scores().items():
-        assert row[registry()[metric].label, "computed"].split(" ± ")[0] == value
+        assert row[paper()[metric].label, "computed"].split(" ± ")[0] == value
     assert row["Pearson, all genes", "published"] == "0.202"  # the paper's
     published = table.loc["GEARS (published)"]
     assert published["Pearson, top 20 DE genes", "published"] == "0.600"

@@ -19,8 +19,8 @@ from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
-from llmpert.evaluation.metrics import registry
 from llmpert.evaluation.results import COLUMNS, Results, summarise
+from llmpert.evaluation.scores import paper
 from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
@@ -36,7 +36,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REPEATS = 3
-METRICS = registry()
+METRICS = paper()
 DATA_SETS = 4
 """So many are held at once: real ones take hundreds of megabytes."""
 ENTRIES, BYTES = 32, 1_000_000_000
@@ -341,7 +341,7 @@ def run_fits(fits: Sequence[Fit]) -> Results:
                 cancel_button()
 
     try:
-        return run(fits, progress)
+        return run(fits, progress, metrics=METRICS)
     finally:
         place.empty()
 

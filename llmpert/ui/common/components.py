@@ -11,7 +11,7 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
-from llmpert.evaluation.metrics import Metric
+from llmpert.evaluation.scores import Metric
 from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
 from llmpert.ui.common import presentation as present

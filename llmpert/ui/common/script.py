@@ -232,7 +232,7 @@ def of_head_to_head(
     needed = [
         EXPERIMENT,
         "from llmpert.evaluation.grid import grid, run",
-        "from llmpert.evaluation.metrics import registry",
+        "from llmpert.evaluation.scores import registry",
         "from llmpert.insight.head_to_head import Method, effect_size, largest_effects, pairs",
     ]
     return _script(selection.data, [one.model for one, _ in methods], needed, lines)

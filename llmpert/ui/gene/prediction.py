@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
+from llmpert.evaluation.comparison import Measured
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.metrics import TOP, evaluate, strongest_responses
+from llmpert.evaluation.metrics import TOP, strongest_responses
 from llmpert.evaluation.prediction import Prediction
+from llmpert.evaluation.scores import evaluate
 from llmpert.methods.predictions import held_out
 from llmpert.models.registry import MODELS
 from llmpert.ui.common import cache
@@ -160,7 +162,7 @@ def _scored(experiment: Experiment, prediction: Prediction, trained_on: int) -> 
 
 
 def _scores(mean: np.ndarray, measured: np.ndarray, top: np.ndarray) -> dict[str, float]:
-    scores = evaluate(mean, measured[None], top[None])
+    scores = evaluate(mean, Measured(measured[None], top[None]), cache.METRICS)
     return {name: float(value[0]) for name, value in scores.items()}
 
 
