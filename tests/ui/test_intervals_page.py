@@ -12,7 +12,6 @@ import llmpert as lp
 from llmpert.evaluation import calibration
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
-from llmpert.evaluation.store import ResultsStore
 from llmpert.insight import intervals
 from tests.support import small
 
@@ -34,11 +33,12 @@ def titles(app: AppTest) -> list[str]:
     return [chart["layout"]["title"]["text"] for chart in charts]
 
 
-def test_it_says_what_held_out_predictions_of_all_folds_held(tmp_path):
+def test_it_says_what_held_out_predictions_of_all_folds_held_and_keeps_it():
     small.share("mine", [small.screen("LineA"), small.screen("LineB", seed=3)], SOURCES)
     app = opened(data="mine", line="LineB", embedding="sequence")
     problem = Problem.align(small.screen("LineB", seed=3), SOURCES[1:])
-    experiment = Experiment(problem, store=ResultsStore(tmp_path))
+    experiment = Experiment(problem)
+    assert all(calibration.is_kept(experiment, "gp", 32, fold) for fold in range(5))
     parts = [calibration.kept(experiment, "gp", 32, fold) for fold in range(5)]
     outcomes = pd.concat(parts, ignore_index=True)
     expected = intervals.sentence(intervals.coverage(outcomes))
