@@ -121,7 +121,7 @@ def _check(response: requests.Response, url: str) -> None:
             wait = urllib3.Retry().get_retry_after(response.raw)
         if wait is not None and wait > LONGEST_WAIT:
             raise InputError(
-                f"{url}: the server ({code} {reason}) wants to be asked again in {wait / 60:,.0f}"
+                f"{url}: the server ({code} {reason}) asks to retry in {wait / 60:,.0f}"
                 " minutes. The partial download is kept; start it again then."
             )
         raise Interrupted(f"the server answers {code} {reason}", wait)
@@ -277,7 +277,7 @@ def _receive(
         )
     end = expected.size or size
     if not isinstance(end, int):
-        raise InputError(f"{url}: neither server nor publisher says how long it is.")
+        raise InputError(f"{url}: neither server nor publisher states its length.")
     if response.status_code != 206:
         partial.begin(origin | {"size": end})
     try:

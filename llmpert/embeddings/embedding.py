@@ -126,9 +126,7 @@ def assemble(
         steps.append(said)
     steps.append(named_as(names))
     if repeated := _same_genes(names):
-        notes.append(
-            f"{len(repeated):,} gene(s) are there under several names: {preview(repeated)}."
-        )
+        notes.append(f"{len(repeated):,} gene(s) have several names: {preview(repeated)}.")
     marks = {"file": path.name, "simulated": False, "stand_in": False}
     return Embedding(name, names, vectors, {**marks, **provenance, "steps": steps, "notes": notes})
 

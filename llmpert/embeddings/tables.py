@@ -131,7 +131,7 @@ def like_a_screen(columns: Sequence[object]) -> str:
     """Return a note on dimensions that are named like genes."""
     return (
         f"The columns are named like genes ({preview(columns, 3)}), as in a screen: each was taken"
-        " as a dimension. What is made of the responses to be predicted knows the answers."
+        " as a dimension. Numbers made from the responses to be predicted contain the answers."
     )
 
 

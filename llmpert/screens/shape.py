@@ -161,7 +161,7 @@ def _pivoted(
     missing = len(row_names) * len(column_names) - len(cell)
     if missing:
         share = missing / (len(row_names) * len(column_names))
-        found = f"none for {share:.0%} of the pairs: tables of significant genes alone do not do"
+        found = f"none for {share:.0%} of the pairs: a table of significant genes is too little"
         expected = f"a row for each {labels[target]} with each {labels[feature]}"
         raise InputError.of_file(path, expected, found)
 

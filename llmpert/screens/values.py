@@ -127,7 +127,7 @@ def _remarks(values: np.ndarray, positive: bool, scaled: bool) -> list[str]:
     mean = np.abs(values.mean(axis=0, dtype=np.float64))
     centred = values.shape[1] > 1 and mean.max() < NOTHING * float(np.median(_rms(values)))
     if positive:
-        return ["No value is negative: these responses know no down-regulation."]
+        return ["No value is negative: these responses do not show down-regulation."]
     if scaled or (centred and len(values) >= FEWEST):
         how = "has the standard deviation 1" if scaled else "averages to 0"
         return [

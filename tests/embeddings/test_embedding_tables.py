@@ -221,7 +221,7 @@ def test_genes_as_columns_are_turned_and_told(tmp_path, form):
 def test_columns_named_like_genes_beside_genes_are_told(tmp_path):
     HUMAN.set_axis(["ACTB", "GAPDH", "VIM", "CD44"], axis=1).to_csv(tmp_path / "x.csv")
     (note,) = read_embedding_table(tmp_path / "x.csv", "x").provenance["notes"]
-    assert "knows the answers" in note
+    assert "contain the answers" in note
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_several_names_of_a_gene_and_dates_are_told(tmp_path):
     names = ["SEPT9", "SEPTIN9", "1-Mar", "KLF1", "BAK1", "CDK9"]
     HUMAN.set_axis(names, axis=0).to_csv(tmp_path / "x.csv")
     known = read_embedding_table(tmp_path / "x.csv", "x").provenance
-    assert "1 gene(s) are there under several names: SEPT9 = SEPTIN9." in known["notes"]
+    assert "1 gene(s) have several names: SEPT9 = SEPTIN9." in known["notes"]
     assert "1 date(s) that a spreadsheet made" in known["steps"][-1]
 
 

@@ -166,7 +166,7 @@ def _find_target(
         columns = [given] if given else _columns(cells)[:5]
         shown = "; ".join(f"{c}: {preview(_labels(cells.obs[c]), 3)}" for c in columns)
         expected = f"{where} that names each cell's knocked-down gene, and control cells as {named}"
-        do = "say which column and what controls are called there (--target, --control)"
+        do = "name the column and its controls (--target, --control)"
         seen = f"none such ({shown or 'no column of text'}); {do}"
         if given is None and _named_by_target(cells):
             expected = "single cells"
