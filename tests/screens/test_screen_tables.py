@@ -102,7 +102,7 @@ def test_line_and_unit(tmp_path: Path) -> None:
         "JURKAT"
     )
     with pytest.raises(InputError, match="starts with the cell line"):
-        read_screen((tmp_path / "jurkat.csv").rename(tmp_path / "_x.csv"))
+        read_screen((tmp_path / "jurkat.csv").rename(tmp_path / "_.csv"))
 
 
 def test_anndata_says_more(tmp_path: Path) -> None:
