@@ -118,14 +118,14 @@ _OWN: dict[str, ModelSpec] = {
             "One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
             lambda seed, parts: _model(GP, "GaussianProcess")(noise="shared"),
-            version=3, gives_std=True,
+            version=4, gives_std=True,
         ),
         ModelSpec(
             GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
             _gaussian_process,
-            version=4, gives_std=True, uses_cells=True,
+            version=5, gives_std=True, uses_cells=True,
         ),
     )
 }  # fmt: skip

@@ -10,7 +10,9 @@ responses gets a ratio near 0 and costs the others nothing.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -27,18 +29,15 @@ LENGTHSCALE_LIMITS = (1e-2, 1e2)
 ODDS_LIMITS = (1e-3, 1e3)
 
 # Widths of the priors, on logarithms: wide, so that they decide only what the data leave open. A
-# source is taken to say nothing until the responses speak for it (`NOTICEABLE_RATIO` is the prior's
+# source is taken to say nothing until the responses speak for it (`LITTLE_SIGNAL` is the prior's
 # centre): with a lengthscale below all distances its kernel would be another name for noise.
 RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR = 4.0, 2.0, 2.0
 
-NOTICEABLE_RATIO = 1e-2
-"""The ratio from which a search can find whether a source is informative."""
+LITTLE_SIGNAL = 1e-2
+"""The ratio of a source that is hardly informative."""
 
-SMALL_RATIO, EMPTYING_STEP = 5e-2, 3.0
-"""Ratios below the first that shrink do so by a further e³ at once."""
-
-SILENT_RATIO = 2e-2
-"""Below it a kernel's lengthscale changes next to nothing, and a search leaves it alone."""
+FRESH_LENGTHSCALE = 0.35
+"""In median distances: a kernel that is put in again starts with it."""
 
 LOG = Positive(transform=torch.exp, inv_transform=torch.log)
 """Makes a kernel's raw value the logarithm, so that the search moves by factors."""
@@ -91,7 +90,7 @@ class Covariance:
         self._free = [raw for pair in pairs for raw in pair]
         self._free += [self._log_odds] if by_cells else []
         # Single precision says enough of a prior's centre.
-        self._centres = np.log(self._laid_out(NOTICEABLE_RATIO, self._medians, 1)).astype("f4")
+        self._centres = np.log(self._laid_out(LITTLE_SIGNAL, self._medians, 1)).astype("f4")
         self._widths = self._laid_out(RATIO_PRIOR, LENGTHSCALE_PRIOR, ODDS_PRIOR)
 
     @classmethod
@@ -136,27 +135,21 @@ class Covariance:
         ratio /= len(self._medians)
         return np.log(self._laid_out(ratio, lengthscale * self._medians, 1))
 
-    def with_noticeable_ratios(self, values: np.ndarray) -> np.ndarray:
-        """Return free parameters with every ratio raised to one that a search can see."""
-        raised = values.copy()
-        raised[self._ratios] = np.maximum(values[self._ratios], np.log(NOTICEABLE_RATIO))
-        return raised
+    def with_lengthscales(self, lengthscales: Sequence[float]) -> list[tuple[int, float]]:
+        """Return sources, each with each of some lengthscales, given in median distances."""
+        return [(n, one * median) for n, median in enumerate(self._medians) for one in lengthscales]
 
-    def matters(self, values: np.ndarray) -> np.ndarray:
-        """Find the free parameters that matter: no lengthscale of a kernel that is nearly empty."""
-        matters = np.ones(len(values), dtype=bool)
-        matters[self._lengthscales] = values[self._ratios] > np.log(SILENT_RATIO)
-        return matters
+    def afresh(self, values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Return free parameters where some kernels, S, are part of the noise.
 
-    def emptied(self, values: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """Return a step from `values` to `moved` that lets kernels go which are small and shrink.
-
-        Newton's step divides a ratio that is on its way to 0 by about e, time after time.
+        They and kernels with little signal get little signal and a fresh lengthscale.
         """
-        before, after = values[self._ratios], moved[self._ratios]
-        leaving = (before < np.log(SMALL_RATIO)) & (after < before - 0.5)
-        moved[self._ratios] -= np.where(leaving, EMPTYING_STEP, 0.0)
-        return moved
+        found, ratios = values.copy(), np.exp(values[self._ratios])
+        found[self._ratios] -= np.log1p(ratios[noise].sum())
+        empty = noise | (ratios < LITTLE_SIGNAL)
+        found[self._ratios][empty] = np.log(LITTLE_SIGNAL)
+        found[self._lengthscales][empty] = np.log(FRESH_LENGTHSCALE * self._medians[empty])
+        return found
 
     @property
     def longest_step(self) -> np.ndarray:
@@ -217,8 +210,9 @@ class Covariance:
         relative_sampling_noise: torch.Tensor,
         slope: Callable[[slice], torch.Tensor],
         right: torch.Tensor,
+        more: Sequence[tuple[int, float]] = (),
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
-        """Return a function's gradient, P, and dC/dp B (N x m) for each of P free parameters p.
+        """Return a function's gradient, P, and dC/dp B (N x m) for each of P parameters p.
 
         Args:
             squares: Squared distances in each source, N x N.
@@ -226,27 +220,49 @@ class Covariance:
             slope: The function's derivative with respect to C, symmetric: `slope(rows)` gives its
                 rows up to the last one's diagonal element, rows x rows.stop.
             right: A matrix B, N x m.
+            more: Source and lengthscale of further kernels. Their weights, 0 at present, are
+                parameters after the free ones.
         """
-        gradient = np.zeros(len(self._free))
-        products = [torch.zeros_like(right) for _ in self._free]
-        ratios = self.ratios
+        ratios, odds = self.ratios, 2 * len(self.kernels)
+        further = [(source, self._kernel(source, lengthscale)) for source, lengthscale in more]
+        gradient = np.zeros(len(self._free) + len(more))
+        products = [torch.zeros_like(right) for _ in gradient]
         for rows in blocks(len(relative_sampling_noise)):
             weights = slope(rows)
             if self.by_cells:
                 diagonal = weights[:, rows.start :].diagonal()
-                gradient[-1] += (relative_sampling_noise[rows] - 1) @ diagonal
+                gradient[odds] += (relative_sampling_noise[rows] - 1) @ diagonal
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
-            for source, (kernel, d) in enumerate(zip(self.kernels, squares, strict=True)):
-                parts = kernel.base_kernel.with_slope(d[rows, : rows.stop])
-                for parameter, part in enumerate(parts, start=2 * source):
-                    gradient[parameter] += ratios[source] * torch.sum(part * weights).item()
-                    products[parameter][rows].addmm_(part, right[: rows.stop])
-                    left = part[:, : rows.start]
-                    products[parameter][: rows.start].addmm_(left.T, right[rows])
-        for parameter, product_ in enumerate(products[: 2 * len(ratios)]):
-            product_ *= ratios[parameter // 2]
+            for parameter, part in self._slopes(squares, further, rows):
+                gradient[parameter] += torch.sum(part * weights).item()
+                products[parameter][rows].addmm_(part, right[: rows.stop])
+                left = part[:, : rows.start]
+                products[parameter][: rows.start].addmm_(left.T, right[rows])
+        for parameter in range(odds):
+            gradient[parameter] *= ratios[parameter // 2]
+            products[parameter] *= ratios[parameter // 2]
         if self.by_cells:
             share = self.sampling_share
-            gradient[-1] *= share * (1 - share)
-            products[-1] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
+            gradient[odds] *= share * (1 - share)
+            products[odds] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
         return gradient, products
+
+    def _slopes(
+        self,
+        squares: Sequence[torch.Tensor],
+        further: Sequence[tuple[int, RBF]],
+        rows: slice,
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield each parameter of a kernel and its slope in `rows`, for a ratio of 1."""
+        place = (rows, slice(rows.stop))
+        for source, kernel in enumerate(self.kernels):
+            slopes = kernel.base_kernel.with_slope(squares[source][place])
+            yield from enumerate(slopes, start=2 * source)
+        for parameter, (source, added) in enumerate(further, start=len(self._free)):
+            yield parameter, added.at(squares[source][place])
+
+    def _kernel(self, source: int, lengthscale: float) -> RBF:
+        """Return a source's kernel with another lengthscale."""
+        kernel: RBF = deepcopy(self.kernels[source].base_kernel)
+        kernel.raw_lengthscale.fill_(math.log(lengthscale))
+        return kernel

@@ -60,8 +60,7 @@ class SufficientStatistics:
 class Posterior:
     """Log posterior density of hyper-parameters: marginal likelihood at the best v, and prior.
 
-    All values are per number in Y, N x D of them, and to be minimised. The covariance takes the
-    hyper-parameters `values`.
+    In nats. The covariance takes the hyper-parameters `values`.
 
     Raises:
         scipy.linalg.LinAlgError: The covariance is not positive definite to working precision.
@@ -84,11 +83,11 @@ class Posterior:
             statistics.outputs * self._solver.log_determinant
             + self._numbers * (math.log(2 * math.pi * self.variance) + misfit / self.variance)
         )
-        """Log marginal likelihood, in nats (not per number)."""
-        self.loss = -(self.log_likelihood + self._prior[0]) / self._numbers
-        """Negative log density."""
+        """Log marginal likelihood."""
+        self.loss = -(self.log_likelihood + self._prior[0])
+        """Negative log density, to be minimised."""
 
-    def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, more: Sequence[tuple[int, float]] = ()) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss's gradient, P, and a positive definite curvature, P x P.
 
         The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
@@ -105,27 +104,29 @@ class Posterior:
         exact = self._solver.inverse
         inverse = exact.float() if single else exact
         half = inverse @ gram.to(inverse.dtype)
-        half /= self._numbers * self.variance
+        half /= self.variance
 
         def slope(rows: slice) -> torch.Tensor:
             misfit = half[rows] @ inverse[:, : rows.stop]
-            return 0.5 * (exact[rows, : rows.stop] / len(gram) - misfit)
+            return 0.5 * (self._statistics.outputs * exact[rows, : rows.stop] - misfit)
 
         gradient, products = self._covariance.derivatives(
             self._statistics.squares,
             self._statistics.relative_sampling_noise,
             slope,
             exact @ probes,
+            more,
         )
         # The overall variance comes first: C itself is its derivative.
         whitened = self._solver.whiten(torch.hstack([probes, *products]))
         whitened = torch.stack([part.ravel() for part in whitened.split(probes.shape[1], dim=1)])
-        information = (whitened @ whitened.T).numpy() / (2 * self._numbers * self.variance)
+        information = (whitened @ whitened.T).numpy() / (2 * self.variance)
         # It is always at its best and drops out.
         of_variance = information[0]
         if of_variance[0] > 0:
             information = information - np.outer(of_variance, of_variance) / of_variance[0]
-        return (
-            gradient - self._prior[1] / self._numbers,
-            information[1:, 1:] + np.diag(self._prior[2] / self._numbers),
-        )
+        information = information[1:, 1:]
+        for_prior = np.arange(len(self.values))
+        gradient[for_prior] -= self._prior[1]
+        information[for_prior, for_prior] += self._prior[2]
+        return gradient, information

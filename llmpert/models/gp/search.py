@@ -1,5 +1,11 @@
-"""The search for hyper-parameters: Newton steps, on few perturbations before all."""
+"""The search for hyper-parameters: Newton steps, on few perturbations before all.
 
+Signal that one source has at a short lengthscale and another at a long one can be divided between
+them in several ways, each of which is a maximum. A search of all perturbations therefore asks of
+every kernel whether the data would be more likely if it had another lengthscale.
+"""
+
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -14,18 +20,34 @@ RATIO_STARTS = (0.1, 10.0)
 LENGTHSCALE_STARTS = (0.25, 1.0, 4.0)
 STARTS = 2
 
+OTHER_LENGTHSCALES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
+"""Lengthscales that a kernel could have instead of its own, in median distances."""
+
+LEAST_GAIN = 0.5
+"""Nats that another lengthscale must promise, and keep."""
+
+MOST_FAILURES = 2
+"""Promises that are not kept before a search believes no more of them."""
+
+FARTHEST = 500.0
+"""Nats that a climb may start below the maximum it is to exceed."""
+
+FEWEST_ALIKE = 0.1
+"""Others that a perturbation is like, on average, where a kernel is more than noise."""
+
 FEWEST = 100
 """Perturbations that the first, cheapest search has at least (where there are as many)."""
 
-# A search ends with the step that gains less than this, per number in Y. Steps converge fast: what
-# remains is far less.
-TOLERANCE = 2e-5
+TOLERANCE = 0.25
+"""Nats: a search ends where a step promises less."""
 
-LEAST_CURVATURE = 5e-6
-"""Added to all curvatures: it holds parameters whose change would gain next to nothing."""
+LEAST_CURVATURE = 1e-3
+"""Relative: parameters whose change would gain next to nothing move as if it gained this much."""
 
-MOST_DAMPING, LEAST_DAMPING = 1e4, 0.05
-MOST_STEPS = 100
+TRIALS = ((1.0, 0.0), (0.4, 0.0), *((1.0, 0.25 * 4.0**power) for power in range(8)))
+"""Parts of a Newton step that are tried in turn, and their damping."""
+
+MOST_STEPS, COARSE_STEPS = 100, 15
 
 
 def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
@@ -34,52 +56,154 @@ def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
     Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
     where they cost little.
     """
-    stride = 1 << max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
-    part = statistics.every(stride)
+    levels = max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
+    part = statistics.every(1 << levels)
     starts = [covariance.values(*pair) for pair in product(RATIO_STARTS, LENGTHSCALE_STARTS)]
-    starts.sort(key=lambda values: Posterior(part, covariance, values).loss)
-    tries = [_climb(part, covariance, start) for start in starts[:STARTS]]
+    starts = _best(part, covariance, starts)[:STARTS]
+    for level in range(levels, 0, -1):
+        ends = [climb(part, covariance, start, COARSE_STEPS).values for start in starts]
+        ends = [_afresh(part, covariance, values) for values in ends]
+        part = statistics.every(1 << (level - 1))
+        # Few perturbations may know least of the noise: more judge what they found.
+        starts = _best(part, covariance, ends)[:1]
+    tries = [climb(statistics, covariance, start) for start in starts]
     best = min(tries, key=lambda posterior: posterior.loss)
-    while stride > 1:
-        stride //= 2
-        start = covariance.with_noticeable_ratios(best.values)
-        best = _climb(statistics.every(stride), covariance, start)
+    best = _with_other_lengthscales(statistics, covariance, best)
     covariance.place(best.values)
     return best.log_likelihood
 
 
-def _climb(
+def _best(
+    statistics: SufficientStatistics, covariance: Covariance, starts: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Sort hyper-parameters by how likely they are."""
+    return sorted(starts, key=lambda values: Posterior(statistics, covariance, values).loss)
+
+
+def _afresh(
     statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray
+) -> np.ndarray:
+    """Return hyper-parameters from which a search of more perturbations starts.
+
+    A kernel that is shorter than nearly all distances is another name for noise, and becomes noise.
+    Its source and others that said nothing start afresh: more perturbations may know better.
+    """
+    covariance.place(values)
+    kernels, size = covariance.kernels, len(statistics.gram)
+    alike = [
+        kernel.base_kernel.at(d).sum().item() / size - 1
+        for kernel, d in zip(kernels, statistics.squares, strict=True)
+    ]
+    return covariance.afresh(values, np.array(alike) < FEWEST_ALIKE)
+
+
+def _with_other_lengthscales(
+    statistics: SufficientStatistics, covariance: Covariance, best: Posterior
 ) -> Posterior:
-    """Take Newton steps with the average information, damped where they fail (Marquardt 1963)."""
+    """Climb from where kernels have other lengthscales, as long as it leads higher."""
+    failures, found = 0, _others(best, covariance)
+    while failures < MOST_FAILURES and (start := next(found, None)) is not None:
+        # Far down, gradient and curvature have promised what they cannot know.
+        if Posterior(statistics, covariance, start).loss > best.loss + FARTHEST:
+            continue
+        there = climb(statistics, covariance, start)
+        if best.loss - there.loss > LEAST_GAIN:
+            best = there
+            found = _others(best, covariance)
+        else:
+            failures += 1
+    return best
+
+
+def _others(here: Posterior, covariance: Covariance) -> Iterator[np.ndarray]:
+    """Yield hyper-parameters where one kernel has another lengthscale, most promising first.
+
+    A kernel is taken out and put in again, at the weight that is best as far as gradient and
+    curvature at the maximum tell, while the other parameters follow.
+    """
+    own, (low, high) = len(here.values), covariance.limits.T
+    more = covariance.with_lengthscales(OTHER_LENGTHSCALES)
+    gradient, curvature = here.derivatives(more)
+    prior, found = covariance.log_prior()[0], []
+    for new, (source, lengthscale) in enumerate(more, start=own):
+        ratio, scale = 2 * source, 2 * source + 1
+        others, pair = np.delete(np.arange(own), [ratio, scale]), np.array([ratio, new])
+        follow = np.linalg.solve(
+            curvature[np.ix_(others, others)],
+            np.column_stack([curvature[np.ix_(others, pair)], gradient[others]]),
+        )
+        left = curvature[np.ix_(pair, others)] @ follow
+        curve, slope = curvature[np.ix_(pair, pair)] - left[:, :2], gradient[pair] - left[:, 2]
+        # The logarithm of a weight falls by 1 where the weight itself would end at 0.
+        weight = (curve[0, 1] - slope[1]) / curve[1, 1]
+        if weight <= 0:
+            continue
+        gain = slope[0] - curve[0, 0] / 2 + curve[1, 1] * weight**2 / 2
+        values = here.values.copy()
+        values[others] -= follow @ [-1, weight, 1]
+        values[[ratio, scale]] = np.log([weight, lengthscale])
+        values = values.clip(low, high)
+        covariance.place(values)
+        gain += covariance.log_prior()[0] - prior
+        if gain > LEAST_GAIN:
+            found.append((gain, values))
+    yield from (values for _, values in sorted(found, key=lambda one: -one[0]))
+
+
+def climb(
+    statistics: SufficientStatistics,
+    covariance: Covariance,
+    values: np.ndarray,
+    most_steps: int = MOST_STEPS,
+) -> Posterior:
+    """Take Newton steps from `values` until one promises less than `TOLERANCE`.
+
+    The curvature is the average information, corrected by how gradients have changed so far
+    (Dennis, Gay & Welsch 1981). A step that fails is made shorter, then damped (Marquardt 1963).
+    """
     low, high = covariance.limits.T
     values = np.clip(values, low, high)
     here = Posterior(statistics, covariance, values)
-    damping = 0.0
-    for _ in range(MOST_STEPS):
-        gradient, information = here.derivatives()
+    gradient, information = here.derivatives()
+    correction = np.zeros_like(information)
+    for _ in range(most_steps):
         # Where a limit keeps a parameter from going down the gradient, the others move alone.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
-        free &= covariance.matters(values)
-        while damping < MOST_DAMPING:
-            curvature = information[np.ix_(free, free)]
-            diagonal = np.diag(damping * curvature.diagonal() + LEAST_CURVATURE)
-            step = -np.linalg.solve(curvature + diagonal, gradient[free])
-            step = step.clip(-covariance.longest_step[free], covariance.longest_step[free])
-            moved = values.copy()
-            moved[free] += step
-            if not damping:
-                moved = covariance.emptied(values, moved)
-            moved = moved.clip(low, high)
+        curvature = (information + correction)[np.ix_(free, free)]
+        unit = np.sqrt(np.abs(curvature.diagonal()) + covariance.log_prior()[2][free])
+        bends, axes = np.linalg.eigh(curvature / np.outer(unit, unit))
+        # Along an axis that bends the wrong way a step goes down as far as it would go up.
+        bends = np.maximum(np.abs(bends), LEAST_CURVATURE)
+        slopes = axes.T @ (gradient[free] / unit)
+        if slopes @ (slopes / bends) / 2 < TOLERANCE:
+            break
+        longest, moved = covariance.longest_step[free], values.copy()
+        for part, damping in TRIALS:
+            step = part * (-axes @ (slopes / (bends + damping)) / unit)
+            moved[free] = (values[free] + step.clip(-longest, longest)).clip(low[free], high[free])
             there = Posterior(statistics, covariance, moved)
-            gained = here.loss - there.loss
-            if gained > 0:
+            if there.loss < here.loss:
                 break
-            damping = max(4 * damping, 0.25)
         else:
             break
-        damping = damping / 4 if damping > LEAST_DAMPING else 0.0
+        before, (gradient, information) = gradient, there.derivatives()
+        correction = corrected(correction, information, moved - values, gradient - before)
         values, here = moved, there
-        if gained < TOLERANCE:
-            break
     return here
+
+
+def corrected(
+    correction: np.ndarray, information: np.ndarray, step: np.ndarray, change: np.ndarray
+) -> np.ndarray:
+    """Return what to add to the information, from a step and the gradient's change along it."""
+    along = step @ change
+    if along <= 0:
+        return correction
+    missed = change - information @ step
+    held = step @ correction @ step
+    if held:
+        correction = correction * min(1.0, abs(step @ missed / held))
+    missed = missed - correction @ step
+    half = np.outer(missed, change) / along
+    twice = (missed @ step) / along**2 * np.outer(change, change)
+    return correction + half + half.T - twice

@@ -174,11 +174,39 @@ def test_starting_values_share_the_ratio_and_scale_with_the_medians():
     np.testing.assert_allclose(np.exp(low)[[1, 3]], [0.015, 0.002])
 
 
-def test_only_ratios_that_are_too_low_to_see_are_raised():
-    values = np.log([1e-5, 1e-3, 0.7, 1e-3, 1e-3])
-    raised = placed().with_noticeable_ratios(values)
-    np.testing.assert_allclose(np.exp(raised), [1e-2, 1e-3, 0.7, 1e-3, 1e-3])
-    assert values[0] == math.log(1e-5)
+def test_other_lengthscales_are_in_the_medians_of_each_source():
+    found = placed().with_lengthscales([0.5, 2])
+    assert found == [(0, 0.75), (0, 3.0), (1, 0.1), (1, 0.4)]
+
+
+def test_noise_by_another_name_becomes_noise():
+    """1 + 4 of it is 5 times the noise: the other ratios are a fifth."""
+    values = np.log([2.0, 1.1, 4.0, 0.001, 0.5])
+    found = np.exp(placed().afresh(values, np.array([False, True])))
+    fresh = kernels.FRESH_LENGTHSCALE * MEDIANS[1]
+    np.testing.assert_allclose(found, [0.4, 1.1, kernels.LITTLE_SIGNAL, fresh, 0.5])
+    np.testing.assert_array_equal(placed().afresh(VALUES, np.zeros(2, bool)), VALUES)
+
+
+@pytest.mark.parametrize("size", [5, 300])
+def test_further_kernels_are_added_with_a_weight(size):
+    d, relative_sampling_noise = squares(size), scarce(size)
+    rng = np.random.default_rng(3)
+    right = torch.from_numpy(rng.normal(size=(size, 3)))
+    by_entry = torch.from_numpy(rng.normal(size=(size, size)))
+    by_entry = by_entry + by_entry.T
+    gradient, products = placed().derivatives(
+        d, relative_sampling_noise, lambda rows: by_entry[rows, : rows.stop].clone(), right,
+        [(1, 0.3), (0, 2.0)],
+    )  # fmt: skip
+    alone = derivatives(placed(), d, relative_sampling_noise, by_entry, right)
+    np.testing.assert_array_equal(gradient[:5], alone[0])
+    for found, product, source, lengthscale in zip(
+        gradient[5:], products[5:], (1, 0), (0.3, 2.0), strict=True
+    ):
+        kernel = torch.exp(-0.5 * d[source] / lengthscale**2)
+        assert found == pytest.approx((kernel * by_entry).sum().item(), rel=1e-9, abs=1e-9 * size)
+        torch.testing.assert_close(product, kernel @ right, rtol=1e-10, atol=1e-10)
 
 
 @settings(deadline=None)

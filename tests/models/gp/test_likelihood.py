@@ -57,7 +57,7 @@ def test_likelihood_is_the_sum_of_normal_log_densities(size, outputs, seed):
     expected = multivariate_normal(np.zeros(size), posterior.variance * C).logpdf(Y.T).sum()
     assert posterior.log_likelihood == pytest.approx(expected, rel=1e-9, abs=1e-9)
     prior = covariance.log_prior()[0]
-    assert posterior.loss == pytest.approx(-(expected + prior) / Y.size, rel=1e-9, abs=1e-9)
+    assert posterior.loss == pytest.approx(-(expected + prior), rel=1e-9, abs=1e-9)
 
 
 @settings(deadline=None, max_examples=settings().max_examples // 3)
@@ -76,14 +76,15 @@ def test_variance_is_the_best_one(size, outputs, seed):
 def differences(
     data: SufficientStatistics, covariance: Covariance, values: np.ndarray
 ) -> np.ndarray:
-    """Gradient of the loss."""
+    """Gradient of the loss, per number in the responses."""
     step = 1e-5
+    numbers = len(data.gram) * data.outputs
 
     def loss(at: np.ndarray) -> float:
         return Posterior(data, covariance, at).loss
 
     steps = step * np.eye(len(values))
-    return np.array([(loss(values + h) - loss(values - h)) / (2 * step) for h in steps])
+    return np.array([(loss(values + h) - loss(values - h)) / (2 * step * numbers) for h in steps])
 
 
 @pytest.mark.parametrize(("size", "outputs"), [(1, 1), (4, 3), (7, 20), (90, 5)])
@@ -92,7 +93,7 @@ def test_gradient_agrees_with_differences(size, outputs, sources):
     data, covariance = statistics(size, outputs, seed=size, sources=sources)
     values = somewhere(covariance, seed=outputs)
     np.testing.assert_allclose(
-        Posterior(data, covariance, values).derivatives()[0],
+        Posterior(data, covariance, values).derivatives()[0] / (size * outputs),
         differences(data, covariance, values),
         rtol=1e-5,
         atol=2e-6,
@@ -112,7 +113,7 @@ def test_gradient_is_accurate_whatever_the_ratio(noise, ratio):
     )
     covariance = Covariance([1.7])
     values = covariance.values(ratio, 1.0)
-    gradient = Posterior(data, covariance, values).derivatives()[0]
+    gradient = Posterior(data, covariance, values).derivatives()[0] / Y.numel()
     np.testing.assert_allclose(gradient, differences(data, covariance, values), atol=1e-6)
 
 
@@ -136,7 +137,7 @@ def test_information_is_the_mean_of_observed_and_expected(size, outputs):
     # With the overall variance profiled out: the inverse of a block of the inverse.
     profiled = np.linalg.inv(np.linalg.inv(information + 1e-12 * np.eye(len(slopes)))[1:, 1:])
     profiled += np.diag(covariance.log_prior()[2])
-    np.testing.assert_allclose(posterior.derivatives()[1] * Y.size, profiled, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(posterior.derivatives()[1], profiled, rtol=1e-5, atol=1e-6)
 
 
 def test_information_is_the_curvature_where_the_model_holds():
@@ -165,6 +166,35 @@ def test_information_is_the_curvature_where_the_model_holds():
     np.testing.assert_allclose(found, curvature, rtol=0.1, atol=0.02 * np.abs(curvature).max())
 
 
+@pytest.mark.parametrize("by_cells", [False, True])
+def test_weights_of_further_kernels_are_parameters_of_a_model_with_more_sources(by_cells):
+    data, few = statistics(30, 6, seed=5)
+    few = few if by_cells else Covariance([1.5] * 2)
+    values, more = few.values(1.0, 1.0), [(1, 0.4), (0, 3.0)]
+    gradient, information = Posterior(data, few, values).derivatives(more)
+    weight = 1e-6
+    added = np.log([entry for _, lengthscale in more for entry in (weight, lengthscale)])
+    both = replace(data, squares=[*data.squares, *(data.squares[source] for source, _ in more)])
+    many = Covariance([1.5] * 4, by_cells)
+    at = np.concatenate([values[:4], added, values[4:]])
+    slope, curvature = Posterior(both, many, at).derivatives()
+    # Its weights are logarithms and have a prior.
+    many.place(at)
+    prior = many.log_prior()
+    chosen = [*range(4), *([8] if by_cells else []), 4, 6]
+    unit = np.where(np.isin(chosen, (4, 6)), weight, 1.0)
+    free = np.arange(len(values))
+    slope, curvature = slope + prior[1], curvature - np.diag(prior[2])
+    few.place(values)
+    prior = few.log_prior()
+    gradient[free] += prior[1]
+    information[free, free] -= prior[2]
+    np.testing.assert_allclose(gradient, slope[chosen] / unit, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        information, curvature[np.ix_(chosen, chosen)] / np.outer(unit, unit), rtol=1e-3, atol=1e-3
+    )
+
+
 def test_a_posterior_keeps_its_own_hyper_parameters():
     data, covariance = statistics(8, 3, seed=1)
     values = somewhere(covariance, seed=1)
@@ -189,7 +219,7 @@ def test_outputs_that_never_vary_have_a_least_variance():
     assert np.isfinite(posterior.derivatives()[0]).all()
     # Nothing but the prior steers the search.
     np.testing.assert_allclose(
-        posterior.derivatives()[1], np.diag(covariance.log_prior()[2]) / 18, rtol=1e-12
+        posterior.derivatives()[1], np.diag(covariance.log_prior()[2]), rtol=1e-12
     )
 
 
