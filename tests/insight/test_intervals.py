@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmpert.evaluation.calibration import BINS, COLUMNS, GROUPS, HISTOGRAM
@@ -78,6 +78,7 @@ def test_the_sentence_says_where_intervals_do_not_hold():
 values = st.lists(st.one_of(st.floats(-1, 1), st.just(float("nan"))), min_size=1, max_size=30)
 
 
+@settings(max_examples=20)
 @given(values, st.integers(0, 1000))
 def test_curves_are_means_of_those_kept(accuracy, seed):
     accuracy = pd.Series(accuracy)
