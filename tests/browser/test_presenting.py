@@ -44,6 +44,9 @@ def test_meeting_mode_shows_one_figure_after_the_other(page, visit):
     assert page.locator(".js-plotly-plot").count() == 1
     press(page, "Previous figure")
     stage.get_by_text("20 strongest genes").first.wait_for()
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(IS_DARK)
+    assert serious_violations(page, {"runOnly": ["color-contrast"]}) == []
     press(page, "Leave meeting mode")
     stage.wait_for(state="detached")
     page.get_by_role("heading", name="KD007 knockdown in LineA").wait_for()
