@@ -18,6 +18,9 @@ from llmpert.ui.common.table import gene_table
 OPENED = "set"
 """The name in the address of the gene set that is open beside a page."""
 
+MOST_IN_FULL = 15
+"""Genes of a set whose table does not scroll by itself."""
+
 FEWEST_TESTED = 3
 """Fewer knockdowns are not tested for what they share."""
 
@@ -109,7 +112,9 @@ def _close() -> None:
 def _show_set(genes: pd.DataFrame, columns: Mapping[str, Any]) -> None:
     if opened_gene():
         st.rerun()
-    gene_table(genes, "of-set", columns, "as on the page", height="content")
+    looks = {column: look for column, look in columns.items() if column in genes}
+    height: Literal["content"] | int = "content" if len(genes) <= MOST_IN_FULL else 560
+    gene_table(genes, "of-set", looks, "as on the page", height=height)
 
 
 def show_shared(
