@@ -85,6 +85,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("explorer", {"gene": "KD007", "of": "sequence"}, "'sequence'"),
         ("explorer", {"gene": "KD007", "of": "measured responses"}, "screen.response"),
         ("intervals", {"line": "LineB"}, "kept(experiment, 'gp', 32, fold)"),
+        ("find", {"line": "LineB", "like": "KD007"}, "library.signature_of('KD007')"),
         ("explorer", {"gene": "KD007", "part": "Nearest"}, "(neighbours, "),
         ("explorer", {"gene": "KD007", "part": "Nearest", "kernel": "true"}, "'KD007'"),
         ("explorer", {"part": "Closeness"}, "closeness("),
@@ -121,7 +122,7 @@ def test_they_read_the_scores_that_come_along(offered, page):
     check(visit(page, data=RANKS, line="RPE1"), offered)
 
 
-@pytest.mark.parametrize("page", ["gene", "effects", "compare", "explorer", "intervals"])
+@pytest.mark.parametrize("page", ["gene", "effects", "compare", "explorer", "intervals", "find"])
 def test_they_make_those_of_trained_models(offered, page):
     sources = [small.embedding("text", 120)]
     trained = [lp.train(small.screen("LineA", 110), *sources, components=3)]

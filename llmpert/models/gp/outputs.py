@@ -67,6 +67,11 @@ class Outputs:
         """Return posterior mean of M other genes, M x D."""
         return self._joined(cross.T @ self._weights)
 
+    def components(self, cross: torch.Tensor, prior: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return posterior mean and variance of M other genes' components, each M x k."""
+        mean = cross.T @ self._weights
+        return mean, self._variance(cross, prior).expand_as(mean)
+
     def departure(self, cross: torch.Tensor) -> torch.Tensor:
         """Return the length of each mean over all outputs there were before `only`, M."""
         # Axes are orthonormal.
@@ -83,8 +88,12 @@ class Outputs:
 
     def variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
         """Return posterior variance of the signal, M x D, for a kernel of `prior` at every gene."""
+        return self._joined(self._variance(cross, prior), squared=True)
+
+    def _variance(self, cross: torch.Tensor, prior: float) -> torch.Tensor:
+        """Return posterior variance of the components, M x k (or x 1, where all are alike)."""
         explained = cross.square().T @ self._inverses
-        return self._joined((prior - explained).clamp_min(0) * self.component_signal, squared=True)
+        return (prior - explained).clamp_min(0) * self.component_signal
 
     def leave_one_out(self, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return errors (output minus prediction) of training perturbations, and the variance of
@@ -110,9 +119,13 @@ class Outputs:
     def left_out(self, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return predictions of training perturbations, each from the others, and the variance of
         the signal given these."""
+        mean, variance = self.left_out_components(rows)
+        return self._joined(mean), self._joined(variance, squared=True)
+
+    def left_out_components(self, rows: np.ndarray | slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `left_out`, of the components, each rows x k."""
         errors, variance = self._spectrum.leave_one_out(self._rotated, self.level, rows)
-        mean = self._joined(self.scores[rows] - errors)
-        return mean, self._joined(variance * self.component_signal, squared=True)
+        return self.scores[rows] - errors, (variance * self.component_signal).expand_as(errors)
 
     def _joined(self, components: torch.Tensor, squared: bool = False) -> torch.Tensor:
         if self.axes is None:

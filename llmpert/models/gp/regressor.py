@@ -263,6 +263,36 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         std = (variance + self._outputs.noise).sqrt().numpy()
         return std * (self._scale * self.inflation_)
 
+    @property
+    def axes(self) -> np.ndarray:
+        """Weights of the components in each output, D x k, orthonormal; components in units of Y.
+
+        Raises:
+            ValueError: The model has no components (`noise="shared"`).
+        """
+        check_is_fitted(self)
+        *_, axes, _, _ = self._stored or self._outputs.stored()
+        return axes.numpy()
+
+    def components_of(self, Z: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the components of M genes' predictions, and the variances of these.
+
+        `mean_ + components @ axes.T` is the prediction, and `variances @ axes.T**2` the variance
+        of the response itself, without the noise of a measurement. Without inputs they are those
+        of the training perturbations, each predicted from all others (as by `predict_left_out`).
+
+        Returns:
+            M x k, in units of Y, and M x k, in squared units. Raises as `predict`.
+        """
+        check_is_fitted(self)
+        with torch.no_grad():
+            if Z is None:
+                mean, variance = self._outputs.left_out_components(slice(None))
+            else:
+                cross = self._spectrum.rotate(self._covariance.between(self._squares_to(Z)))
+                mean, variance = self._outputs.components(cross, self._covariance.prior_signal())
+        return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
+
     def contributions(self, z: np.ndarray) -> np.ndarray:
         """Return each training perturbation's share in one gene's prediction through each kernel.
 

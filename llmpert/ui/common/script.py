@@ -260,6 +260,32 @@ def of_intervals(selection: Selection, made: str) -> str:
     return _script(selection.data, [model], [EXPERIMENT, *needed], lines)
 
 
+def of_search(selection: Selection, signature: str, kind: str) -> str:
+    """Return lines for the knockdowns whose responses are like a state: `table`.
+
+    Args:
+        signature: Python that makes it.
+        kind: Which candidates of a `Library`: "known" or "unseen".
+    """
+    if selection.trained:
+        lines = [
+            f"model = data.trained[{selection.line!r}]",
+            "fitted = model.fitted",
+            "library = Library.of(fitted, fitted.known.unseen(), None, model.raised_only)",
+        ]
+    else:
+        lines = [
+            f"experiment = {_experiment(selection.line, selection.embedding)}",
+            f"fitted, known = experiment.fit_all({selection.model!r}), experiment.problem",
+            "library = Library.of(fitted, known.unseen(), known.screen, known.screen.raised_only)",
+        ]
+    lines.append(f"table = search(library.{kind}, {signature})")
+    needed = ["from llmpert.insight.search import Library, search"]
+    if "Signature" in signature:
+        needed.append("from llmpert.insight.signature import Signature")
+    return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
+
+
 def of_summary(
     data: Dataset,
     lines: Sequence[str],

@@ -1,0 +1,180 @@
+"""`python -m llmpert search`: which knockdowns give a state, or reverse it."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.output import SIMULATED, aligned, echo, remark
+from llmpert.errors import InputError
+from llmpert.models.registry import GAUSSIAN_PROCESS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmpert.insight.search import Library
+    from llmpert.insight.signature import Signature
+
+SHOWN = 10
+"""Knockdowns that are printed of each kind."""
+
+
+@click.command(short_help="Find knockdowns that give or reverse a state.")
+@click.option(
+    "--data", "name", metavar="DATASET",
+    help="A data set of the pages.  [default: the trained models that come with llmpert]",
+)  # fmt: skip
+@click.option(
+    "--trained", type=options.FILE, metavar="FILE", help="A model written by `train`, in its place."
+)
+@options.line
+@click.option(
+    "--up", metavar="GENES", default="",
+    help="Genes that the state raises, separated by commas or blanks; a number behind one is its"
+         " weight. @FILE reads them from a text file.",
+)  # fmt: skip
+@click.option(
+    "--down", metavar="GENES", default="", help="Genes that it lowers, alike.",
+)  # fmt: skip
+@click.option(
+    "--like", metavar="SYMBOL", help="In place of genes: the state that a known knockdown causes."
+)
+@click.option("--reverse", is_flag=True, help="Find knockdowns that do the opposite.")
+@options.out(".csv", required=False)
+def search(
+    name: str | None,
+    trained: Path | None,
+    line: str | None,
+    up: str,
+    down: str,
+    like: str | None,
+    reverse: bool,
+    out: Path | None,
+) -> None:
+    """Find knockdowns whose response is like a state, given by the genes it raises and lowers.
+
+    Ranked are all knockdowns of the data set, and all other genes with a vector, as predicted,
+    apart: predicted responses are smooth, so the two scores are not comparable. A score is the
+    correlation of the state with the response relative to the mean response, without the
+    knocked-down gene itself. The file has all candidates.
+
+    \b
+    Example:
+      python -m llmpert search --up "ATF4 DDIT3 TRIB3 HERPUD1 SESN2"
+      python -m llmpert search --data mine --line K562 --like MED12 --reverse --out hits.csv
+    """
+    from llmpert.insight.search import genes_behind
+    from llmpert.insight.search import search as find
+
+    if name and trained:
+        raise click.UsageError("Expected --data or --trained, found both.")
+    if bool(like) == bool(up or down):
+        found = "both" if like else "neither"
+        raise click.UsageError(f"Expected genes (--up, --down) or --like, found {found}.")
+    library, what, simulated = _library(name, trained, line)
+    if library.raised_only and (down or reverse):
+        raise InputError(
+            "Expected --up alone: this data set knows raised genes only, so that nothing is known"
+            " of lowered ones or of the opposite of a state."
+        )
+    signature = _signature(library, up, down, like)
+    for names, why in (
+        (signature.not_measured, "not measured here"),
+        (signature.unknown, "unknown"),
+    ):
+        if names:
+            remark(f"{len(names):,} {why}, not used: {', '.join(names)}.")
+    signature = signature.reversed if reverse else signature
+    goal = "do the opposite of" if reverse else "are like"
+    click.echo(f"{what}: knockdowns that {goal} {len(signature.used):,} genes.")
+    state = "measured" if library.measured else "predicted from the others"
+    kinds = {state: library.known, "not knocked down, predicted": library.unseen}
+    tables = []
+    for kind, candidates in kinds.items():
+        if candidates is None:
+            continue
+        table = find(candidates, signature).assign(state=kind)
+        tables.append(table)
+        behind = genes_behind(candidates.profiles, signature, list(table.index[:SHOWN]))
+        click.echo(f"\nKnockdowns, {kind}:")
+        echo(aligned([("GENE", "SCORE", "95 %", "FDR", "TAU", "BEHIND IT"), *_rows(table, behind)]))
+    if out:
+        _write(tables, out)
+    if simulated:
+        click.echo(SIMULATED)
+
+
+def _rows(table: "pd.DataFrame", behind: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for one, genes in zip(table.head(SHOWN).to_dict("records"), behind, strict=True):
+        known = not math.isnan(one["low95"])
+        between = f"{one['low95']:.2f} to {one['high95']:.2f}" if known else "-"
+        cells = f"{one['score']:.3f}", between, f"{one['fdr']:.1g}", f"{one['tau']:.0f}"
+        rows.append((str(one["gene"]), *cells, " ".join(genes)))
+    return rows
+
+
+def _write(tables: "Sequence[pd.DataFrame]", out: Path) -> None:
+    import pandas as pd
+
+    from llmpert.io.atomic import atomic_path
+
+    with atomic_path(out) as temporary:
+        pd.concat(tables).to_csv(temporary, index=False)
+
+
+def _signature(library: "Library", up: str, down: str, like: str | None) -> "Signature":
+    from llmpert.insight.signature import Signature
+
+    if like:
+        return library.signature_of(like)
+    return Signature.of_names(_text(up), _text(down), library.genes)
+
+
+def _text(given: str) -> str:
+    """Return what is given, or the text of the file that it names."""
+    if not given.startswith("@"):
+        return given
+    from llmpert.io.limits import refuse_more
+    from llmpert.io.reading import as_input_error, require_file
+
+    path = require_file(given[1:])
+    refuse_more(path, 2**20, "bytes of text", path.stat().st_size)
+    with as_input_error(path, "a text file of genes"):
+        return path.read_text("utf-8-sig")
+
+
+def _library(
+    name: str | None, trained: Path | None, line: str | None
+) -> "tuple[Library, str, bool]":
+    """Return what can be searched, what it is, and whether it is simulated."""
+    from llmpert.datasets import DatasetStore
+    from llmpert.datasets.builtin import RANKS
+    from llmpert.evaluation.experiment import Experiment
+    from llmpert.evaluation.trained import TrainedModel
+    from llmpert.insight.search import Library
+
+    if trained:
+        kept = {"": TrainedModel.load(trained, options.read_embeddings({}))}
+        data = None
+    else:
+        data = DatasetStore().load(name or RANKS)
+        kept = dict(data.trained)
+    lines = list(kept) or list(data.screens if data else ())
+    chosen = "" if trained else line or lines[0]
+    if chosen not in lines:
+        raise InputError(f"Expected a line among {', '.join(lines)}, found {chosen!r}.")
+    if model := kept.get(chosen):
+        unseen = model.fitted.known.unseen()
+        library = Library.of(model.fitted, unseen, None, model.raised_only)
+        return library, f"{model.line}, trained model", model.simulated
+    if data is None:
+        raise ValueError("neither a data set nor a trained model")
+    problem = options.aligned_problem(data, chosen)
+    fitted = Experiment(problem).fit_all(GAUSSIAN_PROCESS)
+    screen = problem.screen
+    library = Library.of(fitted, problem.unseen(), screen, screen.raised_only)
+    return library, chosen, problem.simulated

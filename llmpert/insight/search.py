@@ -1,0 +1,355 @@
+"""Which knockdowns give a state, or reverse it: measured ones, and any gene with a vector."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import FittedModel
+from llmpert.genes import GeneTable
+from llmpert.insight.signature import Signature
+from llmpert.screens.screen import Screen
+
+ROWS = 4096
+"""Candidates looked at in one go."""
+
+NULL = 2000
+"""Candidates whose correlations with random signatures are looked at."""
+
+REFERENCES = 1000
+"""Known responses that candidates are held against, at most."""
+
+PERMUTATIONS = 1000
+"""Random signatures."""
+
+TOP = 20
+"""Rank up to which a known response counts as finding a knockdown."""
+
+BEHIND = 5
+"""Genes that are named of each knockdown."""
+
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """Responses to knockdowns, relative to the mean response of the training knockdowns.
+
+    A response is `components @ axes.T`, or the components themselves where there are no axes.
+
+    Attributes:
+        names: Knocked-down genes, M.
+        genes: Measured genes, D.
+        components: M x k.
+        axes: D x k, or None.
+        variances: Of the components, M x k; None for measurements.
+        own: Where each knocked-down gene is among the measured ones, M; -1 where nowhere.
+    """
+
+    names: np.ndarray
+    genes: np.ndarray
+    components: np.ndarray
+    axes: np.ndarray | None
+    variances: np.ndarray | None
+    own: np.ndarray
+
+    @classmethod
+    def measured(cls, screen: Screen, genes: np.ndarray) -> "Profiles":
+        """Return the measured responses of a screen in some of its genes."""
+        part = screen.select(list(screen.perturbations), list(genes))
+        relative = part.response - part.response.mean(axis=0)
+        own = _own(part.perturbations, part.genes)
+        return cls(part.perturbations, part.genes, relative, None, None, own)
+
+    @classmethod
+    def predicted(cls, fitted: FittedModel, names: Sequence[str]) -> "Profiles":
+        """Predict the responses to knocking down genes that no training perturbation is of.
+
+        Raises:
+            InputError: As `FittedModel.predict`.
+        """
+        starts = range(0, len(names), ROWS)
+        inputs = (fitted.inputs(names[start : start + ROWS]) for start in starts)
+        found = [fitted.model.components_of(part) for part in inputs]
+        components, variances = (np.concatenate(part) for part in zip(*found, strict=True))
+        return cls._of(fitted, np.array(names, dtype=object), components, variances)
+
+    @classmethod
+    def left_out(cls, fitted: FittedModel) -> "Profiles":
+        """Predict each training perturbation from all others."""
+        return cls._of(fitted, fitted.trained_on, *fitted.model.components_of())
+
+    @classmethod
+    def _of(
+        cls, fitted: FittedModel, names: np.ndarray, components: np.ndarray, variances: np.ndarray
+    ) -> "Profiles":
+        own = _own(names, fitted.genes)
+        return cls(names, fitted.genes, components, fitted.model.axes, variances, own)
+
+    def select(self, rows: slice | np.ndarray) -> "Profiles":
+        """Return some of the knockdowns."""
+        variances = None if self.variances is None else self.variances[rows]
+        return replace(
+            self, names=self.names[rows], components=self.components[rows], variances=variances,
+            own=self.own[rows],
+        )  # fmt: skip
+
+    def rows(self, wanted: np.ndarray) -> np.ndarray:
+        """Return the responses of some knockdowns, rows x D."""
+        part = self.components[wanted]
+        return part if self.axes is None else part @ self.axes.T
+
+    def along(self, directions: np.ndarray) -> np.ndarray:
+        """Return the scalar products of all responses with directions (P x D), M x P."""
+        return self.components @ (directions if self.axes is None else directions @ self.axes).T
+
+
+def _own(names: Iterable[str], genes: np.ndarray) -> np.ndarray:
+    """Return the column of each knocked-down gene's own expression, -1 where it is not measured."""
+    spelt = GeneTable.shipped().spelt_as(map(str, names), map(str, genes))
+    place = {str(gene): column for column, gene in enumerate(genes)}
+    return np.array([place.get(spelt.get(str(name), ""), -1) for name in names])
+
+
+def correlations(profiles: Profiles, weights: np.ndarray) -> np.ndarray:
+    """Return how alike responses and signatures are: correlations over the measured genes.
+
+    The knocked-down gene itself is left out: it gives every target away. NaN where a signature or
+    a response is constant.
+
+    Args:
+        weights: Of P signatures, P x D.
+
+    Returns:
+        M x P.
+    """
+    return _correlations_and_lengths(profiles, weights)[0]
+
+
+def _correlations_and_lengths(
+    profiles: Profiles, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return correlations and what covariances were divided by for them, each M x P."""
+    size = weights.shape[1]
+    has = profiles.own >= 0
+    own_weight = np.where(has[:, None], weights.T[profiles.own], 0.0)
+    if profiles.axes is None:
+        own = np.where(has, profiles.components[np.arange(len(has)), profiles.own], 0.0)
+        squares = np.square(profiles.components).sum(axis=1)
+    else:
+        own = np.where(has, (profiles.components * profiles.axes[profiles.own]).sum(axis=1), 0.0)
+        products = profiles.axes.T @ profiles.axes
+        squares = np.einsum("mk,kl,ml->m", profiles.components, products, profiles.components)
+    count = size - has
+    total = profiles.along(np.ones((1, size)))[:, 0] - own
+    squares = squares - np.square(own)
+    weight_total = weights.sum(axis=1) - own_weight
+    weight_squares = np.square(weights).sum(axis=1) - np.square(own_weight)
+    found = profiles.along(weights)
+    found -= own[:, None] * own_weight
+    found -= total[:, None] * weight_total / count[:, None]
+    length = np.sqrt(np.clip(squares - np.square(total) / count, 0, None))
+    weight_length = weight_squares - np.square(weight_total) / count[:, None]
+    weight_length = np.sqrt(np.clip(weight_length, 0, None))
+    both = length[:, None] * weight_length
+    largest = np.sqrt(np.clip(squares, 0, None))[:, None] * np.sqrt(weight_squares)
+    varies = both > 1e-9 * largest
+    return np.divide(found, both, out=np.full_like(found, np.nan), where=varies), both
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Knockdowns to choose from, and how alike they are to known responses.
+
+    Attributes:
+        profiles: Their responses.
+        known: Magnitudes of their correlations with signatures of known responses, M x R.
+        often: Share of these that have each among their `TOP` best, M.
+    """
+
+    profiles: Profiles
+    known: np.ndarray
+    often: np.ndarray
+
+    @classmethod
+    def of(cls, profiles: Profiles, references: np.ndarray) -> "Candidates":
+        """Hold profiles against signatures of known responses, R x D."""
+        known = np.nan_to_num(correlations(profiles, references).astype(np.float32), nan=-2)
+        top = min(TOP, len(known))
+        best = np.argpartition(-known.T, top - 1, axis=1)[:, :top]
+        often = np.bincount(best.ravel(), minlength=len(known)) / max(1, known.shape[1])
+        return cls(profiles, np.abs(known), often)
+
+
+def search(
+    candidates: Candidates, signature: Signature, permutations: int = PERMUTATIONS, seed: int = 0
+) -> pd.DataFrame:
+    """Rank knockdowns by how alike their responses and a signature are, the most alike first.
+
+    `p` says how often a signature of as many random genes is as alike, to any of the candidates;
+    it is never 0. It takes genes for independent, which they are not: `tau` and `often` hold the
+    score against known responses instead, so that knockdowns that resemble everything stand out.
+
+    Args:
+        permutations: Random signatures, each the signature with its genes exchanged.
+
+    Returns:
+        Columns gene; score, the correlation; low95 and high95, of the response's uncertainty
+        (missing for measurements); p and fdr (Benjamini & Hochberg 1995); tau, the share of known
+        responses that are less alike to this knockdown, in percent with the score's sign; often,
+        the share of known responses that have it among their 20 best. The index is the candidate's
+        row.
+
+    Raises:
+        InputError: The signature is of other genes than the candidates.
+    """
+    from scipy.stats import false_discovery_control  # takes a second to import
+
+    profiles = candidates.profiles
+    if len(signature.genes) != len(profiles.genes) or (signature.genes != profiles.genes).any():
+        raise InputError("Expected a signature of the genes that the model predicts.")
+    weights = signature.weights[None]
+    (score,), (both,) = (part.T for part in _correlations_and_lengths(profiles, weights))
+    low = high = np.full(len(score), np.nan)
+    if profiles.variances is not None:
+        sd = np.sqrt(profiles.variances @ np.square(_centred(weights, profiles))[0])
+        half = Z95 * np.divide(sd, both, out=np.zeros_like(sd), where=both > 0)
+        low, high = np.clip(score - half, -1, 1), np.clip(score + half, -1, 1)
+    p = _p_values(profiles, signature.weights, score, permutations, seed)
+    less = (candidates.known < np.abs(score)[:, None]).mean(axis=1)
+    table = pd.DataFrame(
+        {
+            "gene": profiles.names, "score": score, "low95": low, "high95": high, "p": p,
+            "fdr": false_discovery_control(p), "tau": 100 * np.sign(score) * less,
+            "often": candidates.often,
+        }
+    )  # fmt: skip
+    return table.loc[table["score"].sort_values(ascending=False, kind="stable").dropna().index]
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """All knockdowns that can be searched with one model, those that were made apart.
+
+    Scores of the two are not comparable: predicted responses are smooth and resemble more.
+
+    Attributes:
+        known: The training knockdowns: as measured, or each predicted from all others.
+        unseen: Genes that nobody knocked down, predicted; None where there are none.
+        measured: Whether responses of `known` are measured.
+        raised_only: Whether responses know of raised genes alone.
+    """
+
+    known: Candidates
+    unseen: Candidates | None
+    measured: bool
+    raised_only: bool
+
+    @classmethod
+    def of(
+        cls, fitted: FittedModel, unseen: Sequence[str], screen: Screen | None, raised_only: bool
+    ) -> "Library":
+        """Predict genes nobody knocked down; hold all against signatures of known responses.
+
+        Args:
+            fitted: A Gaussian process trained on all perturbations.
+            unseen: Genes that none of them is of.
+            screen: Their responses; None where only the model is at hand.
+        """
+        known = (
+            Profiles.left_out(fitted)
+            if screen is None
+            else Profiles.measured(screen.select(list(fitted.trained_on)), fitted.genes)
+        )
+        some = np.arange(len(known.names))[:: -(-len(known.names) // REFERENCES)]
+        references = np.stack(
+            [
+                Signature.of_response(response, fitted.genes, raised_only=raised_only).weights
+                for response in known.rows(some)
+            ]
+        )
+        others = Profiles.predicted(fitted, unseen) if len(unseen) else None
+        return cls(
+            Candidates.of(known, references),
+            None if others is None else Candidates.of(others, references),
+            screen is not None,
+            raised_only,
+        )
+
+    @property
+    def genes(self) -> np.ndarray:
+        """Measured genes, D."""
+        return self.known.profiles.genes
+
+    def signature_of(self, knockdown: str) -> Signature:
+        """Return the signature of a known knockdown's response, relative to the mean response.
+
+        Raises:
+            InputError: It is not among the known knockdowns.
+        """
+        row = np.flatnonzero(self.known.profiles.names == knockdown)
+        if not len(row):
+            raise InputError(f"Expected a knockdown of this data set, found {knockdown!r}.")
+        (response,) = self.known.profiles.rows(row[:1])
+        return Signature.of_response(response, self.genes, raised_only=self.raised_only)
+
+
+def _centred(weights: np.ndarray, profiles: Profiles) -> np.ndarray:
+    """Return signatures less their mean, along the components."""
+    centred = weights - weights.mean(axis=1, keepdims=True)
+    return centred if profiles.axes is None else centred @ profiles.axes
+
+
+def _p_values(
+    profiles: Profiles, weights: np.ndarray, score: np.ndarray, permutations: int, seed: int
+) -> np.ndarray:
+    """Return one-sided p-values by random signatures, pooled over the candidates.
+
+    A correlation with a permuted signature has mean 0 and the same variance for every response, so
+    that the candidates' own nulls are one; `NULL` of them are enough to know it.
+    """
+    random = np.random.default_rng(seed)
+    some = profiles.select(slice(None, None, -(-len(score) // NULL)))
+    blocks = np.array_split(np.arange(permutations), -(-permutations // 100))
+    found = [
+        correlations(some, np.stack([random.permutation(weights) for _ in block]))
+        for block in blocks
+    ]
+    null = np.sort(np.hstack(found).ravel())
+    null = null[np.isfinite(null)]
+    above = len(null) - np.searchsorted(null, np.nan_to_num(score, nan=-2))
+    return (1 + above) / (1 + len(null))
+
+
+def genes_behind(profiles: Profiles, signature: Signature, rows: Sequence[int]) -> list[list[str]]:
+    """Return the genes that make each of these knockdowns alike to the signature, most first."""
+    responses = profiles.rows(np.asarray(rows, dtype=int))
+    centred = responses - responses.mean(axis=1, keepdims=True)
+    shares = centred * (signature.weights - signature.weights.mean())
+    found = []
+    for row, share in zip(rows, shares, strict=True):
+        if profiles.own[row] >= 0:
+            share[profiles.own[row]] = -np.inf
+        share = np.where(signature.weights != 0, share, -np.inf)
+        best = np.argsort(-share, kind="stable")[:BEHIND]
+        found.append([str(profiles.genes[gene]) for gene in best if share[gene] > 0])
+    return found
+
+
+def retrieval(
+    profiles: Profiles, signatures: Sequence[Signature], truths: Sequence[str]
+) -> pd.Series:
+    """Return at which rank each signature finds the knockdown it is of, 1 the best, by its name.
+
+    Candidates that are exactly as alike count as half before it.
+    """
+    found = correlations(profiles, np.stack([one.weights for one in signatures]))
+    place = {str(name): row for row, name in enumerate(profiles.names)}
+    ranks = []
+    for column, truth in enumerate(truths):
+        own = found[place[truth], column]
+        before = (found[:, column] > own).sum()
+        ranks.append(1 + before + (np.sum(found[:, column] == own) - 1) / 2)
+    return pd.Series(ranks, index=list(truths), dtype=float)
