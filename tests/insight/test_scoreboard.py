@@ -6,6 +6,7 @@ import pytest
 
 from llmpert.evaluation.results import summarise
 from llmpert.evaluation.scores import registry
+from llmpert.figures import scoreboard as figures
 from llmpert.insight.scoreboard import (
     QUARTERS,
     board,
@@ -114,3 +115,17 @@ def test_unlike_is_what_does_not_follow_the_mean():
     response = np.array([[1.0, 2, 3], [2, 4, 6], [3, 2, 1]])
     found = unlikeness(response, ["A", "B", "C"])
     assert found.tolist() == pytest.approx([0, 0, 2])
+
+
+def test_figures_draw_places_differences_and_quarters(results, table):
+    drawn = figures.ranks(table, "L").data[0]
+    shown = pd.DataFrame(drawn.z, list(drawn.y), list(drawn.x))
+    place = table.pivot(index="score", columns="method", values="rank")
+    for score, method in ((s, m) for s in shown.index for m in shown.columns):
+        assert shown.loc[score, method] == pytest.approx(place.loc[score, method], nan_ok=True)
+    found = differences(results, NAMES[1], NAMES[0], METRICS)
+    trace = figures.paired(found, NAMES[1], NAMES[0]).data[0]
+    assert list(trace.x) == found["difference"].tolist()
+    unlike = pd.Series(np.arange(8.0), [f"P{at}" for at in range(8)])
+    lines = figures.unlike(by_unlikeness(results, METRICS[0], unlike), "Pearson").data
+    assert {trace.name for trace in lines} == {*NAMES[:2]}

@@ -4,7 +4,7 @@ What is kept is given out itself and not as a copy: nobody may change it.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -17,10 +17,11 @@ import streamlit as st
 from llmpert.datasets import SIMULATED, Dataset, DatasetStore, Summary, store_of
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
+from llmpert.evaluation.ceiling import of_experiment
 from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid, run
 from llmpert.evaluation.results import COLUMNS, Results, summarise
-from llmpert.evaluation.scores import paper
+from llmpert.evaluation.scores import SPREAD, paper, registry
 from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.evaluation.store import ResultsStore
 from llmpert.genes.sets import GeneSets
@@ -323,7 +324,29 @@ def summary(
     return latest("summaries").get((data.fingerprint, tuple(lines), tuple(models), size), make)
 
 
-def run_fits(fits: Sequence[Fit]) -> Results:
+def every_score(data: Dataset, line: str, embedding: str, size: int) -> Results | None:
+    """Return all scores of all models on an embedding, by perturbation, and of other methods.
+
+    Fits are made as in `summary`. None where the data set carries its results: these have means.
+    """
+    if data.results:
+        return None
+    fits = grid([experiment(data, line, embedding)], list(MODELS), [size])
+    found = run_fits(fits, None)
+    others = external_results(data, line)
+    parts = [found.table, others[others["train_size"] == size]]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return Results(table, found.about)
+
+
+@cached(8, "Finding how high noise lets scores rise …")
+def ceiling(data: Dataset, line: str) -> tuple[pd.DataFrame | None, str]:
+    """Return `ceiling.of_experiment` of a line, without scores of distributions."""
+    wanted = {name: one for name, one in registry().items() if one.group != SPREAD}
+    return of_experiment(scoring_experiment(data, line), wanted)
+
+
+def run_fits(fits: Sequence[Fit], metrics: Collection[str] | None = tuple(METRICS)) -> Results:
     """Return the results of fits, under a progress bar while those are made that never were."""
     if not fits:
         return Results(pd.DataFrame(columns=list(COLUMNS)))
@@ -341,7 +364,7 @@ def run_fits(fits: Sequence[Fit]) -> Results:
                 cancel_button()
 
     try:
-        return run(fits, progress, metrics=METRICS)
+        return run(fits, progress, metrics=metrics)
     finally:
         place.empty()
 

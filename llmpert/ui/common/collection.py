@@ -20,7 +20,7 @@ from llmpert.ui.common.opened import KEY as OPENED
 
 PAGES = (
     "gene", "effects", "compare", "describe", "head_to_head", "learning_curves", "model_classes",
-    "explorer", "intervals",
+    "explorer", "intervals", "which_model",
 )  # fmt: skip
 """Those whose figures can be pinned."""
 

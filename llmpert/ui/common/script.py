@@ -286,6 +286,33 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
     return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
 
 
+def of_board(selection: Selection, embedding: str) -> str:
+    """Return lines for the place of every model by every score: `table`."""
+    line, size = selection.line, selection.size
+    if selection.data.results:
+        made = [f"summary = data.results.select([{line!r}], data.results.models, [{size}])"]
+    else:
+        made = [
+            f"fits = grid([{_experiment(line, embedding)}], list(MODELS), [{size}])",
+            "summary = summarise(run(fits).table)",
+        ]
+    made += [
+        f"summary = on_embeddings(summary, [{embedding!r}])",
+        f"table = board(summary, {line!r}, {size}, list(registry().values()))",
+    ]
+    needed = [
+        "from llmpert.evaluation.results import on_embeddings, summarise",
+        "from llmpert.evaluation.scores import registry",
+        "from llmpert.insight.scoreboard import board",
+    ]
+    if not selection.data.results:
+        needed += [
+            EXPERIMENT, "from llmpert.evaluation.grid import grid, run",
+            "from llmpert.models.registry import MODELS",
+        ]  # fmt: skip
+    return _script(selection.data, [], needed, made)
+
+
 def of_summary(
     data: Dataset,
     lines: Sequence[str],

@@ -1,0 +1,99 @@
+"""Which model is best: ranks by every score, differences between two, and unlike responses."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from llmpert.figures.theme import DIAGONAL, LEGEND_BELOW, SOURCE_COLORS, by_name, finish
+from llmpert.insight.scoreboard import QUARTERS
+
+BEST_TO_WORST = ("#08519c", "#6baed6", "#deebf7", "#f7f7f7")
+"""From the first place to the last; the text on the darkest is white."""
+
+LOOKS = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def ranks(board: pd.DataFrame, note: str) -> go.Figure:
+    """Draw scores x methods: colour is the place, the number what is calibrated.
+
+    Args:
+        board: From `llmpert.insight.scoreboard.board`.
+    """
+    methods = list(board.groupby("method", sort=False)["rank"].mean().sort_values().index)
+    scores = list(dict.fromkeys(board["score"]))
+    cells = {
+        of: board.pivot(index="score", columns="method", values=of).reindex(scores)[methods]
+        for of in ("rank", "calibrated", "value")
+    }
+    place = cells["rank"].to_numpy(float)
+    words = [[_percent(v) for v in row] for row in cells["calibrated"].to_numpy(float)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=place, x=[name.replace(", ", ",<br>") for name in methods], y=scores,
+            text=words, texttemplate="%{text}", textfont={"size": 12},
+            customdata=np.dstack([cells["value"].to_numpy(float), np.array(words, object)]),
+            hovertemplate="%{x}<br>%{y}: %{customdata[0]:.3f}<br>place %{z:.0f}; between no skill"
+            " and ceiling: %{customdata[1]}<extra></extra>",
+            colorscale=[[at / 3, colour] for at, colour in enumerate(BEST_TO_WORST)],
+            zmin=1, zmax=max(len(methods), 2), xgap=1, ygap=1,
+            colorbar={"title": {"text": "Place"}, "thickness": 12, "tickformat": "d"},
+        )
+    )  # fmt: skip
+    figure.update_yaxes(**by_name(scores, ""), automargin=True)
+    figure.update_xaxes(side="top", automargin=True, tickangle=0)
+    return finish(figure, "Place of each model by each score", 130 + 24 * len(scores), note, 100)
+
+
+def paired(table: pd.DataFrame, ours: str, rival: str) -> go.Figure:
+    """Draw by how much one method is better than another, with 95 % intervals.
+
+    Args:
+        table: From `llmpert.insight.scoreboard.differences`.
+    """
+    scores = list(table["score"])
+    figure = go.Figure(
+        go.Scatter(
+            x=table["difference"], y=scores, mode="markers",
+            marker={"color": SOURCE_COLORS[0], "size": 8},
+            error_x={
+                "type": "data", "array": table["high"] - table["difference"],
+                "arrayminus": table["difference"] - table["low"], "thickness": 1.5,
+            },
+            customdata=table[["low", "high", "perturbations"]],
+            hovertemplate="%{y}: %{x:+.3f}, 95 % interval %{customdata[0]:+.3f} to"
+            " %{customdata[1]:+.3f}<br>%{customdata[2]} knockdowns<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_vline(x=0, line=DIAGONAL)
+    figure.update_yaxes(**by_name(scores, ""), automargin=True)
+    figure.update_xaxes(title_text=f"← {rival} better · {ours} better →")
+    note = "Paired by knockdown; in units of the mean's distance to a perfect score"
+    return finish(figure, f"{ours} minus {rival}", 130 + 22 * len(scores), note)
+
+
+def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
+    """Draw scores by quarter of how unlike the mean a response is, a line a method.
+
+    Args:
+        table: From `llmpert.insight.scoreboard.by_unlikeness`.
+        axis: The score's.
+    """
+    figure = go.Figure()
+    for at, (name, part) in enumerate(table.groupby("method", sort=False)):
+        look = {"color": SOURCE_COLORS[at % len(SOURCE_COLORS)], "dash": LOOKS[at % len(LOOKS)]}
+        figure.add_scatter(
+            x=part["quarter"], y=part["value"], mode="lines+markers", name=str(name), line=look,
+            customdata=part["perturbations"],
+            hovertemplate=f"{name}<br>%{{x}}: %{{y:.3f}} (%{{customdata}} knockdowns)"
+            "<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(categoryorder="array", categoryarray=list(QUARTERS), title_text="Responses")
+    figure.update_yaxes(title_text=axis)
+    return finish(
+        figure, "The more unlike the mean a response is", 420, legend=LEGEND_BELOW,
+        note="Quarters of the knockdowns by correlation with the mean response",
+    )  # fmt: skip
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{100 * value:.0f} %"
