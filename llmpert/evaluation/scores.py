@@ -300,7 +300,7 @@ def _of_called(top: int) -> Iterator[Metric]:
     )
     order = (
         " Predictions are sorted by |Δ|, divided by the gene's spread in control if known; by Δ"
-        " where lowered genes are unknown."
+        " in a screen that ranks raised genes."
     )
     ties = "Of genes that are predicted alike, those that there is room for are drawn at random."
     calls: frozenset[Need] = frozenset({"calls"})

@@ -8,6 +8,7 @@ from llmpert.datasets import RANKS
 from llmpert.evaluation.results import ResultsSummary
 from llmpert.io.paths import shipped
 from llmpert.ui.common import cache
+from tests.support import small
 from tests.ui.test_carried_results import APP, traces, visit
 
 
@@ -31,3 +32,12 @@ def test_carried_results_are_placed(app):
 def test_scores_can_be_narrowed_to_a_group(app):
     visit(app, "which_model", line="K562", scores="As in the paper")
     assert set(traces(app)[0]["y"]) == {one.label for one in cache.METRICS.values()}
+
+
+def test_screens_have_differences_and_quarters_too():
+    screen = small.screen(cells=np.full(40, 9), control_sd=np.full(30, 0.3))
+    small.share("mine", [screen], [small.embedding()])
+    app = AppTest.from_file(APP, default_timeout=120)
+    text = visit(app, "which_model", data="mine")
+    assert len(app.get("plotly_chart")) == 3
+    assert "control cells" in text
