@@ -10,11 +10,12 @@ from llmpert.ui.common import collection
 from llmpert.ui.common.verbatim import verbatim
 from llmpert.ui.streamlit_internals import ABOVE_ALL, APP, CAPTION, LAYER
 
-# All else is hidden and not covered: a colour to cover it with would have to follow the theme.
+# All else is hidden, and what insists on being seen is covered, in the scheme's own colour.
 STAGE = f"""<style>
 {APP} > * {{ visibility: hidden; }}
 .st-key-stage {{
     position: fixed; inset: 0; z-index: {ABOVE_ALL}; overflow: auto; visibility: visible;
+    background: Canvas;
     padding: 1rem clamp(1rem, 3vw, 3rem);
 }}
 .st-key-stage {CAPTION} {{ font-size: 1.1rem; }}
