@@ -55,7 +55,8 @@ def fits() -> tuple[list[Fit], list[Fit]]:
     sizes = [size for size in learning_curve_sizes(largest) if size < largest]
     models = list(MODELS)
     at_largest = grid(ours, [*models, "stack"], [largest])
-    return grid(ours, models, sizes) + at_largest, grid(theirs, [*models, "stack"], [])
+    joined = grid(theirs[len(own) :: len(own) + 1], ["stack"], [])
+    return grid(ours, models, sizes) + at_largest, grid(theirs, models, []) + joined
 
 
 def _experiments(problems: Sequence[Problem], names: Sequence[str]) -> list[Experiment]:

@@ -26,7 +26,7 @@ from llmpert.io.names import preview
 from llmpert.models.distribution import Distribution
 from llmpert.models.registry import EVERY, ModelSpec
 
-VERSION = 2
+VERSION = 3
 """Raised whenever scores change for the same data and model, so that older ones are not used."""
 
 ROWS = 512
@@ -162,12 +162,15 @@ class Experiment:
     `turn` gives what is entered for a fit, by its model's name, training perturbations and genes.
     Fits use all cores: where several may be wanted at once, this lets one run after the other,
     which is faster for each.
+
+    `metrics` names the scores that fits get, all by default: of many fits it takes a while.
     """
 
     problem: Problem
     settings: Settings = Settings()
     store: ResultsStore = field(default_factory=ResultsStore)
     turn: Callable[[str, int, int], AbstractContextManager[Any]] = at_once
+    metrics: Container[str] | None = None
     _scored: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
     _measured: dict[int, Measured] = field(default_factory=dict, init=False, repr=False)
 
@@ -255,7 +258,8 @@ class Experiment:
                 )
         likely = None if prediction.distribution is None else prediction.of_genes(genes)
         measured = self.measured(fold).only(rows)
-        metrics = registry(self.settings.top)
+        known, wanted = registry(self.settings.top), self.metrics
+        metrics = {n: one for n, one in known.items() if wanted is None or n in wanted}
         values = evaluate(prediction.mean[:, genes], measured, metrics, likely)
         return pd.DataFrame({"perturbation": prediction.perturbations, **values})
 

@@ -44,7 +44,9 @@ ENTRIES, BYTES = 32, 1_000_000_000
 """Of what is read of visitors' files, so much is held at once: five of the largest."""
 GENES = 256
 """What pages show of so many genes is held at once, some 0.2 MB each."""
-PACKS = ("simulated_results.parquet", "simulated_outcomes.parquet")
+PACKS = (
+    "simulated_results.parquet", "simulated_scores.parquet", "simulated_outcomes.parquet",
+)  # fmt: skip
 """What comes with llmpert of the simulated data (`data/build_shipped_results.py`)."""
 RESPONSES, KEPT = "measured responses", "kept responses"
 """What a map can be of, besides the embeddings: of a screen, and of a trained model."""
