@@ -126,7 +126,8 @@ def test_other_lines_say_nothing_of_it(app):
 
 
 def test_a_method_is_compared_as_a_model(app):
-    text = visit(app, "compare", differs="Models", gene="KD007", other_model="GEARS")
+    shown = {"differs": "Models", "gene": "KD007", "other_model": "GEARS", "part": "All genes"}
+    text = visit(app, "compare", **shown)
     assert not app.error
     assert "Gaussian process against GEARS" in text
     assert "KD007 knockdown in LineA, GEARS, 32 training perturbations" in text
