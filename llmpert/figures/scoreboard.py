@@ -1,5 +1,8 @@
 """Which model is best: ranks by every score, differences between two, and unlike responses."""
 
+from collections.abc import Sequence
+from textwrap import wrap
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -7,8 +10,13 @@ import plotly.graph_objects as go
 from llmpert.figures.theme import DIAGONAL, LEGEND_BELOW, SOURCE_COLORS, by_name, finish
 from llmpert.insight.scoreboard import QUARTERS
 
-BEST_TO_WORST = ("#08519c", "#6baed6", "#deebf7", "#f7f7f7")
-"""From the first place to the last; the text on the darkest is white."""
+BEST_TO_WORST = ("#6baed6", "#9ecae1", "#deebf7", "#f7f7f7")
+"""From the first place to the last; dark text is legible on each."""
+
+TEXT = "#1f2430"
+
+WIDEST = 14
+"""Letters in a line of a column's name."""
 
 LOOKS = ("solid", "dash", "dot", "dashdot", "longdash")
 
@@ -29,8 +37,8 @@ def ranks(board: pd.DataFrame, note: str) -> go.Figure:
     words = [[_percent(v) for v in row] for row in cells["calibrated"].to_numpy(float)]
     figure = go.Figure(
         go.Heatmap(
-            z=place, x=[name.replace(", ", ",<br>") for name in methods], y=scores,
-            text=words, texttemplate="%{text}", textfont={"size": 12},
+            z=place, x=_columns(methods), y=scores,
+            text=words, texttemplate="%{text}", textfont={"size": 12, "color": TEXT},
             customdata=np.dstack([cells["value"].to_numpy(float), np.array(words, object)]),
             hovertemplate="%{x}<br>%{y}: %{customdata[0]:.3f}<br>place %{z:.0f}; between no skill"
             " and ceiling: %{customdata[1]}<extra></extra>",
@@ -95,5 +103,12 @@ def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
     )  # fmt: skip
 
 
+def _columns(methods: Sequence[str]) -> list[str]:
+    """Return names over several lines, without an embedding that all have that use one."""
+    sources = {source for _, comma, source in (name.partition(", ") for name in methods) if comma}
+    shown = [name.partition(", ")[0] for name in methods] if len(sources) == 1 else methods
+    return ["<br>".join(wrap(name, WIDEST)) for name in shown]
+
+
 def _percent(value: float) -> str:
-    return "–" if np.isnan(value) else f"{100 * value:.0f} %"
+    return "–" if np.isnan(value) else f"{round(100 * value)} %"

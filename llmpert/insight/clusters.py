@@ -17,8 +17,8 @@ TIGHT = 0.35
 LETTER, LINE = 0.008, 0.05
 """Width and height of a letter, as shares of the map's, where it is about 900 x 400 pixels."""
 
-NARROWER = 2.7
-"""By so much wider than there letters are, as shares of the map's width, on a telephone."""
+NARROWER, LOWER = 2.7, 1.6
+"""By so much wider and higher letters are there, as shares of the map, on a telephone."""
 
 WIDEST, MOST_LINES = 18, 3
 """Letters in a line of a label, and lines."""
@@ -98,7 +98,7 @@ def labels(
             box = x, y, width, height
             if not _covers(box, placed):
                 placed.append(box)
-                stays = not _covers(box, narrow, NARROWER)
+                stays = not _covers(box, narrow, NARROWER, LOWER)
                 narrow += [box] * stays
                 text = "<br>".join(lines)
                 found.append({"group": group, "text": text, "x": x, "y": y, "narrow": stays})
@@ -106,11 +106,11 @@ def labels(
     return pd.DataFrame(found, columns=["group", "text", "x", "y", "narrow"])
 
 
-def _covers(box: Box, others: Sequence[Box], wider: float = 1.0) -> bool:
-    """Return whether a box overlaps any other, if all are so much wider."""
+def _covers(box: Box, others: Sequence[Box], wider: float = 1.0, higher: float = 1.0) -> bool:
+    """Return whether a box overlaps any other, if all are so much wider and higher."""
     x, y, width, height = box
     return any(
-        abs(x - x2) < wider * (width + width2) / 2 and abs(y - y2) < (height + height2) / 2
+        abs(x - x2) < wider * (width + width2) / 2 and abs(y - y2) < higher * (height + height2) / 2
         for x2, y2, width2, height2 in others
     )
 
