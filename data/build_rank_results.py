@@ -13,6 +13,8 @@ evaluated by 5-fold cross-validation, seed 0:
 - on six embeddings that the benchmark brings, and all of them together, at the largest training
   size, on the perturbations that have all six. Their names begin with "benchmark".
 
+- at the largest training size also as copied from the other line, which then is known.
+
 Their summary (`llmpert.evaluation.results.summarise`) becomes a part of the data set
 `data/replogle-2022-ranks/`: means over folds with standard errors, no response and no prediction.
 Finished fits are kept in the data folder (LLMPERT_HOME): a
@@ -27,6 +29,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks import real
+from llmpert.datasets import Dataset
 from llmpert.datasets.builtin import RANKS
 from llmpert.datasets.store import Index
 from llmpert.embeddings import BUILT_IN, built_in
@@ -42,6 +45,9 @@ FOLDER = shipped() / RANKS
 FILE = FOLDER / "results.parquet"
 PREFIX = "benchmark "
 
+COPIES = ["copy", "copy-centred", "copy-shrunk"]
+"""Of the other line: why one score is not enough."""
+
 
 def fits() -> tuple[list[Fit], list[Fit]]:
     """Return the fits on embeddings that come with llmpert, and those on the benchmark's own."""
@@ -54,7 +60,9 @@ def fits() -> tuple[list[Fit], list[Fit]]:
     largest = min(one.largest_training_size for one in ours)
     sizes = [size for size in learning_curve_sizes(largest) if size < largest]
     models = list(MODELS)
-    at_largest = grid(ours, [*models, "stack"], [largest])
+    both = Dataset("", data.screens, known)
+    elsewhere = [Experiment(both.elsewhere(line)) for line in data.screens]
+    at_largest = grid(ours, [*models, "stack"], [largest]) + grid(elsewhere, COPIES, [largest])
     joined = grid(theirs[len(own) :: len(own) + 1], ["stack"], [])
     return grid(ours, models, sizes) + at_largest, grid(theirs, models, []) + joined
 
