@@ -7,6 +7,9 @@ import numpy as np
 from llmpert.embeddings.embedding import Embedding
 from llmpert.screens.screen import Screen
 
+MEASURED_IN = "measured in "
+"""How the names of these sources begin."""
+
 
 @dataclass(frozen=True, eq=False)
 class Elsewhere(Embedding):
@@ -30,7 +33,7 @@ class Elsewhere(Embedding):
             "source": screen.provenance.get("source", ""), "simulated": screen.simulated,
         }  # fmt: skip
         return cls(
-            f"measured in {screen.line}", screen.perturbations, screen.response, provenance,
+            f"{MEASURED_IN}{screen.line}", screen.perturbations, screen.response, provenance,
             screen.line, screen.genes,
         )  # fmt: skip
 

@@ -104,9 +104,9 @@ def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
 
 
 def _columns(methods: Sequence[str]) -> list[str]:
-    """Return names over several lines, without an embedding that all have that use one."""
-    sources = {source for _, comma, source in (name.partition(", ") for name in methods) if comma}
-    shown = [name.partition(", ")[0] for name in methods] if len(sources) == 1 else methods
+    """Return names over several lines, without embeddings where models differ by themselves."""
+    models = [name.partition(", ")[0] for name in methods]
+    shown = models if len(set(models)) == len(models) else methods
     return ["<br>".join(wrap(name, WIDEST)) for name in shown]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from llmpert.embeddings.elsewhere import MEASURED_IN
 from llmpert.evaluation.ceiling import NOISELESS, REPEAT
 from llmpert.evaluation.results import Results, embedding_label, on_embeddings, summarise
 from llmpert.evaluation.scores import GROUPS, Metric, registry
@@ -31,10 +32,11 @@ def show_models(selection: Selection) -> None:
     """
     data, line, size = selection.data, selection.line, selection.size
     embeddings = cache.scored(data)[1]
+    known = [one for one in embeddings if not one.startswith(MEASURED_IN)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         embedding = choose(
-            "Embedding", "placed_on", embeddings, "What models know of a gene.", WIDE,
-            selection.embedding if selection.embedding in embeddings else embeddings[-1],
+            "Embedding", "placed_on", known, "What models know of a gene.", WIDE,
+            selection.embedding if selection.embedding in known else known[-1],
             embedding_label,
         )  # fmt: skip
         group = choose("Scores", "scores", [EVERY, *GROUPS], _definitions(), WIDE)
@@ -45,10 +47,12 @@ def show_models(selection: Selection) -> None:
     else:
         summary, about = summarise(results.table), results.about
         limits, words = cache.ceiling(data, line)
-    summary = on_embeddings(summary, [embedding])
-    known = set(summary["metric"])
+    # Copies of another line use no embedding, and know more.
+    copied = [one for one in embeddings if one.startswith(MEASURED_IN)]
+    summary = on_embeddings(summary, [embedding, *copied])
+    scored = set(summary["metric"])
     metrics = [
-        one for one in registry().values() if one.name in known and group in (EVERY, one.group)
+        one for one in registry().values() if one.name in scored and group in (EVERY, one.group)
     ]
     if not metrics:
         show.info("None of these scores is known here. Choose others.")
@@ -74,7 +78,7 @@ def show_models(selection: Selection) -> None:
         data=data,
         about=about,
         details=f"{SCALE} {origin(data, [line], size)}".strip(),
-        code=script.of_board(selection, embedding),
+        code=script.of_board(selection, embedding, copied),
     )  # fmt: skip
     if results is None:
         show.info(

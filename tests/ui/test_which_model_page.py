@@ -29,7 +29,8 @@ def test_carried_results_are_placed(app):
     assert place["No change"] == np.nanmin(places)
 
 
-def test_scores_can_be_narrowed_to_a_group(app):
+def test_scores_can_be_narrowed_to_a_group():
+    app = AppTest.from_file(APP, default_timeout=120)
     visit(app, "which_model", line="K562", scores="As in the paper")
     assert set(traces(app)[0]["y"]) == {one.label for one in cache.METRICS.values()}
 

@@ -286,8 +286,12 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
     return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
 
 
-def of_board(selection: Selection, embedding: str) -> str:
-    """Return lines for the place of every model by every score: `table`."""
+def of_board(selection: Selection, embedding: str, others: Sequence[str] = ()) -> str:
+    """Return lines for the place of every model by every score: `table`.
+
+    Args:
+        others: Embeddings that carried results have besides.
+    """
     line, size = selection.line, selection.size
     if selection.data.results:
         made = [f"summary = data.results.select([{line!r}], data.results.models, [{size}])"]
@@ -297,7 +301,7 @@ def of_board(selection: Selection, embedding: str) -> str:
             "summary = summarise(run(fits).table)",
         ]
     made += [
-        f"summary = on_embeddings(summary, [{embedding!r}])",
+        f"summary = on_embeddings(summary, {[embedding, *others]!r})",
         f"table = board(summary, {line!r}, {size}, list(registry().values()))",
     ]
     needed = [
