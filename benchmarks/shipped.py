@@ -33,6 +33,7 @@ Tables = dict[tuple[str, str], list[str]]
 def real() -> Tables:
     """Return the tables of real screens."""
     every = ResultsSummary.load(shipped() / RANKS / "results.parquet").table
+    every = every[every["metric"].isin(list(METRICS))]
     built_in = on_embeddings(every, [*BUILT_IN, OURS])
     largest = built_in[built_in["train_size"] == built_in["train_size"].max()]
     theirs = every[every["embedding"].str.startswith("benchmark ")].assign(
