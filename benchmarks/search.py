@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.page import markdown, publish
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.real import EMBEDDINGS, experiments, read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.models.gp.kernels import Covariance
@@ -108,7 +108,7 @@ def table(rows: pd.DataFrame) -> Iterator[list[str]]:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write the table into the documentation.")
+@to_pages
 @click.option("--kept", type=click.Path(path_type=Path), default=KEPT, show_default=True)
 def main(write: bool, kept: Path) -> None:
     """Print the table."""
@@ -119,9 +119,7 @@ def main(write: bool, kept: Path) -> None:
         for fold in range(experiment.settings.folds)
     ]
     lines = markdown([*table(pd.DataFrame(found))])
-    click.echo("\n".join(["", *lines]))
-    if write:
-        publish("benchmarks.search", lines)
+    publish("benchmarks.search", lines, write)
 
 
 if __name__ == "__main__":

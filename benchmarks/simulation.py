@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.distributions import coordinates
-from benchmarks.page import markdown, publish
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.real import folder, read
 from llmpert.datasets import Dataset, simulated_dataset
 from llmpert.datasets.builtin import TRAIN_SIZE
@@ -93,7 +93,7 @@ def accuracy(data: Dataset, line: str, size: int | None) -> Iterator[str]:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write it into the documentation, too.")
+@to_pages
 def main(write: bool) -> None:
     """Print the table; finished fits are kept as in `llmpert evaluate`."""
     data = [(simulated_dataset(), TRAIN_SIZE), (read(SOURCES), None)]
@@ -111,9 +111,7 @@ def main(write: bool) -> None:
         for line in tqdm(list(of.screens), leave=False):
             table.append([line, *responses(of, line), *accuracy(of, line, size)])
     lines = markdown([list(row) for row in zip(*table, strict=True)])
-    click.echo("\n".join(lines))
-    if write:
-        publish("benchmarks.simulation", lines)
+    publish("benchmarks.simulation", lines, write)
 
 
 if __name__ == "__main__":
