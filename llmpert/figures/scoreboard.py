@@ -15,6 +15,9 @@ BEST_TO_WORST = ("#6baed6", "#9ecae1", "#deebf7", "#f7f7f7")
 
 TEXT = "#1f2430"
 
+ROW = 17
+"""Pixels of a score: all of them are in sight at once."""
+
 WIDEST = 14
 """Letters in a line of a column's name."""
 
@@ -38,7 +41,7 @@ def ranks(board: pd.DataFrame, note: str) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=place, x=_columns(methods), y=scores,
-            text=words, texttemplate="%{text}", textfont={"size": 12, "color": TEXT},
+            text=words, texttemplate="%{text}", textfont={"size": 11, "color": TEXT},
             customdata=np.dstack([cells["value"].to_numpy(float), np.array(words, object)]),
             hovertemplate="%{x}<br>%{y}: %{customdata[0]:.3f}<br>place %{z:.0f}; between no skill"
             " and ceiling: %{customdata[1]}<extra></extra>",
@@ -49,7 +52,7 @@ def ranks(board: pd.DataFrame, note: str) -> go.Figure:
     )  # fmt: skip
     figure.update_yaxes(**by_name(scores, ""), automargin=True)
     figure.update_xaxes(side="top", automargin=True, tickangle=0)
-    return finish(figure, "Place of each model by each score", 130 + 24 * len(scores), note, 100)
+    return finish(figure, "Place of each model by each score", 130 + ROW * len(scores), note, 100)
 
 
 def paired(table: pd.DataFrame, ours: str, rival: str) -> go.Figure:
