@@ -33,14 +33,14 @@ def open_text(
     *,
     largest: int = limits.LARGEST_TABLE,
     columns: int = limits.MOST_COLUMNS,
-    rows: int = limits.MOST_ROWS,
+    rows: int | None = None,
 ) -> Iterator[IO[str]]:
     """Open a table as text; `.gz` is unpacked while it is read, never beyond the limits.
 
     Args:
         separator: Of columns, of which there may be `columns`.
         largest: Bytes it may have unpacked.
-        rows: How many there may be.
+        rows: How many there may be, by default `MOST_ROWS`.
 
     Raises:
         InputError: While it is read: it is damaged, larger, or has too many rows, columns or
@@ -48,7 +48,9 @@ def open_text(
     """
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with as_input_error(path, expected), opener(path, "rb") as raw:
-        bounded = _Bounded(path, raw, separator.encode(), largest, columns, rows)
+        bounded = _Bounded(
+            path, raw, separator.encode(), largest, columns, rows or limits.MOST_ROWS
+        )
         # "utf-8-sig" also reads plain UTF-8; spreadsheets put its mark in front of the header.
         buffered = io.BufferedReader(bounded, BLOCK)
         with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:

@@ -20,7 +20,7 @@ WORDS = "cyclin"
 GENES_SHOWN = 8
 QUESTIONS = (
     ("effects", "Which knockdowns change a gene I care about?", "swap_vert"),
-    ("find", "Which knockdowns give or reverse a state?", "search"),
+    ("find", "Which knockdowns give a state?", "search"),
     ("compare", "Where do two genes, lines or models differ?", "compare_arrows"),
     ("describe", "Can I predict a gene from its description?", "edit_note"),
     ("explorer", "Which genes are alike to the model?", "explore"),

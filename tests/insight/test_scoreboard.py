@@ -119,7 +119,8 @@ def test_unlike_is_what_does_not_follow_the_mean():
 
 def test_figures_draw_places_differences_and_quarters(results, table):
     drawn = figures.ranks(table, "L").data[0]
-    shown = pd.DataFrame(drawn.z, list(drawn.y), list(drawn.x))
+    methods = [name.replace("<br>", " ") for name in drawn.x]
+    shown = pd.DataFrame(drawn.z, list(drawn.y), methods)
     place = table.pivot(index="score", columns="method", values="rank")
     for score, method in ((s, m) for s in shown.index for m in shown.columns):
         assert shown.loc[score, method] == pytest.approx(place.loc[score, method], nan_ok=True)

@@ -347,9 +347,13 @@ def of_summary(
         "fits = []",
         f"for size, repeats in {cache.training_sets(data, lines, size)}:",
         "    fits += grid(experiments, models, [size], repeats)",
-        "table = summarise(run(fits).table)",
+        "table = summarise(run(fits, metrics=paper()).table)",
     ]
-    needed = ["from llmpert.evaluation.grid import grid, run", f"{results} summarise"]
+    needed = [
+        "from llmpert.evaluation.grid import grid, run",
+        "from llmpert.evaluation.scores import paper",
+        f"{results} summarise",
+    ]
     return _script(data, [], [EXPERIMENT, *needed], made)
 
 
