@@ -181,6 +181,6 @@ def _hits(selection: Selection, key: str, weights: tuple[float, ...]) -> pd.Data
 
 @cached(2, "Predicting every gene …")
 def _library(selection: Selection) -> Library:
-    fitted, known = selection.full_model, selection.known
     screen = None if selection.trained else selection.screen
-    return Library.of(fitted, known.unseen(), screen, selection.raised_only)
+    genes = selection.not_knocked_down
+    return Library.of(selection.full_model, genes, screen, selection.raised_only)

@@ -26,8 +26,9 @@ ABOUT_GROUPS = (
 )
 ABOUT_CURVES = (
     "Knockdowns in the order of a sign that is known before any measurement; the curve is the mean"
-    " accuracy (Pearson over all genes) of those kept. A sign that told nothing would stay on the"
-    " level of any. Upper end: the order by the accuracy itself, which nobody knows."
+    " accuracy (Pearson over all genes) of those kept. The curve of a sign without information is"
+    " flat, at the level of any order. The upper line is the order by the accuracy itself: it is"
+    " known only afterwards."
 )
 ABOUT_PIT = (
     "For each held-out measurement the predicted probability of a smaller one; where many"

@@ -138,14 +138,18 @@ class Selection:
             return self.trained.fitted
         return cache.full_model(self.data, self.line, self.embedding, self.model)
 
+    @property
+    def not_knocked_down(self) -> list[str]:
+        """Genes with a vector that no knockdown is of, found once."""
+        return cache.once(self.known.unseen, "unseen", self.data, self.line, self.embedding)
+
     @cached(32, "Predicting genes that were not knocked down …")
     def unseen(self, measured: str) -> Prediction | None:
         """Predict a measured gene for every gene that was not knocked down.
 
         None where all were, or the model does not predict the measured gene.
         """
-        key = ("unseen", self.data, self.line, self.embedding)
-        genes, fitted = cache.once(self.known.unseen, *key), self.full_model
+        genes, fitted = self.not_knocked_down, self.full_model
         known = genes and (fitted.genes == measured).any()
         return fitted.predict_one(measured, genes) if known else None
 
