@@ -134,8 +134,8 @@ def _others(here: Posterior, covariance: Covariance) -> Iterator[np.ndarray]:
         )
         left = curvature[np.ix_(pair, others)] @ follow
         curve, slope = curvature[np.ix_(pair, pair)] - left[:, :2], gradient[pair] - left[:, 2]
-        # The logarithm of a weight falls by 1 where the weight itself would end at 0. Responses that
-        # never vary say nothing of it.
+        # The logarithm of a weight falls by 1 where the weight itself would end at 0. Responses
+        # that never vary say nothing of it.
         if min(curve[1, 1], curve[0, 1] - slope[1]) <= 0:
             continue
         weight = (curve[0, 1] - slope[1]) / curve[1, 1]
