@@ -24,6 +24,7 @@ from llmpert.commands.predict import predict
 from llmpert.commands.prepare import prepare
 from llmpert.commands.pseudobulk import pseudobulk
 from llmpert.commands.report import report
+from llmpert.commands.score import score
 from llmpert.commands.search import search
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
@@ -57,8 +58,8 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, search, train, simulate, download, prepare, pseudobulk, embed, import_data,
-    report, datasets, gears, serve, doctor,
+    evaluate, predict, search, train, score, simulate, download, prepare, pseudobulk, embed,
+    import_data, report, datasets, gears, serve, doctor,
 ):  # fmt: skip
     program.add_command(command)
 

@@ -39,19 +39,9 @@ BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses
 )  # fmt: skip
 @options.count("--repeats", default=1, help="Random training sets drawn of each size and fold.")
 @options.seed
-@options.count(
-    "--features", least=2, default=2000,
-    help="Genes predicted and scored: those that vary most over a fold's training perturbations.",
-)  # fmt: skip
-@options.count(
-    "--top", least=2, default=20,
-    help="Top differentially expressed genes that the top metrics look at.",
-)  # fmt: skip
-@click.option(
-    "--score", "asked", multiple=True, metavar="NAME",
-    help="A score to print, by its name in the table that is written; give several, or `all`."
-         " Default: the paper's four.",
-)  # fmt: skip
+@options.features
+@options.top
+@options.asked
 @click.option(
     "--each", is_flag=True,
     help="Also evaluate each embedding by itself, on the same perturbations.",
@@ -174,12 +164,14 @@ def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
     table = [["line", "embedding", "model", "size", *metrics]]
     cell = ["line", "embedding", "model", "train_size"]
     for key, part in ordered.groupby(cell, observed=True, sort=False):
-        values = {e["metric"]: _value(e, digits[e["metric"]]) for e in part.to_dict("records")}
+        values = {
+            e["metric"]: mean_and_error(e, digits[e["metric"]]) for e in part.to_dict("records")
+        }
         table.append([*map(str, key), *(values[metric] for metric in metrics)])
     return table
 
 
-def _value(entry: Mapping[Any, Any], digits: int) -> str:
+def mean_and_error(entry: Mapping[Any, Any], digits: int) -> str:
     """Return a metric's mean ± standard error, and how many values are undefined."""
     mean, error, undefined = entry["mean"], entry["se"], entry["undefined"]
     if not math.isfinite(mean):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
     from llmpert.evaluation.problem import Problem
+    from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes import GeneTable
     from llmpert.screens import Screen
 
@@ -124,6 +125,22 @@ seed = count(
     default=0,
     help="Seed of the random numbers; the same seed gives the same result.",
 )
+
+features = count(
+    "--features", least=2, default=2000,
+    help="Genes predicted and scored: those that vary most over the training perturbations.",
+)  # fmt: skip
+
+top = count(
+    "--top", least=2, default=20,
+    help="Top differentially expressed genes that the top metrics look at.",
+)  # fmt: skip
+
+asked = click.option(
+    "--score", "asked", multiple=True, metavar="NAME",
+    help="A score to print, by its name in the table that is written; give several, or `all`."
+         " Default: the paper's four.",
+)  # fmt: skip
 
 target = click.option(
     "--target", metavar="COLUMN",
@@ -284,6 +301,20 @@ def read_embeddings(
         through_orthologs(one, pairs, genes) if needed else one
         for one, needed in zip(found, lacking, strict=True)
     ]
+
+
+def trained_model(
+    path: Path, embeddings: Sources, genes: Path | None, orthologs: Path | None
+) -> "tuple[TrainedModel, GeneTable | None]":
+    """Read a trained model with the embeddings of these options, and their gene table, if any."""
+    from llmpert.embeddings import BUILT_IN
+    from llmpert.evaluation.trained import TrainedModel
+    from llmpert.genes import GeneTable
+
+    table = GeneTable.read(genes) if genes else None
+    # Those that come with llmpert are found by themselves, yet not those of mouse genes.
+    sources = {**dict.fromkeys(BUILT_IN), **embeddings} if orthologs else embeddings
+    return TrainedModel.load(path, read_embeddings(sources, table, orthologs), table), table
 
 
 def built_in_embeddings(

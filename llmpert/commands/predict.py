@@ -130,16 +130,11 @@ def _by_trained(
 
     These are whether they are simulated, and whether they know of raised genes alone.
     """
-    from llmpert.embeddings import BUILT_IN, built_in
+    from llmpert.embeddings import built_in
     from llmpert.evaluation.problem import LENDERS
-    from llmpert.evaluation.trained import TrainedModel
-    from llmpert.genes import GeneTable
     from llmpert.insight.descriptions import EMBEDDING
 
-    table = GeneTable.read(genes) if genes else None
-    # Those that come with llmpert are found by themselves, yet not those of mouse genes.
-    sources = {**dict.fromkeys(BUILT_IN), **embeddings} if orthologs else embeddings
-    kept = TrainedModel.load(path, options.read_embeddings(sources, table, orthologs), table)
+    kept, _ = options.trained_model(path, embeddings, genes, orthologs)
     if texts and kept.sources.get(EMBEDDING) != built_in(EMBEDDING).fingerprint:
         expected = f"a model on the embedding {EMBEDDING} that comes with llmpert, for --text"
         raise InputError.of_file(path, expected, f"one on {' and '.join(kept.sources)}")

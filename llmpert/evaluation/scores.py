@@ -56,6 +56,7 @@ class Metric:
         needs: What has to be known for it: `LACKS`.
         top: Over how many top DE genes of each perturbation; None means others.
         unit: Whether it has the unit of the data.
+        scale_free: Whether predictions in another unit score the same.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Metric:
     needs: frozenset[Need] = frozenset()
     top: int | None = None
     unit: bool = False
+    scale_free: bool = False
 
     @property
     def axis(self) -> str:
@@ -181,7 +183,7 @@ def _of_paper(top: int) -> Iterator[Metric]:
         what = f"Pearson correlation of predicted and measured Δ {where}."
         yield Metric(
             f"pearson_{which}", f"Pearson, {of}", "max", what, UNDEFINED,
-            partial(over, count, pearson), PAPER, genes=of, top=count,
+            partial(over, count, pearson), PAPER, genes=of, top=count, scale_free=True,
         )  # fmt: skip
     for which, of, where, count in genes:
         what = f"Mean absolute difference of predicted and measured Δ {where}."
@@ -217,6 +219,7 @@ def _told_apart() -> Iterator[Metric]:
             f" than the perturbation's own is, by {distance}.",
             f"{tied} A prediction that is the same for all scores nearly 0.5.",
             partial(forth, kind), TOLD_APART, "none", own, needs=fold,
+            scale_free=kind == "cosine",
         )  # fmt: skip
         yield Metric(
             f"discrimination_{kind}_back", f"Discrimination, {label}, of predictions", "max",
@@ -224,6 +227,7 @@ def _told_apart() -> Iterator[Metric]:
             f" than the perturbation's own is, by {distance}.",
             f"{tied} Predictions that are the same for all score 0.5.",
             partial(back, kind), TOLD_APART, "none", own, 0.5, needs=fold,
+            scale_free=kind == "cosine",
         )  # fmt: skip
     yield Metric(
         "centroid_accuracy", "Centroid accuracy", "max",
@@ -317,14 +321,14 @@ def _of_called(top: int) -> Iterator[Metric]:
             f"overlap_top{count}", f"Overlap of the top {count}", "max",
             f"Share of the top {count} DE genes that are among the {count} strongest predicted."
             f"{order}",
-            ties, partial(overlap, count), DE,
+            ties, partial(overlap, count), DE, scale_free=True,
         )  # fmt: skip
     for count in dict.fromkeys((top, STRONGEST)):
         yield Metric(
             f"precision_top{count}", f"Precision of the top {count}", "max",
             f"Share of the {count} strongest predicted genes that are {what}.{order}",
             f"{ties} 1 cannot be reached where fewer genes respond.",
-            partial(precision, count), DE, needs=calls,
+            partial(precision, count), DE, needs=calls, scale_free=True,
         )  # fmt: skip
     yield Metric(
         "auprc_de", "Precision–recall area, DE genes", "max",
@@ -332,21 +336,21 @@ def _of_called(top: int) -> Iterator[Metric]:
         f"{order}",
         f"{none} Genes that are predicted alike are found together.",
         lambda of: differential.average_precision(of.strength, _known(of.measured.called)),
-        DE, needs=calls,
+        DE, needs=calls, scale_free=True,
     )  # fmt: skip
     yield Metric(
         "direction_de", "Direction, DE genes", "max",
         f"Share of the {what} that move the way they are predicted to.",
         f"{none} A gene predicted not to move counts half.",
         lambda of: differential.direction(*of.at_top(None), _known(of.measured.called)),
-        DE, genes="DE", needs=calls | {"lowered"},
+        DE, genes="DE", needs=calls | {"lowered"}, scale_free=True,
     )  # fmt: skip
     yield Metric(
         "spearman_de", "Spearman, DE genes", "max",
         f"Rank correlation of predicted and measured Δ over the {what}.",
         "Not defined where fewer than two genes respond, or all are predicted or measured alike.",
         lambda of: differential.spearman(*of.at_top(None), _known(of.measured.called)),
-        DE, genes="DE", needs=calls,
+        DE, genes="DE", needs=calls, scale_free=True,
     )  # fmt: skip
 
 
