@@ -5,12 +5,14 @@
 Every alternative predicts the very same held-out perturbations as `gp`: the folds, the training
 size and the genes are those of `Experiment`, and so is the metric, Pearson over all genes. Whatever
 an alternative tunes, it tunes by cross-validation or marginal likelihood inside the training part.
+Finished folds are kept in the data folder, by the content of this file: a stopped run goes on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,9 +34,11 @@ from benchmarks.real import read
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
 from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.splits import Split
+from llmpert.io.hashing import fingerprint
 from llmpert.models.gp.kernels import RBF
 from llmpert.models.gp.regressor import GaussianProcess
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 Parts = Mapping[str, slice]
 
@@ -255,16 +259,24 @@ ALTERNATIVES = (
 
 def scores(experiment: Experiment, alternative: Alternative) -> pd.DataFrame:
     """Columns fold and value, a row a held-out perturbation: Pearson over the selected genes."""
-    inputs, parts = alternative.inputs(experiment.problem)
-    response = experiment.problem.screen.response
-    found = []
-    for fold in range(experiment.settings.folds):
-        part = experiment.split(experiment.largest_training_size, fold)
+    problem, found = experiment.problem, []
+    response = problem.screen.response
+
+    def of(part: Split) -> pd.DataFrame:
+        inputs, parts = alternative.inputs(problem)
         columns = experiment.variable_genes(part.train_pool)
         model = alternative.build(parts).fit(inputs[part.train], response[part.train][:, columns])
         predicted = model.predict(inputs[part.test])
         values = pearson(predicted, response[part.test][:, columns])
-        found.append(pd.DataFrame({"fold": fold, "value": values}, index=part.test))
+        names = problem.screen.perturbations[part.test]
+        return pd.DataFrame({"perturbation": names, "value": values})
+
+    for fold in range(experiment.settings.folds):
+        part = experiment.split(experiment.largest_training_size, fold)
+        keys = [experiment.key(model, part) for model in (GAUSSIAN_PROCESS, "gp-paper", "ridge")]
+        key = fingerprint(Path(__file__).read_bytes(), alternative.name, *keys)
+        kept = experiment.store.scores_or(key, partial(of, part))
+        found.append(kept.assign(fold=fold).set_index(pd.Index(part.test)))
     return pd.concat(found)
 
 
