@@ -19,6 +19,7 @@ TERMS = {
     "top DE genes": (
         "The measured genes that differ most from control under a perturbation (20 by default)."
     ),
+    "state": "Genes that a condition raises and lowers; what a search looks for.",
     "gene set": "A named group of genes, such as a GO term or a pathway.",
     "embedding": "A vector for each of many genes, made without looking at any screen.",
     "components": (
@@ -63,6 +64,13 @@ TERMS = {
     ),
     "simulated": (
         "Made by the simulation: invented genes, and numbers that say nothing about cells."
+    ),
+    "no skill": (
+        "The score of the mean training response, which tells no perturbation from another."
+    ),
+    "ceiling": (
+        "The score of the true responses against a noisy measurement; a perfect score where the "
+        "noise is unknown."
     ),
     "published results": "Scores that others published, one value a perturbation.",
 }

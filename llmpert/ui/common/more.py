@@ -11,7 +11,7 @@ MORE = {
     "collection": "app#share-save-present",
     "find": "methods#search-by-a-state",
     "intervals": "benchmarks#intervals",
-    "which_model": "methods#evaluation",
+    "which_model": "methods#scores",
     "head_to_head": "other-methods#bring-a-methods-predictions-in",
     "learning_curves": "benchmarks#as-training-data-grow",
     "model_classes": "methods#the-other-models",
