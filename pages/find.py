@@ -7,8 +7,9 @@ from llmpert.ui.find import show_search
 selection = select("Find a knockdown", trained=True)
 show.heading(
     "Give the genes that a state raises"
-    f"{'' if selection.raised_only else ' and lowers'}, and find the knockdowns whose responses are"
-    " most like it: those of this screen, and every gene that nobody knocked down.",
+    f"{'' if selection.raised_only else ' and lowers'}. See which knockdowns cause it"
+    f"{'' if selection.raised_only else ' or reverse it'}: those of this screen and, as predicted,"
+    " of every other gene.",
     selection.data,
 )
 show_search(selection)

@@ -6,8 +6,8 @@ from llmpert.ui.intervals import show_intervals
 
 selection = select("Can I trust the intervals?", trained=True)
 show.heading(
-    "See what intervals held of measurements that the model had not seen, and whether its most"
-    " certain predictions are its best.",
+    "See what share of held-out measurements lies inside the intervals, and whether the most"
+    " certain predictions are the best.",
     selection.data,
 )
 show_intervals(selection)

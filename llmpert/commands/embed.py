@@ -26,11 +26,11 @@ from llmpert.errors import InputError
 )  # fmt: skip
 @click.option(
     "--matrix", type=options.FILE, metavar="FILE",
-    help="Table of genes x features, numbers or categories, or turned, such as DepMap's gene"
-         " effects: CSV, TSV or Parquet.",
+    help="Table of genes x features, or features x genes, of numbers or categories, such as"
+         " DepMap's gene effects: CSV, TSV or Parquet.",
 )  # fmt: skip
-@options.count("--dimensions", default=128, help="Numbers of each gene's vector, at most.")
-@click.option("--name", metavar="NAME", help="What the embedding is called.  [default: of --out]")
+@options.count("--dimensions", default=128, help="Most numbers in a gene's vector.")
+@click.option("--name", metavar="NAME", help="Name of the embedding.  [default: that of --out]")
 @options.out(".parquet")
 def embed(
     network: Path | None,
@@ -43,9 +43,9 @@ def embed(
 ) -> None:
     """Make an embedding of a network of genes or of a table of features.
 
-    A network becomes its leading regularised spectral coordinates: genes that are linked to the
-    same others are near. A table becomes its principal components, each column scaled to the same
-    variance. Neither looks at any response. Use the file as any embedding.
+    A network becomes regularised spectral coordinates, in which genes with links to the same genes
+    are near. A table becomes principal components of its columns, each scaled to the same variance.
+    Neither uses any response. Use the file like any embedding.
 
     \b
     Example:

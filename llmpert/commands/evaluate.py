@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses_embedding))
-"""What predictions from another line are always shown beside."""
+"""Models that are always shown beside predictions from another line."""
 
 
 @click.command(short_help="Score models on unseen knockdowns by cross-validation.")
@@ -48,8 +48,8 @@ BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses
 )  # fmt: skip
 @click.option(
     "--elsewhere", is_flag=True,
-    help="Also predict each line from what the same knockdowns did in each other line, beside"
-         f" {', '.join(BASELINES)}.",
+    help="Also predict each line from the responses to the same knockdowns in each other line,"
+         f" beside {', '.join(BASELINES)}.",
 )  # fmt: skip
 @options.lines
 @options.reading
@@ -113,7 +113,8 @@ def evaluate(
             others = [e.name for e in problem.embeddings if e.name not in data.embeddings]
             echo((f"  {sentence}" for sentence in left_out(problem.left_out)), err=True)
             remark(
-                f"{line}: with {' or '.join(others)}, inputs are what tested knockdowns did there."
+                f"{line}: {' or '.join(others)} has the tested knockdowns' responses there as"
+                " inputs."
             )
             joined = data.embedding_choices[-1]
             choices = [*choices, *others, *(f"{joined}+{one}" for one in others)]
@@ -182,6 +183,6 @@ def mean_and_error(entry: Mapping[Any, Any], digits: int) -> str:
 
 
 def decimals(errors: "pd.Series") -> int:
-    """Return how many decimals show a digit of the median standard error, at least 3."""
+    """Return the decimals that show a digit of the median standard error, at least 3."""
     known = errors[errors > 0]
     return 3 if known.empty else max(3, -math.floor(math.log10(known.median())))

@@ -236,7 +236,7 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--bounds", type=float, nargs=2, metavar="LOW HIGH",
         help="Lowest and highest value that the unit of --screen allows, such as 0 1 of rank"
-            " scores; inf for none. No interval ends beyond. Default: as stated in the file.",
+            " scores; inf for none. Intervals end within. Default: as stated in the file.",
     )  # fmt: skip
     @wraps(command)
     def with_reading(

@@ -43,9 +43,9 @@ STRONGEST = 5
 )  # fmt: skip
 @click.option(
     "--beyond", type=click.FloatRange(0), metavar="CHANGE",
-    help="Add the probability that a gene is measured above this (p_up), below minus this (p_down),"
-        " and either (p_change), in the responses' unit. Where responses know of raised genes alone"
-        " there is p_up alone.",
+    help="Add the probability of a measurement above this (p_up), below minus this (p_down), and"
+        " either (p_change), in the responses' unit; p_up alone where the screen has raised genes"
+        " only.",
 )  # fmt: skip
 @click.option(
     "--model", type=click.Choice(list(MODELS)),

@@ -28,21 +28,26 @@ SHOWN = 10
     help="A data set of the pages.  [default: the trained models that come with llmpert]",
 )  # fmt: skip
 @click.option(
-    "--trained", type=options.FILE, metavar="FILE", help="A model written by `train`, in its place."
+    "--trained",
+    type=options.FILE,
+    metavar="FILE",
+    help="A model written by `train`, in place of --data.",
 )
 @options.line
 @click.option(
     "--up", metavar="GENES", default="",
-    help="Genes that the state raises, separated by commas or blanks; a number behind one is its"
+    help="Genes that the state raises, separated by commas or blanks; a number after a gene is its"
          " weight. @FILE reads them from a text file.",
 )  # fmt: skip
 @click.option(
-    "--down", metavar="GENES", default="", help="Genes that it lowers, alike.",
+    "--down", metavar="GENES", default="", help="Genes that the state lowers, in the same form.",
 )  # fmt: skip
 @click.option(
-    "--like", metavar="SYMBOL", help="In place of genes: the state that a known knockdown causes."
+    "--like",
+    metavar="SYMBOL",
+    help="Search for the state that this known knockdown causes, in place of genes.",
 )
-@click.option("--reverse", is_flag=True, help="Find knockdowns that do the opposite.")
+@click.option("--reverse", is_flag=True, help="Find knockdowns that reverse the state.")
 @options.out(".csv", required=False)
 def search(
     name: str | None,
@@ -56,10 +61,10 @@ def search(
 ) -> None:
     """Find knockdowns whose response is like a state, given by the genes it raises and lowers.
 
-    Ranked are all knockdowns of the data set, and all other genes with a vector, as predicted,
-    apart: predicted responses are smooth, so the two scores are not comparable. A score is the
-    correlation of the state with the response relative to the mean response, without the
-    knocked-down gene itself. The file has all candidates.
+    Ranks the knockdowns of the data set and, in a second list, the predicted responses of all other
+    genes with a vector. Do not compare scores between the two: predicted responses are smoother. A
+    score is the correlation of the state with the response relative to the mean response, without
+    the knocked-down gene itself. The file has all candidates of both lists.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""How high noise lets scores rise: what a repeat of the screen scores, and the truth itself.
+"""How noise limits scores: what a repeat of the screen would score, and the truth itself.
 
 Scores do not say how good a prediction can be: a measured response is the truth and noise. From how
 noisy its mean over cells is, a screen is drawn that is as far from the truth as this one, once more
@@ -35,16 +35,16 @@ def standard_errors(screen: Screen) -> tuple[np.ndarray | None, str]:
         Perturbations x genes, or None and why it is unknown.
     """
     if screen.raised_only:
-        return None, "ranks do not tell how noisy they are"
+        return None, "ranks say nothing of their noise"
     if screen.cells is None:
-        return None, "the numbers of cells are not known"
+        return None, "the numbers of cells are unknown"
     cells = np.asarray(screen.cells, np.float64)[:, None]
     if "variance" in screen.layers:
         return np.sqrt(screen.layers["variance"] / cells), "the variance of each knockdown's cells"
     if screen.control_sd is not None:
         spread = np.where(np.isfinite(screen.control_sd), screen.control_sd, 0)
         return spread / np.sqrt(cells), "the spread of control cells and the numbers of cells"
-    return None, "the spread of cells is not known"
+    return None, "the spread of cells is unknown"
 
 
 def ceilings(

@@ -29,14 +29,14 @@ PAPER, TOLD_APART, BEYOND_MEAN, WEIGHTED, DE, SPREAD = GROUPS = (
 )  # fmt: skip
 
 LACKS: dict[Need, str] = {
-    "fold": "it compares a perturbation with others, and there is one",
-    "mean": "the mean training response is not known",
-    "cells": "it needs single cells, which the screen does not know",
+    "fold": "it compares a perturbation with others, and there is only one",
+    "mean": "the mean training response is unknown",
+    "cells": "it needs single cells, which the screen does not have",
     "calls": "it needs to know which genes respond, from single cells or tests",
-    "lowered": "the data know no lowered genes",
+    "lowered": "the data have no lowered genes",
     "distribution": "the model gives no distribution",
 }
-"""Why a score is not there."""
+"""Why a score is missing."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Metric:
 
     @property
     def may_lack(self) -> str:
-        """Return why the score may not be there, in words."""
+        """Return why the score may be missing, in words."""
         return " or ".join(LACKS[need] for need in LACKS if need in self.needs)
 
     def lacking(self, comparison: Comparison) -> str | None:
@@ -168,8 +168,8 @@ ALWAYS = "Always defined."
 def _of_paper(top: int) -> Iterator[Metric]:
     over_top = (
         f"over the {top} genes of each perturbation with the largest measured |Δ| (divided by its"
-        " standard error where the screen knows single cells, or by the gene's spread in control"
-        " where it knows that)"
+        " standard error where the screen has single cells, or by the gene's spread in control"
+        " where it has that)"
     )
     genes = (
         (f"top{top}", f"top {top} DE genes", over_top, top),

@@ -102,7 +102,7 @@ def pit(histogram: pd.DataFrame, line: str) -> go.Figure:
     figure.add_bar(
         x=histogram["from"] + width / 2, y=histogram["share"] / width, width=width,
         marker={"color": PREDICTED, "line": {"width": 1, "color": "white"}}, showlegend=False,
-        hovertemplate="%{y:.3f} times as many as there should be<extra></extra>",
+        hovertemplate="%{y:.3f} times the expected number<extra></extra>",
     )  # fmt: skip
     one = {"type": "line", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": DIAGONAL | {"width": 2}}
     return finish(
@@ -110,7 +110,10 @@ def pit(histogram: pd.DataFrame, line: str) -> go.Figure:
         f"Where measurements lie in their distributions, {line}",
         height=360,
         top=ONE_LINE,
-        xaxis={"title": {"text": "Predicted probability of less (PIT)"}, "range": [0, 1]},
+        xaxis={
+            "title": {"text": "Predicted probability of a smaller value (PIT)"},
+            "range": [0, 1],
+        },
         yaxis={"title": {"text": "Density"}, "rangemode": "tozero"},
         shapes=[one],
     )

@@ -101,7 +101,7 @@ def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
     figure.update_xaxes(categoryorder="array", categoryarray=list(QUARTERS), title_text="Responses")
     figure.update_yaxes(title_text=axis)
     return finish(
-        figure, "The more unlike the mean a response is", 420, legend=LEGEND_BELOW,
+        figure, "Scores by how unusual a response is", 420, legend=LEGEND_BELOW,
         note="Quarters of the knockdowns by correlation with the mean response",
     )  # fmt: skip
 

@@ -31,7 +31,7 @@ HOLDS = (0.75, 0.85)
 KEPT = np.arange(1, 21) / 20
 """Shares of knockdowns that are kept where the least certain are dropped."""
 
-BEST, ANY = "the best, if they were known", "any order"
+BEST, ANY = "by accuracy itself, known afterwards", "random order"
 """Orders of knockdowns between which those by signs lie: by accuracy itself, and by chance."""
 
 
@@ -165,7 +165,7 @@ def sentence(found: pd.DataFrame) -> str:
     words += "".join(f"; **{_percent(share)}** {of}" for of, share in less.items())
     effects = rows[EFFECT]
     if not effects.between(low, high).all():
-        words += f". By measured effect size, which nobody knows before, {_range(effects)}"
+        words += f". By measured effect size, which is known only afterwards, {_range(effects)}"
     return words + "."
 
 

@@ -33,24 +33,24 @@ COLUMNS = {
     "score": show.number(
         "Score", format="%.3f", width="small",
         help="Correlation of the response, relative to the mean response of all knockdowns, with"
-        " the state. The knocked-down gene itself does not count.",
+        " the state, without the knocked-down gene itself.",
     ),
     "low95": show.number("95 % from", format="%.2f", width="small"),
     "high95": show.number("to", format="%.2f", width=60),
     "fdr": show.number(
         "FDR", format="%.1e", width="small",
-        help="False discovery rate, by states of as many random genes. It takes genes for"
-        " independent, which they are not.",
+        help="False discovery rate, from states of as many random genes. It assumes that genes are"
+        " independent, which they are not, and so is too small.",
     ),
     "tau": show.number(
         "Tau", format="%.0f", width="small",
-        help="Share of known knockdowns' responses, in percent, that are less like this knockdown"
-        " than the state is. Near 100: the state is unusually like it.",
+        help="Percentage of known responses that are less like this knockdown's than the state is."
+        " Near 100: the state is unusually like it.",
     ),
     "often": show.number(
         "Often", format="percent", width="small",
-        help="Share of known knockdowns' responses that have this knockdown among their 20 best."
-        " A high share: it resembles everything.",
+        help="Share of known responses that have this knockdown among their 20 best hits. A high"
+        " share: it resembles many states.",
     ),
     "behind": st.column_config.TextColumn(
         "Genes behind it", help="Genes of the state that contribute most to the score."
@@ -67,8 +67,8 @@ def show_search(selection: Selection) -> None:
     kinds = (GENES, KNOCKDOWN) if len(usual) > 2 else (KNOCKDOWN, GENES)
     up = down = like = ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        kind = one_of("The state", "by", kinds, "Genes that it changes, or a known knockdown"
-                      " whose response it is.", beside=True)  # fmt: skip
+        kind = one_of("The state", "by", kinds, "Give the genes that it changes, or a known"
+                      " knockdown that causes it.", beside=True)  # fmt: skip
         goal = SAME
         if not library.raised_only:
             goal = one_of("A knockdown that", "goal", (SAME, OPPOSITE), shown=str, beside=True)
@@ -99,7 +99,7 @@ def show_search(selection: Selection) -> None:
     made += ".reversed" * (goal == OPPOSITE)
     left, right = st.columns(2)
     with left:
-        title = f"In this screen, {'measured' if library.measured else 'left out and predicted'}"
+        title = f"In this screen, {'measured' if library.measured else 'predicted from the others'}"
         _show_hits(selection, library.known, signature, title, "known", library.measured, made)
     with right:
         if library.unseen is None:
@@ -108,8 +108,8 @@ def show_search(selection: Selection) -> None:
             title = "Not in this screen, predicted"
             _show_hits(selection, library.unseen, signature, title, "unseen", False, made)
     st.caption(
-        "Scores of the two lists are not comparable: predicted responses are smooth and resemble"
-        " more."
+        "Do not compare scores between the two lists: predicted responses are smoother, and so"
+        " resemble more states."
     )
     show_drawer(selection)
 
@@ -122,13 +122,13 @@ def _genes(place: DeltaGenerator, words: str, key: str, first: str) -> str:
         bind="query-params",
         height=68,
         placeholder="Symbols or Ensembl ids",
-        help="Separated by commas, blanks or lines. A number behind a gene is its weight.",
+        help="Separate genes by commas, blanks or lines. A number after a gene is its weight.",
     )
 
 
 def _show_used(signature: Signature) -> None:
     """Say which genes count, and which do not and why."""
-    parts = [f"**{len(signature.used):,} genes** count"]
+    parts = [f"Genes used: **{len(signature.used):,}**"]
     for names, why in (
         (signature.not_measured, "not measured here"),
         (signature.unknown, "unknown"),

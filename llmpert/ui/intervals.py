@@ -1,4 +1,4 @@
-"""Can I trust the intervals?: what they held, and how good the most certain predictions were."""
+"""Can I trust the intervals?: what they held, and how good the most certain predictions are."""
 
 from contextlib import nullcontext
 
@@ -17,27 +17,27 @@ from llmpert.ui.common.selection import Selection
 from llmpert.ui.common.waiting import cancellable
 
 ABOUT_GROUPS = (
-    "80 % intervals leave out a tenth of new measurements at each end. Quarters of predicted"
-    " standard deviation (sd) are of single measurements; those of distance (to the nearest"
-    " training gene, as the model sees it) and of effect size (length of the measured response) are"
-    " of knockdowns. Measurements that are tied at an end, as most zeros of ranks are, count in"
-    " proportion. Effect size and zeros are known only once a response is measured: no interval can"
-    " be promised to hold by them."
+    "80 % intervals leave out a tenth of new measurements at each end. Quarters by predicted"
+    " standard deviation (sd) divide single measurements. Quarters by distance (to the nearest"
+    " training gene, by the model's similarity) and by effect size (length of the measured"
+    " response) divide knockdowns. Where an interval ends at a value that many measurements have,"
+    " as zeros of ranks, these count in proportion. Effect size and zeros are known only after the"
+    " measurement: no interval can promise to hold by them."
 )
 ABOUT_CURVES = (
-    "Knockdowns in the order of a sign that is known before any measurement; the curve is the mean"
-    " accuracy (Pearson over all genes) of those kept. The curve of a sign without information is"
-    " flat, at the level of any order. The upper line is the order by the accuracy itself: it is"
-    " known only afterwards."
+    "Each curve orders the knockdowns by a sign that is known before any measurement, and shows the"
+    " mean accuracy (Pearson over all genes) of those kept. A sign without information gives a flat"
+    " curve, at the level of a random order. The upper line orders them by the accuracy itself,"
+    " which is known only afterwards."
 )
 ABOUT_PIT = (
-    "For each held-out measurement the predicted probability of a smaller one; where many"
-    " measurements are equal, they are spread over their probabilities. Level: predictions are"
-    " true. Higher in the middle: intervals are too wide; at the ends: too narrow."
+    "For each held-out measurement, the predicted probability of a smaller one. Equal measurements"
+    " are spread over their probabilities. A level histogram: predicted probabilities are right."
+    " Higher in the middle: intervals are too wide. Higher at the ends: they are too narrow."
 )
 ABOUT_ERRORS = (
-    "Within each knockdown, genes in the order of their predicted standard deviation; the mean"
-    " absolute error of the predicted median over those kept."
+    "Each point keeps the genes of every knockdown with the smallest predicted standard deviation,"
+    " and shows the mean absolute error of the predicted median over them."
 )
 
 
@@ -48,7 +48,7 @@ ERRORS = {
 }
 SCORES = {
     "crps": "predicted",
-    "crps without embedding": "each gene's training responses, without any embedding",
+    "crps without embedding": "each gene's training responses (no embedding)",
 }
 
 
@@ -89,11 +89,11 @@ def show_intervals(selection: Selection) -> None:
     st.caption(_errors(found, selection.unit))
 
 
-@cached(8, "Holding intervals against measurements …")
+@cached(8, "Comparing intervals with measurements …")
 def outcomes(selection: Selection) -> pd.DataFrame | None:
-    """Return how held-out predictions turned out; None where a trained model's file has it not.
+    """Return how held-out predictions turned out; None where a trained model's file lacks it.
 
-    What was compared once is kept with the results of its fit.
+    Comparisons are kept with the results of their fit.
     """
     if selection.trained:
         return selection.trained.outcomes
@@ -110,8 +110,9 @@ def _show_signs(selection: Selection) -> None:
     """Show what an older file of a trained model has: its signs, and how good predictions were."""
     model = selection.data.trained[selection.line]
     st.markdown(
-        f"The file of {show.verbatim(selection.line)} does not say what its intervals held: train"
-        " the model again to have that. It says how good the most certain predictions were."
+        f"The file of {show.verbatim(selection.line)} is of an earlier version and has no coverage"
+        " of its intervals. Train the model again to see it. Shown here: how good the most certain"
+        " predictions are."
     )
     sources = [name for name in map(str, model.signs) if name.startswith("distance ")]
     # Sources differ in scale.
@@ -127,7 +128,7 @@ def _show_signs(selection: Selection) -> None:
 
 def _show_curves(selection: Selection, accuracy: pd.Series, signs: pd.DataFrame) -> None:
     if accuracy.isna().all():
-        show.info("No held-out knockdown has a defined accuracy, so none can be put in an order.")
+        show.info("No held-out knockdown has a defined accuracy: there is no order to show.")
         return
     curves = intervals.risk_coverage(accuracy, signs)
     made = "risk_coverage(outcomes['accuracy'], certainty(outcomes))"

@@ -19,16 +19,16 @@ from llmpert.ui.common.selection import NARROW, WIDE, Selection, choose
 
 EVERY = "All scores"
 SCALE = (
-    "Numbers are how far a model comes from no skill (0 %, what the mean of training responses"
-    " scores) to the ceiling (100 %); they are not clipped. Place 1 is the best."
+    "Each number is how far a model gets from no skill (0 %, the score of the mean training"
+    " response) to the ceiling (100 %); it may lie beyond either. Place 1 is the best."
 )
 
 
 def show_models(selection: Selection) -> None:
     """Show the place of every model by every score; below, two of them knockdown by knockdown.
 
-    Fits that were never made are made now, under a progress bar, and kept. A data set that carries
-    its results has means alone, and no part that needs knockdowns.
+    Missing fits are made under a progress bar and kept. A data set that carries its results has
+    means alone, so the parts that need single knockdowns are left out.
     """
     data, line, size = selection.data, selection.line, selection.size
     embeddings = cache.scored(data)[1]
@@ -61,10 +61,10 @@ def show_models(selection: Selection) -> None:
     table = insight.board(summary, line, size, metrics, ceiling)
     st.markdown(insight.disagreement(table))
     noise = (
-        f"The ceiling is a perfect score: how noisy responses are is unknown ({words})."
+        f"The ceiling is a perfect score, as the noise of responses is unknown ({words})."
         if limits is None
-        else "The ceiling is what a model would score that knew the truth, as far as noise lets it"
-        f" (from {words})."
+        else "The ceiling is the score of the true responses, which noise in the measurement keeps"
+        f" below perfect (estimated from {words})."
     )
     show.figure(
         figures.ranks(table, f"{line}, {size:,} training perturbations"),
@@ -82,8 +82,8 @@ def show_models(selection: Selection) -> None:
     )  # fmt: skip
     if results is None:
         show.info(
-            "Differences between two models need scores by knockdown, which this data set does not"
-            " carry: open one with screens."
+            "This data set has no scores of single knockdowns, which a difference between two"
+            " models needs. Open a data set with screens."
         )
         return
     _show_pair(selection, results, metrics, list(dict.fromkeys(table["method"])))
@@ -112,15 +112,15 @@ def _show_pair(
         name=f"which-model-pair-{selection.line}-{selection.size}",
         alt=f"Difference between {ours} and {rival} by {len(table)} scores with 95 % intervals.",
         numbers=table,
-        note=f"{selection.line}: above 0 {ours} is better. Intervals: sets of knockdowns drawn"
-        f" {insight.DRAWS:,} times.",
+        note=f"{selection.line}: above 0 {ours} is better. 95 % intervals are from"
+        f" {insight.DRAWS:,} random draws of knockdowns (bootstrap).",
         data=selection.data,
         about=results.about,
     )
 
 
 def _show_unlike(selection: Selection, results: Results, metrics: Sequence[Metric]) -> None:
-    st.header("Who predicts unusual responses?")
+    st.header("Which model predicts unusual responses?")
     by_name = {metric.name: metric for metric in metrics}
     name = choose(
         "Score", "by_score", list(by_name), width=WIDE, shown=lambda one: by_name[one].label,
@@ -142,11 +142,11 @@ def _show_unlike(selection: Selection, results: Results, metrics: Sequence[Metri
 
 
 def _show_ceiling(limits: pd.DataFrame, metrics: Sequence[Metric]) -> None:
-    with st.expander("How high noise lets scores rise"):
+    with st.expander("How noise limits scores"):
         st.markdown(
-            "A repeat of the screen would score the first number, a model that knew the truth the"
-            " second. No model can do better than the second; one above the first tells more than a"
-            " second measurement."
+            "The first number is what a repeat of the screen would score, the second what the true"
+            " responses would. No model can beat the second. A model that beats the first predicts"
+            " better than a second measurement would."
         )
         shown = limits.reindex([m.name for m in metrics]).dropna()
         labels = {metric.name: metric.label for metric in metrics}

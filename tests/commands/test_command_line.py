@@ -308,7 +308,7 @@ def test_evaluate_predicts_each_line_from_the_other_beside_copies(run, files):
         assert found[line, "copy"] == found[line, "copy-centred"] == {source}
         assert found[line, "copy-shrunk"] == {source}
         assert found[line, "knn"] == {"text", source, f"text+{source}"}
-        assert f"with {source}, inputs are what tested knockdowns did there" in err
+        assert f"{source} has the tested knockdowns' responses there as inputs" in err
     code, _, err = run(*EVALUATE, "--elsewhere")
     assert code == 1
     assert "two lines or more" in err

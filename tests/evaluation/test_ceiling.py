@@ -1,4 +1,4 @@
-"""How high noise lets scores rise, against known truths and Spearman and Brown's formula."""
+"""How noise limits scores, against known truths and Spearman and Brown's formula."""
 
 from dataclasses import replace
 

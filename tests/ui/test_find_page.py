@@ -56,8 +56,8 @@ def test_typed_genes_are_sorted_into_used_and_unknown(mine):
     weights[[1, 2]], weights[5] = 1, -1
     scores = pd.Series([np.corrcoef(row, weights)[0, 1] for row in response])
     assert known[0] == f"KD{scores.argmax():03d}"
-    (said,) = [c.value for c in app.caption if "count" in c.value]
-    assert "**3 genes** count" in said
+    (said,) = [c.value for c in app.caption if "Genes used" in c.value]
+    assert "Genes used: **3**" in said
     assert "1 unknown: NOSUCH" in said
 
 
@@ -79,4 +79,4 @@ def test_a_trained_model_searches_what_it_predicts_for_its_knockdowns():
     assert known.index("KD009") < 5
     assert len(unseen) == 10
     charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    assert "left out" in charts[0]["layout"]["title"]["text"]
+    assert "from the others" in charts[0]["layout"]["title"]["text"]

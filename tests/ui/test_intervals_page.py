@@ -56,6 +56,6 @@ def test_a_trained_model_says_what_its_file_carries(older):
     small.add("models", [], [small.embedding("text", 70)], trained=[model])
     app = opened(data="models")
     words = " ".join(block.value for block in app.markdown)
-    assert ("does not say what its intervals held" in words) == older
+    assert ("no coverage of its intervals" in words) == older
     assert len(titles(app)) == (1 if older else 4)
     assert any("most certain predictions" in title for title in titles(app))

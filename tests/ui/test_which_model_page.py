@@ -23,7 +23,7 @@ def test_carried_results_are_placed(app):
     drawn = traces(app)[0]
     assert len(drawn["y"]) == found.table["metric"].nunique()
     assert "is best by" in text
-    assert any("scores by knockdown" in one.value for one in app.info)
+    assert any("scores of single knockdowns" in one.value for one in app.info)
     places = np.reshape(drawn["z"], (len(drawn["y"]), -1))[drawn["y"].index("MAE, all genes")]
     place = dict(zip(drawn["x"], places, strict=True))
     assert place["No change"] == np.nanmin(places)

@@ -209,8 +209,8 @@ def _screen(file: ChosenFile) -> Part[Screen] | None:
 def _bounds(file: ChosenFile, screen: Screen) -> Bounds | None:
     """Ask for the bounds of the unit; None where none is stated."""
     stated = screen.bounds or (None, None)
-    about = "A value that the unit does not go beyond: rank scores lie in 0 to 1. Intervals stay"
-    about += " within. Leave it empty where there is none."
+    about = "A limit of the unit: rank scores lie between 0 and 1. Intervals stay within it. Leave"
+    about += " it empty if there is none."
     ends = [
         place.number_input(
             words,
