@@ -1,5 +1,7 @@
 """A running app and a browser for it; the app is started as its users start it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -98,9 +100,9 @@ class Noticed:
         return [url for url in self.asked if not url.startswith(own)]
 
 
-@pytest.fixture
-def noticed(page):
-    """What the page says and asks from now on."""
+@contextmanager
+def noticing(page) -> Iterator[Noticed]:
+    """Notice what the page says and asks from now on."""
     noticed = Noticed()
     said, asked = noticed.said.append, noticed.asked.append
     listeners = {
@@ -121,10 +123,11 @@ def noticed(page):
 def visit(page, address):
     """Open a path of the app, and wait until its script has run."""
 
-    def open_path(path: str) -> None:
-        page.goto(f"{address}/{path}")
-        # The first page of a server waits until its libraries are there.
-        page.wait_for_selector("h1", timeout=120_000)
-        page.wait_for_selector(DONE, timeout=120_000)
+    return partial(visit_in, page, address)
 
-    return open_path
+
+def visit_in(page, address: str, path: str) -> None:
+    page.goto(f"{address}/{path}")
+    # The first page of a server waits until its libraries are there.
+    page.wait_for_selector("h1", timeout=120_000)
+    page.wait_for_selector(DONE, timeout=120_000)
