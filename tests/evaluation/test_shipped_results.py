@@ -64,14 +64,10 @@ def test_every_fit_that_the_pages_show_is_there(wanted, packed):
     ("model", "embedding", "train_size", "fold", "repeat"),
     [
         ("random", "none", 800, 4, 2),
-        ("mean", "none", 1400, 1, 1),
         ("knn", "text+sequence", 400, 2, 1),
         ("linear", "sequence", 800, 3, 0),
-        ("no-change", "none", 800, 2, 0),
         ("ridge", "text", 1400, 1, 0),
-        ("components", "text+sequence", 200, 0, 1),
         ("gp-paper", "text+sequence", 200, 1, 0),
-        ("gp", "sequence", 200, 4, 2),
         ("gp", "text+sequence", 100, 1, 1),
     ],
 )
