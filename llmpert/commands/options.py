@@ -388,6 +388,19 @@ def read_dataset(
     return Dataset("", read, {one.name: one for one in sources}, gene_table=table)
 
 
+def text_or_file(given: str) -> str:
+    """Return what is given, or the text of the file that it names as @FILE."""
+    if not given.startswith("@"):
+        return given
+    from llmpert.io.limits import refuse_more
+    from llmpert.io.reading import as_input_error, require_file
+
+    path = require_file(given[1:])
+    refuse_more(path, 2**20, "bytes of text", path.stat().st_size)
+    with as_input_error(path, "a text file of genes"):
+        return path.read_text("utf-8-sig")
+
+
 def aligned_problem(data: "Dataset", line: str) -> "Problem":
     """Return the problem of a line and all embeddings; report what is left out of it and why."""
     from llmpert.datasets.report import left_out

@@ -1,13 +1,13 @@
 """`python -m llmpert predict`: responses to knocking down genes, measured or not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from llmpert.commands import options
-from llmpert.commands.output import SIMULATED
+from llmpert.commands.output import SIMULATED, remark
 from llmpert.errors import InputError
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from llmpert.evaluation.experiment import FittedModel
     from llmpert.evaluation.prediction import Prediction
     from llmpert.insight.descriptions import Description
+    from llmpert.insight.leave_out import LeftOut
+
+    Made = tuple[list[Prediction], list[str], bool, bool, Callable[[str], FittedModel]]
+    """Predictions, what each is, whether they are simulated, whether they know of raised genes
+    alone, and the model behind each gene."""
 
 STRONGEST = 5
 """Genes that are printed of each prediction."""
@@ -48,6 +53,12 @@ STRONGEST = 5
         " only.",
 )  # fmt: skip
 @click.option(
+    "--without", metavar="GENES", default="",
+    help="Training knockdowns to leave out, separated by commas or blanks; @FILE reads them from a"
+         " text file. Says how far predictions move without them, in closed form; the table gets"
+         " what is predicted without them and from these alone. With gp only.",
+)  # fmt: skip
+@click.option(
     "--model", type=click.Choice(list(MODELS)),
     help=f"The model; gp gives standard deviations.  [default: {GAUSSIAN_PROCESS}]",
 )  # fmt: skip
@@ -63,6 +74,7 @@ def predict(
     wanted: Sequence[str],
     texts: Sequence[str],
     beyond: float | None,
+    without: str,
     model: str | None,
     line: str | None,
     reading: options.Reading,
@@ -81,7 +93,7 @@ def predict(
     Example:
       python -m llmpert predict --screen k562.h5ad --embedding text=genept.pickle \\
           --gene GATA1 --gene CDK9 --out predictions.csv
-      python -m llmpert predict --trained k562.llmpert --gene TP53
+      python -m llmpert predict --trained k562.llmpert --gene CDK9 --without "CCNT1 AFF4 ELL"
     """
     if (screen is None) == (trained is None):
         found = "neither" if screen is None else "both"
@@ -92,20 +104,26 @@ def predict(
         )
     if not wanted and not texts:
         raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
+    if without and (texts or model not in (None, GAUSSIAN_PROCESS)):
+        raise click.UsageError(f"Expected --without with --gene and {GAUSSIAN_PROCESS} only.")
     names = list(dict.fromkeys(name.strip() for name in wanted))
     if trained:
         made = _by_trained(trained, embeddings, genes, orthologs, names, texts)
     elif screen:
         model = model or GAUSSIAN_PROCESS
         made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, reading)
-    predictions, notes, simulated, raised_only = made
+    predictions, notes, simulated, raised_only, behind = made
+    moved = [_left_out(behind(name), name, without) for name in names if without]
     if out:
         import pandas as pd
 
         from llmpert.io.atomic import atomic_path
 
+        tables = [one.table(beyond, raised_only) for one in predictions]
+        if moved:
+            others = pd.concat([one.table().drop(columns="gene") for one in moved])
+            tables = [tables[0].join(others.reset_index(drop=True))]
         with atomic_path(out) as temporary:
-            tables = [one.table(beyond, raised_only) for one in predictions]
             pd.concat(tables).to_csv(temporary, index=False)
     rows = [
         (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
@@ -114,6 +132,11 @@ def predict(
         strongest = (mean if raised_only else abs(mean)).argsort()[::-1][:STRONGEST]
         shown = ", ".join(f"{prediction.genes[i]} {mean[i]:+.3g}" for i in strongest)
         click.echo(f"{name}: {shown} ({note})")
+    for name, one in zip(names, moved, strict=False):
+        click.echo(
+            f"{name} without {', '.join(one.family)}: the prediction moves by"
+            f" {100 * one.moved:.0f} % of its distance from the mean response"
+        )
     if simulated:
         click.echo(SIMULATED)
 
@@ -125,11 +148,8 @@ def _by_trained(
     orthologs: Path | None,
     names: Sequence[str],
     texts: Sequence[str],
-) -> "tuple[list[Prediction], list[str], bool, bool]":
-    """Return predictions of a trained model, what each is, and two facts.
-
-    These are whether they are simulated, and whether they know of raised genes alone.
-    """
+) -> "Made":
+    """Return predictions of a trained model."""
     from llmpert.embeddings import built_in
     from llmpert.evaluation.problem import LENDERS
     from llmpert.insight.descriptions import EMBEDDING
@@ -147,7 +167,7 @@ def _by_trained(
     missing = " and ".join(kept.fitted.missing([EMBEDDING]))
     lent = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
     notes += [what + lent * bool(missing)] * len(texts)
-    return predictions, notes, kept.simulated, kept.raised_only
+    return predictions, notes, kept.simulated, kept.raised_only, kept.behind
 
 
 def _by_screen(
@@ -160,7 +180,7 @@ def _by_screen(
     model: str,
     line: str | None,
     reading: options.Reading,
-) -> "tuple[list[Prediction], list[str], bool, bool]":
+) -> "Made":
     """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
@@ -188,7 +208,20 @@ def _by_screen(
         f" {measured.line}"
     )
     notes = [what] * (len(names) + len(described))
-    return predictions, notes, problem.simulated, measured.raised_only
+    return predictions, notes, problem.simulated, measured.raised_only, lambda _: fitted
+
+
+def _left_out(fitted: "FittedModel", gene: str, without: str) -> "LeftOut":
+    """Predict a gene without training knockdowns; say which names mean none of these."""
+    from llmpert.insight.leave_out import leave_out
+    from llmpert.insight.signature import typed
+
+    family = [*typed(options.text_or_file(without))]
+    found = leave_out(fitted, gene, family)
+    others = [name for name in family if not fitted.known.perturbations_of([name])]
+    if others:
+        remark(f"{len(others):,} not among the training knockdowns: {', '.join(others)}.")
+    return found
 
 
 def _described(texts: Sequence[str]) -> "list[Description]":

@@ -136,20 +136,7 @@ def _signature(library: "Library", up: str, down: str, like: str | None) -> "Sig
 
     if like:
         return library.signature_of(like)
-    return Signature.of_names(_text(up), _text(down), library.genes)
-
-
-def _text(given: str) -> str:
-    """Return what is given, or the text of the file that it names."""
-    if not given.startswith("@"):
-        return given
-    from llmpert.io.limits import refuse_more
-    from llmpert.io.reading import as_input_error, require_file
-
-    path = require_file(given[1:])
-    refuse_more(path, 2**20, "bytes of text", path.stat().st_size)
-    with as_input_error(path, "a text file of genes"):
-        return path.read_text("utf-8-sig")
+    return Signature.of_names(options.text_or_file(up), options.text_or_file(down), library.genes)
 
 
 def _library(

@@ -1,7 +1,7 @@
 """Fitting and scoring models on one problem, with every finished fit kept."""
 
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -88,6 +88,16 @@ class FittedModel:
         if not len(genes):
             raise InputError("Expected at least one gene to predict, found none.")
         return self.joined.transform(self.known.find_all(genes))
+
+    def conditioned_on(self, rows: np.ndarray) -> "FittedModel":
+        """Return the Gaussian process that has seen some training perturbations alone.
+
+        By their positions. Hyper-parameters, components and the mean stay those of all.
+        """
+        arrays = self.model.arrays()
+        arrays |= {key: arrays[key][rows] for key in ("inputs", "scores", "relative_noise")}
+        model = type(self.model).of_arrays(self.joined.parts, arrays)
+        return replace(self, model=model, trained_on=self.trained_on[rows])
 
     def predict_one(self, measured: str, genes: Sequence[str]) -> Prediction:
         """Predict one of the measured `genes` under many knockdowns; raise as `predict`.
@@ -313,6 +323,14 @@ class Experiment:
                 f"Only {len(rows)} perturbation(s) of {screen.line} are left to train on."
             )
         return self._fit(model, self.settings.seed, rows, self.variable_genes(rows))
+
+    def fit_anew(self, fitted: FittedModel, without: Collection[str]) -> FittedModel:
+        """Fit a model of its kind, for the same genes, without some training perturbations."""
+        screen = self.problem.screen
+        kept = np.isin(screen.perturbations, fitted.trained_on)
+        rows = np.flatnonzero(kept & ~np.isin(screen.perturbations, [*without]))
+        genes = pd.Index(screen.genes).get_indexer(fitted.genes)
+        return self._fit(fitted.spec, self.settings.seed, rows, genes)
 
     def fit_fold(
         self, model: str | ModelSpec, train_size: int, fold: int, repeat: int = 0

@@ -184,10 +184,7 @@ class TrainedModel:
         fitted, name = self.fitted, self.fitted.known.perturbation(gene)
         if name is None:
             return fitted
-        others, arrays = fitted.trained_on != name, fitted.model.arrays()
-        arrays |= {key: arrays[key][others] for key in ("inputs", "scores", "relative_noise")}
-        model = type(fitted.model).of_arrays(fitted.joined.parts, arrays)
-        return replace(fitted, model=model, trained_on=fitted.trained_on[others])
+        return fitted.conditioned_on(np.flatnonzero(fitted.trained_on != name))
 
     def responses(self) -> Screen:
         """Return the training responses as far as the model has them (`reconstruction`)."""

@@ -60,7 +60,7 @@ class Signature:
                 genes are named, or the names are of mouse genes.
         """
         table = table or GeneTable.shipped()
-        named = [*_typed(up).items(), *((name, -w) for name, w in _typed(down).items())]
+        named = [*typed(up).items(), *((name, -w) for name, w in typed(down).items())]
         if not named:
             raise InputError("Expected one gene or more, found none: type or paste their names.")
         place = {str(gene): row for row, gene in enumerate(genes)}
@@ -125,8 +125,11 @@ class Signature:
         return Signature(self.genes, -self.weights, self.not_measured, self.unknown)
 
 
-def _typed(text: str) -> Mapping[str, float]:
-    """Return names and their weights, 1 where there is none."""
+def typed(text: str) -> Mapping[str, float]:
+    """Return typed names and their weights, 1 where there is none.
+
+    Names are separated by commas, semicolons, blanks, tabs or lines, with or without quotes.
+    """
     words = [word.strip("\"'`") for word in _SEPARATORS.split(text)]
     found: dict[str, float] = {}
     last = ""

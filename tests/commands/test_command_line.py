@@ -210,6 +210,25 @@ def test_predict_without_the_alias_would_have_leaked(run, renamed_gene):
     np.testing.assert_allclose(predicted, renamed_gene.response[3], atol=1e-4)
 
 
+def test_predict_without_some_knockdowns_says_how_far_predictions_move(run, files):
+    gp = replaced(PREDICT, "linear", "gp")
+    code, out, err = run(*gp, "--gene", "KD042", "--without", "KD001, KD002 NOSUCH")
+    assert code == 0, err
+    assert "KD042 without KD001, KD002: the prediction moves by" in out
+    assert "1 not among the training knockdowns: NOSUCH" in err
+    table = pd.read_csv("out.csv")
+    np.testing.assert_allclose(table["mean_with"], table["mean"])
+    assert (table["mean_without"] != table["mean"]).any()
+    assert list(table.columns[-2:]) == ["mean_alone", "sd_alone"]
+    for wrong, said in (
+        ([*PREDICT, "--without", "KD001"], "--gene and gp only"),
+        ([*gp, "--without", "NOSUCH"], "trained on none of the 1 knockdowns"),
+    ):
+        code, _, err = run(*wrong)
+        assert code != 0
+        assert said in err
+
+
 def test_files_and_a_data_set_of_them_are_evaluated_alike(run, files):
     sequence = ("--embedding", "sequence=sequence.parquet")
     assert run(*EVALUATE, *sequence, "--each")[0] == 0

@@ -95,7 +95,23 @@ def test_a_held_out_gene_is_explained(app):
     text = visit(app, gene="KD007", embedding="text+sequence", tab="Why")
     assert "text + sequence" in text
     assert "sum to 100 %" in text
-    assert len(titles(app)) == 4
+    assert len(titles(app)) == 5
+    assert "Without them the prediction moves by" in text
+
+
+def test_knockdowns_are_left_out_at_once_and_the_model_is_fitted_anew_on_request(app):
+    visit(app, gene="KD007", tab="Why", without="Genes")
+    choice = app.multiselect(key="leave")
+    assert "KD007" not in choice.options
+    choice.set_value(choice.options[:2]).run()
+    assert "KD007 knockdown without 2 others" in titles(app)[-1]
+    assert "Correlation with the measurement" in shown(app)
+    assert "fitted anew without them" not in shown(app)
+    app.toggle(key="anew").set_value(True).run()
+    assert not app.exception
+    assert "fitted anew without them" in shown(app)
+    app.multiselect(key="leave").set_value([]).run()
+    assert "Expected one knockdown or more to leave out" in shown(app)
 
 
 def test_only_the_open_tab_runs(app):
@@ -104,7 +120,7 @@ def test_only_the_open_tab_runs(app):
         visit(app, gene="KD007", tab=tab)
         seen[tab] = len(app.get("plotly_chart")), len(app.table)
     assert seen == {
-        "Response": (2, 0), "Trust": (2, 2), "Why": (4, 0), "Pathways": (2, 0), "All genes": (3, 0)
+        "Response": (2, 0), "Trust": (2, 2), "Why": (5, 0), "Pathways": (2, 0), "All genes": (3, 0)
     }  # fmt: skip
     assert [tab.label for tab in app.tabs] == list(seen)  # one line only
 
@@ -157,7 +173,7 @@ def test_meetings_have_the_figures_of_all_tabs(app):
     visit(app, gene="KD007", meeting="true")
     names = app.session_state["figures"]
     assert [name.removeprefix("KD007-LineA-") for name in names] == [
-        "genes", "scatter", "rests-on", "neighbourhood", "volcano",
+        "genes", "scatter", "rests-on", "neighbourhood", "without", "volcano",
     ]  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("gene", {"gene": "KD007", "against": "mean response"}, "mean_"),
         ("gene", {"gene": "KD041", "against": "mean response"}, "mean_"),
         ("gene", {"gene": "KD007", "tab": "Why"}, "attribute(fitted, 'KD007')"),
+        ("gene", {"gene": "KD041", "tab": "Why", "against": "mean response"}, "leave_out("),
         ("effects", {"target": "OUT004", "embedding": "sequence"}, "'sequence'"),
         ("effects", {"target": "OUT004", "against": "mean response"}, "relative=True"),
         ("effects", {"target": "OUT004", "unseen": "true", "model": "Ridge regression"}, "'ridge'"),

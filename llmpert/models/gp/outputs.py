@@ -1,5 +1,6 @@
 """Separate signal from noise in each output: two ways that share one factorisation."""
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
@@ -71,6 +72,14 @@ class Outputs:
         """Return posterior mean and variance of M other genes' components, each M x k."""
         mean = cross.T @ self._weights
         return mean, self._variance(cross, prior).expand_as(mean)
+
+    def components_without(
+        self, cross: torch.Tensor, prior: float, groups: Sequence[np.ndarray]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `components` of one gene (`cross`, N), without groups of rows: each groups x k."""
+        lost, told = self._spectrum.without(self._rotated, cross, self.level, groups)
+        mean, variance = self.components(cross[:, None], prior)
+        return mean - lost, variance + told * self.component_signal
 
     def departure(self, cross: torch.Tensor) -> torch.Tensor:
         """Return the length of each mean over all outputs there were before `only`, M."""

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Literal
 
@@ -291,6 +291,30 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             else:
                 cross = self._spectrum.rotate(self._covariance.between(self._squares_to(Z)))
                 mean, variance = self._outputs.components(cross, self._covariance.prior_signal())
+        return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
+
+    def components_without(
+        self, z: np.ndarray, groups: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return one gene's components as `components_of`, without training perturbations.
+
+        Exact, and without refitting: hyper-parameters, components and the prior mean stay those of
+        the whole training set.
+
+        Args:
+            z: The gene's input, K numbers.
+            groups: The positions of those that are left out, several groups in turn.
+
+        Returns:
+            Each groups x k. Raises as `axes` and `predict`.
+        """
+        rank = self.axes.shape[1]
+        (cross,) = self._cross(np.asarray(z)[None]).T
+        if not rank:
+            return np.zeros((len(groups), 0)), np.zeros((len(groups), 0))
+        with torch.no_grad():
+            prior = self._covariance.prior_signal()
+            mean, variance = self._outputs.components_without(cross, prior, groups)
         return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
 
     def contributions(self, z: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ one noise level is shared. `Spectrum` serves prediction, where the covariance is
 differ in their noise: from one eigendecomposition, a solve for any noise level is a division.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from scipy.linalg import LinAlgError, eigh, lapack
 
 ROWS = 64
 """So many at a time: temporaries stay in the processor's cache."""
+
+AT_ONCE = 2**22
+"""About so many numbers a temporary of several noise levels holds."""
 
 FEW = 256
 """Up to so many rows, what lies above the diagonal costs less than one more block."""
@@ -109,3 +112,33 @@ class Spectrum:
         errors = vectors @ (rotated * inverses) / precision
         variance = (1 / precision - levels).clamp_min(0)
         return deviation * errors, deviation.square() * variance
+
+    def without(
+        self,
+        rotated: torch.Tensor,
+        cross: torch.Tensor,
+        levels: torch.Tensor,
+        groups: Sequence[np.ndarray],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what groups of rows add to another gene's mean, and to the variance explained.
+
+        Both groups x m. With A the inverse covariance of all rows, that of the rest is
+        A_RR - A_RS A_SS⁻¹ A_SR, so that a group S adds (A k)_Sᵀ A_SS⁻¹ (A y)_S to the mean kᵀ A y.
+
+        Args:
+            rotated: Outputs, N x m, with a noise level each.
+            cross: The gene's covariances with the rows, N, rotated.
+            groups: Rows of each.
+        """
+        inverses = self.inverses(levels)
+        loadings = self._vectors / self._deviation[:, None]
+        weights = loadings @ (rotated * inverses), loadings @ (cross[:, None] * inverses)
+        found = torch.zeros(2, len(groups), len(levels), dtype=torch.float64)
+        for group, rows in enumerate(groups):
+            part, own = loadings[rows], torch.stack([one[rows].T for one in weights], dim=-1)
+            for some in torch.arange(len(levels)).split(max(1, AT_ONCE // max(1, part.numel()))):
+                precision = (part * inverses.T[some, None]) @ part.T
+                # NumPy's is several times as fast for many small matrices.
+                solved = torch.from_numpy(np.linalg.solve(precision.numpy(), own[some].numpy()))
+                found[:, group, some] = (own[some, :, 1:] * solved).sum(dim=1).T
+        return found[0], found[1]

@@ -26,7 +26,11 @@ FEWEST_TESTED = 3
 
 
 def choose_sets(
-    data: Dataset, line: str, of: Literal["perturbations", "genes"], favoured: str = ""
+    data: Dataset,
+    line: str,
+    of: Literal["perturbations", "genes"],
+    favoured: str = "",
+    key: str = "collection",
 ) -> GeneSets | None:
     """Return a collection of gene sets among a screen's perturbations or measured genes.
 
@@ -38,7 +42,7 @@ def choose_sets(
         return None
     if len(names) > 1:
         about = "GO: built-in terms of the Gene Ontology, each with 5 to 500 human genes."
-        first = choose("Gene sets", "collection", names, about, first=first)
+        first = choose("Gene sets", key, names, about, first=first)
     return cache.gene_sets(data, line, of, first)
 
 

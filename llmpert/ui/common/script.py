@@ -52,6 +52,17 @@ def of_attribution(selection: Selection, gene: str) -> str:
     return _script(selection.data, [selection.model], needed, lines)
 
 
+def of_leave_out(
+    selection: Selection, gene: str, family: Sequence[str], relative: bool = False
+) -> str:
+    """Return lines for the prediction of a gene without some training knockdowns: `table`."""
+    lines = [*_fitted(selection, gene), f"found = leave_out(fitted, {gene!r}, {[*family]!r})"]
+    lines += ["found = found.relative_to(fitted.model.mean_)"] * relative
+    lines.append("table = found.table()")
+    needed = [EXPERIMENT, "from llmpert.insight.leave_out import leave_out"]
+    return _script(selection.data, [selection.model], needed, lines)
+
+
 def of_effects(selection: Selection, gene: str, unseen: bool, relative: bool = False) -> str:
     """Return lines for what every knockdown does to a measured gene: `table`.
 

@@ -19,6 +19,7 @@ from llmpert.ui.common.selection import how_many, one_of
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import FAVOURED
+from llmpert.ui.gene.leave_out import show_leave_out
 from llmpert.ui.gene.prediction import predict
 from llmpert.ui.gene.sections import DIRECTIONS, SETS_SHOWN, GeneView
 
@@ -154,6 +155,7 @@ def _why(view: GeneView) -> None:
             args = (name,)
             st.button(name, on_click=open_beside, args=args, key=f"open-{name}", type="tertiary")
     _side_by_side(view, list(section.figures), (2, 3))
+    show_leave_out(view)
 
 
 def _pathways(view: GeneView) -> None:

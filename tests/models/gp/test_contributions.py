@@ -106,3 +106,33 @@ def test_contributions_need_a_fit_and_one_row_of_the_same_inputs():
         model.contributions(z[:4])
     with pytest.raises(ValueError, match="NaN"):
         model.contributions(z * np.nan)
+
+
+@settings(deadline=None, max_examples=settings().max_examples // 4)
+@given(st.integers(0, 10**6), st.booleans())
+def test_without_some_rows_weights_are_those_of_the_rest_solved_anew(seed, by_cells):
+    Z, Y, cells, z = problem(seed)
+    cells = cells if by_cells else None
+    model = GaussianProcess(TWO).fit(Z, Y, cells)
+    groups = [np.array([3]), np.array([0, 5, 17]), np.arange(9)]
+    mean, variance = model.components_without(z, groups)
+    R = np.diag(model._relative_noise.numpy())
+    K, k = kernels(model, Z, Z).sum(axis=0), kernels(model, z[None], Z).sum(axis=0)[0]
+    levels, signal = model._outputs.level.numpy(), model._outputs.component_signal.numpy()
+    scores = (Y - Y.mean(axis=0)) @ model.axes
+    for row, group in enumerate(groups):
+        rest = np.setdiff1d(np.arange(len(Z)), group)
+        for at, level in enumerate(levels):
+            weights = np.linalg.solve((K + level * R)[np.ix_(rest, rest)], k[rest])
+            assert mean[row, at] == pytest.approx(weights @ scores[rest, at], rel=1e-5, abs=1e-7)
+            left = sum(model.signal_to_noise_.values()) - weights @ k[rest]
+            expected = left * signal[at] * (model._scale * model.inflation_) ** 2
+            assert variance[row, at] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_without_rows_a_model_of_no_components_says_nothing_or_refuses():
+    Z, Y, _, z = problem(0)
+    still = GaussianProcess().fit(Z, np.ones_like(Y))
+    assert still.components_without(z, [np.array([1])])[0].shape == (1, 0)
+    with pytest.raises(ValueError, match="components"):
+        GaussianProcess(noise="shared").fit(Z, Y).components_without(z, [np.array([1])])
