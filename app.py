@@ -32,6 +32,7 @@ if __name__ == "__main__":
             st.Page(
                 "pages/which_model.py", title="Which model is best?", icon=":material/leaderboard:"
             ),
+            st.Page("pages/across_lines.py", title="Across lines", icon=":material/lan:"),
             st.Page("pages/head_to_head.py", title="Head to head", icon=":material/scatter_plot:"),
             st.Page(
                 "pages/learning_curves.py", title="Learning curves", icon=":material/show_chart:"

@@ -12,6 +12,7 @@ MORE = {
     "find": "methods#search-by-a-state",
     "intervals": "benchmarks#intervals",
     "which_model": "methods#scores",
+    "across_lines": "methods#across-lines",
     "head_to_head": "other-methods#bring-a-methods-predictions-in",
     "learning_curves": "benchmarks#as-training-data-grow",
     "model_classes": "methods#the-other-models",
