@@ -10,6 +10,7 @@ from llmpert.runtime import wait_briefly
 wait_briefly()
 
 if __name__ == "__main__":
+    from llmpert.ui.common import presentation
     from llmpert.ui.common.components import errors_as_sentences
 
     # Before the navigation and not a Material symbol: for those the browser would fetch a picture
@@ -51,6 +52,7 @@ if __name__ == "__main__":
     st.session_state["page"] = page.url_path
     with errors_as_sentences():
         page.run()
+        presentation.end()
 else:
     from llmpert.ui.serving.parts import parts
 

@@ -1,7 +1,8 @@
 """Which knockdowns give a state, or reverse it: measured ones, and any gene with a vector."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from llmpert.genes import GeneTable
 from llmpert.insight.signature import Signature
 from llmpert.screens.screen import Screen
 
-ROWS = 4096
-"""Candidates looked at in one go."""
+ROWS, CELLS = 512, 2**16
+"""Candidates predicted, and correlations found, in one go."""
 
 NULL = 2000
 """Candidates whose correlations with random signatures are looked at."""
@@ -101,10 +102,6 @@ class Profiles:
         part = self.components[wanted]
         return part if self.axes is None else part @ self.axes.T
 
-    def along(self, directions: np.ndarray) -> np.ndarray:
-        """Return the scalar products of all responses with directions (P x D), M x P."""
-        return self.components @ (directions if self.axes is None else directions @ self.axes).T
-
 
 def _own(names: Iterable[str], genes: np.ndarray) -> np.ndarray:
     """Return the column of each knocked-down gene's own expression, -1 where it is not measured."""
@@ -125,38 +122,50 @@ def correlations(profiles: Profiles, weights: np.ndarray) -> np.ndarray:
     Returns:
         M x P.
     """
-    return _correlations_and_lengths(profiles, weights)[0]
+    return np.concatenate([found for found, _ in _compared(profiles, weights)])
 
 
-def _correlations_and_lengths(
-    profiles: Profiles, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return correlations and what covariances were divided by for them, each M x P."""
-    size = weights.shape[1]
-    has = profiles.own >= 0
-    own_weight = np.where(has[:, None], weights.T[profiles.own], 0.0)
+def _compared(profiles: Profiles, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield correlations and what covariances were divided by for them, some candidates x P.
+
+    A few at a time, so that what is computed of them stays in the processor's cache.
+    """
+    size, has, components = weights.shape[1], profiles.own >= 0, profiles.components
     if profiles.axes is None:
-        own = np.where(has, profiles.components[np.arange(len(has)), profiles.own], 0.0)
-        squares = np.square(profiles.components).sum(axis=1)
+        along = weights.T
+        own = components[np.arange(len(has)), profiles.own]
+        total, squares = components.sum(axis=1), np.square(components).sum(axis=1)
     else:
-        own = np.where(has, (profiles.components * profiles.axes[profiles.own]).sum(axis=1), 0.0)
-        products = profiles.axes.T @ profiles.axes
-        squares = np.einsum("mk,kl,ml->m", profiles.components, products, profiles.components)
-    count = size - has
-    total = profiles.along(np.ones((1, size)))[:, 0] - own
-    squares = squares - np.square(own)
-    weight_total = weights.sum(axis=1) - own_weight
-    weight_squares = np.square(weights).sum(axis=1) - np.square(own_weight)
-    found = profiles.along(weights)
-    found -= own[:, None] * own_weight
-    found -= total[:, None] * weight_total / count[:, None]
-    length = np.sqrt(np.clip(squares - np.square(total) / count, 0, None))
-    weight_length = weight_squares - np.square(weight_total) / count[:, None]
-    weight_length = np.sqrt(np.clip(weight_length, 0, None))
-    both = length[:, None] * weight_length
-    largest = np.sqrt(np.clip(squares, 0, None))[:, None] * np.sqrt(weight_squares)
-    varies = both > 1e-9 * largest
-    return np.divide(found, both, out=np.full_like(found, np.nan), where=varies), both
+        along = profiles.axes.T @ weights.T
+        own = (components * profiles.axes[profiles.own]).sum(axis=1)
+        total = components @ profiles.axes.sum(axis=0)
+        squares = ((components @ (profiles.axes.T @ profiles.axes)) * components).sum(axis=1)
+    own = np.where(has, own, 0)
+    count, squares = size - has, squares - np.square(own)
+    mean = (total - own) / count
+    length = _root(squares - np.square(mean) * count, squares)
+    weight_total, weight_squares = weights.sum(axis=1), np.square(weights).sum(axis=1)
+    weight_length = _root(weight_squares - np.square(weight_total) / size, weight_squares)
+    step = max(1, CELLS // max(1, len(weights)))
+    for start in range(0, len(has), step):
+        part = slice(start, start + step)
+        found, both = components[part] @ along, length[part, None] * weight_length
+        found -= mean[part, None] * weight_total
+        rows = np.flatnonzero(has[part])
+        at = rows + start
+        left_out = weights.T[profiles.own[at]]
+        found[rows] -= (own[at] - mean[at])[:, None] * left_out
+        others = np.square(weight_total - left_out) / (size - 1)
+        both[rows] = length[at, None] * _root(
+            weight_squares - np.square(left_out) - others, weight_squares
+        )
+        found /= both
+        yield found, both
+
+
+def _root(squares: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Return the roots of sums of squares; NaN where all but nothing is left `of` larger ones."""
+    return np.sqrt(np.where(squares > 1e-12 * of, squares, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,11 +185,12 @@ class Candidates:
     @classmethod
     def of(cls, profiles: Profiles, references: np.ndarray) -> "Candidates":
         """Hold profiles against signatures of known responses, R x D."""
-        known = np.nan_to_num(correlations(profiles, references).astype(np.float32), nan=-2)
+        known = correlations(profiles, references).astype(np.float32)
+        known[np.isnan(known)] = -2
         top = min(TOP, len(known))
         best = np.argpartition(-known.T, top - 1, axis=1)[:, :top]
         often = np.bincount(best.ravel(), minlength=len(known)) / max(1, known.shape[1])
-        return cls(profiles, np.abs(known), often)
+        return cls(profiles, np.abs(known, out=known), often)
 
 
 def search(
@@ -211,7 +221,7 @@ def search(
     if len(signature.genes) != len(profiles.genes) or (signature.genes != profiles.genes).any():
         raise InputError("Expected a signature of the genes that the model predicts.")
     weights = signature.weights[None]
-    (score,), (both,) = (part.T for part in _correlations_and_lengths(profiles, weights))
+    score, both = (np.concatenate(p)[:, 0] for p in zip(*_compared(profiles, weights), strict=True))
     low = high = np.full(len(score), np.nan)
     if profiles.variances is not None:
         sd = np.sqrt(profiles.variances @ np.square(_centred(weights, profiles))[0])
@@ -237,21 +247,24 @@ class Library:
 
     Attributes:
         known: The training knockdowns: as measured, or each predicted from all others.
-        unseen: Genes that nobody knocked down, predicted; None where there are none.
         measured: Whether responses of `known` are measured.
         raised_only: Whether responses know of raised genes alone.
+        fitted, names, references: What predicts genes that nobody knocked down, these, and the
+            known responses' signatures, R x D.
     """
 
     known: Candidates
-    unseen: Candidates | None
     measured: bool
     raised_only: bool
+    fitted: FittedModel
+    names: Sequence[str]
+    references: np.ndarray
 
     @classmethod
     def of(
         cls, fitted: FittedModel, unseen: Sequence[str], screen: Screen | None, raised_only: bool
     ) -> "Library":
-        """Predict genes nobody knocked down; hold all against signatures of known responses.
+        """Hold known knockdowns against signatures of known responses.
 
         Args:
             fitted: A Gaussian process trained on all perturbations.
@@ -270,13 +283,15 @@ class Library:
                 for response in known.rows(some)
             ]
         )
-        others = Profiles.predicted(fitted, unseen) if len(unseen) else None
-        return cls(
-            Candidates.of(known, references),
-            None if others is None else Candidates.of(others, references),
-            screen is not None,
-            raised_only,
-        )
+        held = Candidates.of(known, references)
+        return cls(held, screen is not None, raised_only, fitted, unseen, references)
+
+    @cached_property
+    def unseen(self) -> Candidates | None:
+        """Genes that nobody knocked down, predicted when first asked for; None without any."""
+        if not len(self.names):
+            return None
+        return Candidates.of(Profiles.predicted(self.fitted, self.names), self.references)
 
     @property
     def genes(self) -> np.ndarray:

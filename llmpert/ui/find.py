@@ -102,11 +102,12 @@ def show_search(selection: Selection) -> None:
         title = f"In this screen, {'measured' if library.measured else 'predicted from the others'}"
         _show_hits(selection, library.known, signature, title, "known", library.measured, made)
     with right:
-        if library.unseen is None:
+        unseen = _unseen(selection)
+        if unseen is None:
             show.info("Every gene with a vector was knocked down here.")
         else:
             title = "Not in this screen, predicted"
-            _show_hits(selection, library.unseen, signature, title, "unseen", False, made)
+            _show_hits(selection, unseen, signature, title, "unseen", False, made)
     st.caption(
         "Do not compare scores between the two lists: predicted responses are smoother, and so"
         " resemble more states."
@@ -173,13 +174,18 @@ def _show_hits(
 @cached(32)
 def _hits(selection: Selection, key: str, weights: tuple[float, ...]) -> pd.DataFrame:
     library = _library(selection)
-    candidates = library.known if key == "known" else library.unseen
+    candidates = library.known if key == "known" else _unseen(selection)
     if candidates is None:
         raise ValueError("no gene is left that nobody knocked down")
     return search(candidates, Signature(library.genes, np.array(weights)))
 
 
 @cached(2, "Predicting every gene …")
+def _unseen(selection: Selection) -> Candidates | None:
+    return _library(selection).unseen
+
+
+@cached(2, "Predicting every knockdown …")
 def _library(selection: Selection) -> Library:
     screen = None if selection.trained else selection.screen
     genes = selection.not_knocked_down

@@ -59,6 +59,13 @@ def test_scores_are_correlations_without_the_own_gene(seed, axes, sparse):
                 assert found[row, column] == pytest.approx(expected, abs=1e-9)
 
 
+def test_scores_found_in_parts_are_those_found_at_once(monkeypatch):
+    made, signatures = profiles(2, candidates=11), np.random.default_rng(3).normal(size=(4, 9))
+    together = correlations(made, signatures)
+    monkeypatch.setattr("llmpert.insight.search.CELLS", 12)
+    np.testing.assert_allclose(correlations(made, signatures), together, atol=1e-12)
+
+
 def test_profiles_are_what_the_model_predicts(experiment, fitted):
     predicted = Profiles.predicted(fitted, ["KD003", "KD011"])
     mean, std = fitted.model.predict(fitted.inputs(["KD003", "KD011"]), return_std=True)

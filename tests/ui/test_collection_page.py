@@ -161,6 +161,8 @@ def test_a_meeting_shows_one_figure_of_the_collection_after_the_other(mine):
 
     assert gene() == "KD001"
     for label, seen in (("Next", "KD002"), ("Next", "KD001"), ("Previous", "KD002")):
+        # A click may cut off the run before, which has then counted but the figure on stage.
+        app.session_state["figures"] = app.session_state["figures"][:1]
         next(b for b in app.button if b.label == f"{label} figure").click().run()
         assert gene() == seen
 

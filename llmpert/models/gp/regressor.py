@@ -42,6 +42,10 @@ CALIBRATION_ROWS = 256
 STORED = ("scores", "level", "axes", "signal", "noise")
 """What `StoredComponents` is made of."""
 
+PRECISE, FAST = "donot_use_mm_for_euclid_dist", "use_mm_for_euclid_dist"
+"""How distances are computed: from differences of coordinates, so that near genes stay near and
+not negative; or, several times faster, from their products, good enough to search many genes."""
+
 NOISE_MODELS = {"shared": SharedNoise, "components": ComponentNoise}
 
 
@@ -289,7 +293,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             if Z is None:
                 mean, variance = self._outputs.left_out_components(slice(None))
             else:
-                cross = self._spectrum.rotate(self._covariance.between(self._squares_to(Z)))
+                squares = self._squares_to(Z, FAST)
+                cross = self._spectrum.rotate(self._covariance.between(squares))
                 mean, variance = self._outputs.components(cross, self._covariance.prior_signal())
         return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
 
@@ -395,17 +400,16 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         departure = np.linalg.norm(mean - self.mean_, axis=1)
         self.distribution_ = Distribution.of(mean, std * self.inflation_, departure, Y[rows])
 
-    def _squares_to(self, Z: np.ndarray) -> list[torch.Tensor]:
+    def _squares_to(self, Z: np.ndarray, mode: str = PRECISE) -> list[torch.Tensor]:
         """Check new inputs and return their `_squares`."""
         check_is_fitted(self)
         Z = validate_data(self, Z, reset=False, dtype=np.float64, copy=True)
-        return self._squares(self._split(Z))
+        return self._squares(self._split(Z), mode)
 
-    def _squares(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def _squares(self, inputs: list[torch.Tensor], mode: str = PRECISE) -> list[torch.Tensor]:
         """Compute squared distances to training genes in each source, and in all together."""
-        # From differences of coordinates, so that near genes stay near and not negative.
         found = [
-            torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            torch.cdist(a, b, compute_mode=mode).square_()
             for a, b in zip(self._inputs, inputs, strict=True)
         ]
         return [*found, functools.reduce(torch.add, found)] if len(found) > 1 else found

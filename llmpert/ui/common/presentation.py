@@ -103,6 +103,13 @@ def stage(sentence: str) -> Iterator[None]:
 
 
 def _turn(step: int) -> None:
-    # The list is that of the run before, which counted all figures.
-    count = max(1, len(st.session_state["figures"]))
-    st.session_state["on_stage"] = (st.session_state["on_stage"] + step) % count
+    # How many figures there are is known once a run has ended, and this may have cut one off.
+    st.session_state["on_stage"] += step
+
+
+def end() -> None:
+    """Go round where the figure in turn is beyond the page's; called once a run, after the page."""
+    count, at = len(st.session_state.get("figures", ())), st.session_state.get("on_stage", 0)
+    if in_meeting() and count and not 0 <= at < count:
+        st.session_state["on_stage"] = at % count
+        st.rerun()
