@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks import calibration
 from benchmarks.page import markdown, publish, to_pages
-from benchmarks.shipped import scores
+from benchmarks.shipped import METRICS, scores
 from llmpert.datasets import Dataset
 from llmpert.embeddings import read_embedding
 from llmpert.evaluation.experiment import Experiment
@@ -96,7 +96,8 @@ def accuracy(data: Dataset) -> list[str]:
     fits = grid(experiments(data, data.embedding_choices), list(MODELS), [])
     with tqdm(total=len(fits), unit="fit", leave=False) as bar:
         results = run(fits, lambda done, total, label: bar.update(done - bar.n))
-    return scores(summarise(results.table))
+    table = results.table
+    return scores(summarise(table[table["metric"].isin(list(METRICS))]))
 
 
 def intervals(compared: Sequence[Experiment]) -> list[list[str]]:

@@ -168,7 +168,7 @@ def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
         values = {
             e["metric"]: mean_and_error(e, digits[e["metric"]]) for e in part.to_dict("records")
         }
-        table.append([*map(str, key), *(values[metric] for metric in metrics)])
+        table.append([*map(str, key), *(values.get(metric, "-") for metric in metrics)])
     return table
 
 

@@ -67,6 +67,18 @@ def test_evaluate_writes_the_tidy_table_and_prints_its_means(run, files):
         assert row[names.index("pearson_all")] == expected
 
 
+def test_evaluate_prints_a_score_that_one_model_lacks(run, files):
+    command = ("evaluate", "--screen", "screen.h5ad", "--embedding", "text=text.parquet",
+               "--score", "mae_all", "--score", "crps", "--out", "out.parquet")  # fmt: skip
+    code, out, err = run(*command, "--model", "mean", "--model", "gp")
+    assert code == 0, err
+    rows = {line.split()[2]: line.split() for line in out.splitlines()[1:3]}
+    assert rows["mean"][-1] == "-"
+    table = Results.read("out.parquet").table
+    crps = table[table["metric"] == "crps"].groupby("fold")["value"].mean().mean()
+    assert rows["gp"][-3] == f"{crps:.3f}"
+
+
 def test_evaluate_joins_embeddings_and_compares_each_on_the_same_perturbations(run, files):
     code, out, err = run(*EVALUATE, "--embedding", "sequence=sequence.parquet", "--each")
     assert code == 0, err
