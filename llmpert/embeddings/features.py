@@ -24,7 +24,7 @@ def embed_features(features: Features, dimensions: int) -> tuple[np.ndarray, lis
     Returns:
         Genes x at most `dimensions`.
     """
-    numbers, notes = features.numbers.to_numpy(np.float64), []
+    numbers, notes = features.numbers.to_numpy(np.float64, copy=True), []
     numbers[~np.isfinite(numbers)] = np.nan
     names, values = [*map(str, features.numbers)], [numbers]
     if features.categories.shape[1]:
