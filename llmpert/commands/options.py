@@ -138,8 +138,8 @@ top = count(
 
 asked = click.option(
     "--score", "asked", multiple=True, metavar="NAME",
-    help="A score to print, by its name in the table that is written; give several, or `all`."
-         " Default: the paper's four.",
+    help="A score to print, by its name in the written table; give several, or `all`. Default: the"
+         " paper's four.",
 )  # fmt: skip
 
 target = click.option(

@@ -79,7 +79,10 @@ def read_network(
     numbers = [c for c in columns if c not in ends and _are_numbers(head[c])]
     if channel is not None or numbers:
         weight = _channel(path, numbers, channel)
-    steps = [f"Linked are {ends[0]} and {ends[1]}, by {weight or 'links without weights'}."]
+    steps = [
+        f"Each link joins {ends[0]} and {ends[1]}, with"
+        f" {f'the weight {weight}' if weight else 'weight 1'}."
+    ]
     links = _links(path, separator, columns, headed, ends, weight)
     return _network(path, links, _named(names) if names else {}, steps)
 

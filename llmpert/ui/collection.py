@@ -19,6 +19,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import presentation as present
 from llmpert.ui.common.collection import Pin
 from llmpert.ui.common.figure import CATCH, Shown, provenance
+from llmpert.ui.common.more import read_more
 from llmpert.ui.common.selection import Selection, choose_dataset
 from llmpert.ui.streamlit_internals import draw_unseen
 
@@ -34,7 +35,7 @@ def show_collection() -> None:
     if not held:
         show.info(
             "Nothing is pinned yet. Press **Pin** below a figure to add it. Then reorder your"
-            " figures, present them one at a time, or export them as slides."
+            f" figures, present them one at a time, or export them as slides. {read_more()}"
         )
         gene = strong_perturbation(Selection.first(data).screen)
         view = {"data": [data.name], "gene": [gene]}
