@@ -23,6 +23,7 @@ if __name__ == "__main__":
             st.Page("pages/effects.py", title="What changes a gene?", icon=":material/swap_vert:"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("pages/find.py", title="Find a knockdown", icon=":material/search:"),
+            st.Page("pages/gene_list.py", title="A list of genes", icon=":material/list:"),
             st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
             st.Page("pages/collection.py", title="Collection", icon=":material/keep:"),
         ],

@@ -245,7 +245,8 @@ class TrainedModel(trained.TrainedModel, _Answers):
     """A trained model, read from a file or to be saved as one; it answers without its screen."""
 
     @classmethod
-    def _with_answers(cls, model: trained.TrainedModel) -> "TrainedModel":
+    def with_answers(cls, model: trained.TrainedModel) -> "TrainedModel":
+        """Return the same model, as one that answers."""
         return cls(**{one.name: getattr(model, one.name) for one in fields(model)})
 
     @property
@@ -311,7 +312,7 @@ def train(screen: Screen, *embeddings: Embedding, components: int | None = None)
     """
     from llmpert.insight.training import train as train_one
 
-    return TrainedModel._with_answers(train_one(_experiment(screen, embeddings), components))
+    return TrainedModel.with_answers(train_one(_experiment(screen, embeddings), components))
 
 
 def _experiment(screen: Screen, embeddings: Sequence[Embedding]) -> Experiment:
@@ -327,4 +328,4 @@ def load_model(path: str | Path, *embeddings: Embedding) -> TrainedModel:
     Raises:
         InputError: It is no such file or is damaged, or an embedding is another or missing.
     """
-    return TrainedModel._with_answers(trained.TrainedModel.load(path, embeddings))
+    return TrainedModel.with_answers(trained.TrainedModel.load(path, embeddings))

@@ -38,6 +38,9 @@ RAISED, LOWERED = (MEASURED, "triangle-up", 10), (PREDICTED, "triangle-down", 10
 KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
 """The measurement, where colour stands for direction."""
 
+HEAD, MOST_HIGH, MOST_NAMED = 290, 14, 60
+"""Pixels of a heatmap beside its rows; so many rows are high, and so many have a name each."""
+
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
 """Hatching of each source's bars, which needs no colour vision."""
 
@@ -379,31 +382,35 @@ def attribution_bars(attribution: Attribution, count: int) -> go.Figure:
     )
 
 
-def neighbourhood_heatmap(
-    rows: pd.DataFrame, gene: str, unit: str, raised_only: bool = False
+def response_heatmap(
+    rows: pd.DataFrame, title: str, unit: str, raised_only: bool = False
 ) -> go.Figure:
-    """Draw `llmpert.insight.attribution.neighbourhood` of a gene: knockdowns down, genes along x.
+    """Draw responses: knockdowns down, measured genes along x.
 
     Blue is lowered, orange is raised, and the middle of the scale is 0; with `raised_only` its
-    lower end is.
+    lower end is. Of many rows not all are named, and each is low.
     """
     values, labels = rows.to_numpy(dtype=float), list(rows.index)
     # One extreme gene would pale all others.
     limit = float(np.percentile(np.abs(values), 98)) or 1.0
     first, ends = (2, {"zmin": 0}) if raised_only else (0, {"zmin": -limit, "zmid": 0})
+    named = len(labels) <= MOST_NAMED
     heatmap = go.Heatmap(
         z=values, x=list(rows.columns), y=labels, colorscale=DIVERGING[first:], zmax=limit,
-        **ends, xgap=1, ygap=1, colorbar={"thickness": 12},
+        **ends, xgap=named, ygap=named, colorbar={"thickness": 12},
         hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
     )  # fmt: skip
     return finish(
         go.Figure(heatmap),
-        f"{gene} beside what it rests on",
-        height=290 + 24 * len(labels),
+        title,
+        height=HEAD + (24 if len(labels) <= MOST_HIGH else 10) * min(len(labels), MOST_NAMED),
         # Plotly leaves out names that find no room; hovering shows each.
         xaxis={
             "type": "category", "tickangle": -90, "tickfont": {"size": 10},
             "title": {"text": f"Colour:<br>{unit}"},
         },
-        yaxis={"type": "category", "tickmode": "linear", "autorange": "reversed"},
+        yaxis={
+            "type": "category", "autorange": "reversed", "tickmode": "linear" if named else "auto",
+            "tickfont": {"size": 10 if len(labels) > MOST_HIGH else 12},
+        },
     )  # fmt: skip

@@ -192,16 +192,23 @@ class ReliabilityReference:
         accuracy = others.accuracy
         if not others.informative:
             return Verdict(gene, table, accuracy, accuracy, None)
-        weights = others.correlations[table["informative"]]
-        standing = (others.values.rank(pct=True)[weights.index] * weights).sum(axis=1)
+        weights, thirds, (low, high) = others._standing
         mine = float((below[weights.index] * weights).sum())
+        third: Third = "lower" if mine < low else "upper" if mine > high else "middle"
+        return Verdict(gene, table, accuracy, accuracy[thirds == third], third)
+
+    @cached_property
+    def _standing(self) -> tuple[pd.Series, pd.Series, tuple[float, float]]:
+        """Weights of the informative indicators, each perturbation's third, and the thirds' ends.
+
+        A perturbation stands where its ranks, each times its weight, add up to.
+        """
+        weights = self.correlations[[one.name for one in self.informative]]
+        standing = (self.values.rank(pct=True)[weights.index] * weights).sum(axis=1)
         low, high = standing.quantile([1 / 3, 2 / 3])
-
-        def third_of(value: float) -> Third:
-            return "lower" if value < low else "upper" if value > high else "middle"
-
-        third = third_of(mine)
-        return Verdict(gene, table, accuracy, accuracy[standing.map(third_of) == third], third)
+        thirds = pd.Series("middle", standing.index)
+        thirds[standing < low], thirds[standing > high] = "lower", "upper"
+        return weights, thirds, (low, high)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmpert.figures.prediction import attribution_bars, neighbourhood_heatmap
+from llmpert.figures.prediction import attribution_bars, response_heatmap
 from llmpert.figures.theme import DIVERGING
 from llmpert.insight.attribution import Attribution
 
@@ -47,7 +47,7 @@ ROWS = pd.DataFrame(
 
 
 def test_the_heatmap_shows_every_row_around_zero():
-    figure = neighbourhood_heatmap(ROWS, "X", "Δ z-score")
+    figure = response_heatmap(ROWS, "X beside what it rests on", "Δ z-score")
     (heatmap,) = figure.data
     np.testing.assert_array_equal(heatmap.z, ROWS)
     assert list(heatmap.x) == ["G1", "G2"]
@@ -61,11 +61,13 @@ def test_the_heatmap_shows_every_row_around_zero():
 
 
 def test_the_heatmap_of_raised_genes_alone_begins_at_zero():
-    (heatmap,) = neighbourhood_heatmap(ROWS, "X", "rank score", raised_only=True).data
+    (heatmap,) = response_heatmap(
+        ROWS, "X beside what it rests on", "rank score", raised_only=True
+    ).data
     assert heatmap.zmin == 0
     assert [color for _, color in heatmap.colorscale] == list(DIVERGING[2:])  # white to orange
 
 
 def test_responses_of_nothing_but_zeros_have_a_scale():
-    (heatmap,) = neighbourhood_heatmap(0 * ROWS, "X", "Δ").data
+    (heatmap,) = response_heatmap(0 * ROWS, "X", "Δ").data
     assert (heatmap.zmin, heatmap.zmax) == (-1, 1)

@@ -7,6 +7,7 @@ MORE = {
     "gene": "methods#trust",
     "effects": "methods#what-a-prediction-rests-on",
     "compare": "sharp-bits",
+    "gene_list": "app#pages",
     "describe": "benchmarks#genes-described-in-words",
     "collection": "app#share-save-present",
     "find": "methods#search-by-a-state",

@@ -297,6 +297,34 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
     return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
 
 
+def of_gene_list(selection: Selection, genes: Sequence[str], made: str) -> str:
+    """Return lines for the responses to knocking down the genes of a list: `table`.
+
+    Args:
+        made: Python that makes the table of `prediction` and `found`, a `GeneList`.
+    """
+    line, model, size = selection.line, selection.model, selection.size
+    if selection.trained:
+        lines = [
+            f"model = data.trained[{line!r}]",
+            f"prediction = model.predict({[*genes]!r})",
+            "found = GeneList.of(prediction, model.responses())",
+        ]
+        needed = ["from llmpert.insight.gene_list import GeneList"]
+    else:
+        lines = [
+            f"experiment = {_experiment(line, selection.embedding)}",
+            "folds = range(experiment.settings.folds)",
+            f"held_out = [experiment.fold_prediction({model!r}, {size}, fold) for fold in folds]",
+            f"full, known = experiment.fit_all({model!r}), experiment.problem",
+            f"prediction = predictions({[*genes]!r}, known, held_out, full)",
+            "found = GeneList.of(prediction, known.screen)",
+        ]
+        needed = ["from llmpert.insight.gene_list import GeneList, predictions"]
+    lines.append(f"table = {made}")
+    return _script(selection.data, [model], [EXPERIMENT, *needed], lines)
+
+
 def of_board(selection: Selection, embedding: str, others: Sequence[str] = ()) -> str:
     """Return lines for the place of every model by every score: `table`.
 

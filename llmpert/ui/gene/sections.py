@@ -307,7 +307,12 @@ def foundation(view: GeneView) -> Section:
         code=script.of_attribution(view.selection, gene),
     )
     heatmap = Figure(
-        figures.neighbourhood_heatmap(rows, gene, view.selection.unit, view.selection.raised_only),
+        figures.response_heatmap(
+            rows,
+            f"{gene} beside what it rests on",
+            view.selection.unit,
+            view.selection.raised_only,
+        ),
         f"Heatmap: predicted and measured response to knocking down {gene}, above the responses of"
         f" the {KNOCKDOWNS} training knockdowns that contribute most.",
         f"{view.where}-neighbourhood",
