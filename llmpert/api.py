@@ -16,7 +16,7 @@ from llmpert.evaluation import trained
 from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors, Problem
-from llmpert.insight.reliability import ReliabilityReference, Verdict, expression
+from llmpert.insight.reliability import EXPRESSED, ReliabilityReference, Trust, Verdict, expression
 from llmpert.insight.report_card import report_card
 from llmpert.io.hashing import fingerprint
 from llmpert.models.distribution import INTERVAL
@@ -77,25 +77,34 @@ class _Answers(ABC):
         Raises:
             InputError: The gene is unknown, ambiguous, or has no vector in one of the embeddings.
         """
-        return self._verdicts([gene])[0]
+        name = self._known.perturbation(gene) or gene
+        reference = self._reference(name)
+        if reference is None:
+            return None
+        return replace(reference.judge(name), expression=self._expression(name))
 
-    def _verdicts(self, genes: Sequence[str]) -> "list[Verdict | None]":
-        knocked_down = {gene: self._known.perturbation(gene) for gene in genes}
-        unseen = [gene for gene, name in knocked_down.items() if name is None]
-        reference = self._reference(unseen[0]) if unseen else None
-        # Thousands of genes are looked at together.
-        own = reference.values_of_all(unseen).T if reference else pd.DataFrame()
+    def _expression(self, name: str) -> float | None:
+        return expression(self._genes, self._of.control_mean, self._of.unit, name)
 
-        def judge(gene: str) -> Verdict | None:
-            name = knocked_down[gene] or gene
-            judging = reference if gene in own else self._reference(name)
-            if judging is None:
-                return None
-            level = expression(self._genes, self._of.control_mean, self._of.unit, name)
-            verdict = judging.judge(name, own.get(gene))
-            return replace(verdict, expression=level)
-
-        return [judge(gene) for gene in genes]
+    def _trust_in(self, genes: Sequence[str]) -> list[Trust]:
+        """Return how far to trust each gene's prediction; none of a model that is not judged."""
+        unseen = [gene for gene in genes if self._known.perturbation(gene) is None]
+        found: dict[str, Trust] = {}
+        if unseen:
+            reference = self._reference(unseen[0])
+            if reference is None:
+                return []
+            # Thousands of genes are looked at together.
+            judged = reference.trust_in(reference.values_of_all(unseen))
+            found = dict(zip(unseen, judged, strict=True))
+        for gene in found:
+            level = self._expression(gene)
+            if level is not None and level < EXPRESSED:
+                found[gene] = "low"
+        for gene in genes:
+            if gene not in found and (verdict := self.trust(gene)):
+                found[gene] = verdict.trust
+        return [found[gene] for gene in genes if gene in found]
 
     def to_anndata(self, prediction: Prediction) -> "anndata.AnnData":
         """Return predictions of this model as AnnData, knockdowns x measured genes.
@@ -117,7 +126,7 @@ class _Answers(ABC):
             "matched": [(one.gene and one.how) or "name" for one in found],
             "measured": [self._known.perturbation(name) is not None for name in names],
         }
-        trust = [verdict.trust for verdict in self._verdicts(names) if verdict]
+        trust = self._trust_in(names)
         var = pd.DataFrame(index=pd.Index(prediction.genes.astype(str), name="gene"))
         if self._of.control_mean is not None:
             control = pd.Series(self._of.control_mean, self._genes)

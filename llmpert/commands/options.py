@@ -171,15 +171,16 @@ scheduler = click.option(
 )  # fmt: skip
 
 
-def out(suffix: str, required: bool = True) -> Callable:
-    """`--out FILE`, ending in `suffix` and writable now."""
+def out(*suffixes: str, required: bool = True) -> Callable:
+    """`--out FILE`, ending in one of `suffixes` and writable now."""
+    endings = " or ".join(suffixes)
 
     def check(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
         if value is None:
             return None
-        if value.suffix != suffix:
+        if value.suffix not in suffixes:
             raise click.BadParameter(
-                f"expected a file that ends in {suffix}, found {str(value)!r}."
+                f"expected a file that ends in {endings}, found {str(value)!r}."
             )
         if reason := why_not_writable(value):
             raise click.BadParameter(f"{value} cannot be written: {reason}.")
@@ -187,7 +188,7 @@ def out(suffix: str, required: bool = True) -> Callable:
 
     return click.option(
         "--out", type=FILE, metavar="FILE", required=required, callback=check,
-        help=f"File to write ({suffix}). An existing file is replaced once the new one is"
+        help=f"File to write ({endings}). An existing file is replaced once the new one is"
             " complete.",
     )  # fmt: skip
 

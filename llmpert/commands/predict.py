@@ -1,6 +1,7 @@
 """`python -m llmpert predict`: responses to knocking down genes, measured or not."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,20 +10,66 @@ import click
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, remark
 from llmpert.errors import InputError
+from llmpert.io.atomic import atomic_path
 from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 if TYPE_CHECKING:
+    from llmpert.api import Model, TrainedModel
     from llmpert.evaluation.experiment import FittedModel
     from llmpert.evaluation.prediction import Prediction
+    from llmpert.evaluation.problem import GeneVectors
     from llmpert.insight.descriptions import Description
     from llmpert.insight.leave_out import LeftOut
 
-    Made = tuple[list[Prediction], list[str], bool, bool, Callable[[str], FittedModel]]
-    """Predictions, what each is, whether they are simulated, whether they know of raised genes
-    alone, and the model behind each gene."""
 
-STRONGEST = 5
-"""Genes that are printed of each prediction."""
+@dataclass(frozen=True)
+class Made:
+    """Predictions of genes, and of texts, with what is to be said of them.
+
+    Attributes:
+        notes: What each prediction is.
+        raised_only: Whether they know of raised genes alone.
+        behind: Returns the model that predicts a gene.
+        answers: Turns predictions into AnnData.
+    """
+
+    of_genes: "Prediction | None"
+    of_texts: "list[Prediction]"
+    notes: list[str]
+    simulated: bool
+    raised_only: bool
+    behind: "Callable[[str], FittedModel]"
+    answers: "Model | TrainedModel"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Genes to predict: named one by one, in a file, or all that no knockdown is of."""
+
+    names: Sequence[str]
+    file: Path | None
+    every: bool
+
+    def of(self, known: "GeneVectors") -> list[str]:
+        """Return their names; say which of the file cannot be predicted, and raise for others."""
+        from llmpert.insight.gene_list import counted, find_genes
+
+        found = list(dict.fromkeys(name.strip() for name in self.names))
+        for name in found:
+            known.find(name)
+        if self.file:
+            genes, others = find_genes(options.text_or_file(f"@{self.file}"), known, most=None)
+            found = list(dict.fromkeys([*found, *genes]))
+            if others:
+                remark(counted(others))
+        return [*found, *known.unseen()] if self.every else found
+
+
+STRONGEST, PRINTED = 5, 20
+"""Genes that are printed of each prediction, and predictions that are printed of all genes."""
+
+BLOCK = 256
+"""Perturbations whose table is made at once."""
 
 
 @click.command(short_help="Predict the responses to knocking down genes.")
@@ -39,6 +86,15 @@ STRONGEST = 5
 @click.option(
     "--gene", "wanted", multiple=True, metavar="SYMBOL",
     help="A gene to predict, by symbol, alias, Ensembl id or UniProt accession.",
+)  # fmt: skip
+@click.option(
+    "--genes-from", "listed", type=options.FILE, metavar="FILE",
+    help="A text file of genes to predict, separated by commas, blanks or lines. Says which of them"
+        " cannot be predicted.",
+)  # fmt: skip
+@click.option(
+    "--all", "every", is_flag=True,
+    help="Predict every gene with an embedding that was not knocked down. Needs --out.",
 )  # fmt: skip
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT",
@@ -64,7 +120,7 @@ STRONGEST = 5
 )  # fmt: skip
 @options.line
 @options.reading
-@options.out(".csv", required=False)
+@options.out(".csv", ".h5ad", required=False)
 def predict(
     screen: Path | None,
     trained: Path | None,
@@ -72,6 +128,8 @@ def predict(
     genes: Path | None,
     orthologs: Path | None,
     wanted: Sequence[str],
+    listed: Path | None,
+    every: bool,
     texts: Sequence[str],
     beyond: float | None,
     without: str,
@@ -86,14 +144,15 @@ def predict(
     so that every prediction is about an unseen knockdown. A trained model predicts each knockdown
     it was trained on from all others (leave-one-out), and says so; it needs the embeddings it was
     trained with where they do not come with llmpert. Writes a row a perturbation and gene with the
-    predicted mean and standard deviation (empty for models that give none). A text that is unlike
-    every known gene is not predicted.
+    predicted mean and standard deviation (empty for models that give none), or all of it as AnnData
+    for scanpy, with trust in obs. A text that is unlike every known gene is not predicted.
 
     \b
     Example:
       python -m llmpert predict --screen k562.h5ad --embedding text=genept.pickle \\
           --gene GATA1 --gene CDK9 --out predictions.csv
       python -m llmpert predict --trained k562.llmpert --gene CDK9 --without "CCNT1 AFF4 ELL"
+      python -m llmpert predict --trained k562.llmpert --all --out all.h5ad
     """
     if (screen is None) == (trained is None):
         found = "neither" if screen is None else "both"
@@ -102,43 +161,71 @@ def predict(
         raise click.UsageError(
             "Expected --model, --line, --unit, --values and --target with --screen only."
         )
-    if not wanted and not texts:
-        raise click.UsageError("Expected a --gene or a --text to predict, found neither.")
-    if without and (texts or model not in (None, GAUSSIAN_PROCESS)):
-        raise click.UsageError(f"Expected --without with --gene and {GAUSSIAN_PROCESS} only.")
-    names = list(dict.fromkeys(name.strip() for name in wanted))
+    if not (wanted or listed or every or texts):
+        raise click.UsageError(
+            "Expected a --gene, --genes-from, --all or a --text to predict, found none."
+        )
+    if every and not out:
+        raise click.UsageError("Expected --out with --all: so many predictions go to a file.")
+    if without and (texts or every or model not in (None, GAUSSIAN_PROCESS)):
+        raise click.UsageError(
+            f"Expected --without with --gene or --genes-from and {GAUSSIAN_PROCESS} only."
+        )
+    whole = out is not None and out.suffix == ".h5ad"
+    if whole and (texts or without or beyond is not None):
+        raise click.UsageError("Expected --text, --without and --beyond with a .csv file only.")
+    chosen = Wanted(wanted, listed, every)
     if trained:
-        made = _by_trained(trained, embeddings, genes, orthologs, names, texts)
+        made = _by_trained(trained, embeddings, genes, orthologs, chosen, texts)
     elif screen:
         model = model or GAUSSIAN_PROCESS
-        made = _by_screen(screen, embeddings, genes, orthologs, names, texts, model, line, reading)
-    predictions, notes, simulated, raised_only, behind = made
-    moved = [_left_out(behind(name), name, without) for name in names if without]
-    if out:
-        import pandas as pd
-
-        from llmpert.io.atomic import atomic_path
-
-        tables = [one.table(beyond, raised_only) for one in predictions]
-        if moved:
-            others = pd.concat([one.table().drop(columns="gene") for one in moved])
-            tables = [tables[0].join(others.reset_index(drop=True))]
+        made = _by_screen(screen, embeddings, genes, orthologs, chosen, texts, model, line, reading)
+    predictions = [*([made.of_genes] if made.of_genes else []), *made.of_texts]
+    names = [] if made.of_genes is None else list(map(str, made.of_genes.perturbations))
+    moved = [_left_out(made.behind(name), name, without) for name in names if without]
+    if out and whole and made.of_genes:
         with atomic_path(out) as temporary:
-            pd.concat(tables).to_csv(temporary, index=False)
+            made.answers.to_anndata(made.of_genes).write_h5ad(temporary)
+    elif out:
+        _write_table(out, predictions, moved, beyond, made.raised_only)
     rows = [
         (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
     ]
-    for (prediction, name, mean), note in zip(rows, notes, strict=True):
-        strongest = (mean if raised_only else abs(mean)).argsort()[::-1][:STRONGEST]
+    printed = 0 if every and len(rows) > PRINTED else len(rows)
+    for (prediction, name, mean), note in zip(rows[:printed], made.notes, strict=False):
+        strongest = (mean if made.raised_only else abs(mean)).argsort()[::-1][:STRONGEST]
         shown = ", ".join(f"{prediction.genes[i]} {mean[i]:+.3g}" for i in strongest)
         click.echo(f"{name}: {shown} ({note})")
+    if printed < len(rows):
+        click.echo(f"{len(rows):,} genes: {out} ({made.notes[-1]})")
     for name, one in zip(names, moved, strict=False):
         click.echo(
             f"{name} without {', '.join(one.family)}: the prediction moves by"
             f" {100 * one.moved:.0f} % of its distance from the mean response"
         )
-    if simulated:
+    if made.simulated:
         click.echo(SIMULATED)
+
+
+def _write_table(
+    out: Path,
+    predictions: "Sequence[Prediction]",
+    moved: "Sequence[LeftOut]",
+    beyond: float | None,
+    raised_only: bool,
+) -> None:
+    """Write a row a perturbation and gene, in blocks: all genes are tens of millions of rows."""
+    import pandas as pd
+
+    with atomic_path(out) as temporary, temporary.open("w", encoding="utf-8") as file:
+        if moved:
+            others = pd.concat([one.table().drop(columns="gene") for one in moved])
+            table = predictions[0].table(beyond, raised_only).join(others.reset_index(drop=True))
+            table.to_csv(file, index=False)
+            return
+        blocks = (block for one in predictions for block in one.blocks(BLOCK))
+        for number, block in enumerate(blocks):
+            block.table(beyond, raised_only).to_csv(file, index=False, header=not number)
 
 
 def _by_trained(
@@ -146,10 +233,11 @@ def _by_trained(
     embeddings: options.Sources,
     genes: Path | None,
     orthologs: Path | None,
-    names: Sequence[str],
+    wanted: Wanted,
     texts: Sequence[str],
-) -> "Made":
+) -> Made:
     """Return predictions of a trained model."""
+    from llmpert.api import TrainedModel
     from llmpert.embeddings import built_in
     from llmpert.evaluation.problem import LENDERS
     from llmpert.insight.descriptions import EMBEDDING
@@ -158,8 +246,9 @@ def _by_trained(
     if texts and kept.sources.get(EMBEDDING) != built_in(EMBEDDING).fingerprint:
         expected = f"a model on the embedding {EMBEDDING} that comes with llmpert, for --text"
         raise InputError.of_file(path, expected, f"one on {' and '.join(kept.sources)}")
-    predictions = [kept.predict(names)] if names else []
-    predictions += _of_texts(kept.fitted, _described(texts))
+    names = wanted.of(kept.fitted.known)
+    of_genes = kept.predict(names) if names else None
+    of_texts = _of_texts(kept.fitted, _described(texts))
     known, size = kept.fitted.known, len(kept.fitted.trained_on)
     what = f"{kept.unit}; {GAUSSIAN_PROCESS} trained on {size:,} perturbations of {kept.line}"
     others = f"{what}, this one predicted from the others: leave-one-out"
@@ -167,7 +256,8 @@ def _by_trained(
     missing = " and ".join(kept.fitted.missing([EMBEDDING]))
     lent = f"; {missing} lent by the {LENDERS} genes with the most similar descriptions"
     notes += [what + lent * bool(missing)] * len(texts)
-    return predictions, notes, kept.simulated, kept.raised_only, kept.behind
+    answers = TrainedModel.with_answers(kept)
+    return Made(of_genes, of_texts, notes, kept.simulated, kept.raised_only, kept.behind, answers)
 
 
 def _by_screen(
@@ -175,13 +265,14 @@ def _by_screen(
     embeddings: options.Sources,
     genes: Path | None,
     orthologs: Path | None,
-    names: Sequence[str],
+    wanted: Wanted,
     texts: Sequence[str],
     model: str,
     line: str | None,
     reading: options.Reading,
-) -> "Made":
+) -> Made:
     """Fit to a screen, with the genes to predict held out; return as `_by_trained`."""
+    from llmpert.api import Model
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.insight.descriptions import EMBEDDING
 
@@ -197,18 +288,20 @@ def _by_screen(
     data = options.read_dataset([screen], lines, reading, embeddings, genes, orthologs)
     (measured,) = data.screens.values()
     problem = options.aligned_problem(data, measured.line)
-    for name in names:
-        problem.find(name)  # says what is wrong with a name before anything is fitted
+    names = wanted.of(problem)  # says what is wrong with a name before anything is fitted
     experiment = Experiment(problem, Settings(n_hvgs=len(measured.genes)))
     fitted = experiment.fit_all(model, held_out=names)
-    predictions = [fitted.predict(names)] if names else []
-    predictions += _of_texts(fitted, described)
+    of_genes = fitted.predict(names) if names else None
+    of_texts = _of_texts(fitted, described)
     what = (
         f"{measured.unit}; {model} trained on {len(fitted.trained_on):,} perturbations of"
         f" {measured.line}"
     )
     notes = [what] * (len(names) + len(described))
-    return predictions, notes, problem.simulated, measured.raised_only, lambda _: fitted
+    answers, raised_only = Model(experiment, fitted), measured.raised_only
+    return Made(
+        of_genes, of_texts, notes, problem.simulated, raised_only, lambda _: fitted, answers
+    )
 
 
 def _left_out(fitted: "FittedModel", gene: str, without: str) -> "LeftOut":

@@ -78,10 +78,14 @@ class FittedModel:
     def predict(self, genes: Sequence[str]) -> Prediction:
         """Predict the responses to knocking down these genes, in the screen or not.
 
+        A model predicts `ROWS` of them at a time.
+
         Raises:
             InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
         """
-        return self.predict_inputs(self.inputs(genes), np.array(list(genes), dtype=object))
+        inputs, names = self.inputs(genes), np.array(list(genes), dtype=object)
+        blocks = [slice(start, start + ROWS) for start in range(0, len(names), ROWS)]
+        return Prediction.joined([self.predict_inputs(inputs[at], names[at]) for at in blocks])
 
     def inputs(self, genes: Sequence[str]) -> np.ndarray:
         """Return the model's inputs for these genes, genes x components; raise as `predict`."""

@@ -1,6 +1,6 @@
 """Predicted responses with their uncertainty."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,6 +112,14 @@ class Prediction:
             each = len(parts.mean) // len(self.mean)
             parts = parts._rows(np.ravel(at[:, None] * each + np.arange(each)))
         return replace(self._rows(at), parts=parts)
+
+    def blocks(self, rows: int) -> Iterator["Prediction"]:
+        """Yield so many perturbations at a time; a mixture as it is."""
+        if self.parts is not None:
+            yield self
+            return
+        for start in range(0, len(self.mean), rows):
+            yield self._rows(np.arange(start, min(start + rows, len(self.mean))))
 
     def _rows(self, at: np.ndarray) -> "Prediction":
         std, departure = (None if x is None else x[at] for x in (self.std, self.departure))

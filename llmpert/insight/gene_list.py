@@ -23,7 +23,9 @@ TESTED = 50
 """Measured genes of each direction that are tested for gene sets, at most."""
 
 
-def find_genes(text: str, known: GeneVectors) -> tuple[list[str], dict[str, str]]:
+def find_genes(
+    text: str, known: GeneVectors, most: int | None = MOST
+) -> tuple[list[str], dict[str, str]]:
     """Return the genes that a text names and that can be predicted, and why others cannot.
 
     Names are separated by commas, semicolons, blanks or lines. A gene that was knocked down is
@@ -33,11 +35,12 @@ def find_genes(text: str, known: GeneVectors) -> tuple[list[str], dict[str, str]
         Genes in the order of the text, and name -> a sentence for every other name.
 
     Raises:
-        InputError: No gene or more than `MOST` are named, or none of them can be predicted.
+        InputError: No gene or more than `most` are named, or none of them can be predicted.
     """
     names = list(typed(text))
-    if not 0 < len(names) <= MOST:
-        raise InputError(f"Expected 1 to {MOST} genes, found {len(names) or 'none'}.")
+    if not 0 < len(names) <= (most or len(names)):
+        expected = f"1 to {most}" if most else "some"
+        raise InputError(f"Expected {expected} genes, found {len(names) or 'none'}.")
     found: dict[str, None] = {}
     others: dict[str, str] = {}
     for name in names:

@@ -197,6 +197,24 @@ class ReliabilityReference:
         third: Third = "lower" if mine < low else "upper" if mine > high else "middle"
         return Verdict(gene, table, accuracy, accuracy[thirds == third], third)
 
+    def trust_in(self, own: pd.DataFrame) -> "list[Trust]":
+        """Return how far to trust genes outside the screen, as `judge` does one by one.
+
+        Args:
+            own: Their indicators (`values_of_all`), genes x names of `indicators`.
+        """
+        if not self.informative:
+            return [_trust(self.accuracy)] * len(own)
+        weights, thirds, (low, high) = self._standing
+        mine = np.zeros(len(own))
+        for name, weight in weights.items():
+            others = np.sort(self.values[name].to_numpy())
+            ends = [np.searchsorted(others, own[name], side) for side in ("left", "right")]
+            mine += weight * np.mean(ends, axis=0) / len(others)
+        trust = {third: _trust(self.accuracy[thirds == third]) for third in thirds.unique()}
+        found = np.where(mine < low, "lower", np.where(mine > high, "upper", "middle"))
+        return [trust.get(third, "unknown") for third in found]
+
     @cached_property
     def _standing(self) -> tuple[pd.Series, pd.Series, tuple[float, float]]:
         """Weights of the informative indicators, each perturbation's third, and the thirds' ends.
@@ -242,14 +260,7 @@ class Verdict:
     @property
     def trust(self) -> Trust:
         """How far to trust it: by the median accuracy of those like it, in the terms of `BANDS`."""
-        known = self.alike.dropna()
-        if not self.expressed:
-            return "low"
-        if len(known) < FEWEST:
-            return "unknown"
-        (well, _), (fairly, _), *_ = BANDS
-        middle = round(known.median(), 2)
-        return "high" if middle >= well else "fair" if middle >= fairly else "low"
+        return _trust(self.alike) if self.expressed else "low"
 
     def because(self) -> str:
         """Return the reason for `trust` in plain words."""
@@ -340,6 +351,16 @@ def _too_few(held_out: int) -> str:
         return "no other held-out knockdown has a defined accuracy"
     have = " has" if held_out == 1 else "s have"
     return f"only {held_out} held-out knockdown{have} a defined accuracy, too few to judge by"
+
+
+def _trust(alike: pd.Series) -> Trust:
+    """Return how far to trust a prediction, by the accuracy of those that are like it."""
+    known = alike.dropna()
+    if len(known) < FEWEST:
+        return "unknown"
+    (well, _), (fairly, _), *_ = BANDS
+    middle = round(known.median(), 2)
+    return "high" if middle >= well else "fair" if middle >= fairly else "low"
 
 
 def expression(

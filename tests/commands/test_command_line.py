@@ -233,7 +233,7 @@ def test_predict_without_some_knockdowns_says_how_far_predictions_move(run, file
     assert (table["mean_without"] != table["mean"]).any()
     assert list(table.columns[-2:]) == ["mean_alone", "sd_alone"]
     for wrong, said in (
-        ([*PREDICT, "--without", "KD001"], "--gene and gp only"),
+        ([*PREDICT, "--without", "KD001"], "--genes-from and gp only"),
         ([*gp, "--without", "NOSUCH"], "trained on none of the 1 knockdowns"),
     ):
         code, _, err = run(*wrong)

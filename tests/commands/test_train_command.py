@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +38,30 @@ def test_a_model_predicts_without_its_screen(run):
     table = pd.read_csv("out.csv")
     np.testing.assert_allclose(table["mean"], found.mean.ravel(), rtol=1e-5)
     np.testing.assert_allclose(table["sd"], found.std.ravel(), rtol=1e-5)
+
+
+def test_a_list_of_genes_and_all_that_were_not_knocked_down_go_to_a_file(run):
+    run(*TRAIN)
+    model = lp.load_model("model.llmpert", small.embedding())
+    Path("list.txt").write_text("KD003, KD041\nNOSUCH")
+    code, out, err = run(*PREDICT, "--genes-from", "list.txt", "--out", "out.csv")
+    assert code == 0, err
+    assert "1 not predicted: NOSUCH" in err
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["KD003", "KD041"]
+    table = pd.read_csv("out.csv")
+    assert list(table["perturbation"].unique()) == ["KD003", "KD041"]
+    np.testing.assert_allclose(
+        table["mean"], model.predict(["KD003", "KD041"]).mean.ravel(), rtol=1e-5
+    )
+    code, _, err = run(*PREDICT, "--all", "--out", "all.h5ad")
+    assert code == 0, err
+    unseen = [f"KD{number:03}" for number in range(40, 45)]
+    written, expected = anndata.read_h5ad("all.h5ad"), model.to_anndata(model.predict(unseen))
+    pd.testing.assert_frame_equal(
+        written.obs, expected.obs, check_categorical=False, check_dtype=False
+    )
+    np.testing.assert_array_equal(written.X, expected.X)
+    np.testing.assert_array_equal(written.layers["sd"], expected.layers["sd"])
 
 
 def test_it_is_the_model_that_is_trained_from_python(run):

@@ -212,3 +212,17 @@ def test_percentiles_count_the_others():
     assert row["value"] == 45
     assert row["percentile"] == pytest.approx(100 * 45 / 89)
     assert row["typical"] == 44
+
+
+@pytest.mark.parametrize("informative", [True, False])
+def test_many_genes_are_trusted_as_each_is_judged(informative):
+    rng = np.random.default_rng(0)
+    neighbours = ACCURACY + 1 if informative else rng.permutation(ACCURACY)
+    width = -ACCURACY + 0.3 * rng.normal(size=90) if informative else np.zeros(90)
+    reference = made(ACCURACY, neighbours=neighbours, width=width)
+    assert bool(reference.informative) == informative
+    own = pd.DataFrame(rng.choice(reference.values.to_numpy().ravel(), (40, 4)))
+    own.columns = reference.values.columns
+    expected = [reference.judge("other", row).trust for _, row in own.iterrows()]
+    assert reference.trust_in(own) == expected
+    assert len(set(expected)) > 1 or not informative
