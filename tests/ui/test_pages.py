@@ -133,7 +133,7 @@ def test_every_figure_of_simulated_data_is_marked(simulated, meeting):
     app.query_params["tab"] = "Why"
     app.switch_page("pages/gene.py").run()
     figures = app.get("plotly_chart")
-    assert len(figures) == (1 if meeting else 4)
+    assert len(figures) == (1 if meeting else 5)
     for figure in figures:
         assert ("SIMULATED DATA" in figure.proto.spec) == simulated
 
