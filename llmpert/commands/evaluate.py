@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,8 +96,11 @@ def evaluate(
     """
     data = options.data_or_screens(name, screens, lines, reading, embeddings, genes, orthologs)
 
+    import pandas as pd
+
     from llmpert.datasets.report import left_out
     from llmpert.evaluation import grid
+    from llmpert.evaluation import lines as across
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.results import summarise
     from llmpert.evaluation.scores import choose
@@ -104,7 +108,7 @@ def evaluate(
 
     chosen = choose(asked, top)
     settings = Settings(folds=folds, seed=seed, n_hvgs=features, top=top)
-    experiments = []
+    experiments, hidden, new = [], [], []
     for line in data.screens:
         problem = options.aligned_problem(data, line)
         choices = data.embedding_choices if each else data.embedding_choices[-1:]
@@ -119,6 +123,13 @@ def evaluate(
             joined = data.embedding_choices[-1]
             choices = [*choices, *others, *(f"{joined}+{one}" for one in others)]
             choices += [problem.embedding_name] if len(others) > 1 else []
+            remark(f"{line}: predicting knockdowns by models of the other lines …")
+            own = Experiment(problem.only(*data.embeddings), settings)
+            folds_of_line = across.hidden(
+                own, [data.problem(other) for other in data.screens if other != line]
+            )
+            hidden.append(folds_of_line)
+            new += [[Experiment(problem, settings)] * folds, folds_of_line]
         experiments += [Experiment(problem.only(*c.split("+")), settings) for c in choices]
         measured = len(data.screens[line].genes)
         for option, wanted in (("--features", features), ("--top", top)):
@@ -134,15 +145,19 @@ def evaluate(
             )
     models = list(dict.fromkeys([*(BASELINES if elsewhere else ()), *models]))
     fits = grid.grid(experiments, models, sizes, repeats)
+    fits += [fit for one in hidden for fit in across.hidden_fits(one, models, sizes, repeats)]
     with workers(processes or 1, scheduler) as run, work_bar("fit") as progress:
         results = grid.run(fits, progress, run)
+    if new:
+        unseen = [across.unseen_line(one) for one in new]
+        results = replace(results, table=pd.concat([results.table, *unseen], ignore_index=True))
     results.write(out)
     table = results.table
     for metric in [metric for metric in chosen if not (table["metric"] == metric.name).any()]:
         if metric.name in asked:
             remark(f"{metric.name} is not known: {metric.may_lack}.")
     summary = summarise(table[table["metric"].isin([metric.name for metric in chosen])])
-    echo(aligned(rows(summary, models)))
+    echo(aligned(rows(summary, models, settings=elsewhere)))
     if summary["undefined"].any():
         click.echo(
             "Undefined: the prediction or the measurement is constant over the genes concerned and"
@@ -153,8 +168,14 @@ def evaluate(
     remark(f"Wrote {len(results.table):,} rows to {out}.")
 
 
-def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
-    """Return a summary as text: header, and a row a line, size, model (in order) and embedding."""
+def rows(summary: "pd.DataFrame", models: Sequence[str], settings: bool = False) -> list[list[str]]:
+    """Return a summary as text: header, and a row a line, size, model (in order) and embedding.
+
+    Args:
+        settings: Whether a column names what is not known of tested knockdowns.
+    """
+    from llmpert.evaluation.lines import setting
+
     metrics = list(dict.fromkeys(summary["metric"]))
     digits = {name: decimals(part["se"]) for name, part in summary.groupby("metric", observed=True)}
     ordered = summary.sort_values(
@@ -162,13 +183,16 @@ def rows(summary: "pd.DataFrame", models: Sequence[str]) -> list[list[str]]:
         key=lambda c: c.astype(str).map(models.index) if c.name == "model" else c,
         kind="stable",
     )
-    table = [["line", "embedding", "model", "size", *metrics]]
+    table = [["line", *["setting"] * settings, "embedding", "model", "size", *metrics]]
     cell = ["line", "embedding", "model", "train_size"]
     for key, part in ordered.groupby(cell, observed=True, sort=False):
         values = {
-            e["metric"]: mean_and_error(e, digits[e["metric"]]) for e in part.to_dict("records")
+            entry["metric"]: mean_and_error(entry, digits[entry["metric"]])
+            for entry in part.to_dict("records")
         }
-        table.append([*map(str, key), *(values.get(metric, "-") for metric in metrics)])
+        line, embedding, model, size = map(str, key)
+        head = [line, *[setting(embedding, int(size))] * settings, embedding, model, size]
+        table.append([*head, *(values.get(metric, "-") for metric in metrics)])
     return table
 
 

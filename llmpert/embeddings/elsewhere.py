@@ -7,8 +7,8 @@ import numpy as np
 from llmpert.embeddings.embedding import Embedding
 from llmpert.screens.screen import Screen
 
-MEASURED_IN = "measured in "
-"""How the names of these sources begin."""
+MEASURED_IN, PREDICTED_IN = "measured in ", "predicted in "
+"""How the names of these sources begin: of responses, and of what a line's model predicts."""
 
 
 @dataclass(frozen=True, eq=False)

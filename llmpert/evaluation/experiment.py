@@ -87,6 +87,23 @@ class FittedModel:
         blocks = [slice(start, start + ROWS) for start in range(0, len(names), ROWS)]
         return Prediction.joined([self.predict_inputs(inputs[at], names[at]) for at in blocks])
 
+    def predict_left_out(self, genes: Sequence[str]) -> Prediction:
+        """Predict genes, those that a Gaussian process was trained on from all others.
+
+        In closed form: hyper-parameters, mean and components stay those of all
+        (`GaussianProcess.leave_one_out`). Raises as `predict`.
+        """
+        found, names = self.predict(genes), map(self.known.perturbation, genes)
+        rows = pd.Index(self.trained_on).get_indexer(list(names))
+        at = np.flatnonzero(rows >= 0)
+        mean, std = self.model.predict_left_out(rows[at])
+        departure = np.linalg.norm(mean - self.model.mean_, axis=1)
+        kept = found.mean, found.std, found.departure
+        for values, others in zip(kept, (mean, std, departure), strict=True):
+            if values is not None:
+                values[at] = others
+        return found
+
     def inputs(self, genes: Sequence[str]) -> np.ndarray:
         """Return the model's inputs for these genes, genes x components; raise as `predict`."""
         if not len(genes):

@@ -1,7 +1,7 @@
 """A screen and embeddings cut to the genes they share, in one order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -300,6 +300,17 @@ class Problem(GeneVectors):
             rows=self.rows[:, chosen],
             left_out=self.left_out,
             _indices=tuple(self._indices[i] for i in chosen),
+        )
+
+    def joined(self, sources: Sequence[Embedding]) -> "Problem":
+        """Return the same perturbations with further sources, which have a row for each in turn."""
+        every = np.arange(len(self.perturbations))[:, None].repeat(len(sources), axis=1)
+        table = self._indices[0].table
+        return replace(
+            self,
+            embeddings=(*self.embeddings, *sources),
+            rows=np.hstack([self.rows, every]),
+            _indices=(*self._indices, *(GeneIndex(source, table) for source in sources)),
         )
 
     @property

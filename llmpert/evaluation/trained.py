@@ -158,23 +158,13 @@ class TrainedModel:
     def predict(self, genes: str | Sequence[str]) -> Prediction:
         """Predict the responses to knocking down one or more genes, trained on or not.
 
-        A training perturbation, by any of its names, is predicted from all others in closed form:
-        hyper-parameters, mean and components stay those of all (`GaussianProcess.leave_one_out`).
+        A training perturbation, by any of its names, is predicted from all others
+        (`FittedModel.predict_left_out`).
 
         Raises:
             InputError: No gene, or one that is unknown, ambiguous, or lacks a vector.
         """
-        genes = [genes] if isinstance(genes, str) else genes
-        found, names = self.fitted.predict(genes), map(self.fitted.known.perturbation, genes)
-        rows = pd.Index(self.fitted.trained_on).get_indexer(list(names))
-        at = np.flatnonzero(rows >= 0)
-        mean, std = self.fitted.model.predict_left_out(rows[at])
-        departure = np.linalg.norm(mean - self.fitted.model.mean_, axis=1)
-        kept = found.mean, found.std, found.departure
-        for values, others in zip(kept, (mean, std, departure), strict=True):
-            if values is not None:
-                values[at] = others
-        return found
+        return self.fitted.predict_left_out([genes] if isinstance(genes, str) else genes)
 
     def behind(self, gene: str) -> FittedModel:
         """Return the model that a gene is predicted by: without its own response, if it has one.

@@ -69,3 +69,38 @@ class CentredCopy(Copy):
         check_is_fitted(self)
         departure = self._copied(Z) - self.mean_elsewhere_
         return self.mean_ + self.weight_ * np.nan_to_num(departure)
+
+
+class BeyondCopy(RegressorMixin, BaseEstimator):
+    """The shrunken copy, and a Gaussian process of how responses differ from it.
+
+    A Gaussian process alone returns to the mean response where it knows little; this returns to
+    the shrunken copy, which is closer where there are few training perturbations.
+
+    Args:
+        parts: As for `GaussianProcess`, and `COPY` among them.
+    """
+
+    def __init__(self, parts: Mapping[str, slice] | None = None) -> None:
+        self.parts = parts
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None) -> "BeyondCopy":
+        """Fit to inputs Z (N x K), responses Y (N x D) and, if known, the cells behind each, N.
+
+        Raises:
+            ValueError: As `GaussianProcess.fit`.
+        """
+        from llmpert.models.gp.regressor import GaussianProcess
+
+        parts = dict(self.parts or {})
+        self._known = slice(0, parts.pop(COPY).start)
+        self.copy_ = CentredCopy(self.parts, shrunk=True).fit(Z, Y)
+        self.process_ = GaussianProcess(parts).fit(
+            Z[:, self._known], Y - self.copy_.predict(Z), cells
+        )
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return predictions for inputs Z, M x D; raise as `fit`."""
+        check_is_fitted(self)
+        return self.copy_.predict(Z) + np.asarray(self.process_.predict(Z[:, self._known]))

@@ -160,6 +160,12 @@ EVALUATED: dict[str, ModelSpec] = {
             uses_embedding=False, copies=True,
         ),
         ModelSpec(
+            "gp-copy", "Gaussian process beyond the copy",
+            "The shrunken copy of another line, and a Gaussian process of what it leaves.",
+            lambda seed, parts: _model(COPIES, "BeyondCopy")(parts),
+            uses_cells=True, copies=True,
+        ),
+        ModelSpec(
             "stack-copy", "Stack with a copy",
             "The stack, which also sees what the same knockdown did in another line.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),

@@ -1,5 +1,6 @@
 """The command line: what it prints and writes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -329,16 +330,18 @@ def test_evaluate_predicts_each_line_from_the_other_beside_copies(run, files):
     command = ("evaluate", "--screen", "screen.h5ad", "--screen", "other.h5ad",
                "--embedding", "text=text.parquet", "--model", "knn", "--train-size", 20,
                "--out", "out.parquet")  # fmt: skip
-    code, _, err = run(*command, "--elsewhere")
+    code, out, err = run(*command, "--elsewhere")
     assert code == 0, err
+    for setting, number in (("unseen line", 1), ("both", 1), ("measured elsewhere", 5)):
+        assert len(re.findall(f"^LineA +{setting} ", out, re.M)) == number
     table = Results.read("out.parquet").table
     found = table.groupby(["line", "model"], observed=True)["embedding"].unique().map(set)
     for line, other in (small.LINES, small.LINES[::-1]):
-        source = f"measured in {other}"
+        source, predicted = f"measured in {other}", f"predicted in {other}"
         assert found[line, "mean"] == {"none"}
-        assert found[line, "copy"] == found[line, "copy-centred"] == {source}
-        assert found[line, "copy-shrunk"] == {source}
-        assert found[line, "knn"] == {"text", source, f"text+{source}"}
+        for model in ("copy", "copy-centred", "copy-shrunk"):
+            assert found[line, model] == {source, predicted}
+        assert found[line, "knn"] == {"text", source, f"text+{source}", f"text+{predicted}"}
         assert f"{source} has the tested knockdowns' responses there as inputs" in err
     code, _, err = run(*EVALUATE, "--elsewhere")
     assert code == 1

@@ -3,10 +3,13 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 
-from llmpert.models.elsewhere import COPY, CentredCopy, Copy
+from llmpert.models.elsewhere import COPY, BeyondCopy, CentredCopy, Copy
+from llmpert.models.gp.regressor import GaussianProcess
 
 PARTS = {"text": slice(0, 2), COPY: slice(2, 7)}
-MODELS = [Copy(PARTS), CentredCopy(PARTS), CentredCopy(PARTS, shrunk=True)]
+MODELS = [
+    Copy(PARTS), CentredCopy(PARTS), CentredCopy(PARTS, shrunk=True), BeyondCopy(PARTS),
+]  # fmt: skip
 
 
 def data():
@@ -52,3 +55,19 @@ def test_a_line_that_did_nothing_is_no_reason_to_fail(model):
     found = clone(model).fit(Z, Y).predict(genes)
     expected = np.zeros(4) if type(model) is Copy else Y.mean(axis=0)[:4]
     np.testing.assert_allclose(found[:, :4], np.tile(expected, (len(genes), 1)))
+
+
+def test_beyond_the_copy_is_more_than_either():
+    rng = np.random.default_rng(1)
+    text, copied = rng.normal(size=(60, 2)), rng.normal(size=(60, 5))
+    smooth = np.sin(text @ rng.normal(size=(2, 5)))
+    Y = 3 + 0.7 * copied + smooth + 0.05 * rng.normal(size=(60, 5))
+    Z = np.hstack([text, copied])
+    train, test = slice(0, 45), slice(45, 60)
+
+    def error(model):
+        return np.abs(model.fit(Z[train], Y[train]).predict(Z[test]) - Y[test]).mean()
+
+    alone = GaussianProcess({"text": PARTS["text"]})
+    of_text = np.abs(alone.fit(text[train], Y[train]).predict(text[test]) - Y[test]).mean()
+    assert error(BeyondCopy(PARTS)) < 0.5 * min(of_text, error(CentredCopy(PARTS, shrunk=True)))
