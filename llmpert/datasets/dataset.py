@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llmpert.embeddings import Embedding, load_embedding, save_embedding
-from llmpert.embeddings.elsewhere import Elsewhere
+from llmpert.embeddings.elsewhere import MEASURED_IN, Elsewhere
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
@@ -127,7 +127,8 @@ class Dataset:
     gene_table: GeneTable | None = None
     trained: Mapping[str, TrainedModel] = field(default_factory=dict)
     results: ResultsSummary | None = None
-    # Aligning resolves every name; it is done once a line, not once a choice of embedding.
+    # Aligning resolves every name; it is done once a line, not once a choice of embedding, and
+    # once with what other lines measured.
     _aligned: dict[str, Problem] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -219,6 +220,8 @@ class Dataset:
     def problem(self, line: str, embedding: str | None = None) -> Problem:
         """Return the problem of one line and one of `embedding_choices`, by default of all sources.
 
+        Joined with a source of `elsewhere` ("text+measured in RPE1") it is of that.
+
         All choices are cut to the perturbations that have every embedding, so that results on
         different embeddings are about the same genes.
 
@@ -231,7 +234,8 @@ class Dataset:
         if line not in self._aligned:
             sources = list(self.embeddings.values())
             self._aligned[line] = Problem.align(self.screens[line], sources, self.gene_table)
-        aligned = self._aligned[line]
+        there = embedding is not None and MEASURED_IN in embedding
+        aligned = self.elsewhere(line) if there else self._aligned[line]
         return aligned if embedding is None else aligned.only(*embedding.split("+"))
 
     def elsewhere(self, line: str) -> Problem:
@@ -247,10 +251,13 @@ class Dataset:
                 "Expected screens of two lines or more to predict one from another, found"
                 f" {', '.join(self.screens) or 'none'}."
             )
-        whole = self.problem(line)
-        others = [Elsewhere.of(one) for name, one in self.screens.items() if name != line]
-        sources = [*self.embeddings.values(), *others]
-        return Problem.align(whole.screen, sources, self.gene_table)
+        key = f"{line}, {MEASURED_IN}others"
+        if key not in self._aligned:
+            whole = self.problem(line)
+            others = [Elsewhere.of(one) for name, one in self.screens.items() if name != line]
+            sources = [*self.embeddings.values(), *others]
+            self._aligned[key] = Problem.align(whole.screen, sources, self.gene_table)
+        return self._aligned[key]
 
     def matching(self, predictions: ExternalPredictions) -> ExternalPredictions:
         """Return these predictions as the data set has them, found by method and training size."""

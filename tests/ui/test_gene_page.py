@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from llmpert.datasets import DatasetStore
 from llmpert.embeddings import Embedding
+from llmpert.evaluation.experiment import Experiment
 from llmpert.genes.sets import GeneSets
 from tests.support import small
 from tests.support.drawer import drawer, links, press
@@ -153,6 +155,16 @@ def test_another_line_stands_beside(app):
     assert "In LineB: held out." in text
     assert any("Measured: r = " in title for title in titles(app))
     assert any("Predicted: r = " in title for title in titles(app))
+    assert "measured in LineB" in text
+    # On request the other line's measurement is a source of the same model.
+    app.session_state["knowing"] = True
+    app.run()
+    known = app.table[-1].value["Pearson, all genes"]
+    problem = DatasetStore().load("mine").problem("LineA", "text+measured in LineB")
+    one = Experiment(problem)
+    scores = one.scores("gp", one.largest_training_size, one.fold_of("KD007"))
+    expected = scores.set_index("perturbation").loc["KD007", "pearson_all"]
+    assert known["with measured in LineB"] == f"{expected:.3f}"
 
 
 def test_a_gene_that_is_not_expressed_is_said_to_be_so_and_not_trusted():

@@ -63,6 +63,10 @@ def _badges(view: GeneView) -> None:
         st.badge("measured", icon=":material/science:", color="green")
         about = shown.about_state
         st.badge(shown.state, icon=":material/visibility_off:", help=about)
+    if lines := view.measured_in:
+        words = show.verbatim(" and ".join(lines))
+        about = f"It was knocked down in {words}, too: see the tab *Other lines*."
+        st.badge(f"measured in {words}", icon=":material/lan:", color="green", help=about)
     if not view.verdict.expressed:
         words = f"not expressed in {show.verbatim(view.selection.line)}"
         st.badge(words, icon=":material/block:", color="orange")

@@ -8,10 +8,11 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 import pandas as pd
 
+from llmpert.embeddings.elsewhere import MEASURED_IN
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.evaluation.results import embedding_label
 from llmpert.figures import prediction as figures
-from llmpert.figures.compare import one_against_the_other
+from llmpert.figures.compare import both_against_measured, one_against_the_other
 from llmpert.figures.report import Figure, Section
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.attribution import attribute, neighbourhood
@@ -115,6 +116,13 @@ class GeneView:
         """Which predicted genes most knockdowns change alike."""
         known = self.selection.changed_alike()
         return known.reindex(self.shown.prediction.genes, fill_value=False).to_numpy()
+
+    @property
+    def measured_in(self) -> list[str]:
+        """The other loaded lines that knocked the gene down."""
+        data = self.selection.data
+        others = [line for line in data.lines if line != self.selection.line]
+        return [x for x in others if (data.names(x, "perturbations") == self.gene).any()]
 
     @property
     def raised_only(self) -> bool:
@@ -399,6 +407,37 @@ def other_line(view: GeneView, of: Selection, there: GenePrediction, every: bool
         for what in drawn[: 1 + known]
     ]
     return Section(f"{view.gene} in {of.line}", [f"In {of.line}: {there.state}."], charts)
+
+
+def knowing_line(view: GeneView, line: str, made: GenePrediction, every: bool = True) -> Section:
+    """Return what is predicted where another line's measurement is known, beside the prediction.
+
+    Args:
+        made: That prediction.
+        every: As for `response`.
+    """
+    labels = embedding_label(view.selection.embedding), f"with {MEASURED_IN}{line}"
+    a, b = (
+        Side(label, one.prediction, one.measured, view.selection.unit)
+        for label, one in zip(labels, (view.control, made), strict=True)
+    )
+    table = compare(a, b)
+    chart = Figure(
+        both_against_measured(table, labels, view.selection.unit, every),
+        f"Scatters of the responses of every gene to knocking down {view.gene}, as predicted"
+        f" without and with what {line} measured (across) and as measured (up).",
+        f"{view.where}-knowing-{line}",
+        table,
+        view.note,
+    )
+    scores = dict(zip(labels, (view.control, made), strict=True))
+    words = f"What the same knockdown did in {line} is one more source of the same model."
+    return Section(
+        f"With {MEASURED_IN}{line}",
+        [words],
+        [chart],
+        pd.DataFrame(scores_in_words("Known", scores)).set_index("Known"),
+    )
 
 
 def facts(view: GeneView) -> list[str]:

@@ -1,11 +1,13 @@
 """The tabs of the gene page: what stands behind its answer. Only the open one runs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from llmpert.embeddings.elsewhere import MEASURED_IN
 from llmpert.errors import InputError
 from llmpert.figures.report import Figure, Section
 from llmpert.insight import reliability
@@ -217,6 +219,22 @@ def _other_lines(view: GeneView) -> None:
         else:
             with st.columns(2)[0]:
                 draw(view, section.figures[0])
+    if view.selection.data.screens and view.control.measured is not None and view.measured_in:
+        _knowing_lines(view, every)
+
+
+def _knowing_lines(view: GeneView, every: bool) -> None:
+    about = "Fits the model once more, which takes as long as any fit."
+    words = "Predict it from what other lines measured, too"
+    if not st.toggle(words, key="knowing", bind="query-params", help=about):
+        return
+    of = view.selection
+    for line in view.measured_in:
+        made = predict(replace(of, embedding=f"{of.embedding}+{MEASURED_IN}{line}"), view.gene)
+        section = sections.knowing_line(view, line, made, every)
+        st.markdown(" ".join(section.text))
+        st.table(section.table)
+        draw(view, section.figures[0])
 
 
 def _how_judged(view: GeneView) -> str:
