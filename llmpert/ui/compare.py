@@ -10,10 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.evaluation.results import embedding_label
+from llmpert.figures.between import on_the_way
 from llmpert.figures.compare import both_against_measured, gene_by_gene, one_against_the_other
+from llmpert.insight.between import FAR, between
 from llmpert.insight.compare import Side, compare, in_deviations, most_alike
 from llmpert.insight.ranking import strongest
-from llmpert.models.registry import MODELS, label
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.gene_search import choose_gene
@@ -35,6 +37,9 @@ T = TypeVar("T")
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
 ORDERS = ("strongest response", "largest disagreement")
+
+ON_THE_WAY = 8
+"""Measured genes that are drawn between two genes."""
 
 TWO_SIDED = 1.96
 """Standard deviations that a normal difference exceeds with probability 0.05."""
@@ -173,8 +178,45 @@ def show_comparison(selection: Selection) -> None:
         "Where they disagree": disagreement,
         "All genes": lambda: _show_genes(table, a, b, one_measurement),
     }
+    if differs == GENES and selection.model == GAUSSIAN_PROCESS:
+        contents["In between"] = lambda: _show_between(selection, gene, other_gene)
     show.tabs(contents, "part")
     show_drawer(selection)
+
+
+def _show_between(selection: Selection, gene: str, other: str) -> None:
+    """Show what is predicted for mixtures of two genes' vectors."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        percent = st.slider(
+            f"From {gene} to {other}", 0, 100, 50, 5, "%d %%", key="way", bind="query-params",
+            help="How much of the second gene's vector is in the mixture.",
+        )  # fmt: skip
+    found = selection.of_gene(
+        gene, ("between", other), lambda: between(selection.full_model, gene, other)
+    )
+    at = int(abs(found.shares - percent / 100).argmin())
+    alike = f"**{found.nearest[at]}** (similarity {found.similarity[at]:.2f})"
+    if found.too_far[at]:
+        st.warning(
+            f"Too far from every training knockdown. The nearest is {alike}.",
+            icon=":material/wrong_location:",
+        )
+    else:
+        st.markdown(f"The training knockdown most like this mixture is {alike}.")
+    show.figure(
+        on_the_way(found, gene, other, selection.unit, ON_THE_WAY, percent / 100),
+        name=f"between-{gene}-{other}-{selection.line}",
+        alt=f"Lines: predicted responses of the {ON_THE_WAY} genes that change most on the way from"
+        f" the vector of {gene} to that of {other}, and the similarity of the nearest knockdown.",
+        numbers=found.table(ON_THE_WAY),
+        note=f"{selection.method}, without the responses of {gene} and {other}.",
+        data=selection.data,
+        details="Each place is a mixture of the two genes' vectors in every embedding. The model is"
+        " trained on all other knockdowns; hyper-parameters, mean and components were fitted with"
+        " both. Below the dotted line a place is too far: it is less similar to its nearest"
+        f" training knockdown than {1 - FAR:.0%} of training knockdowns are to theirs.",
+        code=script.of_between(selection, gene, other, ON_THE_WAY),
+    )
 
 
 def _choose_genes(raised_only: bool) -> tuple[str, int, bool]:

@@ -80,6 +80,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("effects", {"target": "OUT004", "unseen": "true", "model": "Ridge regression"}, "'ridge'"),
         ("compare", {"gene": "KD007", "other_gene": "KD041"}, "'KD041'"),
         ("compare", {"gene": "KD007", "against": "mean response"}, "relative_to_mean("),
+        ("compare", {"gene": "KD007", "other_gene": "KD041", "part": "In between"}, "between("),
         ("compare", {"gene": "KD007", "differs": "Models"}, "'gp-paper'"),
         ("compare", {"gene": "KD007", "differs": "Lines"}, "'LineB'"),
         ("compare", {"gene": "KD007", "differs": "Embeddings"}, "'sequence'"),

@@ -297,6 +297,20 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
     return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
 
 
+def of_between(selection: Selection, gene: str, other: str, count: int) -> str:
+    """Return lines for predictions between two genes: `table`."""
+    line = selection.line
+    fitted = f"data.trained[{line!r}].fitted"
+    if not selection.trained:
+        fitted = f"{_experiment(line, selection.embedding)}.fit_all({selection.model!r})"
+    lines = [
+        f"fitted = {fitted}",
+        f"table = between(fitted, {gene!r}, {other!r}).table({count})",
+    ]
+    needed = [EXPERIMENT, "from llmpert.insight.between import between"]
+    return _script(selection.data, [selection.model], needed, lines)
+
+
 def of_gene_list(selection: Selection, genes: Sequence[str], made: str) -> str:
     """Return lines for the responses to knocking down the genes of a list: `table`.
 
