@@ -68,7 +68,7 @@ def most_certain(curves: pd.DataFrame, line: str) -> go.Figure:
     figure, at = go.Figure(), 0
     for name, part in curves.groupby("sign", sort=False):
         if name in (ANY, BEST):
-            color, dash, width = GREY, "dot", 1.5
+            color, dash, width = GREY, "solid" if name == ANY else "dot", 1.5
         else:
             (color, _), dash, width = source_look(at), DASHES[at % len(DASHES)], 2.5
             at += 1

@@ -17,10 +17,10 @@ ROWS, CELLS = 512, 2**16
 """Candidates predicted, and correlations found, in one go."""
 
 NULL = 2000
-"""Candidates whose correlations with random signatures are looked at."""
+"""Candidates whose correlations with random signatures are computed, at most."""
 
 REFERENCES = 1000
-"""Known responses that candidates are held against, at most."""
+"""Known responses that candidates are compared with, at most."""
 
 PERMUTATIONS = 1000
 """Random signatures."""
@@ -29,7 +29,7 @@ TOP = 20
 """Rank up to which a known response counts as finding a knockdown."""
 
 BEHIND = 5
-"""Genes that are named of each knockdown."""
+"""Genes named for each knockdown."""
 
 Z95 = 1.959963984540054
 
@@ -184,7 +184,7 @@ class Candidates:
 
     @classmethod
     def of(cls, profiles: Profiles, references: np.ndarray) -> "Candidates":
-        """Hold profiles against signatures of known responses, R x D."""
+        """Compare profiles with signatures of known responses, R x D."""
         known = correlations(profiles, references).astype(np.float32)
         known[np.isnan(known)] = -2
         top = min(TOP, len(known))
@@ -241,7 +241,7 @@ def search(
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """All knockdowns that can be searched with one model, those that were made apart.
+    """All knockdowns that one model can search: known ones, and genes that nobody knocked down.
 
     Scores of the two are not comparable: predicted responses are smooth and resemble more.
 

@@ -1,4 +1,4 @@
-"""Several predictions of each measurement, joined by what their errors were."""
+"""A stack: several predictions of each measurement, combined by boosted trees."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,13 +14,13 @@ POWERS = (1, 0, 2)
 """Of the responses that Gaussian processes predict, their signs kept: the first is `gp`."""
 
 NEIGHBOURS = (1, 3, 10)
-"""The mean response of so many training perturbations, the most similar ones, is one, too."""
+"""Counts of the most similar training perturbations whose mean responses are predictions, too."""
 
 MOST = 300_000
-"""Measurements that they learn from at most."""
+"""Measurements that trees learn from, at most."""
 
 LEAVES, FEWEST_IN_LEAF = 750, 20
-"""A leaf has one in so many of these measurements, but not fewer than that."""
+"""A leaf holds one in `LEAVES` of these measurements, and never fewer than `FEWEST_IN_LEAF`."""
 
 TREES = {"max_iter": 100, "learning_rate": 0.05, "early_stopping": False, "random_state": 0}
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from llmpert.figures import intervals as figures
+from llmpert.figures.theme import GREY
 from llmpert.insight import intervals
 from llmpert.insight.intervals import ANY, BEST
 from tests.insight.test_intervals import outcomes
@@ -36,7 +37,9 @@ def test_curves_are_those_of_the_signs_and_the_best_does_not_set_the_scale():
     signs = curves.loc[curves["sign"] != BEST, "accuracy"]
     low, high = figure.layout.yaxis.range
     assert low < signs.min() <= signs.max() < high
-    assert {ANY, BEST} == {t.name for t in figure.data if t.line.dash == "dot"}
+    grey = {trace.name: trace.line.dash for trace in figure.data if trace.line.color == GREY}
+    assert set(grey) == {ANY, BEST}
+    assert grey[ANY] != grey[BEST]
 
 
 def test_all_of_a_page_are_fewer_than_800_marks():

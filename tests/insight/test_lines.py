@@ -71,7 +71,7 @@ def test_without_cells_the_noise_is_what_the_model_cannot_explain():
     np.testing.assert_allclose(
         found.layers[NOISE], np.tile(np.sqrt(fitted.model.noise_variance_), (40, 1)), rtol=1e-6
     )
-    assert "the numbers of cells are not known" in words
+    assert "the numbers of cells are unknown" in words
 
 
 def test_lines_meet_by_any_names_of_their_genes(truth):
