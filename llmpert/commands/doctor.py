@@ -5,7 +5,6 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -59,6 +58,8 @@ def _program() -> Findings:
 
 def _libraries() -> Findings:
     """Every library of requirements.txt, held against the versions that it allows."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     from llmpert.io.paths import app_folder

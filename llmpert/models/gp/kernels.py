@@ -60,6 +60,18 @@ class RBF(RBFKernel):
         return value, (squares * value).div_(self.lengthscale.square())
 
 
+class Scaled(ScaleKernel):
+    """GPyTorch's scaled kernel, of one without batches.
+
+    It asks torch for the shape of batches otherwise, which imports SymPy: half a second.
+    """
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """No batches."""
+        return torch.Size()
+
+
 class Covariance:
     """C and its hyper-parameters, with their priors and limits; free parameters are logarithms.
 
@@ -77,7 +89,7 @@ class Covariance:
         self.by_cells = by_cells
         # Derivatives are written out: see `derivatives`.
         self.kernels: list[Any] = [
-            ScaleKernel(kernel(lengthscale_constraint=LOG), outputscale_constraint=LOG)
+            Scaled(kernel(lengthscale_constraint=LOG), outputscale_constraint=LOG)
             .double()
             .requires_grad_(False)
             for _ in medians

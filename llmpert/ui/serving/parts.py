@@ -1,6 +1,8 @@
 """What the application has besides pages."""
 
 import os
+from functools import partial
+from threading import Event
 from typing import Any
 
 import streamlit as st
@@ -8,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llmpert.ui.serving import logs, workers
-from llmpert.ui.serving.requests import EarlyStart, RequestLog, SameOrigin, StayHere, health
+from llmpert.ui.serving.requests import EarlyStart, NotYet, RequestLog, SameOrigin, StayHere, health
 from llmpert.ui.serving.start import prepared
 from llmpert.ui.streamlit_internals import HEALTH
 
@@ -31,13 +33,15 @@ def parts() -> dict[str, Any]:
             path=f"/{path}",
         )
     ]  # fmt: skip
+    loaded = Event()
     return {
-        "lifespan": prepared,
+        "lifespan": partial(prepared, loaded=loaded),
         "routes": [Route(path, health) for path in checks],
         "middleware": [
             Middleware(RequestLog, unlogged=unlogged),
             *stay,
             Middleware(SameOrigin, allowed=st.get_option("server.corsAllowedOrigins")),
+            Middleware(NotYet, loaded=loaded, checks=unlogged),
             Middleware(EarlyStart),
         ],
     }

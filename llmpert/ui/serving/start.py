@@ -20,17 +20,17 @@ HOUR = 3600
 QUICK = 2000
 """Perturbations of the largest screen that is fitted at the start: a larger one takes minutes."""
 
-PATIENCE = 20
-"""Seconds that the port stays closed at most while the data that open first are loaded."""
+PATIENCE = 10
+"""Seconds that visitors wait at most while the data that open first are loaded."""
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def prepared(app: Any) -> AsyncIterator[None]:
-    """Load what opens first before the port opens; get ready for the rest while the server runs.
+async def prepared(app: Any, loaded: Event) -> AsyncIterator[None]:
+    """Load what opens first, and get ready for the rest, while the server runs.
 
-    Visitors who come earlier would wait longer, all for the same imports and files.
+    `loaded` is set once what opens first is there, and after `PATIENCE` in any case.
     """
     settings: dict[str, Any] = {
         "version": __version__,
@@ -41,12 +41,12 @@ async def prepared(app: Any) -> AsyncIterator[None]:
     if worker is not None:
         settings["worker"] = worker
     log.info("started", extra=settings)
-    wake_once(asyncio.get_running_loop())
-    loaded, stopped = Event(), Event()
+    wake_once(loop := asyncio.get_running_loop())
+    loop.call_later(PATIENCE, loaded.set)
+    stopped = Event()
     Thread(target=_prepare, args=(loaded,), name="prepare", daemon=True).start()
     if not worker:  # one is enough
         Thread(target=_sweep, args=(stopped,), name="sweep", daemon=True).start()
-    await asyncio.to_thread(loaded.wait, PATIENCE)
     yield
     stopped.set()
     log.info("stopped")

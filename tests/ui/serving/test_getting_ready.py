@@ -91,7 +91,7 @@ def test_gene_sets_of_what_opens_first_are_read_beforehand(monkeypatch):
 
 def start_and_stop():
     async def run():
-        async with prepared(None):
+        async with prepared(None, threading.Event()):
             pass
 
     asyncio.run(run())
@@ -151,7 +151,7 @@ def test_expired_uploads_go_when_the_server_starts_and_by_the_hour(data, monkeyp
         return name
 
     async def run():
-        async with start.prepared(None):
+        async with start.prepared(None, threading.Event()):
             for name in (first, expired()):
                 for _ in range(1000):
                     if not uploads.folder(name).exists():

@@ -1,6 +1,8 @@
 """What is logged of requests, and whose WebSockets are refused."""
 
+import json
 import logging
+import threading
 
 import pytest
 from starlette.applications import Starlette
@@ -8,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-from llmpert.ui.serving.requests import LONGEST, RequestLog, SameOrigin
+from llmpert.ui.serving.requests import LONGEST, NotYet, RequestLog, SameOrigin
 from tests.support.asgi import ask
 
 
@@ -112,3 +114,16 @@ def test_a_visitors_connection_is_opened_and_logged(logged, origin):
 def test_a_page_of_another_site_cannot_connect(logged, origin):
     assert ask(APP, "/_stcore/stream", "WEBSOCKET", {"Origin": origin}).status == 403
     assert logged() == [("WEBSOCKET", "/_stcore/stream", 403)]
+
+
+def test_files_are_sent_while_sessions_wait_for_what_opens_first():
+    loaded = threading.Event()
+    app = NotYet(APP, loaded, ["/health"])
+    assert ask(app, "/gene").text == "fine"
+    early = ask(app, "/health")
+    assert early.status == 503
+    assert json.loads(early.text)["problem"] == "Starting."
+    threading.Timer(0.1, loaded.set).start()
+    assert ask(app, "/_stcore/stream", "WEBSOCKET").text.startswith("hello")
+    assert loaded.is_set()
+    assert ask(app, "/health").text == "fine"
