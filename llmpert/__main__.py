@@ -28,6 +28,7 @@ from llmpert.commands.score import score
 from llmpert.commands.search import search
 from llmpert.commands.serve import serve
 from llmpert.commands.simulate import simulate
+from llmpert.commands.sources import sources
 from llmpert.commands.train import train
 from llmpert.errors import InputError
 from llmpert.runtime import wait_briefly
@@ -58,8 +59,8 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, search, train, score, simulate, download, prepare, pseudobulk, embed,
-    import_data, report, datasets, gears, serve, doctor,
+    evaluate, predict, search, train, score, sources, simulate, download, prepare, pseudobulk,
+    embed, import_data, report, datasets, gears, serve, doctor,
 ):  # fmt: skip
     program.add_command(command)
 

@@ -1,0 +1,107 @@
+"""Does a source help here? Each by itself, all together, and all but one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from llmpert.errors import InputError
+from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
+from llmpert.evaluation.grid import Fit, grid
+from llmpert.evaluation.problem import Problem
+from llmpert.evaluation.results import NO_EMBEDDING
+from llmpert.evaluation.scores import Metric
+from llmpert.insight.scoreboard import NO_SKILL, bootstrap
+from llmpert.models.registry import GAUSSIAN_PROCESS
+
+TOGETHER = "all together"
+
+
+def choices(problem: Problem) -> dict[str, str]:
+    """Return what is given to models: each source alone, all, and all without each.
+
+    Returns:
+        Name in results ("text+go") -> the source that it is without; "" for others.
+
+    Raises:
+        InputError: There is one source alone.
+    """
+    names = [embedding.name for embedding in problem.embeddings]
+    if len(names) < 2:
+        raise InputError(f"Expected two sources or more to compare, found {names[0]} alone.")
+    without = {"+".join(name for name in names if name != one): one for one in names}
+    return {**dict.fromkeys(names, ""), problem.embedding_name: "", **without}
+
+
+def source_fits(problem: Problem, settings: Settings) -> list[Fit]:
+    """Return the fits that tell what each source is worth, at the largest training size."""
+    parts = [problem.only(*choice.split("+")) for choice in choices(problem)]
+    return grid([Experiment(one, settings) for one in parts], [NO_SKILL, GAUSSIAN_PROCESS], [])
+
+
+def worth(
+    problem: Problem, results: pd.DataFrame, metric: Metric, fitted: FittedModel
+) -> pd.DataFrame:
+    """Return what each source is worth by a score, the one that adds most first.
+
+    Differences are taken knockdown by knockdown; intervals hold 95 % of their means over drawn sets
+    of knockdowns. Above 0 a source helps, whichever way the score runs.
+
+    Args:
+        results: Tidy, of `source_fits`.
+        fitted: The Gaussian process with all sources, for the weights.
+
+    Returns:
+        Columns source, genes (with a vector), alone (mean score), over_mean with low_alone and
+        high_alone (by how much it is better than the mean response), adds, low, high (what it adds
+        to all others together), weight (share of its kernel in the signal, without the kernel over
+        all sources side by side). The last row is `TOGETHER`.
+    """
+    rng, sign = np.random.default_rng(0), 1 if metric.best == "max" else -1
+    of = {
+        key: part.groupby("perturbation", observed=True)["value"].mean()
+        for key, part in results[results["metric"] == metric.name].groupby(
+            "embedding", observed=True
+        )
+    }
+    together = of[problem.embedding_name]
+    known, rows = choices(problem), []
+    lacking = {one: name for name, one in known.items() if one}
+    ratios = fitted.model.signal_to_noise_
+    signal = sum(ratios.values())
+
+    def ahead(one: pd.Series, other: pd.Series) -> tuple[float, float, float]:
+        gain = sign * (one - other).dropna().to_numpy()
+        return float(gain.mean()), *bootstrap(gain, rng)
+
+    for source in problem.embeddings:
+        alone = of[source.name]
+        adds = ahead(together, of[lacking[source.name]])
+        over = ahead(alone, of[NO_EMBEDDING])
+        weight = ratios[source.name] / signal
+        rows.append((source.name, len(source.genes), alone.mean(), *over, *adds, weight))
+    columns = [
+        "source", "genes", "alone", "over_mean", "low_alone", "high_alone", "adds", "low", "high",
+        "weight",
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).sort_values("adds", ascending=False, kind="stable")
+    over, side = ahead(together, of[NO_EMBEDDING]), ratios[problem.embedding_name] / signal
+    last = (TOGETHER, np.nan, together.mean(), *over, np.nan, np.nan, np.nan, side)
+    return pd.concat([table, pd.DataFrame([last], columns=columns)], ignore_index=True)
+
+
+def covered(perturbations: Sequence[str], problem: Problem) -> dict[str, int]:
+    """Return how many of a screen's perturbations have a vector in each source."""
+    found = {}
+    for embedding in problem.embeddings:
+        of = problem.only(embedding.name)
+        found[embedding.name] = sum(_has(of, str(name)) for name in perturbations)
+    return found
+
+
+def _has(problem: Problem, name: str) -> bool:
+    try:
+        problem.find(name)
+    except InputError:
+        return False
+    return True
