@@ -13,7 +13,8 @@ evaluated by 5-fold cross-validation, seed 0:
 - on six embeddings that the benchmark brings, and all of them together, at the largest training
   size, on the perturbations that have all six. Their names begin with "benchmark".
 
-- at the largest training size also as copied from the other line, which then is known.
+- at the largest training size also as copied from the other line, which then is known, and by the
+  Gaussian process with that as a source, alone and beside the embeddings that come with llmpert.
 
 Their summary (`llmpert.evaluation.results.summarise`) becomes a part of the data set
 `data/replogle-2022-ranks/`: means over folds with standard errors, no response and no prediction.
@@ -39,7 +40,7 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import ResultsSummary, summarise
 from llmpert.evaluation.splits import learning_curve_sizes
 from llmpert.io.paths import shipped
-from llmpert.models.registry import MODELS
+from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS
 
 FOLDER = shipped() / RANKS
 FILE = FOLDER / "results.parquet"
@@ -61,8 +62,11 @@ def fits() -> tuple[list[Fit], list[Fit]]:
     sizes = [size for size in learning_curve_sizes(largest) if size < largest]
     models = list(MODELS)
     both = Dataset("", data.screens, known)
-    elsewhere = [Experiment(both.elsewhere(line)) for line in data.screens]
-    at_largest = grid(ours, [*models, "stack"], [largest]) + grid(elsewhere, COPIES, [largest])
+    known_there = [both.elsewhere(line) for line in data.screens]
+    alone = [problem.only(problem.embeddings[-1].name) for problem in known_there]
+    elsewhere = [Experiment(problem) for problem in (*known_there, *alone)]
+    at_largest = grid(ours, [*models, "stack"], [largest])
+    at_largest += grid(elsewhere, [*COPIES, GAUSSIAN_PROCESS], [largest])
     joined = grid(theirs[len(own) :: len(own) + 1], ["stack"], [])
     return grid(ours, models, sizes) + at_largest, grid(theirs, models, []) + joined
 

@@ -15,7 +15,9 @@ from llmpert.models.registry import EVALUATED, EVERY
 if TYPE_CHECKING:
     import pandas as pd
 
-BASELINES = ("mean", *(name for name, spec in EVALUATED.items() if not spec.uses_embedding))
+BASELINES = (
+    "mean", *(n for n, spec in EVALUATED.items() if spec.copies and not spec.uses_embedding),
+)  # fmt: skip
 """Models that are always shown beside predictions from another line."""
 
 

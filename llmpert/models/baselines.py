@@ -57,3 +57,18 @@ class NoChange(NonControlMean):
         """Remember how many genes Y (N x D) has."""
         self.mean_ = np.zeros(Y.shape[1])
         return self
+
+
+class MajorityDirection(NonControlMean):
+    """Predicts that each gene moves as most training perturbations move it, by its mean |Δ|.
+
+    It knows which genes are usually raised and which lowered, and nothing of the perturbation:
+    where directions are asked for, a model has to beat it. A gene that as many raise as lower does
+    not move.
+    """
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "MajorityDirection":
+        """Count in which direction each gene of the training responses Y (N x D) moves."""
+        Y = np.asarray(Y, dtype=np.float64)
+        self.mean_ = np.sign(np.sign(Y).sum(axis=0)) * np.abs(Y).mean(axis=0)
+        return self

@@ -142,6 +142,12 @@ EVALUATED: dict[str, ModelSpec] = {
             uses_cells=True,
         ),
         ModelSpec(
+            "majority", "Majority direction",
+            "Each gene moves as most training knockdowns move it, by its mean absolute response.",
+            lambda seed, parts: _model("llmpert.models.baselines", "MajorityDirection")(),
+            uses_embedding=False,
+        ),
+        ModelSpec(
             "copy", "Copy of another line",
             "What the same knockdown did in another line.",
             lambda seed, parts: _model(COPIES, "Copy")(parts),

@@ -15,7 +15,7 @@ from llmpert.figures import lines as figures
 from llmpert.insight import lines as insight
 from llmpert.insight.ranking import strongest
 from llmpert.screens import Screen
-from llmpert.ui.common import cache
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.gene_search import choose_gene
@@ -177,6 +177,7 @@ def _show_disagreements(selection: Selection, rival: str, table: pd.DataFrame, n
         details=f"The noise is known from {noise}. Root mean square over the measured genes of"
         " both lines of the difference divided by its standard deviation.",
         select=["points"],
+        code=script.of_disagreements(selection, _in(selection, rival)),
     )  # fmt: skip
     open_selected(chosen, f"lines-disagree-{line}-{rival}")
 

@@ -32,7 +32,7 @@ def show_models(selection: Selection) -> None:
     """
     data, line, size = selection.data, selection.line, selection.size
     embeddings = cache.scored(data)[1]
-    known = [one for one in embeddings if not one.startswith(MEASURED_IN)]
+    known = [one for one in embeddings if MEASURED_IN not in one]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         embedding = choose(
             "Embedding", "placed_on", known, "What models know of a gene.", WIDE,
@@ -47,8 +47,8 @@ def show_models(selection: Selection) -> None:
     else:
         summary, about = summarise(results.table), results.about
         limits, words = cache.ceiling(data, line)
-    # Copies of another line use no embedding, and know more.
-    copied = [one for one in embeddings if one.startswith(MEASURED_IN)]
+    # Copies of another line use no embedding, and know more; so do models that have it as a source.
+    copied = [one for one in embeddings if MEASURED_IN in one]
     summary = on_embeddings(summary, [embedding, *copied])
     scored = set(summary["metric"])
     metrics = [

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from llmpert.evaluation.comparison import Measured
 from llmpert.evaluation.metrics import top_genes
 from llmpert.evaluation.scores import evaluate, paper
-from llmpert.models.baselines import NoChange, NonControlMean, RandomPerturbation
+from llmpert.models.baselines import MajorityDirection, NoChange, NonControlMean, RandomPerturbation
 from llmpert.models.registry import EVERY, MODELS, label
 
 ALONE = [name for name, spec in EVERY.items() if not spec.copies]
@@ -42,6 +42,19 @@ def test_random_draws_training_responses(problem, seed):
     assert predicted.shape == (len(genes), Y.shape[1])
     known = {tuple(row) for row in Y}
     assert all(tuple(row) in known for row in predicted)
+
+
+@settings(deadline=None)
+@given(problems)
+def test_the_majority_is_counted_gene_by_gene(problem):
+    Z, Y, genes = problem
+    Y = np.round(Y)  # some do not move
+    found = MajorityDirection().fit(Z, Y).predict(genes)
+    for gene, values in enumerate(Y.T):
+        up, down = sum(value > 0 for value in values), sum(value < 0 for value in values)
+        size = sum(map(abs, values)) / len(values)
+        expected = size if up > down else -size if down > up else 0
+        np.testing.assert_allclose(found[:, gene], expected)
 
 
 def test_random_follows_its_seed_alone():

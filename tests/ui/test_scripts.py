@@ -88,6 +88,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("explorer", {"gene": "KD007", "of": "measured responses"}, "screen.response"),
         ("intervals", {"line": "LineB"}, "kept(experiment, 'gp', 32, fold)"),
         ("find", {"line": "LineB", "like": "KD007"}, "library.signature_of('KD007')"),
+        ("across_lines", {"gene": "KD007"}, "disagreements("),
         ("gene_list", {"genes": "KD001 KD002 KD041", "tab": "All numbers"}, "found.clustered(60)"),
         ("explorer", {"gene": "KD007", "part": "Nearest"}, "(neighbours, "),
         ("explorer", {"gene": "KD007", "part": "Nearest", "kernel": "true"}, "'KD007'"),

@@ -339,6 +339,22 @@ def of_gene_list(selection: Selection, genes: Sequence[str], made: str) -> str:
     return _script(selection.data, [model], [EXPERIMENT, *needed], lines)
 
 
+def of_disagreements(selection: Selection, rival: Selection) -> str:
+    """Return lines for how far knockdowns are apart in two lines: `table`."""
+    made = []
+    for name, of in (("one", selection), ("other", rival)):
+        fitted = f"data.trained[{of.line!r}].fitted"
+        if not of.trained:
+            fitted = f"{_experiment(of.line, of.embedding)}.fit_all({of.model!r})"
+        made.append(f"{name}, noise = with_noise({_screen(of)}, lambda: {fitted})")
+    made.append("table = disagreements(*common(one, other, data.gene_table))")
+    needed = [
+        EXPERIMENT,
+        "from llmpert.insight.lines import common, disagreements, with_noise",
+    ]
+    return _script(selection.data, [], needed, made)
+
+
 def of_board(selection: Selection, embedding: str, others: Sequence[str] = ()) -> str:
     """Return lines for the place of every model by every score: `table`.
 
