@@ -7,6 +7,7 @@ from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.external_methods import origin
 from llmpert.ui.common.selection import choose_embeddings, select
+from llmpert.ui.sources import show_sources
 
 selection = select("Model classes", embedding=False, results=True)
 data, line, size = selection.data, selection.line, selection.size
@@ -16,7 +17,7 @@ show.heading(
     data,
 )
 summary, about = cache.summary(data, [line], list(MODELS), size)
-metrics = list(cache.METRICS.values())
+metrics, every = list(cache.METRICS.values()), summary
 embeddings = choose_embeddings(data)
 summary = on_embeddings(summary, embeddings)
 chart = cache.once(
@@ -41,3 +42,4 @@ show.figure(
 )
 show.best_of(summary, line, size, metrics)
 show.left_out(summary)
+show_sources(selection, every)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from llmpert.evaluation.experiment import Experiment, Settings
+    from llmpert.evaluation.problem import Problem
 
 
 @click.command(short_help="Find out which embeddings help on a screen.")
@@ -79,7 +83,7 @@ def sources(
     settings, parts = Settings(folds=folds, seed=seed, n_hvgs=features), []
     for line in data.screens:
         problem = options.aligned_problem(data, line)
-        fits = source_fits(problem, settings)
+        fits = source_fits(problem, partial(_experiment, problem, settings))
         with workers(processes or 1, scheduler) as somewhere, work_bar("fit") as progress:
             table = run(fits, progress, somewhere, [metric.name]).table
         fitted = Experiment(problem, settings).fit_all(GAUSSIAN_PROCESS)
@@ -101,6 +105,12 @@ def sources(
         with atomic_path(out) as temporary:
             pd.concat(parts).to_csv(temporary, index=False)
         remark(f"Wrote {out}.")
+
+
+def _experiment(problem: "Problem", settings: "Settings", choice: str) -> "Experiment":
+    from llmpert.evaluation.experiment import Experiment
+
+    return Experiment(problem.only(*choice.split("+")), settings)
 
 
 HEADER = ("SOURCE", "GENES", "KNOCKDOWNS", "ALONE", "ADDS TO ALL OTHERS", "WEIGHT")

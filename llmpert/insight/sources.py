@@ -1,12 +1,12 @@
 """Does a source help here? Each by itself, all together, and all but one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from llmpert.errors import InputError
-from llmpert.evaluation.experiment import Experiment, FittedModel, Settings
+from llmpert.evaluation.experiment import Experiment, FittedModel
 from llmpert.evaluation.grid import Fit, grid
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import NO_EMBEDDING
@@ -33,10 +33,26 @@ def choices(problem: Problem) -> dict[str, str]:
     return {**dict.fromkeys(names, ""), problem.embedding_name: "", **without}
 
 
-def source_fits(problem: Problem, settings: Settings) -> list[Fit]:
-    """Return the fits that tell what each source is worth, at the largest training size."""
-    parts = [problem.only(*choice.split("+")) for choice in choices(problem)]
-    return grid([Experiment(one, settings) for one in parts], [NO_SKILL, GAUSSIAN_PROCESS], [])
+def source_fits(
+    problem: Problem, experiment: Callable[[str], Experiment], size: int | None = None
+) -> list[Fit]:
+    """Return the fits that tell what each source is worth, by default at the largest training size.
+
+    Args:
+        experiment: Makes the experiment of one of `choices`.
+    """
+    experiments = [experiment(choice) for choice in choices(problem)]
+    return grid(experiments, [NO_SKILL, GAUSSIAN_PROCESS], [] if size is None else [size])
+
+
+def weights(fitted: FittedModel) -> dict[str, float]:
+    """Return the share of each source's kernel in the signal of a Gaussian process.
+
+    The kernel over all sources side by side is called `TOGETHER`.
+    """
+    ratios, names = fitted.model.signal_to_noise_, [*fitted.joined.components_]
+    signal = sum(ratios.values())
+    return {name if name in names else TOGETHER: of / signal for name, of in ratios.items()}
 
 
 def worth(
@@ -67,8 +83,7 @@ def worth(
     together = of[problem.embedding_name]
     known, rows = choices(problem), []
     lacking = {one: name for name, one in known.items() if one}
-    ratios = fitted.model.signal_to_noise_
-    signal = sum(ratios.values())
+    weight = weights(fitted)
 
     def ahead(one: pd.Series, other: pd.Series) -> tuple[float, float, float]:
         gain = sign * (one - other).dropna().to_numpy()
@@ -78,15 +93,15 @@ def worth(
         alone = of[source.name]
         adds = ahead(together, of[lacking[source.name]])
         over = ahead(alone, of[NO_EMBEDDING])
-        weight = ratios[source.name] / signal
-        rows.append((source.name, len(source.genes), alone.mean(), *over, *adds, weight))
+        about = source.name, len(source.genes), alone.mean()
+        rows.append((*about, *over, *adds, weight[source.name]))
     columns = [
         "source", "genes", "alone", "over_mean", "low_alone", "high_alone", "adds", "low", "high",
         "weight",
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).sort_values("adds", ascending=False, kind="stable")
-    over, side = ahead(together, of[NO_EMBEDDING]), ratios[problem.embedding_name] / signal
-    last = (TOGETHER, np.nan, together.mean(), *over, np.nan, np.nan, np.nan, side)
+    over, unknown = ahead(together, of[NO_EMBEDDING]), (np.nan, np.nan, np.nan)
+    last = (TOGETHER, np.nan, together.mean(), *over, *unknown, weight[TOGETHER])
     return pd.concat([table, pd.DataFrame([last], columns=columns)], ignore_index=True)
 
 

@@ -25,7 +25,7 @@ def problem() -> Problem:
 
 @pytest.fixture(scope="module")
 def fits(problem):
-    return source_fits(problem, SETTINGS)
+    return source_fits(problem, lambda of: Experiment(problem.only(*of.split("+")), SETTINGS))
 
 
 def scores(problem: Problem, choice: str, model: str, metric: str):

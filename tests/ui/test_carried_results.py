@@ -181,7 +181,7 @@ def test_controls_of_learning_curves_choose_metric_and_model(app):
 @pytest.mark.parametrize("page", ["learning_curves", "model_classes", "table"])
 def test_numbers_as_csv_are_those_of_the_file(app, exported, page):
     visit(app, page)
-    (content,) = [data for name, data in exported.items() if name.endswith(".csv")]
+    content, *_ = [data for name, data in exported.items() if name.endswith(".csv")]
     found = pd.read_csv(io.BytesIO(content()), keep_default_na=False, na_values=[""])
     assert len(found)
     key = ["line", "embedding", "model", "train_size", "metric"]
