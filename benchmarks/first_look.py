@@ -1,6 +1,6 @@
 """How long each page takes in a new tab, against a page of Streamlit with one small chart.
 
-    python -m benchmarks.first_look [--runs 5] [--data simulated]
+    python -m benchmarks.first_look [--runs 5] [--data simulated] [--page NAME …] [--write]
 
 In headless Chromium without a GPU, whose cache has the program's files, and on a server on which
 every page was looked at: from opening a page's link in a session of its own to its first figure or,
@@ -25,6 +25,7 @@ from playwright.sync_api import BrowserContext, TimeoutError, sync_playwright
 
 from benchmarks.app import BROWSERS, FIGURE, FINISHED, LIMIT, PAGES, url
 from benchmarks.machine import describe
+from benchmarks.page import markdown, publish, to_pages
 from benchmarks.server import Server, served
 from llmpert.datasets import BUILT_IN_DATA
 from tests.support.server_process import free_port
@@ -32,7 +33,7 @@ from tests.support.server_process import free_port
 RATIO, MARKS = 1.25, 800
 """Targets: times the empty page, and marks in a first look."""
 
-PATIENCE = 12_000
+PATIENCE = 6_000
 """Milliseconds after which a page counts as one without figures, or tables."""
 
 EMPTY = """
@@ -105,12 +106,17 @@ def first_thing(context: BrowserContext, address: str) -> str:
     "--data", type=click.Choice([*BUILT_IN_DATA]), default=next(iter(BUILT_IN_DATA)),
     show_default=True,
 )  # fmt: skip
-def main(runs: int, data: str) -> None:
-    """Measure the first look of all pages."""
+@click.option(
+    "--page", "pages", type=click.Choice(PAGES), multiple=True, default=PAGES,
+    help="Repeatable; all by default.",
+)  # fmt: skip
+@to_pages
+def main(runs: int, data: str, pages: tuple[str, ...], write: bool) -> None:
+    """Measure the first look of pages."""
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:
         raise click.ClickException(f"expected one of {', '.join(BROWSERS)} on the path.")
-    click.echo(f"measured on: {describe()}; data {data}")
+    on = f"Measured on: {describe()}."
     with sync_playwright() as playwright, served() as server, empty_page() as other:
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
@@ -120,26 +126,27 @@ def main(runs: int, data: str) -> None:
         other.wait_until_it_answers()
         query = urlencode({"data": data})
         addresses = {"": other.address}
-        addresses |= {name: f"{server.address}/{url(name)}?{query}" for name in PAGES}
+        addresses |= {name: f"{server.address}/{url(name)}?{query}" for name in pages}
         shown = {"": FIGURE}
         look(context, other.address, FIGURE)
-        shown |= {name: first_thing(context, addresses[name]) for name in PAGES}
+        shown |= {name: first_thing(context, addresses[name]) for name in pages}
         found: dict[str, list[tuple[float, int]]] = {name: [] for name in addresses}
         for _ in range(runs):
             for name, address in addresses.items():
                 found[name].append(look(context, address, shown[name]))
         browser.close()
     middle = {name: float(np.median([s for s, _ in looks])) for name, looks in found.items()}
-    click.echo(f"empty page with one chart: {middle['']:.2f} s")
     what = {FIGURE: "figure", TABLE: "table", TITLE: "title"}
-    for name in sorted(PAGES, key=lambda name: -middle[name]):
+    table = [["page", "first", "seconds", "times the empty page", "marks"]]
+    table.append(["an empty page with one chart", "figure", f"{middle['']:.2f}", "1", ""])
+    for name in sorted(pages, key=lambda name: -middle[name]):
         ratio, marks = middle[name] / middle[""], max(marks for _, marks in found[name])
-        missed = "" if ratio <= RATIO and marks <= MARKS else "  missed"
-        click.echo(
-            f"{name:16} {what[shown[name]]:7} {middle[name]:5.2f} s  {ratio:4.2f} times"
-            f"  {marks:5} marks{missed}"
-        )
+        missed = "" if ratio <= RATIO and marks <= MARKS else " (missed)"
+        row = [name, what[shown[name]], f"{middle[name]:.2f}", f"{ratio:.2f}{missed}", str(marks)]
+        table.append(row)
     click.echo(f"targets: {RATIO:g} times, {MARKS} marks")
+    said = f"{on} Medians of {runs} on the data set {data}, in turn."
+    publish("benchmarks.first_look", [said, "", *markdown(table)], write)
 
 
 if __name__ == "__main__":

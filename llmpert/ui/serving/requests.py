@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Event
 from time import perf_counter
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -168,7 +167,7 @@ class NotYet:
     """Let browsers fetch the program's files, and sessions wait, until what opens first is loaded.
 
     A session that began earlier would wait longer: all would import the same. The `checks` of
-    health say so until then, that a proxy sends nobody.
+    health wait too: by one of them a browser finds out whether it can begin a session.
     """
 
     app: ASGIApp
@@ -177,13 +176,9 @@ class NotYet:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if not self.loaded.is_set():
-            if scope["type"] == "http" and scope["path"] in self.checks:
-                state = {"version": __version__, "ready": False, "problem": "Starting."}
-                await _state(state)(scope, receive, send)
-                return
-            while scope["type"] == "websocket" and not self.loaded.is_set():
-                await asyncio.sleep(0.02)
+        waits = scope["type"] == "websocket" or scope.get("path") in self.checks
+        while waits and not self.loaded.is_set():
+            await asyncio.sleep(0.02)
         await self.app(scope, receive, send)
 
 
@@ -241,9 +236,5 @@ def health(request: Request) -> JSONResponse:
         state = {"version": __version__, "ready": True, "free_bytes": free_space()}
     except InputError as problem:
         state = {"version": __version__, "ready": False, "problem": str(problem)}
-    return _state(state)
-
-
-def _state(state: Mapping[str, Any]) -> JSONResponse:
     status = 200 if state["ready"] else 503
     return JSONResponse(state, status, headers={"Cache-Control": "no-store"})
