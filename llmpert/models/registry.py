@@ -139,7 +139,7 @@ EVALUATED: dict[str, ModelSpec] = {
             "Boosted trees join Gaussian processes and the nearest knockdowns, having learnt from"
             " leave-one-out predictions what becomes of them.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            version=2, uses_cells=True,
+            uses_cells=True,
         ),
         ModelSpec(
             "majority", "Majority direction",
@@ -175,7 +175,7 @@ EVALUATED: dict[str, ModelSpec] = {
             "stack-copy", "Stack with a copy",
             "The stack, which also sees what the same knockdown did in another line.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            version=2, uses_cells=True, copies=True,
+            uses_cells=True, copies=True,
         ),
     )
 }  # fmt: skip

@@ -16,10 +16,6 @@ POWERS = (1, 0, 2)
 NEIGHBOURS = (1, 3, 10)
 """Counts of the most similar training perturbations whose mean responses are predictions, too."""
 
-EXTRA, POWER = 0.1, 30
-"""Trees learn a response plus so much of its power, in units of the strongest response: which genes
-will be among the strongest then counts, and hardly any other prediction changes."""
-
 MOST = 300_000
 """Measurements that trees learn from, at most."""
 
@@ -36,9 +32,7 @@ class Stack(RegressorMixin, BaseEstimator):
     and sometimes large. Two more predict which genes change at all and which change a lot; means of
     the responses to the nearest knockdowns keep strong responses strong. Trees learn from
     leave-one-out predictions of the training perturbations what measurements become of these, one
-    at a time. Of the strongest responses their predictions are up to a tenth higher than the mean
-    of measurements would be (`EXTRA`). Without more perturbations than neighbours it is the
-    Gaussian process.
+    at a time. Without more perturbations than neighbours it is the Gaussian process.
 
     Args:
         parts: As for `GaussianProcess`; trees see the numbers of a part `COPY`, too.
@@ -68,7 +62,6 @@ class Stack(RegressorMixin, BaseEstimator):
             similar = self._processes[0].similarity(Z)
             np.fill_diagonal(similar, -1)
             measured = Y[:, self._varies].ravel()
-            measured += EXTRA * np.sign(measured) * np.abs(measured) ** POWER
             some = np.random.default_rng(0).permutation(measured.size)[:MOST]
             signs = [*self._signs(means, stds[0], similar), *copied]
             seen = [sign[:, self._varies].ravel()[some] for sign in signs]

@@ -38,7 +38,7 @@ def test_it_is_trees_on_leave_one_out_predictions():
         for gene in range(Y.shape[1] - 1):
             close = [Y[near[:count], gene].mean() for count in (1, 3, 10)]
             rows.append([*(m[gene] for m in means), std[0, gene], *close, similar, departure])
-            measured.append(Y[row, gene] + 0.1 * Y[row, gene] ** 30)
+            measured.append(Y[row, gene])
     order = np.random.default_rng(0).permutation(len(measured))
     trees = HistGradientBoostingRegressor(min_samples_leaf=20, **stack.TREES)
     trees.fit(np.array(rows, np.float64)[order], np.array(measured)[order])
