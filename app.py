@@ -24,6 +24,7 @@ if __name__ == "__main__":
             st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("pages/find.py", title="Find a knockdown", icon=":material/search:"),
             st.Page("pages/gene_list.py", title="A list of genes", icon=":material/list:"),
+            st.Page("pages/design.py", title="Plan a screen", icon=":material/checklist:"),
             st.Page("pages/describe.py", title="Describe a gene", icon=":material/edit_note:"),
             st.Page("pages/collection.py", title="Collection", icon=":material/keep:"),
         ],

@@ -14,6 +14,7 @@ import click
 
 from llmpert import __version__
 from llmpert.commands.datasets import datasets
+from llmpert.commands.design import design
 from llmpert.commands.doctor import doctor
 from llmpert.commands.download import download
 from llmpert.commands.embed import embed
@@ -59,8 +60,8 @@ def program(context: click.Context) -> None:
 
 
 for command in (
-    evaluate, predict, search, train, score, sources, simulate, download, prepare, pseudobulk,
-    embed, import_data, report, datasets, gears, serve, doctor,
+    evaluate, predict, search, design, train, score, sources, simulate, download, prepare,
+    pseudobulk, embed, import_data, report, datasets, gears, serve, doctor,
 ):  # fmt: skip
     program.add_command(command)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,6 +17,7 @@ from llmpert.errors import InputError
 if TYPE_CHECKING:
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
+    from llmpert.evaluation.experiment import FittedModel
     from llmpert.evaluation.problem import Problem
     from llmpert.evaluation.trained import TrainedModel
     from llmpert.genes import GeneTable
@@ -387,6 +388,67 @@ def read_dataset(
     if orthologs:
         echo(contents(Parts(embeddings=sources)), err=True)
     return Dataset("", read, {one.name: one for one in sources}, gene_table=table)
+
+
+class FullModel(NamedTuple):
+    """A Gaussian process trained on all perturbations of a line.
+
+    Attributes:
+        screen: What it was trained on; None where only the model is at hand.
+        raised_only: Whether responses know of raised genes alone.
+        what: What it is, in words.
+    """
+
+    fitted: "FittedModel"
+    screen: "Screen | None"
+    raised_only: bool
+    what: str
+    simulated: bool
+
+
+def any_model(command: Callable[..., None]) -> Callable[..., None]:
+    """Declare the options that `full_model` takes."""
+    for option in (
+        line,
+        click.option(
+            "--trained", type=FILE, metavar="FILE", help="A model written by `train`, in its place."
+        ),
+        click.option(
+            "--data", "name", metavar="DATASET",
+            help="A data set of the pages.  [default: the trained models that come with llmpert]",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def full_model(name: str | None, trained: Path | None, line: str | None) -> FullModel:
+    """Return the model of a data set's line, fitted or trained, or that of a file."""
+    from llmpert.datasets import DatasetStore
+    from llmpert.datasets.builtin import RANKS
+    from llmpert.evaluation.experiment import Experiment
+    from llmpert.evaluation.trained import TrainedModel
+    from llmpert.models.registry import GAUSSIAN_PROCESS
+
+    if name and trained:
+        raise click.UsageError("Expected --data or --trained, found both.")
+    if trained:
+        kept, data = {"": TrainedModel.load(trained, read_embeddings({}))}, None
+    else:
+        data = DatasetStore().load(name or RANKS)
+        kept = dict(data.trained)
+    lines = list(kept) or list(data.screens if data else ())
+    chosen = "" if trained else line or lines[0]
+    if chosen not in lines:
+        raise InputError(f"Expected a line among {', '.join(lines)}, found {chosen!r}.")
+    if model := kept.get(chosen):
+        what = f"{model.line}, trained model"
+        return FullModel(model.fitted, None, model.raised_only, what, model.simulated)
+    if data is None:
+        raise ValueError("neither a data set nor a trained model")
+    problem = aligned_problem(data, chosen)
+    fitted, screen = Experiment(problem).fit_all(GAUSSIAN_PROCESS), problem.screen
+    return FullModel(fitted, screen, screen.raised_only, chosen, problem.simulated)
 
 
 def text_or_file(given: str) -> str:

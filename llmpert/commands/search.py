@@ -10,7 +10,6 @@ import click
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark
 from llmpert.errors import InputError
-from llmpert.models.registry import GAUSSIAN_PROCESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,15 +70,14 @@ def search(
       python -m llmpert search --up "ATF4 DDIT3 TRIB3 HERPUD1 SESN2"
       python -m llmpert search --data mine --line K562 --like MED12 --reverse --out hits.csv
     """
-    from llmpert.insight.search import genes_behind
+    from llmpert.insight.search import Library, genes_behind
     from llmpert.insight.search import search as find
 
-    if name and trained:
-        raise click.UsageError("Expected --data or --trained, found both.")
     if bool(like) == bool(up or down):
         found = "both" if like else "neither"
         raise click.UsageError(f"Expected genes (--up, --down) or --like, found {found}.")
-    library, what, simulated = _library(name, trained, line)
+    model = options.full_model(name, trained, line)
+    library = Library.of(model.fitted, model.fitted.known.unseen(), model.screen, model.raised_only)
     if library.raised_only and (down or reverse):
         raise InputError(
             "Expected --up alone: this data set knows raised genes only, so that nothing is known"
@@ -94,7 +92,7 @@ def search(
             remark(f"{len(names):,} {why}, not used: {', '.join(names)}.")
     signature = signature.reversed if reverse else signature
     goal = "do the opposite of" if reverse else "are like"
-    click.echo(f"{what}: knockdowns that {goal} {len(signature.used):,} genes.")
+    click.echo(f"{model.what}: knockdowns that {goal} {len(signature.used):,} genes.")
     state = "measured" if library.measured else "predicted from the others"
     kinds = {state: library.known, "not knocked down, predicted": library.unseen}
     tables = []
@@ -108,7 +106,7 @@ def search(
         echo(aligned([("GENE", "SCORE", "95 %", "FDR", "TAU", "BEHIND IT"), *_rows(table, behind)]))
     if out:
         _write(tables, out)
-    if simulated:
+    if model.simulated:
         click.echo(SIMULATED)
 
 
@@ -137,36 +135,3 @@ def _signature(library: "Library", up: str, down: str, like: str | None) -> "Sig
     if like:
         return library.signature_of(like)
     return Signature.of_names(options.text_or_file(up), options.text_or_file(down), library.genes)
-
-
-def _library(
-    name: str | None, trained: Path | None, line: str | None
-) -> "tuple[Library, str, bool]":
-    """Return what can be searched, what it is, and whether it is simulated."""
-    from llmpert.datasets import DatasetStore
-    from llmpert.datasets.builtin import RANKS
-    from llmpert.evaluation.experiment import Experiment
-    from llmpert.evaluation.trained import TrainedModel
-    from llmpert.insight.search import Library
-
-    if trained:
-        kept = {"": TrainedModel.load(trained, options.read_embeddings({}))}
-        data = None
-    else:
-        data = DatasetStore().load(name or RANKS)
-        kept = dict(data.trained)
-    lines = list(kept) or list(data.screens if data else ())
-    chosen = "" if trained else line or lines[0]
-    if chosen not in lines:
-        raise InputError(f"Expected a line among {', '.join(lines)}, found {chosen!r}.")
-    if model := kept.get(chosen):
-        unseen = model.fitted.known.unseen()
-        library = Library.of(model.fitted, unseen, None, model.raised_only)
-        return library, f"{model.line}, trained model", model.simulated
-    if data is None:
-        raise ValueError("neither a data set nor a trained model")
-    problem = options.aligned_problem(data, chosen)
-    fitted = Experiment(problem).fit_all(GAUSSIAN_PROCESS)
-    screen = problem.screen
-    library = Library.of(fitted, problem.unseen(), screen, screen.raised_only)
-    return library, chosen, problem.simulated

@@ -90,6 +90,7 @@ def check(codes: list[str], offered: list[tuple[pd.DataFrame, str]]) -> None:
         ("find", {"line": "LineB", "like": "KD007"}, "library.signature_of('KD007')"),
         ("across_lines", {"gene": "KD007"}, "disagreements("),
         ("gene_list", {"genes": "KD001 KD002 KD041", "tab": "All numbers"}, "found.clustered(60)"),
+        ("design", {"budget": "2", "effect": "true"}, "plan(ground, 2, effects="),
         ("explorer", {"gene": "KD007", "part": "Nearest"}, "(neighbours, "),
         ("explorer", {"gene": "KD007", "part": "Nearest", "kernel": "true"}, "'KD007'"),
         ("explorer", {"part": "Closeness"}, "closeness("),

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from llmpert.models.distribution import Distribution
+from llmpert.models.gp.design import Belief
 from llmpert.models.gp.kernels import RBF, Covariance
 from llmpert.models.gp.likelihood import SufficientStatistics
 from llmpert.models.gp.outputs import (
@@ -321,6 +322,16 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             prior = self._covariance.prior_signal()
             mean, variance = self._outputs.components_without(cross, prior, groups)
         return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
+
+    def belief(self) -> Belief:
+        """Return what is known of the responses to all knockdowns; raise as `axes`."""
+        outputs, spectrum = self._outputs, self._spectrum
+        if outputs.axes is None:
+            raise ValueError("expected a model of components, found one of outputs")
+        rotation = spectrum.weights(torch.eye(len(spectrum.values), dtype=torch.float64))
+        found = rotation, spectrum.values, outputs.level, outputs.component_signal
+        inputs = torch.hstack(self._inputs).float()
+        return Belief(self._covariance, self._parts, inputs, *(one.float() for one in found))
 
     def contributions(self, z: np.ndarray) -> np.ndarray:
         """Return each training perturbation's share in one gene's prediction through each kernel.

@@ -11,6 +11,7 @@ MORE = {
     "describe": "benchmarks#genes-described-in-words",
     "collection": "app#share-save-present",
     "find": "methods#search-by-a-state",
+    "design": "methods#the-next-knockdowns",
     "intervals": "benchmarks#intervals",
     "which_model": "methods#scores",
     "across_lines": "methods#across-lines",

@@ -5,7 +5,7 @@ that they had: its own name is a secret. Where these files are not all that it w
 where numbers were made elsewhere, there are no lines: "".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llmpert.datasets import Dataset, is_upload
 from llmpert.embeddings import BUILT_IN, built_in
@@ -269,6 +269,35 @@ def of_intervals(selection: Selection, made: str) -> str:
     ]
     needed += ["import pandas as pd", "from llmpert.evaluation.calibration import kept"]
     return _script(selection.data, [model], [EXPERIMENT, *needed], lines)
+
+
+def of_plan(
+    selection: Selection, budget: int, names: str, targets: Mapping[str, float], by_effect: bool
+) -> str:
+    """Return lines for the next knockdowns: `table`.
+
+    Args:
+        names: Python that makes the candidates; "" for all genes.
+        targets: What counts, by name; all genes where there is none.
+    """
+    if selection.trained:
+        lines = [f"fitted = data.trained[{selection.line!r}].fitted"]
+    else:
+        made = _experiment(selection.line, selection.embedding)
+        lines = [f"fitted = {made}.fit_all({selection.model!r})"]
+    lines.append("ground = Ground.of(fitted, fitted.known.unseen())")
+    options = ""
+    if names:
+        lines.append(f"rows, _ = ground.candidates({names})")
+        options += ", rows"
+    if targets:
+        options += f", targets=ground.targets({dict(targets)!r})"
+    if by_effect:
+        options += ", effects=expected_effects(fitted, ground)"
+    lines.append(f"table = plan(ground, {budget}{options}).table")
+    used = "Ground, expected_effects, plan" if by_effect else "Ground, plan"
+    needed = [EXPERIMENT, f"from llmpert.insight.design import {used}"]
+    return _script(selection.data, [selection.model], needed, lines)
 
 
 def of_search(selection: Selection, signature: str, kind: str) -> str:

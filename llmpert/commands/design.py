@@ -1,0 +1,84 @@
+"""`python -m llmpert design`: which genes to knock down next."""
+
+from pathlib import Path
+
+import click
+
+from llmpert.commands import options
+from llmpert.commands.output import SIMULATED, aligned, echo, remark
+
+SHOWN = 20
+"""Knockdowns that are printed."""
+
+
+@click.command(short_help="Choose the knockdowns that teach most.")
+@options.any_model
+@options.count("--budget", default=50, help="Knockdowns to choose.")
+@click.option(
+    "--candidates", metavar="GENES", default="",
+    help="Genes to choose from, separated by commas or blanks; @FILE reads them from a text file."
+         " Default: every gene with a vector that nobody knocked down.",
+)  # fmt: skip
+@click.option(
+    "--targets", metavar="GENES", default="",
+    help="Genes whose responses are to be known, alike; a number behind one is its weight."
+         " Default: every gene with a vector.",
+)  # fmt: skip
+@click.option(
+    "--by-effect", is_flag=True,
+    help="Let targets count by the size of the response that is expected of them.",
+)  # fmt: skip
+@options.out(".csv", required=False)
+def design(
+    name: str | None,
+    trained: Path | None,
+    line: str | None,
+    budget: int,
+    candidates: str,
+    targets: str,
+    by_effect: bool,
+    out: Path | None,
+) -> None:
+    """Choose the knockdowns that leave least uncertain, by what a model knows.
+
+    Each is the one that takes most from the variance which those before it leave, summed over all
+    targets; it depends on no response. Prints how many random knockdowns would do
+    as much. The file is a library without its guides: gene, Ensembl id, rank, gain, and columns to
+    fill in.
+
+    \b
+    Example:
+      python -m llmpert design --budget 50 --out library.csv
+      python -m llmpert design --data mine --line K562 --candidates @druggable.txt --by-effect
+    """
+    from llmpert.insight.design import Ground, expected_effects, plan
+    from llmpert.insight.signature import typed
+
+    model = options.full_model(name, trained, line)
+    ground = Ground.of(model.fitted, model.fitted.known.unseen())
+    rows = aims = None
+    if candidates:
+        rows, why = ground.candidates(typed(options.text_or_file(candidates)))
+        for what, names in why.items():
+            remark(f"{len(names):,} {what}, not used: {', '.join(names)}.")
+    if targets:
+        aims = ground.targets(typed(options.text_or_file(targets)))
+    effects = expected_effects(model.fitted, ground) if by_effect else None
+    found = plan(ground, budget, rows, aims, effects)
+    count, of = len(found.table), len(ground.open if rows is None else rows)
+    click.echo(
+        f"{model.what}: {count:,} of {of:,} candidates would take"
+        f" {100 * found.table['told'].iloc[-1]:.1f} % of the variance; {found.compared()}."
+    )
+    cells = [
+        (str(one["rank"]), one["gene"], f"{100 * one['gain']:.2f} %", f"{100 * one['told']:.1f} %")
+        for one in found.table.head(SHOWN).to_dict("records")
+    ]
+    echo(aligned([("RANK", "GENE", "TAKES", "TOGETHER"), *cells]))
+    if out:
+        from llmpert.io.atomic import atomic_path
+
+        with atomic_path(out) as temporary:
+            found.library(ground).to_csv(temporary, index=False)
+    if model.simulated:
+        click.echo(SIMULATED)

@@ -1,0 +1,89 @@
+"""A plan of knockdowns: what they would tell beside random ones, and where they lie."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from llmpert.figures.theme import (
+    GREY,
+    LEGEND_BELOW,
+    MEASURED,
+    ONE_LINE,
+    PREDICTED,
+    UNREMARKABLE,
+    band,
+    finish,
+    marker,
+    points,
+)
+from llmpert.insight.design import Plan
+
+HEIGHT = 470
+NAMED = 12
+"""Knockdowns that the map names, the first of the plan."""
+
+
+def told(plan: Plan) -> go.Figure:
+    """Draw the share of the variance that the plan takes, and that of random ones, by their number.
+
+    Dots carry the gene as `customdata`.
+    """
+    table, random = plan.table, plan.random
+    count = pd.Series(np.arange(1, random.shape[1] + 1))
+    low, high, mean = (
+        pd.Series(100 * of) for of in (random.min(axis=0), random.max(axis=0), random.mean(axis=0))
+    )
+    figure = go.Figure(band(count, low, high, GREY, 0.25))
+    figure.add_scatter(
+        x=count, y=mean, mode="lines", line={"color": GREY, "dash": "dash"},
+        name=f"Random (mean of {len(random)}, lowest to highest)",
+        hovertemplate="%{x} random knockdowns: %{y:.1f} %<extra></extra>",
+    )  # fmt: skip
+    points(
+        figure, table["rank"], 100 * table["told"], "Chosen", marker(PREDICTED, "circle", 7),
+        "%{customdata}, number %{x}: together %{y:.1f} %", customdata=table["gene"],
+        mode="lines+markers", line={"color": PREDICTED},
+    )  # fmt: skip
+    return finish(
+        figure,
+        f"What {len(table):,} knockdowns would tell",
+        height=HEIGHT,
+        top=ONE_LINE,
+        xaxis={"title": {"text": "Knockdowns"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "Variance taken (%)"}, "rangemode": "tozero"},
+        legend=LEGEND_BELOW,
+    )
+
+
+def chosen_map(places: pd.DataFrame, shares: tuple[float, float]) -> go.Figure:
+    """Draw where the chosen genes lie among all others.
+
+    Args:
+        places: Columns gene, x, y and rank: that in the plan, 0 for measured genes, -1 for others.
+        shares: Of the variance of the inputs, along x and y.
+    """
+    figure = go.Figure()
+    rank = places["rank"]
+    for which, name, look in (
+        (rank == -1, "Other genes", marker(*UNREMARKABLE, opacity=0.5)),
+        (rank == 0, "Knocked down already", marker(MEASURED, "diamond-open", 6)),
+    ):
+        part = places[which]
+        points(figure, part["x"], part["y"], name, look, "%{text}", text=part["gene"])
+    part = places[rank > 0].sort_values("rank")
+    named = part["gene"].where(part["rank"] <= NAMED, "")
+    points(
+        figure, part["x"], part["y"], "Chosen", marker(PREDICTED, "circle", 9), "%{customdata}",
+        customdata=part["gene"], mode="markers+text", textposition="top center",
+        text=named,
+    )  # fmt: skip
+    across, up = (f"Component {n} ({share:.0%})" for n, share in enumerate(shares, start=1))
+    return finish(
+        figure,
+        "Where they lie",
+        height=HEIGHT,
+        top=ONE_LINE,
+        xaxis={"title": {"text": across}, "showticklabels": False},
+        yaxis={"title": {"text": up}, "showticklabels": False},
+        legend=LEGEND_BELOW,
+    )

@@ -1,0 +1,217 @@
+"""Plan a screen: take a budget and candidates, and show which knockdowns would teach most."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from llmpert.errors import InputError
+from llmpert.figures.design import chosen_map, told
+from llmpert.genes.sets import GeneSets
+from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
+from llmpert.insight.signature import typed
+from llmpert.models.registry import GAUSSIAN_PROCESS
+from llmpert.ui.common import components as show
+from llmpert.ui.common import script
+from llmpert.ui.common.cache import cached
+from llmpert.ui.common.opened import open_selected
+from llmpert.ui.common.selection import WIDE, Selection, choose, one_of
+from llmpert.ui.common.table import gene_table
+from llmpert.ui.gene.drawer import show_drawer
+
+ALL, SET, LIST = "all genes", "a gene set", "a list"
+FAVOURED = "GO processes"
+
+ABOUT = (
+    "Each knockdown is the one that takes most from the variance that those before it leave, summed"
+    " over the responses of all targets: the posterior variance of the Gaussian process, with the"
+    " noise of each component of the responses. It depends on no response that will be found. The"
+    " largest variance by itself would pick outliers, which tell about nothing else."
+)
+COLUMNS = {
+    "gain": show.number(
+        "Takes", format="percent", width="small",
+        help="Share of the variance over all targets that this knockdown takes, after those above.",
+    ),
+    "told": show.number("Together", format="percent", width="small", help="With those above it."),
+    "rank": show.number("Rank", width=60),
+}  # fmt: skip
+
+
+def show_plan(selection: Selection) -> None:
+    """Take what is wanted; show the plan, what it would tell, where it lies, and a library."""
+    selection = replace(selection, model=GAUSSIAN_PROCESS)
+    ground = _ground(selection)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Knockdowns", width="content")
+        budget = st.number_input(
+            "Knockdowns", 1, None, max(1, min(50, len(ground.open))), key="budget",
+            bind="query-params", width=120, label_visibility="collapsed",
+        )  # fmt: skip
+        kind = one_of("Choose from", "from", (ALL, SET, LIST), beside=True)
+        with st.popover("More"):
+            by_effect = st.toggle(
+                "Count targets by expected effect",
+                key="effect",
+                bind="query-params",
+                help="Genes whose knockdown is expected to change more count more.",
+            )
+            st.toggle(
+                "Leave essential genes out",
+                disabled=True,
+                help="No source of this data set says which genes are essential. Give a list of"
+                " candidates without them.",
+            )
+            targets = st.text_area(
+                "Targets", key="targets", bind="query-params", height=68,
+                placeholder="Every gene with a vector",
+                help="Genes whose responses you want to know. A number behind one is its weight.",
+            )  # fmt: skip
+    try:
+        names, made = _candidates(selection, ground, kind)
+        wanted = typed(targets)
+        found, why = _plan(
+            selection, int(budget), None if names is None else tuple(names),
+            tuple(wanted.items()), by_effect,
+        )  # fmt: skip
+    except InputError as error:
+        st.warning(show.verbatim(str(error)), icon=":material/search:")
+        return
+    _show_sentence(found, why, len(wanted))
+    code = script.of_plan(selection, int(budget), made, dict(wanted), by_effect)
+    _show_figures(selection, ground, found, code)
+    simulated = "-simulated" * selection.data.simulated
+    left, right = st.columns([3, 1])
+    with left:
+        order = ["gene", "rank", "gain", "told"]
+        gene_table(found.table[order], "plan", COLUMNS, "rank, first first", height=300)
+    with right:
+        st.download_button(
+            "Library (CSV)",
+            lambda: found.library(ground).to_csv(index=False).encode(),
+            file_name=f"llmpert-library-{selection.line}{simulated}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key="library",
+            help="Gene, Ensembl id, rank, gain, and columns for guides.",
+        )
+    show_drawer(selection)
+
+
+def _candidates(
+    selection: Selection, ground: Ground, kind: str
+) -> tuple[Sequence[str] | None, str]:
+    """Return the names of candidates, None for all, and Python that makes them."""
+    if kind == LIST:
+        text = st.text_area(
+            "Candidates", key="candidates", bind="query-params", height=68,
+            placeholder="Symbols or Ensembl ids",
+            help="Separated by commas, blanks or lines.",
+        )  # fmt: skip
+        return list(typed(text)), repr(list(typed(text)))
+    if kind == ALL:
+        return None, ""
+    data = selection.data
+    names = data.collections(ground.names)
+    if not names:
+        raise InputError("This data set has no gene sets of these genes: give a list.")
+    with st.container(horizontal=True):
+        first = FAVOURED if FAVOURED in names else names[0]
+        name = choose("Gene sets", "collection", names, first=first, width=WIDE)
+        sets = _sets(selection, name).members
+        if not sets:
+            raise InputError(f"Every gene of {name} was knocked down already, or has no vector.")
+        words = {label: f"{label} ({len(genes):,})" for label, genes in sets.items()}
+        label = choose("Gene set", "set-of", list(sets), width=2 * WIDE, shown=words.__getitem__)
+    return sorted(sets[label]), repr(sorted(sets[label]))
+
+
+@cached(16, "Looking up gene sets …")
+def _sets(selection: Selection, name: str) -> GeneSets:
+    """Return a collection among the genes that nobody knocked down, the largest sets first."""
+    ground = _ground(selection)
+    sets = selection.data.collection(name).within(ground.names[ground.open])
+    order = sorted(sets.members, key=lambda label: (-len(sets.members[label]), label))
+    return replace(sets, members={label: sets.members[label] for label in order})
+
+
+def _show_sentence(found: Plan, why: Mapping[str, Sequence[str]], targets: int) -> None:
+    count, taken = len(found.table), found.table["told"].iloc[-1]
+    of = f"{targets:,} targets" if targets else "all genes"
+    words = [
+        f"**{count:,} knockdowns** would take **{taken:.1%}** of the variance over {of};"
+        f" {found.compared()}."
+    ]
+    for what, names in why.items():
+        listed = ", ".join(map(show.verbatim, names[:10])) + " …" * (len(names) > 10)
+        words.append(f"{len(names):,} {what}: {listed}.")
+    st.markdown(" ".join(words))
+
+
+def _show_figures(selection: Selection, ground: Ground, found: Plan, code: str) -> None:
+    data, line = selection.data, selection.line
+    note = f"{selection.method}, {ground.measured.sum():,} knockdowns in {line} so far."
+    left, right = st.columns(2)
+    with left:
+        chosen = show.figure(
+            told(found),
+            f"plan-{line}",
+            f"Share of the variance over all targets that {len(found.table)} chosen knockdowns in"
+            f" {line} take, beside random ones.",
+            found.table,
+            note,
+            data,
+            details=ABOUT,
+            code=code,
+            select=["points"],
+        )
+        open_selected(chosen, "plan-chart")
+    with right:
+        where, shares = _places(selection)
+        table = where.assign(rank=np.where(ground.measured, 0, -1))
+        table.loc[found.rows, "rank"] = found.table["rank"].to_numpy()
+        chosen = show.figure(
+            chosen_map(_thinned(table), shares),
+            f"plan-map-{line}",
+            f"Map of all genes by the model's inputs, with those chosen in {line}.",
+            table,
+            f"All {len(table):,} genes by principal components of the model's inputs.",
+            data,
+            select=["points"],
+        )
+        open_selected(chosen, "plan-map")
+
+
+def _thinned(table: pd.DataFrame, most: int = 2000) -> pd.DataFrame:
+    """Return a table with fewer of the other genes."""
+    other = table["rank"] == -1
+    some = table[other]
+    return pd.concat([some.iloc[:: -(-len(some) // most) or 1], table[~other]])
+
+
+@cached(2, "Looking up every gene …")
+def _ground(selection: Selection) -> Ground:
+    return Ground.of(selection.full_model, selection.not_knocked_down)
+
+
+@cached(4)
+def _places(selection: Selection) -> tuple[pd.DataFrame, tuple[float, float]]:
+    return places(_ground(selection))
+
+
+@cached(32, "Choosing knockdowns …")
+def _plan(
+    selection: Selection,
+    budget: int,
+    names: tuple[str, ...] | None,
+    targets: tuple[tuple[str, float], ...],
+    by_effect: bool,
+) -> tuple[Plan, dict[str, list[str]]]:
+    ground = _ground(selection)
+    rows, why = (None, {}) if names is None else ground.candidates(names)
+    aims = ground.targets(dict(targets)) if targets else None
+    effects = expected_effects(selection.full_model, ground) if by_effect else None
+    return plan(ground, budget, rows, aims, effects), why

@@ -1,0 +1,51 @@
+"""`llmpert design`."""
+
+import pandas as pd
+import pytest
+
+from llmpert.datasets import DatasetStore, Parts
+from tests.support import small
+
+
+@pytest.fixture
+def kept(files):
+    parts = Parts(screens=[small.screen()], embeddings=[small.embedding("text", 60)])
+    DatasetStore().add("mine", parts)
+    return files
+
+
+def test_a_plan_is_printed_and_written_as_a_library(kept, run):
+    out = kept / "library.csv"
+    code, said, err = run("design", "--data", "mine", "--budget", 5, "--by-effect", "--out", out)
+    assert code == 0, err
+    table = pd.read_csv(out)
+    assert table["rank"].tolist() == [1, 2, 3, 4, 5]
+    # Only these have a vector and were not knocked down.
+    assert set(table["gene"]) <= {f"KD{n:03d}" for n in range(40, 60)}
+    assert "LineA: 5 of 20 candidates would take" in said
+    assert all(gene in said for gene in table["gene"])
+
+
+def test_candidates_and_targets_are_typed_or_of_a_file(kept, run):
+    (kept / "mine.txt").write_text("KD041\nKD042, KD001 NOSUCH\n")
+    arguments = ["design", "--data", "mine", "--candidates", f"@{kept / 'mine.txt'}"]
+    code, said, remarks = run(*arguments, "--budget", 1, "--targets", "KD042 3, KD050")
+    assert code == 0
+    assert "1 of 2 candidates" in said
+    assert "1 knocked down already, not used: KD001" in remarks
+    assert "1 unknown, not used: NOSUCH" in remarks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "21"], "Expected 1 to 20 knockdowns"),
+        (["--candidates", "NOSUCH"], "one candidate or more, found none"),
+        (["--targets", "NOSUCH"], "a weight above 0, found NOSUCH"),
+        (["--trained", "absent"], "found both"),
+    ],
+)
+def test_wrong_commands(kept, run, arguments, message):
+    code, _, wrong = run("design", "--data", "mine", *arguments)
+    assert code in (1, 2)
+    assert message in wrong
