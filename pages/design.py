@@ -6,7 +6,8 @@ from llmpert.ui.design import show_plan
 
 selection = select("Plan a screen", trained=True)
 show.heading(
-    "Find the knockdowns that would teach most about all others, by what the model knows so far.",
+    "Find the knockdowns that would leave the least uncertainty about all others, by the model so"
+    " far.",
     selection.data,
 )
 show_plan(selection)

@@ -21,8 +21,8 @@ SHOWN = 20
 )  # fmt: skip
 @click.option(
     "--targets", metavar="GENES", default="",
-    help="Genes whose responses are to be known, alike; a number behind one is its weight."
-         " Default: every gene with a vector.",
+    help="Genes whose responses you want to know, in the same form; a number after a gene is its"
+         " weight. Default: every gene with a vector.",
 )  # fmt: skip
 @click.option(
     "--by-effect", is_flag=True,
@@ -39,9 +39,9 @@ def design(
     by_effect: bool,
     out: Path | None,
 ) -> None:
-    """Choose the knockdowns that leave least uncertain, by what a model knows.
+    """Choose the knockdowns that leave the least uncertainty about all others.
 
-    Each is the one that takes most from the variance which those before it leave, summed over all
+    Each is the one that lowers most the variance which those before it leave, summed over all
     targets; it depends on no response. Prints how many random knockdowns would do
     as much. The file is a library without its guides: gene, Ensembl id, rank, gain, and columns to
     fill in.

@@ -25,10 +25,11 @@ ALL, SET, LIST = "all genes", "a gene set", "a list"
 FAVOURED = "GO processes"
 
 ABOUT = (
-    "Each knockdown is the one that takes most from the variance that those before it leave, summed"
+    "Each knockdown is the one that lowers most the variance that those before it leave, summed"
     " over the responses of all targets: the posterior variance of the Gaussian process, with the"
-    " noise of each component of the responses. It depends on no response that will be found. The"
-    " largest variance by itself would pick outliers, which tell about nothing else."
+    " noise of each component of the responses. The choice does not depend on what the new"
+    " knockdowns will show. Choosing the largest variance would pick outliers, which say little of"
+    " other genes."
 )
 COLUMNS = {
     "gain": show.number(
@@ -67,7 +68,7 @@ def show_plan(selection: Selection) -> None:
             targets = st.text_area(
                 "Targets", key="targets", bind="query-params", height=68,
                 placeholder="Every gene with a vector",
-                help="Genes whose responses you want to know. A number behind one is its weight.",
+                help="Genes whose responses you want to know. A number after a gene is its weight.",
             )  # fmt: skip
     try:
         names, made = _candidates(selection, ground, kind)
@@ -86,7 +87,7 @@ def show_plan(selection: Selection) -> None:
     left, right = st.columns([3, 1])
     with left:
         order = ["gene", "rank", "gain", "told"]
-        gene_table(found.table[order], "plan", COLUMNS, "rank, first first", height=300)
+        gene_table(found.table[order], "plan", COLUMNS, "rank, lowest first", height=300)
     with right:
         st.download_button(
             "Library (CSV)",
@@ -109,7 +110,7 @@ def _candidates(
         text = st.text_area(
             "Candidates", key="candidates", bind="query-params", height=68,
             placeholder="Symbols or Ensembl ids",
-            help="Separated by commas, blanks or lines.",
+            help="Separate genes by commas, blanks or lines.",
         )  # fmt: skip
         return list(typed(text)), repr(list(typed(text)))
     if kind == ALL:

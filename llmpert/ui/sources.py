@@ -56,8 +56,8 @@ def show_sources(selection: Selection, summary: pd.DataFrame) -> None:
         table,
         f"{line}: Gaussian process, {METRIC.label}.",
         data,
-        details="What a source adds is taken knockdown by knockdown; intervals hold 95 % of the"
-        " means over drawn sets of knockdowns. One that does not help gets little weight.",
+        details="What a source adds is a mean over knockdowns; its interval holds 95 % of the means"
+        " over 1,000 random draws of knockdowns. A source that does not help gets little weight.",
     )
 
 
