@@ -353,6 +353,10 @@ class Experiment:
         genes = pd.Index(screen.genes).get_indexer(fitted.genes)
         return self._fit(fitted.spec, self.settings.seed, rows, genes)
 
+    def fit_rows(self, model: str | ModelSpec, rows: np.ndarray, fold: int) -> FittedModel:
+        """Fit to some perturbations, by their rows in the screen, on the genes a fold scores."""
+        return self._fit(model, self.settings.seed, rows, self.scored_genes(fold), fold)
+
     def fit_fold(
         self, model: str | ModelSpec, train_size: int, fold: int, repeat: int = 0
     ) -> FittedModel:

@@ -15,7 +15,9 @@ from llmpert.figures.theme import (
     finish,
     marker,
     points,
+    source_look,
 )
+from llmpert.insight.campaign import CHOSEN, RANDOM
 from llmpert.insight.design import Plan
 
 HEIGHT = 470
@@ -85,5 +87,41 @@ def chosen_map(places: pd.DataFrame, shares: tuple[float, float]) -> go.Figure:
         top=ONE_LINE,
         xaxis={"title": {"text": across}, "showticklabels": False},
         yaxis={"title": {"text": up}, "showticklabels": False},
+        legend=LEGEND_BELOW,
+    )
+
+
+def campaign_curves(table: pd.DataFrame, line: str) -> go.Figure:
+    """Draw `llmpert.insight.campaign.summary`: accuracy by knockdowns, a line a strategy.
+
+    The title says how many random knockdowns are as good as those chosen first.
+    """
+    figure = go.Figure()
+    for at, (strategy, part) in enumerate(table.groupby("strategy", sort=False)):
+        random = strategy == RANDOM
+        color, symbol = (GREY, "circle-open") if random else source_look(at)
+        if random:
+            reach = 1.96 * part["se"].fillna(0)
+            x, low, high = part["knockdowns"], part["r"] - reach, part["r"] + reach
+            figure.add_trace(band(x, low, high, color, 0.25))
+        points(
+            figure, part["knockdowns"], part["r"], str(strategy).capitalize(),
+            marker(color, symbol), f"{strategy}, %{{x}} knockdowns: r = %{{y:.3f}}",
+            mode="lines+markers",
+            line={"color": color, "dash": "dash" if random else "solid"},
+        )  # fmt: skip
+    own = table[(table["strategy"] == CHOSEN) & table["as_random"].notna()]
+    said = "".join(
+        f"{one.knockdowns:,} chosen ones reach what {one.as_random:,.0f} random ones do"
+        for one in own.tail(1).itertuples()
+    )
+    return finish(
+        figure,
+        f"Simulated campaign in {line}",
+        height=HEIGHT,
+        top=ONE_LINE,
+        note=said,
+        xaxis={"title": {"text": "Knockdowns made"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "Accuracy on held-out knockdowns (r)"}},
         legend=LEGEND_BELOW,
     )

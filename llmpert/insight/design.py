@@ -197,14 +197,14 @@ def plan(
         weights = weights * effects[aims]
     counts = np.zeros(size)
     counts[aims] = weights
-    reduction = _reduction(ground, rows, counts, MOST_TARGETS)
-    taken = choose(reduction, budget, exact) / reduction.total()
+    whole = reduction(ground, rows, counts, MOST_TARGETS)
+    taken = choose(whole, budget, exact) / whole.total()
     random = np.random.default_rng(0)
     length = min(len(rows), max(budget, MOST_RANDOM))
     orders = [rows[random.permutation(len(rows))[:length]] for _ in range(RANDOM)]
-    others = [_reduction(ground, order, counts, FEW_TARGETS) for order in orders]
+    others = [reduction(ground, order, counts, FEW_TARGETS) for order in orders]
     at_random = np.array([one.taken_by(np.arange(length)) / one.total() for one in others])
-    chosen = rows[reduction.chosen]
+    chosen = rows[whole.chosen]
     table = pd.DataFrame(
         {
             "rank": np.arange(1, budget + 1), "gene": ground.names[chosen], "gain": taken,
@@ -214,7 +214,7 @@ def plan(
     return Plan(table, np.cumsum(at_random, axis=1), chosen)
 
 
-def _reduction(ground: Ground, rows: np.ndarray, counts: np.ndarray, most: int) -> Reduction:
+def reduction(ground: Ground, rows: np.ndarray, counts: np.ndarray, most: int) -> Reduction:
     """Return what candidates, by their rows, take from genes that count so much, M."""
     aims, sampled = np.flatnonzero(counts), counts
     if len(aims) > most:
