@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
-from llmpert.figures.design import chosen_map, told
+from llmpert.figures.design import campaign_curves, chosen_map, told
 from llmpert.genes.sets import GeneSets
+from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
 from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
 from llmpert.insight.signature import typed
 from llmpert.models.registry import GAUSSIAN_PROCESS
+from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
-from llmpert.ui.common import script
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, choose, one_of
 from llmpert.ui.common.table import gene_table
+from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.gene.drawer import show_drawer
 
 ALL, SET, LIST = "all genes", "a gene set", "a list"
@@ -99,7 +102,51 @@ def show_plan(selection: Selection) -> None:
             key="library",
             help="Gene, Ensembl id, rank, gain, and columns for guides.",
         )
+    if not selection.trained:
+        _show_campaign(selection)
     show_drawer(selection)
+
+
+def _show_campaign(selection: Selection) -> None:
+    """Show, on request, how accurate models became by how knockdowns of this screen are chosen."""
+    wanted = st.toggle(
+        "Would it have helped in this screen?",
+        key="campaign",
+        bind="query-params",
+        help="Simulates campaigns: knockdowns of this screen are chosen step by step, and held-out"
+        " ones are predicted. It takes minutes.",
+    )
+    if not wanted:
+        return
+    experiment, data, line = selection.experiment, selection.data, selection.line
+    largest = experiment.largest_training_size
+    sizes = [size for size in SIZES if size <= largest] or [largest]
+    runs = REPEATS + experiment.settings.folds * (len(STRATEGIES) - 1)
+    done, bar = count(1), st.progress(0.0)
+
+    def progress(strategy: str, repeat: int) -> None:
+        bar.progress(next(done) / runs, f"Choosing by {strategy}, number {repeat + 1} …")
+
+    key = "campaign", data.fingerprint, line, selection.embedding
+    with cancellable():
+        found = cache.latest("summaries").get(key, lambda: campaign(experiment, sizes=sizes,
+                                                                    progress=progress))  # fmt: skip
+    bar.empty()
+    table = summary(found)
+    with st.columns(2)[0]:
+        show.figure(
+            campaign_curves(table, line),
+            f"campaign-{line}",
+            f"Accuracy on held-out knockdowns in {line} by number of knockdowns, for each way to"
+            " choose them.",
+            table,
+            f"{selection.method}. Random: {REPEATS} campaigns, 95 % of their mean; others: one a"
+            " fold.",
+            data,
+            details="Nothing is used of a response before its knockdown is chosen: each step is"
+            " planned by a model fitted to those before, the first by equal hyper-parameters.",
+            code=script.of_campaign(selection, sizes),
+        )
 
 
 def _candidates(

@@ -43,6 +43,15 @@ def test_a_plan_has_its_figures_and_a_library(mine):
     assert "**6 knockdowns** would take" in said(app)
 
 
+def test_a_campaign_is_simulated_on_request(mine, monkeypatch):
+    monkeypatch.setattr("llmpert.ui.design.SIZES", (5, 10))
+    app = opened(budget="2", campaign="true")
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert "Simulated campaign in LineA" in charts[-1]["layout"]["title"]["text"]
+    names = [trace.get("name") for trace in charts[-1]["data"]]
+    assert {"Integrated variance", "Random", "Largest variance", "K-centre"} <= set(names)
+
+
 def test_a_list_of_candidates_is_sorted_and_the_plan_keeps_to_it(mine):
     app = opened(budget="2", candidates="KD041, KD050 KD001 NOSUCH", **{"from": "A list"})
     assert set(genes(app)) == {"KD041", "KD050"}

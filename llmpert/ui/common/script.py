@@ -300,6 +300,16 @@ def of_plan(
     return _script(selection.data, [selection.model], needed, lines)
 
 
+def of_campaign(selection: Selection, sizes: Sequence[int]) -> str:
+    """Return lines for simulated campaigns on the screen: `table`."""
+    lines = [
+        f"experiment = {_experiment(selection.line, selection.embedding)}",
+        f"table = summary(campaign(experiment, sizes={[*sizes]}))",
+    ]
+    needed = [EXPERIMENT, "from llmpert.insight.campaign import campaign, summary"]
+    return _script(selection.data, [selection.model], needed, lines)
+
+
 def of_search(selection: Selection, signature: str, kind: str) -> str:
     """Return lines for the knockdowns whose responses are like a state: `table`.
 
