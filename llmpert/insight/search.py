@@ -13,7 +13,7 @@ from llmpert.genes import GeneTable
 from llmpert.insight.signature import Signature
 from llmpert.screens.screen import Screen
 
-ROWS, CELLS = 512, 2**16
+ROWS, CELLS = 4096, 2**18
 """Candidates predicted, and correlations found, in one go."""
 
 NULL = 2000
