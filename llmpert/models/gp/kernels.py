@@ -52,12 +52,12 @@ class RBF(RBFKernel):
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
         """Return exp(-d²/2l²) of squared distances d²."""
-        return (squares * (-0.5 / self.lengthscale.square())).exp_()
+        return (squares * (-0.5 / self.lengthscale.square()).item()).exp_()
 
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the kernel, and its derivative with respect to log l."""
         value = self.at(squares)
-        return value, (squares * value).div_(self.lengthscale.square())
+        return value, (squares * value).div_(self.lengthscale.square().item())
 
 
 class Scaled(ScaleKernel):
