@@ -300,13 +300,19 @@ class Pool:
         With e the whitened covariances of candidates with a chosen one and d those of targets, the
         sum of w C² becomes that of w (C - d e)².
         """
-        for at in range(len(self.known), len(reduction.chosen)):
+        since = range(len(self.known), len(reduction.chosen))
+        if not since:
+            return
+        every = torch.stack([reduction.of_chosen(at)[2] for at in since])
+        # All at once: to read the kernel takes longest.
+        sums = (every.flatten(0, 1) @ self.kernel.T).unflatten(0, every.shape[:2])
+        for at, weighted, mixed in zip(since, every, sums, strict=True):
             e = reduction.with_chosen(at, self.rows, self.rotated)
-            factor, told, weighted = reduction.of_chosen(at)
+            factor, told, _ = reduction.of_chosen(at)
             for before, share in zip(self.known, factor.T, strict=False):
                 e -= share[:, None] * before
             e /= factor[:, at, None]
-            mixed = weighted @ self.kernel.T - reduction.along(weighted) @ self.rotated
+            mixed -= reduction.along(weighted) @ self.rotated
             for before, d in zip(self.known, told, strict=False):
                 mixed -= (weighted * d).sum(dim=1)[:, None] * before
             squares = (weighted * told[at]).sum(dim=1)[:, None]
