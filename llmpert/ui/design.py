@@ -129,8 +129,9 @@ def _show_campaign(selection: Selection) -> None:
 
     key = "campaign", data.fingerprint, line, selection.embedding
     with cancellable():
-        found = cache.latest("summaries").get(key, lambda: campaign(experiment, sizes=sizes,
-                                                                    progress=progress))  # fmt: skip
+        found = cache.latest("summaries").get(
+            key, lambda: campaign(experiment, STRATEGIES, sizes, REPEATS, progress)
+        )
     bar.empty()
     table = summary(found)
     with st.columns(2)[0]:
