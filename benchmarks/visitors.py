@@ -136,9 +136,8 @@ async def stay(number: int, server: Server, visit: Visit, until: float, seen: Ob
                 continue
             name = rng.choice(visit.offered(visitor))
             at_gene_page = name == "gene"
-            await visitor.click(
-                "another page", page_script_hash=visitor.pages[name], query_string=gene
-            )
+            page = visitor.pages[name]
+            await visitor.click(f"to {name or 'start'}", page_script_hash=page, query_string=gene)
 
 
 async def look_at_all(server: Server, visit: Visit) -> None:
@@ -249,10 +248,10 @@ def report(what: str, visitors: int, seconds: float, seen: Observed) -> list[str
         f" target < {TARGET_SECONDS:g} s: {verdict(p95, TARGET_SECONDS)};"
         f" errors: {len(seen.errors)}"
     )
-    for kind, times in seen.seconds.items():
+    for kind, times in sorted(seen.seconds.items(), key=lambda one: -max(one[1])):
         click.echo(
             f"  {kind}: {len(times)}, median {np.median(times):.2f} s, 95th percentile"
-            f" {np.quantile(times, 0.95):.2f} s"
+            f" {np.quantile(times, 0.95):.2f} s, longest {max(times):.2f} s"
         )
     for error in dict.fromkeys(seen.errors):
         click.echo(f"  shown as an error: {error}")
