@@ -31,8 +31,9 @@ class Campaign:
     """Knockdowns of a fold's training part that are made step by step; its test part judges them.
 
     Nothing is used of a response before its knockdown is chosen: hyper-parameters are those of a
-    fit to what was chosen before, and at first those of `Belief.before`. Which genes are scored is
-    that of the whole fold, the same for all ways to choose.
+    fit to what was chosen before. The first step towards the least or the largest variance is
+    random, as nothing tells yet which sources matter. Which genes are scored is that of the whole
+    fold, the same for all ways to choose.
 
     Attributes:
         fold: Of the experiment.
@@ -121,10 +122,11 @@ class Campaign:
         self, strategy: str, chosen: np.ndarray, fitted: FittedModel | None, count: int
     ) -> np.ndarray:
         """Return the rows of the screen that are chosen next."""
-        ground = self._ground
-        learnt = fitted.model.belief() if fitted else ground.belief
+        if fitted is None:
+            return self._order(RANDOM)[:count]
+        ground, learnt = self._ground, fitted.model.belief()
         # Where no component has signal nothing was learnt of hyper-parameters.
-        known = fitted is not None and len(learnt.levels) > 0
+        known = len(learnt.levels) > 0
         ground = replace(ground, belief=learnt.grouped()) if known else ground
         left = np.setdiff1d(self._pool, chosen)
         offered = left if known else np.append(left, chosen)

@@ -145,7 +145,7 @@ def _show_campaign(selection: Selection) -> None:
             " fold.",
             data,
             details="Nothing is used of a response before its knockdown is chosen: each step is"
-            " planned by a model fitted to those before, the first by equal hyper-parameters.",
+            " planned by a model fitted to those before; the first is random.",
             code=script.of_campaign(selection, sizes),
         )
 
