@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.linalg import LinAlgError, eigh, lapack
 
-ROWS = 128
+ROWS = 64
 """So many at a time: temporaries stay in the processor's cache."""
 
 AT_ONCE = 2**22
