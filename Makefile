@@ -26,9 +26,9 @@ DEV := $(APP)-$(shell cat $(CHECKS) requirements-docs.txt | cksum | cut -d' ' -f
 # Lies there while pip works. Found at the start of a run, pip was killed half-way.
 HALF := $(VENV)/.installing
 
-# Whole files go to four processes, those in a browser to one of them: on two cores, for two of them
-# often wait. None of the quick ones does: they go to two.
-PYTEST := $(RUN) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# Whole files go to three processes, those in a browser to one of them: on two cores, for one of them
+# often waits. None of the quick ones does: they go to two.
+PYTEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Where bytecode is turned off, every process would compile llmpert and its tests anew.
 export PYTHONDONTWRITEBYTECODE :=

@@ -41,7 +41,7 @@ def design(
 ) -> None:
     """Choose the knockdowns that leave the least uncertainty about all others.
 
-    Each is the one that lowers most the variance which those before it leave, summed over all
+    Each is the one that reduces most the variance which those before it leave, summed over all
     targets; it depends on no response. Prints how many random knockdowns would do
     as much. The file is a library without its guides: gene, Ensembl id, rank, gain, and columns to
     fill in.

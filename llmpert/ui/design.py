@@ -28,7 +28,7 @@ ALL, SET, LIST = "all genes", "a gene set", "a list"
 FAVOURED = "GO processes"
 
 ABOUT = (
-    "Each knockdown is the one that lowers most the variance that those before it leave, summed"
+    "Each knockdown is the one that reduces most the variance that those before it leave, summed"
     " over the responses of all targets: the posterior variance of the Gaussian process, with the"
     " noise of each component of the responses. The choice does not depend on what the new"
     " knockdowns will show. Choosing the largest variance would pick outliers, which say little of"

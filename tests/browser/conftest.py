@@ -129,5 +129,6 @@ def visit(page, address):
 def visit_in(page, address: str, path: str) -> None:
     page.goto(f"{address}/{path}")
     # The first page of a server waits until its libraries are there.
-    page.wait_for_selector("h1", timeout=120_000)
+    # In meeting mode its heading is not to be seen.
+    page.wait_for_selector("h1", state="attached", timeout=120_000)
     page.wait_for_selector(DONE, timeout=120_000)

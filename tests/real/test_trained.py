@@ -75,5 +75,7 @@ def test_the_model_that_ships_comes_out_again(k562):
 def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(real_data, line, least):
     screen = lp.read_screen(real_data / f"{line}_rank_response.h5ad")
     experiment = Experiment(Problem.align(screen, [built_in(name) for name in BUILT_IN]))
-    folds = [pearson(found.mean, measured) for found, measured in lent(experiment, LENDERS)]
-    assert np.concatenate(folds).mean() >= least
+    size, folds = experiment.largest_training_size, range(experiment.settings.folds)
+    fits = [experiment.fit_fold("gp", size, fold) for fold in folds]
+    scores = [pearson(found.mean, measured) for found, measured in lent(experiment, fits, LENDERS)]
+    assert np.concatenate(scores).mean() >= least
