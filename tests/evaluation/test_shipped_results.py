@@ -63,9 +63,7 @@ def test_every_fit_that_the_pages_show_is_there(wanted, packed):
 @pytest.mark.parametrize(
     ("model", "embedding", "train_size", "fold", "repeat"),
     [
-        ("random", "none", 800, 4, 2),
         ("knn", "text+sequence", 400, 2, 1),
-        ("linear", "sequence", 800, 3, 0),
         ("ridge", "text", 1400, 1, 0),
         ("gp-paper", "text+sequence", 200, 1, 0),
         ("gp", "text+sequence", 100, 1, 1),

@@ -13,7 +13,6 @@ from tests.support import small
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 APP = str(REPOSITORY / "app.py")
-PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
 
 
 @pytest.fixture
@@ -29,14 +28,6 @@ def app(monkeypatch):
 def shown(app: AppTest) -> str:
     blocks = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning, *app.info]
     return "\n".join(block.value for block in blocks)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_runs_without_error(app, page):
-    app.switch_page(f"pages/{page}.py").run()
-    assert not app.exception
-    assert not app.error
-    assert app.title
 
 
 def test_start_and_data_say_what_is_open(app):
