@@ -68,8 +68,7 @@ def fits_in_the_first_look(page) -> bool:
 @pytest.mark.parametrize("path", sorted({*PATHS} - {"head_to_head"} - WITHOUT))
 def test_the_shipped_models_answer_at_first_sight(page, visit, path):
     page.set_viewport_size({"width": 1440, "height": 900})
-    few = {"from": "a list", "candidates": "TP53 MYC GATA1"} if path == "design" else {}
-    visit(f"{path}?{urlencode({'data': RANKS, **few})}")
+    visit(f"{path}?{urlencode({'data': RANKS})}")
     assert fits_in_the_first_look(page), page.evaluate(MAIN)
 
 

@@ -102,7 +102,7 @@ def downloads(monkeypatch) -> list[tuple[str, Callable[[], bytes]]]:
     ("page", "query"),
     [
         *((page, {}) for page in PAGES if page not in ("documentation", "design")),
-        ("design", {"from": "a list", "candidates": "TP53 MYC", "targets": "MED12", "budget": "1"}),
+        ("design", {"from": "A list", "candidates": "TP53 MYC", "targets": "MED12", "budget": "1"}),
         ("gene", {"gene": "GATA1", "line": "RPE1"}),
         *(("gene", {"gene": "TP53", "tab": tab}) for tab in TABS),
         *(
