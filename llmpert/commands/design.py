@@ -17,7 +17,7 @@ SHOWN = 20
 @click.option(
     "--candidates", metavar="GENES", default="",
     help="Genes to choose from, separated by commas or blanks; @FILE reads them from a text file."
-         " Default: every gene with a vector that nobody knocked down.",
+         " Default: all genes with a vector that were not knocked down.",
 )  # fmt: skip
 @click.option(
     "--targets", metavar="GENES", default="",
@@ -68,10 +68,15 @@ def design(
     count, of = len(found.table), len(ground.open if rows is None else rows)
     click.echo(
         f"{model.what}: {count:,} of {of:,} candidates would take"
-        f" {100 * found.table['told'].iloc[-1]:.1f} % of the variance; {found.compared()}."
+        f" {100 * found.table['together'].iloc[-1]:.1f} % of the variance; {found.compared()}."
     )
     cells = [
-        (str(one["rank"]), one["gene"], f"{100 * one['gain']:.2f} %", f"{100 * one['told']:.1f} %")
+        (
+            str(one["rank"]),
+            one["gene"],
+            f"{100 * one['gain']:.2f} %",
+            f"{100 * one['together']:.1f} %",
+        )
         for one in found.table.head(SHOWN).to_dict("records")
     ]
     echo(aligned([("RANK", "GENE", "TAKES", "TOGETHER"), *cells]))

@@ -22,17 +22,7 @@ SHOWN = 10
 
 
 @click.command(short_help="Find knockdowns that give or reverse a state.")
-@click.option(
-    "--data", "name", metavar="DATASET",
-    help="A data set of the pages.  [default: the trained models that come with llmpert]",
-)  # fmt: skip
-@click.option(
-    "--trained",
-    type=options.FILE,
-    metavar="FILE",
-    help="A model written by `train`, in place of --data.",
-)
-@options.line
+@options.any_model
 @click.option(
     "--up", metavar="GENES", default="",
     help="Genes that the state raises, separated by commas or blanks; a number after a gene is its"

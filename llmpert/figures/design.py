@@ -25,7 +25,7 @@ NAMED = 12
 """Knockdowns that the map names, the first of the plan."""
 
 
-def told(plan: Plan) -> go.Figure:
+def plan_curves(plan: Plan) -> go.Figure:
     """Draw the share of the variance that the plan takes, and that of random ones, by their number.
 
     Dots carry the gene as `customdata`.
@@ -42,7 +42,7 @@ def told(plan: Plan) -> go.Figure:
         hovertemplate="%{x} random knockdowns: %{y:.1f} %<extra></extra>",
     )  # fmt: skip
     points(
-        figure, table["rank"], 100 * table["told"], "Chosen", marker(PREDICTED, "circle", 7),
+        figure, table["rank"], 100 * table["together"], "Chosen", marker(PREDICTED, "circle", 7),
         "%{customdata}, number %{x}: together %{y:.1f} %", customdata=table["gene"],
         mode="lines+markers", line={"color": PREDICTED},
     )  # fmt: skip

@@ -124,7 +124,7 @@ class Plan:
     """The next knockdowns.
 
     Attributes:
-        table: Columns rank, gene, gain and told: how much of the variance over the targets each
+        table: Columns rank, gene, gain and together: how much of the variance over the targets each
             knockdown takes, as a share of what there is, and how much it and all before it do.
         random: Shares that as many random candidates take, plans x knockdowns, adding up.
         rows: The knockdowns' rows in the ground.
@@ -137,7 +137,7 @@ class Plan:
     @property
     def worth(self) -> int | None:
         """How many random knockdowns take as much, on average; None where more would be needed."""
-        enough = np.flatnonzero(self.random.mean(axis=0) >= self.table["told"].iloc[-1])
+        enough = np.flatnonzero(self.random.mean(axis=0) >= self.table["together"].iloc[-1])
         return int(enough[0]) + 1 if len(enough) else None
 
     def compared(self) -> str:
@@ -208,7 +208,7 @@ def plan(
     table = pd.DataFrame(
         {
             "rank": np.arange(1, budget + 1), "gene": ground.names[chosen], "gain": taken,
-            "told": np.cumsum(taken),
+            "together": np.cumsum(taken),
         }
     )  # fmt: skip
     return Plan(table, np.cumsum(at_random, axis=1), chosen)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
-from llmpert.figures.design import campaign_curves, chosen_map, told
+from llmpert.figures.design import campaign_curves, chosen_map, plan_curves
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
 from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
@@ -39,7 +39,9 @@ COLUMNS = {
         "Takes", format="percent", width="small",
         help="Share of the variance over all targets that this knockdown takes, after those above.",
     ),
-    "told": show.number("Together", format="percent", width="small", help="With those above it."),
+    "together": show.number(
+        "Together", format="percent", width="small", help="What it and those above it take."
+    ),
     "rank": show.number("Rank", width=60),
 }  # fmt: skip
 
@@ -89,7 +91,7 @@ def show_plan(selection: Selection) -> None:
     simulated = "-simulated" * selection.data.simulated
     left, right = st.columns([3, 1])
     with left:
-        order = ["gene", "rank", "gain", "told"]
+        order = ["gene", "rank", "gain", "together"]
         gene_table(found.table[order], "plan", COLUMNS, "rank, lowest first", height=300)
     with right:
         st.download_button(
@@ -188,7 +190,7 @@ def _sets(selection: Selection, name: str) -> GeneSets:
 
 
 def _show_sentence(found: Plan, why: Mapping[str, Sequence[str]], targets: int) -> None:
-    count, taken = len(found.table), found.table["told"].iloc[-1]
+    count, taken = len(found.table), found.table["together"].iloc[-1]
     of = f"{targets:,} targets" if targets else "all genes"
     words = [
         f"**{count:,} knockdowns** would take **{taken:.1%}** of the variance over {of};"
@@ -206,7 +208,7 @@ def _show_figures(selection: Selection, ground: Ground, found: Plan, code: str) 
     left, right = st.columns(2)
     with left:
         chosen = show.figure(
-            told(found),
+            plan_curves(found),
             f"plan-{line}",
             f"Share of the variance over all targets that {len(found.table)} chosen knockdowns in"
             f" {line} take, beside random ones.",

@@ -6,7 +6,7 @@ import pytest
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
-from llmpert.figures.design import chosen_map, told
+from llmpert.figures.design import chosen_map, plan_curves
 from llmpert.insight import design
 from llmpert.insight.design import Ground, expected_effects, places, plan
 from tests.support import small
@@ -55,12 +55,12 @@ def test_gains_are_what_measuring_takes_from_the_variance(fitted, ground):
         others = [gain_of(fitted, ground, before, int(one)) for one in ground.open[::4]]
         assert expected >= max(others) - 2e-3
     assert not ground.measured[found.rows].any()
-    np.testing.assert_allclose(found.table["told"], np.cumsum(found.table["gain"]))
+    np.testing.assert_allclose(found.table["together"], np.cumsum(found.table["gain"]))
 
 
 def test_random_plans_tell_less_and_their_shares_are_right(fitted, ground):
     found = plan(ground, 5)
-    assert found.table["told"].iloc[-1] > found.random.mean(axis=0)[4]
+    assert found.table["together"].iloc[-1] > found.random.mean(axis=0)[4]
     assert (np.diff(found.random, axis=1) > -1e-6).all()
     assert found.worth is None or found.worth >= 5
     ones = np.ones(len(ground.names))
@@ -92,7 +92,9 @@ def test_a_sample_of_targets_stands_for_all(ground, monkeypatch):
     whole = plan(ground, 5, exact=True)
     monkeypatch.setattr(design, "MOST_TARGETS", 22)
     some = plan(ground, 5, exact=True)
-    assert some.table["told"].iloc[-1] == pytest.approx(whole.table["told"].iloc[-1], abs=0.1)
+    assert some.table["together"].iloc[-1] == pytest.approx(
+        whole.table["together"].iloc[-1], abs=0.1
+    )
 
 
 def test_typed_candidates_are_sorted(ground):
@@ -133,8 +135,8 @@ def test_a_library_has_ensembl_ids_and_columns_for_guides(ground):
 
 def test_figures_draw_the_plan(ground):
     found = plan(ground, 4)
-    band, random, chosen = told(found).data
-    np.testing.assert_allclose(chosen.y, 100 * found.table["told"])
+    band, random, chosen = plan_curves(found).data
+    np.testing.assert_allclose(chosen.y, 100 * found.table["together"])
     np.testing.assert_allclose(random.y, 100 * found.random.mean(axis=0))
     assert max(band.y) >= max(random.y)
     where, shares = places(ground)

@@ -187,13 +187,9 @@ def of_neighbours(selection: Selection, gene: str, count: int, kernel: str = "")
 
 def of_description(selection: Selection, text: str) -> str:
     """Return lines for the response to knocking down a gene described in words: `table`."""
-    line = selection.line
-    fitted = f"data.trained[{line!r}].fitted"
-    if not selection.trained:
-        fitted = f"{_experiment(line, selection.embedding)}.fit_all({selection.model!r})"
     lines = [
         f"found = describe({text!r})",
-        f"fitted = {fitted}",
+        f"fitted = {_full_model(selection)}",
         'name = np.array(["described gene"], dtype=object)',
         "table = fitted.predict_vectors({EMBEDDING: found.vector}, name).table()",
     ]
@@ -280,12 +276,10 @@ def of_plan(
         names: Python that makes the candidates; "" for all genes.
         targets: What counts, by name; all genes where there is none.
     """
-    if selection.trained:
-        lines = [f"fitted = data.trained[{selection.line!r}].fitted"]
-    else:
-        made = _experiment(selection.line, selection.embedding)
-        lines = [f"fitted = {made}.fit_all({selection.model!r})"]
-    lines.append("ground = Ground.of(fitted, fitted.known.unseen())")
+    lines = [
+        f"fitted = {_full_model(selection)}",
+        "ground = Ground.of(fitted, fitted.known.unseen())",
+    ]
     options = ""
     if names:
         lines.append(f"rows, _ = ground.candidates({names})")
@@ -338,12 +332,8 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
 
 def of_between(selection: Selection, gene: str, other: str, count: int) -> str:
     """Return lines for predictions between two genes: `table`."""
-    line = selection.line
-    fitted = f"data.trained[{line!r}].fitted"
-    if not selection.trained:
-        fitted = f"{_experiment(line, selection.embedding)}.fit_all({selection.model!r})"
     lines = [
-        f"fitted = {fitted}",
+        f"fitted = {_full_model(selection)}",
         f"table = between(fitted, {gene!r}, {other!r}).table({count})",
     ]
     needed = [EXPERIMENT, "from llmpert.insight.between import between"]
@@ -525,6 +515,13 @@ def _prediction(selection: Selection, gene: str) -> str:
         return f"data.trained[{line!r}].predict([{gene!r}])"
     made = _experiment(line, selection.embedding)
     return f"{made}.predict_gene({selection.model!r}, {selection.size}, {gene!r})"
+
+
+def _full_model(selection: Selection) -> str:
+    """Return the model that is trained on all perturbations."""
+    if selection.trained:
+        return f"data.trained[{selection.line!r}].fitted"
+    return f"{_experiment(selection.line, selection.embedding)}.fit_all({selection.model!r})"
 
 
 def _fitted(selection: Selection, gene: str) -> list[str]:
