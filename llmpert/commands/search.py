@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmpert.insight.search import Library
     from llmpert.insight.signature import Signature
 
+HEADER = ("GENE", "SCORE", "95 %", "FDR", "TAU", "WTCS", "XSUM", "BEHIND IT")
 SHOWN = 10
 """Knockdowns that are printed of each kind."""
 
@@ -53,7 +54,8 @@ def search(
     Ranks the knockdowns of the data set and, in a second list, the predicted responses of all other
     genes with a vector. Do not compare scores between the two: predicted responses are smoother. A
     score is the correlation of the state with the response relative to the mean response, without
-    the knocked-down gene itself. The file has all candidates of both lists.
+    the knocked-down gene itself. WTCS (weighted connectivity) and XSum are scores of the
+    Connectivity Map, of the 500 best. The file has all candidates of both lists.
 
     \b
     Example:
@@ -93,7 +95,7 @@ def search(
         tables.append(table)
         behind = genes_behind(candidates.profiles, signature, list(table.index[:SHOWN]))
         click.echo(f"\nKnockdowns, {kind}:")
-        echo(aligned([("GENE", "SCORE", "95 %", "FDR", "TAU", "BEHIND IT"), *_rows(table, behind)]))
+        echo(aligned([HEADER, *_rows(table, behind)]))
     if out:
         _write(tables, out)
     if model.simulated:
@@ -105,7 +107,10 @@ def _rows(table: "pd.DataFrame", behind: Sequence[Sequence[str]]) -> list[tuple[
     for one, genes in zip(table.head(SHOWN).to_dict("records"), behind, strict=True):
         known = not math.isnan(one["low95"])
         between = f"{one['low95']:.2f} to {one['high95']:.2f}" if known else "-"
-        cells = f"{one['score']:.3f}", between, f"{one['fdr']:.1g}", f"{one['tau']:.0f}"
+        cells = (
+            f"{one['score']:.3f}", between, f"{one['fdr']:.1g}", f"{one['tau']:.0f}",
+            f"{one['wtcs']:.2f}", f"{one['xsum']:.3g}",
+        )  # fmt: skip
         rows.append((str(one["gene"]), *cells, " ".join(genes)))
     return rows
 

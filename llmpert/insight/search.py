@@ -1,6 +1,6 @@
 """Which knockdowns give a state, or reverse it: measured ones, and any gene with a vector."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.genes import GeneTable
+from llmpert.insight.connectivity import wtcs, xsum
 from llmpert.insight.signature import Signature
 from llmpert.screens.screen import Screen
 
@@ -27,6 +28,9 @@ PERMUTATIONS = 1000
 
 TOP = 20
 """Rank up to which a known response counts as finding a knockdown."""
+
+RESCORED = 500
+"""Best knockdowns that have other scores besides."""
 
 BEHIND = 5
 """Genes named for each knockdown."""
@@ -209,8 +213,8 @@ def search(
         Columns gene; score, the correlation; low95 and high95, of the response's uncertainty
         (missing for measurements); p and fdr (Benjamini & Hochberg 1995); tau, the share of known
         responses that are less alike to this knockdown, in percent with the score's sign; often,
-        the share of known responses that have it among their 20 best. The index is the candidate's
-        row.
+        the share of known responses that have it among their 20 best; wtcs and xsum of the 500 best
+        (`llmpert.insight.connectivity`). The index is the candidate's row.
 
     Raises:
         InputError: The signature is of other genes than the candidates.
@@ -236,7 +240,12 @@ def search(
             "often": candidates.often,
         }
     )  # fmt: skip
-    return table.loc[table["score"].sort_values(ascending=False, kind="stable").dropna().index]
+    table = table.loc[table["score"].sort_values(ascending=False, kind="stable").dropna().index]
+    best = table.index[:RESCORED]
+    responses, own = profiles.rows(best.to_numpy()), profiles.own[best]
+    for name, other in (("wtcs", wtcs), ("xsum", xsum)):
+        table[name] = pd.Series(other(responses, own, weights)[:, 0], best)
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,18 +362,58 @@ def genes_behind(profiles: Profiles, signature: Signature, rows: Sequence[int]) 
     return found
 
 
-def retrieval(
-    profiles: Profiles, signatures: Sequence[Signature], truths: Sequence[str]
-) -> pd.Series:
+def retrieval(found: np.ndarray, names: Sequence[str], truths: Sequence[str]) -> pd.Series:
     """Return at which rank each signature finds the knockdown it is of, 1 the best, by its name.
 
     Candidates that are exactly as alike count as half before it.
+
+    Args:
+        found: How alike M candidates and P signatures are, M x P.
+        names: Of the candidates.
+        truths: The knockdown that each signature is of.
     """
-    found = correlations(profiles, np.stack([one.weights for one in signatures]))
-    place = {str(name): row for row, name in enumerate(profiles.names)}
+    place = {str(name): row for row, name in enumerate(names)}
     ranks = []
     for column, truth in enumerate(truths):
         own = found[place[truth], column]
         before = (found[:, column] > own).sum()
         ranks.append(1 + before + (np.sum(found[:, column] == own) - 1) / 2)
     return pd.Series(ranks, index=list(truths), dtype=float)
+
+
+def partners(
+    found: np.ndarray,
+    names: Sequence[str],
+    truths: Sequence[str],
+    sets: Iterable[Collection[str]],
+    first: int,
+) -> pd.DataFrame:
+    """Return whether each signature's first hits have a partner of the knockdown it is of.
+
+    The knockdown itself is no hit. Knockdowns without a partner among the candidates are left out.
+
+    Args:
+        found, names, truths: As of `retrieval`.
+        sets: Of genes; those of one set are partners.
+        first: How many hits count.
+
+    Returns:
+        By knockdown: found, and chance, how probable that is of hits in a random order.
+    """
+    from scipy.stats import hypergeom  # takes a second to import
+
+    place = {str(name): row for row, name in enumerate(names)}
+    others: dict[str, set[int]] = {}
+    for members in sets:
+        inside = [name for name in members if name in place]
+        for name in inside:
+            others.setdefault(name, set()).update(place[one] for one in inside if one != name)
+    rows = {}
+    for column, truth in enumerate(truths):
+        if partner := others.get(truth):
+            scores = found[:, column].copy()
+            scores[place[truth]] = -np.inf
+            best = np.argsort(-scores, kind="stable")[:first]
+            chance = hypergeom.sf(0, len(scores) - 1, len(partner), first)
+            rows[truth] = (bool(partner.intersection(best.tolist())), float(chance))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["found", "chance"])

@@ -52,6 +52,15 @@ COLUMNS = {
         help="Share of known responses that have this knockdown among their 20 best hits. A high"
         " share: it resembles many states.",
     ),
+    "wtcs": show.number(
+        "WTCS", format="%.2f", width="small",
+        help="Weighted connectivity score: near 1 where the raised genes are those that the"
+        " response raises most, and the lowered ones those that it lowers most.",
+    ),
+    "xsum": show.number(
+        "XSum", format="%.3g", width="small",
+        help="Sum over the state's genes of the response's 500 largest changes up and down.",
+    ),
     "behind": st.column_config.TextColumn(
         "Genes behind it", help="Genes of the state that contribute most to the score."
     ),

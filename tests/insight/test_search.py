@@ -9,11 +9,13 @@ from scipy import stats
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
+from llmpert.insight.connectivity import wtcs, xsum
 from llmpert.insight.search import (
     Candidates,
     Profiles,
     correlations,
     genes_behind,
+    partners,
     retrieval,
     search,
 )
@@ -133,10 +135,23 @@ def test_tau_and_often_hold_scores_against_known_responses():
     assert table["score"].is_monotonic_decreasing
 
 
+def test_the_best_have_other_scores(monkeypatch):
+    monkeypatch.setattr("llmpert.insight.search.RESCORED", 4)
+    made = profiles(6, candidates=8, genes=12)
+    signature = Signature(made.genes, np.r_[1.0, 1, -1, np.zeros(9)])
+    table = search(Candidates.of(made, np.eye(12)[:3]), signature)
+    best = table.index[:4]
+    responses, own = made.rows(best.to_numpy()), made.own[best]
+    for name, score in (("wtcs", wtcs), ("xsum", xsum)):
+        expected = score(responses, own, signature.weights[None])[:, 0]
+        np.testing.assert_array_equal(table[name].dropna(), expected)
+
+
 def test_a_knockdown_is_found_by_its_own_response(experiment, fitted):
     made = Profiles.measured(experiment.problem.screen, fitted.genes)
     signatures = [Signature.of_response(row, fitted.genes, 6) for row in made.rows(slice(None))]
-    ranks = retrieval(made, signatures, list(made.names))
+    found = correlations(made, np.stack([one.weights for one in signatures]))
+    ranks = retrieval(found, made.names, made.names)
     assert (ranks <= 3).mean() > 0.9
     opposite = search(Candidates.of(made, np.eye(30)[:3]), signatures[0].reversed)
     assert opposite["gene"].iloc[-1] == made.names[0]
@@ -148,17 +163,19 @@ def test_a_knockdown_is_found_by_its_own_response(experiment, fitted):
 
 
 def test_equally_alike_candidates_count_half():
-    made = profiles(1, axes=False, candidates=4)
-    same = Profiles(
-        made.names,
-        made.genes,
-        np.repeat(made.components[:1], 4, axis=0),
-        None,
-        None,
-        np.full(4, -1),
-    )
-    signature = Signature(made.genes, np.r_[1.0, -1, np.zeros(7)])
-    assert retrieval(same, [signature], ["G2"]).tolist() == [2.5]
+    assert retrieval(np.ones((4, 1)), list("ABCD"), ["C"]).tolist() == [2.5]
+
+
+def test_partners_among_the_first_and_by_chance():
+    # B's hits are C, E, D, A; C's are E, D, B, A. A's partner is no candidate.
+    found = np.array([[9, 3, 1], [8, 9, 2], [7, 8, 9], [1, 4, 3], [0, 7, 8.0]])
+    names, sets = list("ABCDE"), [{"B", "C"}, {"D", "E"}, {"A", "Z"}]
+    table = partners(found, names, ["A", "B", "C"], sets, first=1)
+    assert table["found"].to_dict() == {"B": True, "C": False}
+    assert table["chance"].to_dict() == {"B": 0.25, "C": 0.25}
+    again = partners(found, names, ["B", "C"], sets, first=3)
+    assert again["found"].to_dict() == {"B": True, "C": True}
+    assert again["chance"].to_dict() == {"B": 0.75, "C": 0.75}
 
 
 def test_a_signature_of_other_genes_is_refused():
