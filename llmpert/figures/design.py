@@ -8,10 +8,13 @@ from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
     MEASURED,
+    MOST_DOTS,
     ONE_LINE,
     PREDICTED,
     UNREMARKABLE,
+    add_names,
     band,
+    density,
     finish,
     marker,
     points,
@@ -21,8 +24,6 @@ from llmpert.insight.campaign import CHOSEN, RANDOM
 from llmpert.insight.design import Plan
 
 HEIGHT = 470
-NAMED = 12
-"""Knockdowns that the map names, the first of the plan."""
 
 
 def plan_curves(plan: Plan) -> go.Figure:
@@ -57,28 +58,36 @@ def plan_curves(plan: Plan) -> go.Figure:
     )
 
 
-def chosen_map(places: pd.DataFrame, shares: tuple[float, float]) -> go.Figure:
+def chosen_map(
+    places: pd.DataFrame, shares: tuple[float, float], names: pd.DataFrame, every: bool = True
+) -> go.Figure:
     """Draw where the chosen genes lie among all others.
+
+    Unless `every` gene is to be a dot, shades show how many lie where of a kind that has many.
 
     Args:
         places: Columns gene, x, y and rank: that in the plan, 0 for measured genes, -1 for others.
         shares: Of the variance of the inputs, along x and y.
+        names: Of chosen genes, with their places (`llmpert.insight.clusters.labels`).
     """
     figure = go.Figure()
     rank = places["rank"]
-    for which, name, look in (
-        (rank == -1, "Other genes", marker(*UNREMARKABLE, opacity=0.5)),
-        (rank == 0, "Knocked down already", marker(MEASURED, "diamond-open", 6)),
+    for which, name, where, look in (
+        (rank == -1, "Other genes", "not chosen", marker(*UNREMARKABLE, opacity=0.5)),
+        (rank == 0, "Knocked down already", "knocked down", marker(MEASURED, "diamond-open", 6)),
     ):
         part = places[which]
-        points(figure, part["x"], part["y"], name, look, "%{text}", text=part["gene"])
+        if every or len(part) <= MOST_DOTS:
+            points(figure, part["x"], part["y"], name, look, "%{text}", text=part["gene"])
+        else:
+            shades = density(part["x"], part["y"], where, look["color"])
+            figure.add_trace(shades.update(name=f"{name} (shade: how many)"))
     part = places[rank > 0].sort_values("rank")
-    named = part["gene"].where(part["rank"] <= NAMED, "")
     points(
         figure, part["x"], part["y"], "Chosen", marker(PREDICTED, "circle", 9), "%{customdata}",
-        customdata=part["gene"], mode="markers+text", textposition="top center",
-        text=named,
+        customdata=part["gene"],
     )  # fmt: skip
+    add_names(figure, names, dict.fromkeys(names["group"], PREDICTED), up=16)
     across, up = (f"Component {n} ({share:.0%})" for n, share in enumerate(shares, start=1))
     return finish(
         figure,

@@ -13,8 +13,10 @@ from llmpert.evaluation.scores import Metric
 from llmpert.figures.theme import (
     GREY,
     LEGEND_BELOW,
+    MOST_DOTS,
     SOURCE_COLORS,
     band,
+    density,
     equal_axes,
     finish,
     in_lines,
@@ -158,7 +160,13 @@ def model_classes(
 
 
 def head_to_head(
-    table: pd.DataFrame, ours: str, rival: str, metric: Metric, unit: str, note: str = ""
+    table: pd.DataFrame,
+    ours: str,
+    rival: str,
+    metric: Metric,
+    unit: str,
+    note: str = "",
+    every: bool = True,
 ) -> go.Figure:
     """Draw Figure 3: a dot a perturbation, the rival's value along x, ours along y, on equal axes.
 
@@ -169,6 +177,8 @@ def head_to_head(
         table: From `llmpert.insight.head_to_head.pairs`.
         unit: Of the effect size.
         note: What must not be lost when the figure is exported, as a line of its title.
+        every: Whether each perturbation is to be a dot; else only the `MOST_DOTS` with the largest
+            differences are, and shades show how many others lie where.
     """
     better = "higher" if metric.best == "max" else "lower"
     drawn = table.dropna(subset=["ours", "rival"])
@@ -177,12 +187,21 @@ def head_to_head(
         f"{rival}<br>{metric.axis}",
         f"{ours}<br>{metric.axis} ({better} is better)",
     )
+    count = len(drawn) if every else MOST_DOTS
+    order = drawn["difference"].abs().sort_values(ascending=False, kind="stable").index
+    dots, others = drawn.loc[order[:count].sort_values()], drawn.loc[order[count:]]
+    if len(others):
+        shades = density(
+            others["rival"], others["ours"], "with a smaller difference", of="knockdowns"
+        )
+        figure.add_trace(shades)
     for who, name in ((OURS, f"{ours} wins"), (RIVAL, f"{rival} wins"), (TIE, "Tie")):
-        part = drawn[drawn["winner"] == who]
+        part = dots[dots["winner"] == who]
         if part.empty:
             continue
+        won = (drawn["winner"] == who).sum()
         points(
-            figure, part["rival"], part["ours"], f"{name} ({len(part):,})",
+            figure, part["rival"], part["ours"], f"{name} ({won:,})",
             marker(*LOOKS[who], 7, opacity=0.75),
             f"<b>%{{customdata}}</b><br>{ours}: %{{y:.3f}}<br>{rival}: %{{x:.3f}}"
             f"<br>effect size %{{text}} ({unit})",

@@ -1,6 +1,7 @@
 """A whole screen: how large responses are, a map of perturbations, how alike they respond."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from llmpert.figures.theme import (
     MEASURED,
     ONE_LINE,
     ZERO_LINE,
+    add_names,
     band,
     coefficient,
     finish,
@@ -29,6 +31,9 @@ OUTLINE = {"width": 0.5, "color": "#808890"}
 
 MOST_VECTOR_MARKS = 3000
 """More marks than this are drawn as one picture, which browsers move faster."""
+
+LETTERS = 44
+"""In a line of a legend."""
 
 ALL_PAIRS = "All pairs"
 RESPONSES = "Pearson r between responses"
@@ -91,13 +96,8 @@ def perturbation_map(
             hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>",
             selectedpoints=positions, unselected={"marker": {"opacity": 0.2}}, **look,
         ))  # fmt: skip
-    colors = {group: source_look(at)[0] for at, group in enumerate(groups or ())}
-    for row in () if names is None else names.itertuples():
-        figure.add_annotation(
-            x=row.x, y=row.y, text=f"<b>{row.text}</b>", showarrow=False, bgcolor="#ffffff",
-            bordercolor=colors[str(row.group)], borderpad=2, opacity=0.85,
-            font={"color": "#31333f", "size": 11},
-        )  # fmt: skip
+    if names is not None:
+        add_names(figure, names, {of: source_look(at)[0] for at, of in enumerate(groups or ())})
     found = table[table["gene"] == gene]
     if len(found):
         figure.add_scatter(
@@ -155,7 +155,9 @@ def _by_group(table: pd.DataFrame, groups: Sequence[str]) -> tuple[Looks, dict[s
     for at, group in enumerate(groups):
         members = (table["group"] == group).to_numpy()
         look = marker(*source_look(at), line=OUTLINE)
-        looks.append((members, {"name": f"{group} ({members.sum():,})", "marker": look}))
+        # Longer lines are cut where the figure is narrow.
+        name = "<br>".join(wrap(f"{group} ({members.sum():,})", LETTERS))
+        looks.append((members, {"name": name, "marker": look}))
     return looks, {"y": -0.14, "yanchor": "top"}
 
 

@@ -1,6 +1,6 @@
 """One look for all figures: colours, axes, titles, the "simulated" mark, export settings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ UNREMARKABLE = ("#8a939b", "circle", 4)
 ONE_LINE = 58
 """Pixels above the axes for a title of one line and the mark of simulated data."""
 MOST_DOTS = 500
-"""Genes in a scatter that is to be drawn quickly."""
+"""Genes or knockdowns in a scatter that is to be drawn quickly."""
 DIVERGING = ("#08519c", "#6baed6", "#f7f7f7", "#fdae6b", "#a63603")
 """From lowered to raised, blue to orange, equally light at both ends."""
 
@@ -163,11 +163,17 @@ def band(x: pd.Series, low: pd.Series, high: pd.Series, color: str, alpha: float
 
 
 def density(
-    x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, where: str, color: str = UNREMARKABLE[0]
+    x: np.ndarray | pd.Series,
+    y: np.ndarray | pd.Series,
+    where: str,
+    color: str = UNREMARKABLE[0],
+    of: str = "genes",
 ) -> go.Heatmap:
     """Return a heat map of the density of genes, transparent where there are none.
 
-    `where` is the template of what hovering over a shade shows of its place.
+    Args:
+        where: Template of what hovering over a shade shows of its place.
+        of: What is counted.
     """
     counts, *edges = np.histogram2d(x, y, bins=(60, 45))
     across, up = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
@@ -176,9 +182,26 @@ def density(
     shades = [(at, f"rgba({red},{green},{blue},{0.35 + 0.65 * at})") for at in (0, 1)]
     return go.Heatmap(
         x=across, y=up, z=np.log(shown), customdata=shown, colorscale=shades, showscale=False,
-        name="Other genes (shade: how many)", showlegend=True, hoverongaps=False,
-        hovertemplate=f"%{{customdata}} genes {where}<extra></extra>",
+        name=f"Other {of} (shade: how many)", showlegend=True, hoverongaps=False,
+        hovertemplate=f"%{{customdata}} {of} {where}<extra></extra>",
     )  # fmt: skip
+
+
+def add_names(
+    figure: go.Figure, names: pd.DataFrame, colors: Mapping[str, str], up: int = 0
+) -> None:
+    """Write names on a map, each in a frame of its group's colour.
+
+    Args:
+        names: From `llmpert.insight.clusters.labels`.
+        up: By how many pixels they stand above their places.
+    """
+    for row in names.itertuples():
+        figure.add_annotation(
+            x=row.x, y=row.y, yshift=up, text=f"<b>{row.text}</b>", showarrow=False,
+            bgcolor="#ffffff", bordercolor=colors[str(row.group)], borderpad=2, opacity=0.85,
+            font={"color": "#31333f", "size": 11},
+        )  # fmt: skip
 
 
 def equal_axes(values: np.ndarray, x_title: str, y_title: str) -> go.Figure:

@@ -67,6 +67,8 @@ def labels(
     groups: Sequence[str] | pd.Series,
     order: Sequence[str],
     pointed_out: Sequence[bool] | pd.Series = (),
+    shifts: Sequence[int] = SHIFTS,
+    width: float = 1.0,
 ) -> pd.DataFrame:
     """Place a label at the median point of each group, so that no two of them overlap.
 
@@ -79,24 +81,26 @@ def labels(
         groups: Of each point; "" for none.
         order: Groups that get a label, the first of them first.
         pointed_out: Which points have a name of their own above them, of a line.
+        shifts: By how many of its heights a label may move, in turn; only 0 for names of points.
+        width: Of the map, as a share of the usual one.
 
     Returns:
         Columns group, text (lines divided by "<br>"), x, y, narrow (whether it stands there too).
     """
     size = np.ptp(points, axis=0)
-    width, height = np.array([WIDEST / 2 * LETTER, 3 * LINE]) * size
-    placed = [(x, y + height / 3, width, height) for x, y in points[np.flatnonzero(pointed_out)]]
+    wide, high = np.array([WIDEST / 2 * LETTER, 3 * LINE]) * size
+    placed = [(x, y + high / 3, wide, high) for x, y in points[np.flatnonzero(pointed_out)]]
     narrow, found = placed.copy(), []
     for group in order:
         members = points[np.asarray(groups) == group]
         if not len(members):
             continue
         lines = wrap(group, WIDEST, max_lines=MOST_LINES, placeholder=" …")
-        width, height = np.array([max(map(len, lines)) * LETTER, len(lines) * LINE]) * size
+        wide, high = np.array([max(map(len, lines)) * LETTER, len(lines) * LINE]) * size
         x, middle = np.median(members, axis=0)
-        for y in (middle + shift * height for shift in SHIFTS):
-            box = x, y, width, height
-            if not _covers(box, placed):
+        for y in (middle + shift * high for shift in shifts):
+            box = x, y, wide, high
+            if not _covers(box, placed, 1 / width):
                 placed.append(box)
                 stays = not _covers(box, narrow, NARROWER, LOWER)
                 narrow += [box] * stays

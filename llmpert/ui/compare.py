@@ -24,7 +24,7 @@ from llmpert.ui.common.selection import (
     WIDE,
     Selection,
     choose,
-    every_gene,
+    every_dot,
     how_many,
     one_of,
     relative_to_mean,
@@ -227,7 +227,7 @@ def _choose_genes(raised_only: bool) -> tuple[str, int, bool]:
         " standard deviations where both models give these."
     )
     order = one_of("Ranked by", "order", ORDERS, about)
-    return order, how_many("Genes shown", "shown"), every_gene()
+    return order, how_many("Genes shown", "shown"), every_dot()
 
 
 def _meaning(a: Side, b: Side) -> str:

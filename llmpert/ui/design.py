@@ -12,6 +12,7 @@ from llmpert.errors import InputError
 from llmpert.figures.design import campaign_curves, chosen_map, plan_curves
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
+from llmpert.insight.clusters import labels
 from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
 from llmpert.insight.signature import typed
 from llmpert.models.registry import GAUSSIAN_PROCESS
@@ -19,13 +20,15 @@ from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import WIDE, Selection, choose, one_of
+from llmpert.ui.common.selection import WIDE, Selection, choose, every_dot, one_of
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.gene.drawer import show_drawer
 
 ALL, SET, LIST = "all genes", "a gene set", "a list"
 FAVOURED = "GO processes"
+NAMED = 20
+"""Knockdowns that the map names where their names have room, the first of the plan."""
 
 ABOUT = (
     "Each knockdown is the one that reduces most the variance that those before it leave, summed"
@@ -75,6 +78,7 @@ def show_plan(selection: Selection) -> None:
                 placeholder="Every gene with a vector",
                 help="Genes whose responses you want to know. A number after a gene is its weight.",
             )  # fmt: skip
+            every = every_dot()
     try:
         names, made = _candidates(selection, ground, kind)
         wanted = typed(targets)
@@ -87,7 +91,7 @@ def show_plan(selection: Selection) -> None:
         return
     _show_sentence(found, why, len(wanted))
     code = script.of_plan(selection, int(budget), made, dict(wanted), by_effect)
-    _show_figures(selection, ground, found, code)
+    _show_figures(selection, ground, found, code, every)
     simulated = "-simulated" * selection.data.simulated
     left, right = st.columns([3, 1])
     with left:
@@ -202,7 +206,9 @@ def _show_sentence(found: Plan, why: Mapping[str, Sequence[str]], targets: int) 
     st.markdown(" ".join(words))
 
 
-def _show_figures(selection: Selection, ground: Ground, found: Plan, code: str) -> None:
+def _show_figures(
+    selection: Selection, ground: Ground, found: Plan, code: str, every: bool
+) -> None:
     data, line = selection.data, selection.line
     note = f"{selection.method}, {ground.measured.sum():,} knockdowns in {line} so far."
     left, right = st.columns(2)
@@ -220,12 +226,16 @@ def _show_figures(selection: Selection, ground: Ground, found: Plan, code: str) 
             select=["points"],
         )
         open_selected(chosen, "plan-chart")
-    with right:
+    with right, st.container(key="plan-map"):
         where, shares = _places(selection)
         table = where.assign(rank=np.where(ground.measured, 0, -1))
         table.loc[found.rows, "rank"] = found.table["rank"].to_numpy()
+        first = found.table["gene"].head(NAMED)
+        groups = table["gene"].where(table["gene"].isin(first), "")
+        names = labels(table[["x", "y"]].to_numpy(), groups, list(first), shifts=[0], width=0.5)
+        show.hide_where_narrow("plan-map", names)
         chosen = show.figure(
-            chosen_map(_thinned(table), shares),
+            chosen_map(table, shares, names, every),
             f"plan-map-{line}",
             f"Map of all genes by the model's inputs, with those chosen in {line}.",
             table,
@@ -234,13 +244,6 @@ def _show_figures(selection: Selection, ground: Ground, found: Plan, code: str) 
             select=["points"],
         )
         open_selected(chosen, "plan-map")
-
-
-def _thinned(table: pd.DataFrame, most: int = 2000) -> pd.DataFrame:
-    """Return a table with fewer of the other genes."""
-    other = table["rank"] == -1
-    some = table[other]
-    return pd.concat([some.iloc[:: -(-len(some) // most) or 1], table[~other]])
 
 
 @cached(2, "Looking up every gene …")

@@ -236,11 +236,8 @@ def _show_map(view: Explorer) -> list[str]:
     chart = perturbation_map(points, placed.axes, view.title, gene, names, label, groups, called)
     if not view.on_map:
         show.info(f"{gene} was not knocked down in this screen, so it is not on the map.")
-    narrow = [] if called is None else called["narrow"].tolist()
-    hidden = [at for at, stays in enumerate(narrow) if not stays]
-    places = ", ".join(f'.st-key-map .annotation[data-index="{at}"]' for at in hidden)
-    if places:
-        st.html(f"<style>@media (max-width: 640px) {{ {places} {{ display: none }} }}</style>")
+    if called is not None:
+        show.hide_where_narrow("map", called)
     strength = "" if view.of in view.embeddings else ", so that strength plays no part"
     with st.container(key="map"):
         drawn_around = show.figure(

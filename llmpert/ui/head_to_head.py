@@ -20,7 +20,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.gene_sets import choose_sets, sets_table
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import WIDE, Selection, choose
+from llmpert.ui.common.selection import WIDE, Selection, choose, every_dot
 from llmpert.ui.common.table import gene_table, skill
 from llmpert.ui.documentation import section
 from llmpert.ui.gene.drawer import show_drawer
@@ -47,7 +47,7 @@ def show_methods(selection: Selection) -> None:
     with row:
         metric = _choose_metric(shared)
         with st.popover("More"):
-            percent = _choose_percent()
+            percent, every = _choose_percent(), every_dot("knockdown")
             with st.expander("Add another method"):
                 st.markdown(section("other-methods", "Bring a method's predictions in"))
             if len(shared) < len(cache.METRICS):
@@ -78,7 +78,7 @@ def show_methods(selection: Selection) -> None:
         unlike = ours.published != rival.published
         note = "Not like with like: other preprocessing and training" if unlike else ""
         chosen = show.figure(
-            head_to_head(table, *names, metric, selection.unit, note),
+            head_to_head(table, *names, metric, selection.unit, note, every),
             name=f"head-to-head-{name}",
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
             f" for each of {tally.compared:,} held-out perturbations in {line}:"

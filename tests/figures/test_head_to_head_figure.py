@@ -4,6 +4,7 @@ import pytest
 
 from llmpert.evaluation.scores import paper
 from llmpert.figures.evaluation import LOOKS, head_to_head
+from llmpert.figures.theme import MOST_DOTS
 from llmpert.insight.head_to_head import OURS, RIVAL, TIE, UNDEFINED
 
 METRICS = paper()
@@ -60,6 +61,26 @@ def test_the_title_says_who_wins_how_many():
     first = TABLE.drop_duplicates("winner").set_index("winner")
     many = first.loc[np.repeat(list(counts), list(counts.values()))].reset_index()
     assert figure(many).layout.title.text == "GP wins<br>for 74 % of 887 perturbations"
+
+
+def test_of_very_many_only_the_largest_differences_are_dots():
+    count = MOST_DOTS + 40
+    many = pd.DataFrame(
+        {
+            "perturbation": [f"g{at}" for at in range(count)],
+            "effect": 1.0,
+            "ours": np.linspace(0, 1, count),
+            "rival": 0.5,
+            "difference": np.linspace(-0.5, 0.5, count),
+            "winner": np.where(np.arange(count) < count // 2, RIVAL, OURS),
+        }
+    )
+    _, shades, ours, rival = head_to_head(many, "A", "B", METRICS["mae_all"], "Δ", every=False).data
+    assert np.nansum(shades.customdata) == 40
+    middle = set(many["perturbation"][MOST_DOTS // 2 : -MOST_DOTS // 2])
+    assert {*ours.customdata, *rival.customdata} == set(many["perturbation"]) - middle
+    assert ours.name == f"A wins ({count // 2})"  # of all, drawn or not
+    assert len(head_to_head(many, "A", "B", METRICS["mae_all"], "Δ").data) == 3
 
 
 @pytest.mark.parametrize(("metric", "said"), [("mae_all", "lower"), ("pearson_all", "higher")])

@@ -56,6 +56,15 @@ def test_where_the_map_is_narrow_the_first_of_labels_that_overlap_stands():
     assert found["narrow"].tolist() == [True, False, True]
 
 
+def test_names_of_points_stay_at_them_and_the_first_of_those_that_overlap_stand():
+    # Of a width of 100 two letters take 1.6, and 3.2 of a map of half the usual width.
+    points = np.array([[0, 0], [2, 0], [6, 0], [100, 100]], dtype=float)
+    names = ["g1", "g2", "g3", ""]
+    order = ["g2", "g1", "g3"]
+    assert list(labels(points, names, order, shifts=[0])["group"]) == order
+    assert list(labels(points, names, order, shifts=[0], width=0.5)["group"]) == ["g2", "g3"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 7)), min_size=2))
 def test_no_two_labels_overlap(drawn):
     points = np.array([(x, y) for x, y, _ in drawn], dtype=float)

@@ -8,6 +8,7 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.figures.design import chosen_map, plan_curves
 from llmpert.insight import design
+from llmpert.insight.clusters import labels
 from llmpert.insight.design import Ground, expected_effects, places, plan
 from tests.support import small
 
@@ -143,6 +144,17 @@ def test_figures_draw_the_plan(ground):
     assert 1 >= shares[0] >= shares[1] > 0
     table = where.assign(rank=np.where(ground.measured, 0, -1))
     table.loc[found.rows, "rank"] = [1, 2, 3, 4]
-    others, known, picked = chosen_map(table, shares).data
+    names = labels(
+        table[["x", "y"]].to_numpy(), table["gene"], [found.table["gene"][0]], shifts=[0]
+    )
+    drawn = chosen_map(table, shares, names)
+    others, known, picked = drawn.data
     assert (len(others.x), len(known.x)) == (21, 20)
     assert list(picked.customdata) == list(found.table["gene"])
+    (label,) = drawn.layout.annotations
+    first = table[table["rank"] == 1].iloc[0]
+    assert (label.x, label.y, label.text) == (first["x"], first["y"], f"<b>{first['gene']}</b>")
+    many = table.loc[table.index.repeat(np.where(table["rank"] == -1, 30, 1))]
+    shades, known, _ = chosen_map(many, shares, names, every=False).data
+    assert np.nansum(shades.customdata) == 30 * 21
+    assert len(known.x) == 20

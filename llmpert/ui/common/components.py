@@ -18,6 +18,7 @@ from llmpert.ui.common import presentation as present
 from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
+from llmpert.ui.common.figure import hide_where_narrow as hide_where_narrow
 from llmpert.ui.common.glossary import on_hover
 from llmpert.ui.common.more import read_more
 from llmpert.ui.common.verbatim import verbatim as verbatim

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from datetime import date
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -76,6 +77,19 @@ def figure(
         event: Any = st.plotly_chart(chart, key=key, config=QUIET, alt=alt, **selecting)
         footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code, key)
     return [point.get("customdata") for point in event.selection.points] if select else []
+
+
+def hide_where_narrow(key: str, names: pd.DataFrame) -> None:
+    """Hide the names that have no room on a narrow screen.
+
+    Args:
+        key: Of the container that the figure is in.
+        names: The figure's first annotations (`llmpert.insight.clusters.labels`).
+    """
+    hidden = np.flatnonzero(~names["narrow"].to_numpy(bool))
+    places = ", ".join(f'.st-key-{key} .annotation[data-index="{at}"]' for at in hidden)
+    if places:
+        st.html(f"<style>@media (max-width: 640px) {{ {places} {{ display: none }} }}</style>")
 
 
 def footer(

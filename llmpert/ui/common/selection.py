@@ -521,14 +521,14 @@ def change_beyond(unit: str, raised_only: bool) -> float:
     return float(found or 0)
 
 
-def every_gene() -> bool:
-    """Return whether each gene is to be a dot in scatters, where shades would do."""
+def every_dot(of: str = "gene") -> bool:
+    """Return whether each gene, or knockdown, is a dot in scatters, where shades would do."""
     return st.toggle(
-        "Every gene as a dot",
+        f"Every {of} as a dot",
         key="dots",
         bind="query-params",
-        help="Draw every gene in scatter plots and their exports. Otherwise, shading shows where"
-        " genes are dense.",
+        help=f"Draw every {of} in scatter plots and their exports. Otherwise, shading shows where"
+        f" {of}s are dense.",
     )
 
 

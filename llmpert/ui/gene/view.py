@@ -13,7 +13,7 @@ from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import (
     Selection,
     change_beyond,
-    every_gene,
+    every_dot,
     how_many,
     relative_to_mean,
 )
@@ -41,7 +41,7 @@ def show_gene(selection: Selection) -> None:
         relative = relative_to_mean()
         with st.popover("More"):
             count = how_many("Genes shown", "shown")
-            every = every_gene()
+            every = every_dot()
             beyond = change_beyond(selection.unit, selection.raised_only)
     view = GeneView(
         selection, gene, predict(selection, gene), predicted_elsewhere(selection, gene), relative,
