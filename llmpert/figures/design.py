@@ -14,6 +14,7 @@ from llmpert.figures.theme import (
     UNREMARKABLE,
     add_names,
     band,
+    contours,
     density,
     finish,
     marker,
@@ -72,16 +73,19 @@ def chosen_map(
     """
     figure = go.Figure()
     rank = places["rank"]
-    for which, name, where, look in (
-        (rank == -1, "Other genes", "not chosen", marker(*UNREMARKABLE, opacity=0.5)),
-        (rank == 0, "Knocked down already", "knocked down", marker(MEASURED, "diamond-open", 6)),
-    ):
-        part = places[which]
-        if every or len(part) <= MOST_DOTS:
-            points(figure, part["x"], part["y"], name, look, "%{text}", text=part["gene"])
-        else:
-            shades = density(part["x"], part["y"], where, look["color"])
-            figure.add_trace(shades.update(name=f"{name} (shade: how many)"))
+    others, measured = places[rank == -1], places[rank == 0]
+    name, hover = "Other genes", "%{text}"
+    if every or len(others) <= MOST_DOTS:
+        look = marker(*UNREMARKABLE, opacity=0.5)
+        points(figure, others["x"], others["y"], name, look, hover, text=others["gene"])
+    else:
+        figure.add_trace(density(others["x"], others["y"], "not chosen"))
+    name = "Knocked down already"
+    if every or len(measured) <= MOST_DOTS:
+        look = marker(MEASURED, "diamond-open", 6)
+        points(figure, measured["x"], measured["y"], name, look, hover, text=measured["gene"])
+    else:
+        figure.add_trace(contours(measured["x"], measured["y"], name, MEASURED))
     part = places[rank > 0].sort_values("rank")
     points(
         figure, part["x"], part["y"], "Chosen", marker(PREDICTED, "circle", 9), "%{customdata}",

@@ -47,7 +47,7 @@ def show_methods(selection: Selection) -> None:
     with row:
         metric = _choose_metric(shared)
         with st.popover("More"):
-            percent, every = _choose_percent(), every_dot("knockdown")
+            percent, dots = _choose_percent(), every_dot("knockdown")
             with st.expander("Add another method"):
                 st.markdown(section("other-methods", "Bring a method's predictions in"))
             if len(shared) < len(cache.METRICS):
@@ -78,7 +78,7 @@ def show_methods(selection: Selection) -> None:
         unlike = ours.published != rival.published
         note = "Not like with like: other preprocessing and training" if unlike else ""
         chosen = show.figure(
-            head_to_head(table, *names, metric, selection.unit, note, every),
+            head_to_head(table, *names, metric, selection.unit, note, dots),
             name=f"head-to-head-{name}",
             alt=f"Scatter of {metric.label} of {rival.label} (across) and {ours.label} (up), a dot"
             f" for each of {tally.compared:,} held-out perturbations in {line}:"
