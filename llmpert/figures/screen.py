@@ -29,7 +29,7 @@ REST = "#a7b0b8"
 OUTLINE = {"width": 0.5, "color": "#808890"}
 """Keeps the scale's dark end visible on a dark page and its light end on a light one."""
 
-MOST_VECTOR_MARKS = 3000
+MOST_VECTOR_MARKS = 700
 """More marks than this are drawn as one picture, which browsers move faster."""
 
 LETTERS = 44

@@ -193,7 +193,8 @@ def contours(
     """Return lines of equal density of genes, which can lie over shades."""
     return go.Histogram2dContour(
         x=np.asarray(x, np.float32), y=np.asarray(y, np.float32), nbinsx=30, nbinsy=24,
-        ncontours=7, contours={"coloring": "lines", "start": 0.5}, line={"smoothing": 1.2, "width": 1.3},
+        ncontours=7, contours={"coloring": "lines", "start": 0.5},
+        line={"smoothing": 1.2, "width": 1.3},
         colorscale=[(0, color), (1, color)], showscale=False, name=f"{name} (lines: how many)",
         showlegend=True, hoverinfo="skip",
     )  # fmt: skip
