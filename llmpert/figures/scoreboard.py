@@ -18,17 +18,21 @@ TEXT = "#1f2430"
 ROW = 17
 """Pixels of a score: all of them are in sight at once."""
 
-WIDEST = 14
+WIDEST = 11
 """Letters in a line of a column's name."""
+
+NARROWEST = 54
+"""Pixels of a column that holds its name and number."""
 
 LOOKS = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
-def ranks(board: pd.DataFrame, note: str) -> go.Figure:
+def ranks(board: pd.DataFrame, note: str, embedding: str = "") -> go.Figure:
     """Draw scores x methods: colour is the place, the number what is calibrated.
 
     Args:
         board: From `llmpert.insight.scoreboard.board`.
+        embedding: Left out of names, where no other method is called the same.
     """
     methods = list(board.groupby("method", sort=False)["rank"].mean().sort_values().index)
     scores = list(dict.fromkeys(board["score"]))
@@ -40,7 +44,7 @@ def ranks(board: pd.DataFrame, note: str) -> go.Figure:
     words = [[_percent(v) for v in row] for row in cells["calibrated"].to_numpy(float)]
     figure = go.Figure(
         go.Heatmap(
-            z=place, x=_columns(methods), y=scores,
+            z=place, x=_columns(methods, embedding), y=scores,
             text=words, texttemplate="%{text}", textfont={"size": 11, "color": TEXT},
             customdata=np.dstack([cells["value"].to_numpy(float), np.array(words, object)]),
             hovertemplate="%{x}<br>%{y}: %{customdata[0]:.3f}<br>place %{z:.0f}; between no skill"
@@ -51,8 +55,12 @@ def ranks(board: pd.DataFrame, note: str) -> go.Figure:
         )
     )  # fmt: skip
     figure.update_yaxes(**by_name(scores, ""), automargin=True)
-    figure.update_xaxes(side="top", automargin=True, tickangle=0)
-    return finish(figure, "Place of each model by each score", 130 + ROW * len(scores), note, 100)
+    figure.update_xaxes(side="top", automargin=True, tickangle=0, tickfont={"size": 11})
+    # Where the figure scrolls to the side, a finger moves it and does not draw.
+    return finish(
+        figure, "Place of each model by each score", 130 + ROW * len(scores), note, 100,
+        dragmode=False,
+    )  # fmt: skip
 
 
 def paired(table: pd.DataFrame, ours: str, rival: str) -> go.Figure:
@@ -106,11 +114,19 @@ def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
     )  # fmt: skip
 
 
-def _columns(methods: Sequence[str]) -> list[str]:
-    """Return names over several lines, without embeddings where models differ by themselves."""
+def least_width(board: pd.DataFrame) -> int:
+    """Return in how many pixels the names and numbers of `ranks` have room beside each other."""
+    return 300 + NARROWEST * board["method"].nunique()
+
+
+def _columns(methods: Sequence[str], embedding: str) -> list[str]:
+    """Return names over several lines, without the embedding that most of them share."""
     models = [name.partition(", ")[0] for name in methods]
-    shown = models if len(set(models)) == len(models) else methods
-    return ["<br>".join(wrap(name, WIDEST)) for name in shown]
+    shown = [
+        model if models.count(model) == 1 or name == f"{model}, {embedding}" else name
+        for name, model in zip(methods, models, strict=True)
+    ]
+    return ["<br>".join(wrap(name, WIDEST, break_long_words=False)) for name in shown]
 
 
 def _percent(value: float) -> str:

@@ -66,19 +66,22 @@ def show_models(selection: Selection) -> None:
         else "The ceiling is the score of the true responses, which noise in the measurement keeps"
         f" below perfect (estimated from {words})."
     )
+    called = embedding_label(embedding)
     show.figure(
-        figures.ranks(table, f"{line}, {size:,} training perturbations"),
+        figures.ranks(table, f"{line}, {size:,} training perturbations", called),
         name=f"which-model-{line}-{size}",
         alt=f"Table of {len(metrics)} scores by model in {line}: colour is each model's place, the"
         " number how far it comes from no skill to the ceiling.",
         numbers=table if limits is None else table.merge(
             limits.rename_axis("metric").reset_index(), how="left", on="metric"
         ),
-        note=f"{line}, {show.trained_on(summary)}. {noise}",
+        note=f"{line}, {show.trained_on(summary)}; models that learn are on {called} where nothing"
+        f" else is said. {noise}",
         data=data,
         about=about,
         details=f"{SCALE} {origin(data, [line], size)}".strip(),
         code=script.of_board(selection, embedding, copied),
+        least_width=figures.least_width(table),
     )  # fmt: skip
     if results is None:
         show.info(

@@ -117,6 +117,16 @@ def test_unlike_is_what_does_not_follow_the_mean():
     assert found.tolist() == pytest.approx([0, 0, 2])
 
 
+def test_names_of_columns_leave_out_what_the_choice_of_embedding_says(table):
+    one = table[table["method"].isin(NAMES[:1])].replace({NAMES[0]: "Model, text"})
+    other = one.replace({"Model, text": "Other, measured elsewhere"})
+    third = one.replace({"Model, text": "Model, text + measured"})
+    drawn = figures.ranks(pd.concat([one, other, third]), "L", "text").data[0]
+    assert {name.replace("<br>", " ") for name in drawn.x} == {
+        "Model", "Other", "Model, text + measured",
+    }  # fmt: skip
+
+
 def test_figures_draw_places_differences_and_quarters(results, table):
     drawn = figures.ranks(table, "L").data[0]
     methods = [name.replace("<br>", " ") for name in drawn.x]

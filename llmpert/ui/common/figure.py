@@ -45,6 +45,7 @@ def figure(
     select: Sequence[str] = (),
     details: str = "",
     code: str = "",
+    least_width: int = 0,
 ) -> list[Any]:
     """Show a figure with its text alternative, and below it a `footer`.
 
@@ -56,6 +57,7 @@ def figure(
         numbers: What the figure draws.
         note, about, details, code: As in `footer`.
         select: Ways in which points can be selected, such as "points" or "lasso".
+        least_width: Pixels; where there are fewer, the figure scrolls to the side.
 
     Returns:
         The `customdata` of the selected points; empty where none is or can be selected.
@@ -74,6 +76,10 @@ def figure(
         chart, key, select = enlarged(chart), f"{name}-stage", ()
     selecting: dict[str, Any] = {"on_select": "rerun", "selection_mode": select} if select else {}
     with present.stage(sentence) if meeting else nullcontext():
+        if least_width:
+            places = f".st-key-{key} {{ overflow-x: auto }}"
+            inside = f".st-key-{key} > * {{ min-width: {least_width}px }}"
+            st.html(f"<style>{places} {inside}</style>")
         event: Any = st.plotly_chart(chart, key=key, config=QUIET, alt=alt, **selecting)
         footer(name, numbers, note, data, about, f"{alt} {details}".strip(), code, key)
     return [point.get("customdata") for point in event.selection.points] if select else []
