@@ -89,11 +89,14 @@ def outcomes(fitted: FittedModel, predicted: Prediction, screen: Screen) -> pd.D
         _row(predicted, row, measured[row], quarters, ends, crps(unconditional, measured[row]))
         for row, quarters in enumerate(quarter.reshape(measured.shape))
     ]
-    table = pd.DataFrame(rows, columns=[*COLUMNS])
-    table["distance"], table["departure"] = 1 - nearest, predicted.departure
-    table["accuracy"] = pearson(predicted.mean, measured)
+    table = pd.DataFrame(rows, columns=[*COLUMNS], dtype=np.float64)
+    accuracy = pearson(predicted.mean, measured)
+    for name, values in (
+        ("distance", 1 - nearest), ("departure", predicted.departure), ("accuracy", accuracy),
+    ):  # fmt: skip
+        table[name] = np.asarray(values, np.float64)
     table.insert(0, "perturbation", predicted.perturbations)
-    return table.astype({name: np.float64 for name in COLUMNS})
+    return table
 
 
 def _row(

@@ -149,11 +149,13 @@ def method_label(model: str, embedding: str) -> str:
     return label(model) + on
 
 
-def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> None:
+def write_table(
+    table: pd.DataFrame, path: Path, metadata: dict[str, str], compression: str = "zstd"
+) -> None:
     """Write a Parquet table with metadata of its own beside pandas'."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
-    pq.write_table(arrow, path, compression="zstd")
+    pq.write_table(arrow, path, compression=compression)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,8 @@ class ResultsStore:
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
         """Keep the scores of a fit, in the form that `scores` gives them."""
         with atomic_path(self._path(key, ".parquet")) as temporary:
-            write_table(scores, temporary, {"digest": _digest(scores)})
+            # Digits of measured numbers hardly shrink, and a fit's are few.
+            write_table(scores, temporary, {"digest": _digest(scores)}, compression="none")
 
     def prediction(self, key: str) -> Prediction | None:
         """Return the predictions of a fit, or None where it is not kept."""
@@ -191,8 +192,9 @@ def _pack(path: Path) -> dict[str, tuple[pd.DataFrame, slice]]:
 
 
 def _scores(path: Path) -> pd.DataFrame:
-    stored = pq.read_table(path)
-    scores = stored.to_pandas()
+    with pq.ParquetFile(path) as file:
+        stored = file.read(use_threads=False)
+    scores = stored.to_pandas(use_threads=False)
     # Damage to a name or a number can leave a table that reads well.
     if stored.schema.metadata[b"digest"].decode() != _digest(scores):
         raise ValueError(f"{path} is not what was written")

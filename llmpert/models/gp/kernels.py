@@ -12,7 +12,6 @@ responses gets a ratio near 0 and costs the others nothing.
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -88,12 +87,13 @@ class Covariance:
     ) -> None:
         self.by_cells = by_cells
         # Derivatives are written out: see `derivatives`.
-        self.kernels: list[Any] = [
+        *self.kernels, further = (
             Scaled(kernel(lengthscale_constraint=LOG), outputscale_constraint=LOG)
             .double()
             .requires_grad_(False)
-            for _ in medians
-        ]
+            for _ in range(len(medians) + 1)
+        )
+        self._further: Any = further.base_kernel  # takes each lengthscale that is asked for
         self._log_odds = torch.zeros((), dtype=torch.float64)
         self._medians = np.array(medians)
         # Free parameters alternate: the ratio and the lengthscale of each source, then the odds.
@@ -236,7 +236,6 @@ class Covariance:
                 parameters after the free ones.
         """
         ratios, odds = self.ratios, 2 * len(self.kernels)
-        further = [(source, self._kernel(source, lengthscale)) for source, lengthscale in more]
         gradient = np.zeros(len(self._free) + len(more))
         products = [torch.zeros_like(right) for _ in gradient]
         for rows in blocks(len(relative_sampling_noise)):
@@ -245,7 +244,7 @@ class Covariance:
                 diagonal = weights[:, rows.start :].diagonal()
                 gradient[odds] += (relative_sampling_noise[rows] - 1) @ diagonal
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
-            for parameter, part in self._slopes(squares, further, rows):
+            for parameter, part in self._slopes(squares, more, rows):
                 gradient[parameter] += torch.sum(part * weights).item()
                 products[parameter][rows].addmm_(part, right[: rows.stop])
                 left = part[:, : rows.start]
@@ -262,7 +261,7 @@ class Covariance:
     def _slopes(
         self,
         squares: Sequence[torch.Tensor],
-        further: Sequence[tuple[int, RBF]],
+        more: Sequence[tuple[int, float]],
         rows: slice,
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield each parameter of a kernel and its slope in `rows`, for a ratio of 1."""
@@ -270,11 +269,6 @@ class Covariance:
         for source, kernel in enumerate(self.kernels):
             slopes = kernel.base_kernel.with_slope(squares[source][place])
             yield from enumerate(slopes, start=2 * source)
-        for parameter, (source, added) in enumerate(further, start=len(self._free)):
-            yield parameter, added.at(squares[source][place])
-
-    def _kernel(self, source: int, lengthscale: float) -> RBF:
-        """Return a source's kernel with another lengthscale."""
-        kernel: RBF = deepcopy(self.kernels[source].base_kernel)
-        kernel.raw_lengthscale.fill_(math.log(lengthscale))
-        return kernel
+        for parameter, (source, lengthscale) in enumerate(more, start=len(self._free)):
+            self._further.raw_lengthscale.fill_(math.log(lengthscale))
+            yield parameter, self._further.at(squares[source][place])
