@@ -36,7 +36,8 @@ from llmpert.ui.gene.prediction import predict, scores_in_words
 T = TypeVar("T")
 
 GENES, LINES, MODELS_, EMBEDDINGS = "genes", "lines", "models", "embeddings"
-ORDERS = ("strongest response", "largest disagreement")
+STRENGTH, DISAGREEMENT = "strength", "disagreement"
+ORDERS = {STRENGTH: "Strongest response", DISAGREEMENT: "Largest disagreement"}
 
 ON_THE_WAY = 8
 """Measured genes that are drawn between two genes."""
@@ -61,7 +62,7 @@ def show_comparison(selection: Selection) -> None:
     missing = [name for name, several in enough.items() if not several]
     about = "What differs between the two sides. The controls above set everything else."
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        offered = [name for name, several in enough.items() if several]
+        offered = {name: name.capitalize() for name, several in enough.items() if several}
         differs = one_of("Compare two", "differs", offered, about)
         subjects = _choose_subjects(selection, differs)
         with st.popover("More"):
@@ -127,7 +128,7 @@ def show_comparison(selection: Selection) -> None:
         against("predicted")
     raised_only = not relative and all(of.raised_only for of, _ in subjects)
     strong = partial(strongest, table, ["a", "b"], count, raised_only)
-    drawn, by = (table.head(count), "difference") if order == ORDERS[1] else (strong(), "a")
+    drawn, by = (table.head(count), "difference") if order == DISAGREEMENT else (strong(), "a")
     alike = selection.changed_alike()
     usual = [] if relative else alike.index[alike].tolist()
     with right:

@@ -25,7 +25,8 @@ from llmpert.ui.common.table import gene_table
 from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.gene.drawer import show_drawer
 
-ALL, SET, LIST = "all genes", "a gene set", "a list"
+ALL, SET, LIST = "all", "set", "list"
+KINDS = {ALL: "All genes", SET: "A gene set", LIST: "A list"}
 FAVOURED = "GO processes"
 NAMED = 20
 """Knockdowns that the map names where their names have room, the first of the plan."""
@@ -59,7 +60,7 @@ def show_plan(selection: Selection) -> None:
             "Knockdowns", 1, None, max(1, min(50, len(ground.open))), key="budget",
             bind="query-params", width=120, label_visibility="collapsed",
         )  # fmt: skip
-        kind = one_of("Choose from", "from", (ALL, SET, LIST), beside=True)
+        kind = one_of("Choose from", "from", KINDS, beside=True)
         with st.popover("More"):
             by_effect = st.toggle(
                 "Count targets by expected effect",

@@ -19,6 +19,8 @@ from llmpert.ui.common.selection import WIDE, Selection, how_many, one_of, relat
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 
+RANKINGS = {"measured": "Measured", "predicted": "Predicted"}
+
 COLUMNS = {
     "state": st.column_config.TextColumn("State", width=95),
     "measured": show.number(format="%.3f", width="small"),
@@ -38,7 +40,7 @@ def show_effects(selection: Selection) -> None:
         ranked_by = "predicted"
         if measured:
             about = f"The {'' if raised_only else 'absolute '}effect that ranks the knockdowns."
-            ranked_by = one_of("Ranked by", "ranked", ["measured", "predicted"], about, beside=True)
+            ranked_by = one_of("Ranked by", "ranked", RANKINGS, about, beside=True)
         with st.popover("More"):
             count = how_many("Knockdowns shown", "knockdowns")
             wanted = st.toggle(

@@ -26,8 +26,9 @@ EXAMPLE = "ATF4 DDIT3 TRIB3 HERPUD1 SESN2 PSAT1"
 DRAWN, LISTED = 15, 100
 """Knockdowns in the figure and in the table."""
 
-GENES, KNOCKDOWN = "genes", "a knockdown"
-SAME, OPPOSITE = "causes it", "reverses it"
+GENES, KNOCKDOWN = "genes", "knockdown"
+SAME, OPPOSITE = "cause", "reverse"
+GOALS = {SAME: "causes it", OPPOSITE: "reverses it"}
 
 COLUMNS = {
     "score": show.number(
@@ -54,8 +55,8 @@ COLUMNS = {
     ),
     "wtcs": show.number(
         "WTCS", format="%.2f", width="small",
-        help="Weighted connectivity score: near 1 where the raised genes are those that the"
-        " response raises most, and the lowered ones those that it lowers most.",
+        help="Weighted connectivity score: near 1 where the genes of the state are those that the"
+        " response changes most, in the direction of the state.",
     ),
     "xsum": show.number(
         "XSum", format="%.3g", width="small",
@@ -73,14 +74,16 @@ def show_search(selection: Selection) -> None:
     selection = replace(selection, model=GAUSSIAN_PROCESS)
     library = _library(selection)
     usual = [gene for gene in EXAMPLE.split() if (library.genes == gene).any()]
-    kinds = (GENES, KNOCKDOWN) if len(usual) > 2 else (KNOCKDOWN, GENES)
+    kinds = {GENES: "Genes", KNOCKDOWN: "A knockdown"}
+    if len(usual) <= 2:
+        kinds = dict(reversed(kinds.items()))
     up = down = like = ""
     with st.container(horizontal=True, vertical_alignment="center"):
         kind = one_of("The state", "by", kinds, "Give the genes that it changes, or a known"
                       " knockdown that causes it.", beside=True)  # fmt: skip
         goal = SAME
         if not library.raised_only:
-            goal = one_of("A knockdown that", "goal", (SAME, OPPOSITE), shown=str, beside=True)
+            goal = one_of("A knockdown that", "goal", GOALS, beside=True)
     if kind == GENES:
         boxes = st.columns(1 if library.raised_only else 2)
         up = _genes(boxes[0], "Raised genes", "up", EXAMPLE if len(usual) > 2 else "")

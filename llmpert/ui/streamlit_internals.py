@@ -74,6 +74,18 @@ def through_app() -> None:
         st.rerun()
 
 
+def begin_with(key: str, value: str) -> None:
+    """Let a control that is kept in the address begin with another value than that of the address.
+
+    The session state would show it, and the address would lose it.
+    """
+    run = get_script_run_ctx()
+    if run is not None:
+        with run.session_state.query_params() as query:
+            query._initial_query_params[key] = [value]
+    st.query_params[key] = value
+
+
 def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
     """Let a function set up Streamlit's loggers, also those that Streamlit makes later.
 

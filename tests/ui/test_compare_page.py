@@ -121,3 +121,28 @@ def test_nonsense_in_the_address_does_no_harm(app):
     app.switch_page(PAGE).run()
     assert not app.exception
     assert not app.error
+    told = [toast.value for toast in app.toast]
+    assert len(told) == 3
+    assert "“planets” for *Compare two*" in told[1]
+    assert "*Genes* is shown" in told[1]
+    app.run()
+    assert not app.toast  # once
+
+
+def test_an_address_may_have_any_case_and_is_short(app):
+    app.query_params["line"] = "lineb"
+    app.query_params["differs"] = "LINES"
+    app.query_params["order"] = "largest DISAGREEMENT"
+    app.query_params["part"] = "all GENES"
+    app.switch_page(PAGE).run()
+    assert not app.toast
+    assert app.selectbox(key="line").value == "LineB"
+    assert app.button_group(key="differs").value == "lines"
+    assert app.button_group(key="order").value == "disagreement"
+    assert app.session_state["part"] == "All genes"
+    assert app.query_params["line"] == "LineB"
+    app.button_group(key="differs").set_value("genes").run()
+    assert "differs" not in app.query_params
+    app.button_group(key="differs").set_value("lines").run()
+    assert app.query_params["differs"] == "lines"
+    assert app.selectbox(key="line").value == "LineB"

@@ -130,7 +130,7 @@ def test_only_the_open_tab_runs(app):
 def test_relative_to_the_mean_response(app):
     visit(app, gene="KD007")
     control = app.dataframe[0].value.set_index("gene")
-    app.button_group(key="against").set_value("mean response").run()
+    app.button_group(key="against").set_value("mean").run()
     assert not app.exception
     relative = app.dataframe[0].value.set_index("gene")
     both = control.index.intersection(relative.index)

@@ -15,6 +15,7 @@ from llmpert.evaluation.scores import Metric
 from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
 from llmpert.ui.common import presentation as present
+from llmpert.ui.common.address import spell
 from llmpert.ui.common.figure import caption as caption
 from llmpert.ui.common.figure import figure as figure
 from llmpert.ui.common.figure import footer as footer
@@ -93,7 +94,9 @@ def tabs(contents: Mapping[str, Callable[[], None]], key: str) -> None:
         for content in contents.values():
             content()
         return
-    places = st.tabs(list(contents), key=key, bind="query-params")
+    names = list(contents)
+    spell("Tab", key, lambda: names, names[0])
+    places = st.tabs(names, key=key, bind="query-params")
     for place, content in zip(places, contents.values(), strict=True):
         if place.open:
             with place:

@@ -1,6 +1,6 @@
 """What a page is about: controls in a row above it, whose values live in the address."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,6 +34,7 @@ from llmpert.models.registry import GAUSSIAN_PROCESS, MODELS, label
 from llmpert.screens import Screen
 from llmpert.ui.common import cache
 from llmpert.ui.common import presentation as present
+from llmpert.ui.common.address import asked, spell
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.collection import carried, remember
 from llmpert.ui.common.verbatim import verbatim
@@ -41,6 +42,7 @@ from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.streamlit_internals import PAGE, through_app
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 
 MOST_IN_ADDRESS = 100
 """So many selected genes go into the address: browsers cut very long ones."""
@@ -446,6 +448,7 @@ def choose(
         labelled: Whether the words stand above it; else they are for those who do not see it.
     """
     first = options[0] if first is None else first
+    spell(words, key, lambda: map(shown, options), shown(first))
     gone = st.session_state.get(key, first) not in options
     if gone:
         # Streamlit would show another value, but leave the old one in the address.
@@ -469,40 +472,58 @@ def choose(
 def one_of(
     words: str,
     key: str,
-    options: Sequence[T],
+    options: Mapping[Word, str],
     help: str | None = None,
-    shown: Callable[[T], str] = lambda option: str(option).capitalize(),
     beside: bool = False,
-) -> T:
-    """Return one of a few words, kept in the address; a button each, the first at first.
+) -> Word:
+    """Return one of a few words, a button each; the first at first.
 
     Args:
+        key: In the address, which has the word.
+        options: Word -> what people read, which the address may have too.
         beside: Whether the label stands beside the buttons, in a low row of controls.
     """
+    first = next(iter(options))
+    words_of = {said: word for word, said in options.items()} | {word: word for word in options}
     if beside:
         st.caption(words, width="content")
-    chosen = st.segmented_control(
-        words,
-        options,
-        default=options[0],
-        key=key,
-        bind="query-params",
-        format_func=shown,
-        help=help,
-        label_visibility="collapsed" if beside else "visible",
-        width="content",
+    # Streamlit would write what people read into the address.
+    name = asked(words, key, words_of, options[first])
+    st.session_state[key] = first if name is None else words_of[name]
+    return (
+        st.segmented_control(
+            words,
+            list(options),
+            key=key,
+            required=True,
+            format_func=options.__getitem__,
+            on_change=_write,
+            args=(key, first),
+            help=help,
+            label_visibility="collapsed" if beside else "visible",
+            width="content",
+        )
+        or first
     )
-    return options[0] if chosen is None or chosen not in options else chosen
+
+
+def _write(key: str, first: str) -> None:
+    """Write the word that was chosen into the address, unless it is the first."""
+    word = st.session_state[key]
+    if word == first:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = word
 
 
 def relative_to_mean() -> bool:
     """Return whether responses are to be shown relative to the mean response, not to control."""
-    against = ("control", "mean response")
+    against = {"control": "control", "mean": "mean response"}
     about = (
         "Most knockdowns change some genes in the same way. Subtract the mean response of all"
         " knockdowns to see what is specific to one."
     )
-    return one_of("Relative to", "against", against, about, str, beside=True) == against[1]
+    return one_of("Relative to", "against", against, about, beside=True) == "mean"
 
 
 def change_beyond(unit: str, raised_only: bool) -> float:

@@ -29,7 +29,8 @@ from llmpert.ui.common.selection import WIDE, choose, one_of
 from llmpert.ui.gene.prediction import format_score
 from llmpert.ui.gene.sections import GeneView
 
-NEAR, SET, GENES = f"the {NEAREST} nearest", "a gene set", "genes"
+NEAR, SET, GENES = "nearest", "set", "genes"
+KINDS = {NEAR: f"The {NEAREST} nearest", SET: "A gene set", GENES: "Genes"}
 FAVOURED = "GO complexes"
 GENES_SHOWN, RANKED = 15, 50
 
@@ -46,7 +47,7 @@ def show_leave_out(view: GeneView) -> None:
     """Let knockdowns be left out; show the prediction with, without and from these alone."""
     st.subheader("Leave knockdowns out", help=ABOUT)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = one_of("Predict without", "without", (NEAR, SET, GENES), beside=True)
+        kind = one_of("Predict without", "without", KINDS, beside=True)
         sets = None
         if kind == SET:
             sets = _choose_sets(view)
@@ -194,5 +195,5 @@ def _families(view: GeneView, sets: GeneSets) -> pd.DataFrame:
 
 
 def _leave_set() -> None:
-    set_control("without", SET)
+    st.query_params["without"] = SET
     set_control("family", st.session_state["families-open"].label)

@@ -169,7 +169,8 @@ def _pathways(view: GeneView) -> None:
         count = how_many("Genes", "top", TOP_GENES)
     with third:
         offered = DIRECTIONS[1:2] if view.raised_only else DIRECTIONS
-        direction = one_of("Direction", "direction", offered, shown=view.named)
+        named = {one: view.named(one) for one in offered}
+        direction = one_of("Direction", "direction", named)
     section = sections.pathways(view, sets, count, direction)
     if section.table is None or sets is None:
         show.info(" ".join(section.text))
