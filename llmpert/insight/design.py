@@ -201,9 +201,11 @@ def plan(
     taken = choose(whole, budget, exact) / whole.total()
     random = np.random.default_rng(0)
     length = min(len(rows), max(budget, MOST_RANDOM))
-    orders = [rows[random.permutation(len(rows))[:length]] for _ in range(RANDOM)]
-    others = [reduction(ground, order, counts, FEW_TARGETS) for order in orders]
-    at_random = np.array([one.taken_by(np.arange(length)) / one.total() for one in others])
+    orders = np.stack([random.permutation(len(rows))[:length] for _ in range(RANDOM)])
+    drawn, places = np.unique(orders, return_inverse=True)
+    some = reduction(ground, rows[drawn], counts, FEW_TARGETS)
+    at_random = np.stack([some.taken_by(order) for order in places.reshape(orders.shape)])
+    at_random /= some.total()
     chosen = rows[whole.chosen]
     table = pd.DataFrame(
         {

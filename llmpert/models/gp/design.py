@@ -27,6 +27,9 @@ ROWS = 2048
 ANEW = 16
 """So many of these are computed anew for each choice."""
 
+SMALLEST = -80.0
+"""Exponents below it count as this: where float32 ends, processors take tens of times as long."""
+
 PROMISING = 2000
 """Candidates whose gains are kept up to date."""
 
@@ -99,7 +102,8 @@ class Belief:
         found = torch.zeros(len(A), len(B))
         scales = self.covariance.ratios, self.covariance.lengthscales
         for apart, ratio, lengthscale in zip(squares, *scales, strict=True):
-            found.add_(apart.mul_(float(-0.5 / lengthscale**2)).exp_(), alpha=float(ratio))
+            exponents = apart.mul_(float(-0.5 / lengthscale**2)).clamp_min_(SMALLEST)
+            found.add_(exponents.exp_(), alpha=float(ratio))
         return found
 
     def rotated(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -173,7 +177,8 @@ class Reduction:
                 quadratic = (own * (products @ own)).sum(dim=0)
                 taken[level, rows] = squares - 2 * (mixed * own).sum(dim=0) + quadratic
                 variance[level, rows] = belief.prior - (rotated * own).sum(dim=0)
-        return Pool(torch.arange(len(self._pool)), kernel, self._to_pool, taken, variance, [])
+        known = torch.empty(len(belief.levels), 0, len(self._pool))
+        return Pool(torch.arange(len(self._pool)), kernel, self._to_pool, taken, variance, known)
 
     def kernel_to_aims(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the prior covariance of candidates with targets."""
@@ -193,8 +198,8 @@ class Reduction:
     def add(self, row: int) -> float:
         """Choose a candidate; return what it takes from the variance."""
         rows, levels = torch.tensor([row]), self._belief.levels
-        gain = float(self.gains(rows)[0])
         covariance, variance, known = self._covariance(rows)
+        gain = float(self.of(covariance.square() @ self._weights, variance, rows)[0])
         deviation = (variance[:, 0] + levels).sqrt()
         size = len(self.chosen)
         factor = torch.zeros(len(levels), size + 1, size + 1)
@@ -206,21 +211,24 @@ class Reduction:
         self.chosen.append(row)
         return gain
 
-    def with_chosen(self, at: int, rows: torch.Tensor, rotated: torch.Tensor) -> torch.Tensor:
-        """Return covariances of a chosen candidate with others before any is chosen, levels x m."""
-        belief, row = self._belief, self.chosen[at]
-        along = self._to_pool[:, row] * belief.inverses[:, :, 0]
-        return belief.kernel(self._pool[[row]], self._pool[rows]) - along @ rotated
+    def since(self, first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return, of those chosen from the `first` on, the rows of the factor and of the weighted
+        products of whitened covariances with targets, levels x k x chosen."""
+        weighted = self._told[:, first:] * self._weights
+        return self._factor[:, first:], weighted @ self._told.transpose(1, 2)
 
-    def of_chosen(self, at: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return a chosen one's row of the factor, levels x (at + 1), whitened covariances of those
-        up to it with targets, (at + 1) x levels x T, and its own, weighted."""
-        told = self._told[:, : at + 1].transpose(0, 1)
-        return self._factor[:, at, : at + 1], told, told[at] * self._weights
-
-    def along(self, weighted: torch.Tensor) -> torch.Tensor:
-        """Return what sums over targets (levels x T) take from those of candidates, levels x N."""
-        return (weighted @ self._to_aims.T) * self._belief.inverses[:, :, 0]
+    def unwhitened(self, first: int, pool: "Pool") -> tuple[torch.Tensor, torch.Tensor]:
+        """Return covariances of candidates before any is chosen, levels x k x m: with those chosen
+        from the `first` on, and with targets, in sums weighted by the whitened ones of these."""
+        belief, chosen = self._belief, torch.tensor(self.chosen[first:])
+        weighted = self._told[:, first:] * self._weights
+        rotated = self._to_pool[:, chosen].T.expand(len(belief.levels), -1, -1)
+        along = torch.cat([rotated, weighted @ self._to_aims.T], dim=1)
+        # All at once: to read what is known of candidates takes longest.
+        explained = (along * belief.inverses.transpose(1, 2)) @ pool.rotated
+        own, sums = explained.split(len(chosen), dim=1)
+        prior = belief.kernel(self._pool[chosen], self._pool[pool.rows])
+        return prior - own, weighted @ pool.kernel.T - sums
 
     def taken_by(self, rows: np.ndarray) -> np.ndarray:
         """Return what each of these candidates takes from the variance, one after the other.
@@ -272,7 +280,7 @@ class Pool:
         kernel, rotated: Prior covariances with targets, m x T, and with training ones, N x m.
         taken: Weighted sum over targets of their squared posterior covariances, levels x m.
         variance: Their own, levels x m.
-        known: Whitened covariances with each of those chosen that are accounted for, levels x m.
+        known: Whitened covariances with those chosen that are accounted for, levels x chosen x m.
     """
 
     rows: torch.Tensor
@@ -280,13 +288,13 @@ class Pool:
     rotated: torch.Tensor
     taken: torch.Tensor
     variance: torch.Tensor
-    known: list[torch.Tensor]
+    known: torch.Tensor
 
     def select(self, at: torch.Tensor) -> "Pool":
         """Return some of them."""
         return Pool(
             self.rows[at], self.kernel[at], self.rotated[:, at], self.taken[:, at],
-            self.variance[:, at], [one[:, at] for one in self.known],
+            self.variance[:, at], self.known[:, :, at],
         )  # fmt: skip
 
     def gains(self, reduction: Reduction) -> torch.Tensor:
@@ -300,25 +308,20 @@ class Pool:
         With e the whitened covariances of candidates with a chosen one and d those of targets, the
         sum of w C² becomes that of w (C - d e)².
         """
-        since = range(len(self.known), len(reduction.chosen))
-        if not since:
+        first = self.known.shape[1]
+        if first == len(reduction.chosen):
             return
-        every = torch.stack([reduction.of_chosen(at)[2] for at in since])
-        # All at once: to read the kernel takes longest.
-        sums = (every.flatten(0, 1) @ self.kernel.T).unflatten(0, every.shape[:2])
-        for at, weighted, mixed in zip(since, every, sums, strict=True):
-            e = reduction.with_chosen(at, self.rows, self.rotated)
-            factor, told, _ = reduction.of_chosen(at)
-            for before, share in zip(self.known, factor.T, strict=False):
-                e -= share[:, None] * before
-            e /= factor[:, at, None]
-            mixed -= reduction.along(weighted) @ self.rotated
-            for before, d in zip(self.known, told, strict=False):
-                mixed -= (weighted * d).sum(dim=1)[:, None] * before
-            squares = (weighted * told[at]).sum(dim=1)[:, None]
-            self.taken = self.taken - 2 * e * mixed + e.square() * squares
+        factor, products = reduction.since(first)
+        every = reduction.unwhitened(first, self)
+        self.known = torch.cat([self.known, every[0]], dim=1)
+        for number, (e, mixed) in enumerate(zip(*(one.unbind(1) for one in every), strict=True)):
+            before, at = self.known[:, : first + number], first + number
+            e -= (factor[:, number, None, :at] @ before)[:, 0]
+            e /= factor[:, number, at, None]
+            mixed -= (products[:, number, None, :at] @ before)[:, 0]
+            self.taken = self.taken - 2 * e * mixed + e.square() * products[:, number, at, None]
             self.variance = self.variance - e.square()
-            self.known.append(e)
+            self.known[:, at] = e
 
 
 def choose(reduction: Reduction, count: int, exact: bool = False) -> np.ndarray:
