@@ -10,13 +10,14 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
-from llmpert.models.registry import EVALUATED, EVERY
+from llmpert.models.registry import EVALUATED, EVERY, LINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BASELINES = (
-    "mean", *(n for n, spec in EVALUATED.items() if spec.copies and not spec.uses_embedding),
+    "mean",
+    *(n for n, spec in EVALUATED.items() if spec.copies == LINE and not spec.uses_embedding),
 )  # fmt: skip
 """Models that are always shown beside predictions from another line."""
 

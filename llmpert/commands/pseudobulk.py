@@ -30,6 +30,11 @@ from llmpert.commands.output import echo, remark, work_bar
     "--fewest-cells", "fewest", least=2, default=10,
     help="Fewest cells of a perturbation; those with fewer are left out.",
 )  # fmt: skip
+@click.option(
+    "--covariance", is_flag=True,
+    help="Also find how each perturbed gene varies with every gene over control cells, which the"
+         " model 'covariance' predicts from. Reads the file once more.",
+)  # fmt: skip
 @options.processes
 @options.scheduler
 @options.out(".h5ad")
@@ -42,6 +47,7 @@ def pseudobulk(
     values: str | None,
     layer: str | None,
     fewest: int,
+    covariance: bool,
     processes: int | None,
     scheduler: str | None,
     out: Path,
@@ -75,6 +81,8 @@ def pseudobulk(
     remark(f"{file}: takes up to {format_bytes(found.memory(processes))} of memory.")
     with workers(processes, scheduler) as run, work_bar("cell") as progress:
         screen = cells.pseudobulk(found, run, progress)
+    if covariance:
+        screen = cells.with_covariance(found, screen)
     screen.save(out)
     echo(contents(Parts(screens=[screen])))
     called = (screen.layers["q"] <= FDR).sum(axis=1)

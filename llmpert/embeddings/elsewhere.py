@@ -1,10 +1,11 @@
-"""Responses measured in another line, as a source for models of a line."""
+"""What is known of knockdowns from other cells, as a source for models of a line."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from llmpert.embeddings.embedding import Embedding
+from llmpert.screens.files import COVARIANCE
 from llmpert.screens.screen import Screen
 
 MEASURED_IN, PREDICTED_IN = "measured in ", "predicted in "
@@ -36,6 +37,15 @@ class Elsewhere(Embedding):
             f"{MEASURED_IN}{screen.line}", screen.perturbations, screen.response, provenance,
             screen.line, screen.genes,
         )  # fmt: skip
+
+    @classmethod
+    def control_cells(cls, screen: Screen) -> "Elsewhere | None":
+        """Return how a line's perturbed genes vary with all over its control cells, if known."""
+        layer = screen.layers.get(COVARIANCE)
+        if layer is None:
+            return None
+        name, provenance = f"control cells of {screen.line}", {"simulated": screen.simulated}
+        return cls(name, screen.perturbations, layer, provenance, name, screen.genes)
 
     def lacking(self, gene: str) -> str:
         """Return why a gene has no vector here."""

@@ -209,19 +209,18 @@ class Experiment:
     def _inputs(self) -> tuple[np.ndarray, JoinedInput]:
         return self.problem.inputs(self.settings.components)
 
-    @property
-    def _copied(self) -> Elsewhere:
-        if (found := self.problem.copied) is None:
+    def _copied(self, of: str) -> tuple[Problem, Elsewhere]:
+        """Return a source that models copy (`ModelSpec.copies`), and the problem that has it."""
+        if (found := self.problem.copied(of)) is None:
             raise InputError(
-                "Expected responses of another line among the sources, to copy from, found"
-                f" {self.problem.embedding_name}."
+                f"Expected {of} to copy from, found {self.problem.embedding_name} alone."
             )
-        screen = self.problem.screen
+        screen, has_it = self.problem.screen, found in self.problem.embeddings
         if not np.isin(found.measured, screen.genes).any():
             raise InputError(
                 f"{screen.line} and {found.line} measure no gene in common: nothing can be copied."
             )
-        return found
+        return self.problem if has_it else self.problem.joined([found]), found
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -246,11 +245,12 @@ class Experiment:
         """Return the name under which a fit is kept: a fingerprint of all it depends on."""
         spec = EVERY[model]
         screen, settings = self.problem.screen, self.settings
+        problem, source = self._copied(spec.copies) if spec.copies else (self.problem, None)
         return fingerprint(
             (VERSION, spec.name, spec.version, settings.n_hvgs, settings.top, *spec.settings),
             screen.fingerprint,
             (self.problem.fingerprint, settings.components) if spec.uses_embedding else None,
-            *((self.problem.only(self._copied.name).fingerprint,) if spec.copies else ()),
+            *((problem.only(source.name).fingerprint,) if source else ()),
             (settings.seed, part.fold, part.repeat) if spec.stochastic else None,
             *(rows.astype(np.int64) for rows in (part.train, part.train_pool, part.test)),
         )  # fmt: skip
@@ -373,7 +373,8 @@ class Experiment:
         names = self.problem.screen.perturbations[part.test]
         inputs, joined = self._inputs
         if fitted.joined is not joined:
-            inputs = fitted.joined.transform(self.problem.vectors)
+            problem, _ = self._copied(fitted.spec.copies)
+            inputs = fitted.joined.transform(problem.vectors)
         return fitted.predict_inputs(inputs[part.test], names)
 
     def scored_genes(self, fold: int) -> np.ndarray:
@@ -407,11 +408,12 @@ class Experiment:
         fold: int | None = None,
     ) -> FittedModel:
         spec = EVERY[model] if isinstance(model, str) else model
-        screen, (inputs, joined) = self.problem.screen, self._inputs
+        problem, screen, (inputs, joined) = self.problem, self.problem.screen, self._inputs
         if spec.copies:
-            columns = pd.Index(self._copied.measured).get_indexer(screen.genes[gene_idx])
-            joined = joined.copying(self._copied.name, columns)
-            inputs = joined.transform(self.problem.vectors)
+            problem, source = self._copied(spec.copies)
+            columns = pd.Index(source.measured).get_indexer(screen.genes[gene_idx])
+            joined = joined.copying(source.name, columns)
+            inputs = joined.transform(problem.vectors)
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
         cells = {} if known is None else {"cells": known[rows]}
@@ -422,4 +424,4 @@ class Experiment:
         what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
         log.info("fit made", extra={**what, "seconds": seconds})
         genes, trained_on = screen.genes[gene_idx], screen.perturbations[rows]
-        return FittedModel(self.problem, fitted, spec, joined, genes, trained_on, screen.bounds)
+        return FittedModel(problem, fitted, spec, joined, genes, trained_on, screen.bounds)

@@ -11,11 +11,20 @@ from llmpert.downloads import download_fields
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.results import COLUMNS, NO_EMBEDDING, Results
-from llmpert.models.registry import EVERY
+from llmpert.models.registry import CONTROL_CELLS, EVERY, LINE
 from llmpert.parallel import Run, run_serially
 
 Progress = Callable[[int, int, str], None]
 """Called with fits done, fits in all, and what is being fitted."""
+
+
+_NEEDS = {
+    LINE: "predicts what was measured elsewhere: expected the responses of another line as a source"
+          " (evaluate --elsewhere)",
+    CONTROL_CELLS: "predicts from unperturbed cells: expected a screen that knows how genes vary"
+                   " together over control cells (pseudobulk --covariance)",
+}  # fmt: skip
+"""What models that copy (`ModelSpec.copies`) expect."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Fit:
         problem, spec = self.experiment.problem, EVERY[self.model]
         if spec.uses_embedding:
             return problem.embedding_name
-        return problem.copied.name if spec.copies and problem.copied else NO_EMBEDDING
+        source = problem.copied(spec.copies) if spec.copies else None
+        return source.name if source else NO_EMBEDDING
 
     @property
     def label(self) -> str:
@@ -98,12 +108,10 @@ def grid(
     unknown = [model for model in models if model not in EVERY]
     if unknown:
         raise InputError(f"Expected models among {', '.join(EVERY)}, found {unknown[0]}.")
-    copying = [model for model in models if EVERY[model].copies]
-    if copying and not any(experiment.problem.copied for experiment in experiments):
-        raise InputError(
-            f"Model {copying[0]} predicts what was measured elsewhere: expected the responses of"
-            " another line as a source (evaluate --elsewhere), found none."
-        )
+    for model in models:
+        copies = EVERY[model].copies
+        if copies and not any(one.problem.copied(copies) for one in experiments):
+            raise InputError(f"Model {model} {_NEEDS[copies]}, found none.")
     if repeats < 1:
         raise InputError(f"Expected at least 1 repeat, found {repeats}.")
     _check_comparable(experiments)
@@ -112,7 +120,8 @@ def grid(
         offered, _ = training_sizes(experiment, sizes)
         for size in offered:
             for model in models:
-                if EVERY[model].copies and not experiment.problem.copied:
+                copies = EVERY[model].copies
+                if copies and not experiment.problem.copied(copies):
                     continue
                 for repeat in range(repeats):
                     for fold in range(experiment.settings.folds):

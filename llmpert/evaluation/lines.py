@@ -16,7 +16,7 @@ from llmpert.evaluation.grid import Fit, training_sizes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import COLUMNS
-from llmpert.models.registry import EVERY, GAUSSIAN_PROCESS
+from llmpert.models.registry import EVERY, GAUSSIAN_PROCESS, LINE
 
 MEASURED_ELSEWHERE = "measured elsewhere"
 UNSEEN_PERTURBATION, UNSEEN_LINE, BOTH = "unseen perturbation", "unseen line", "both"
@@ -81,8 +81,8 @@ def hidden_fits(
 ) -> list[Fit]:
     """Return the fits of `hidden`, each fold's on its own experiment, small training sets first."""
     offered, _ = training_sizes(experiments[0], sizes)
-    copied = experiments[0].problem.copied
-    used = [m for m in models if EVERY[m].uses_embedding or EVERY[m].copies]
+    copied = experiments[0].problem.copied(LINE)
+    used = [m for m in models if EVERY[m].uses_embedding or EVERY[m].copies == LINE]
     return [
         Fit(experiment, model, size, fold, repeat)
         for size in offered

@@ -14,6 +14,7 @@ from llmpert.embeddings.orthologs import refuse_mouse
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable, Resolution, by_symbol
 from llmpert.io.hashing import fingerprint
+from llmpert.models.registry import CONTROL_CELLS
 from llmpert.screens.screen import Screen
 
 LENDERS = 5
@@ -313,11 +314,19 @@ class Problem(GeneVectors):
             _indices=(*self._indices, *(GeneIndex(source, table) for source in sources)),
         )
 
-    @property
-    def copied(self) -> Elsewhere | None:
-        """The responses of another line that models can copy: its only source of this kind."""
+    def copied(self, of: str) -> Elsewhere | None:
+        """Return what models copy (`ModelSpec.copies`), None where it is not known.
+
+        That of another line is the only source of its kind.
+        """
+        if of == CONTROL_CELLS:
+            return self._control_cells
         found = [one for one in self.embeddings if isinstance(one, Elsewhere)]
         return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _control_cells(self) -> Elsewhere | None:
+        return Elsewhere.control_cells(self.screen)
 
     def inputs(self, n_components: int = 50) -> tuple[np.ndarray, JoinedInput]:
         """Return model inputs, float64, perturbations x components, and the projection behind them.

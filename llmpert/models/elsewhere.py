@@ -1,7 +1,8 @@
-"""Predictions copied from another line: the measure of all that know what was measured there.
+"""Predictions copied from other cells: the measure of all that know what was measured there.
 
-Columns of the inputs that are named `COPY` hold what the knockdown did there in each measured gene,
-in the order of the outputs; NaN where that line did not measure the gene.
+Columns of the inputs that are named `COPY` hold what the knockdown did in another line, or how the
+perturbed gene varies with others over control cells, a measured gene each, in the order of the
+outputs; NaN where the gene was not measured there.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,24 @@ class Copy(RegressorMixin, BaseEstimator):
         return Z if self.parts is None else Z[:, self.parts[COPY]]
 
 
+class ScaledCopy(Copy):
+    """Predicts the copied numbers times one weight, of least squared error over the training rows.
+
+    Of the covariance of unperturbed cells it is the linear response to a push on the perturbed
+    gene, of one strength for all (CIPHER; doi:10.1101/2025.06.27.661814).
+    """
+
+    def fit(self, Z: np.ndarray, Y: np.ndarray) -> "ScaledCopy":
+        """Find the weight from inputs Z and responses Y (N x D)."""
+        self.weight_ = _weight(self._copied(Z), np.asarray(Y, dtype=np.float64))
+        return self
+
+    def predict(self, Z: np.ndarray) -> np.ndarray:
+        """Return predictions for inputs Z, M x D."""
+        check_is_fitted(self)
+        return self.weight_ * np.nan_to_num(self._copied(Z))
+
+
 class CentredCopy(Copy):
     """Predicts m + w (copy - m'), with the mean training responses m and m' of the two lines.
 
@@ -59,9 +78,7 @@ class CentredCopy(Copy):
         copied = self._copied(Z)
         self.mean_elsewhere_, self.weight_ = copied.mean(axis=0), 1.0
         if self.shrunk:
-            departure = np.nan_to_num(copied - self.mean_elsewhere_)
-            explained = (departure * (Y - self.mean_)).sum()
-            self.weight_ = float(explained / (np.square(departure).sum() or 1.0))
+            self.weight_ = _weight(copied - self.mean_elsewhere_, Y - self.mean_)
         return self
 
     def predict(self, Z: np.ndarray) -> np.ndarray:
@@ -104,3 +121,9 @@ class BeyondCopy(RegressorMixin, BaseEstimator):
         """Return predictions for inputs Z, M x D; raise as `fit`."""
         check_is_fitted(self)
         return self.copy_.predict(Z) + np.asarray(self.process_.predict(Z[:, self._known]))
+
+
+def _weight(copied: np.ndarray, responses: np.ndarray) -> float:
+    """Return the one weight of what is copied (N x D, NaN where unknown) by least squares."""
+    copied = np.nan_to_num(copied)
+    return float((copied * responses).sum() / (np.square(copied).sum() or 1.0))

@@ -37,8 +37,9 @@ class ModelSpec:
         gives_std: Whether `predict` takes `return_std=True`, and `distribution_` says what
             becomes of predictions; without it, intervals are those of a normal distribution.
         uses_cells: Whether `fit` takes the number of cells behind each response.
-        copies: Whether inputs end with what the knockdowns did in another line, a column an output
-            (the part `llmpert.embeddings.joined.COPY`).
+        copies: What inputs end with, a column an output (the part `llmpert.embeddings.joined.COPY`):
+            what the knockdowns did in another line (`LINE`), or how the perturbed genes vary with
+            others over control cells (`CONTROL_CELLS`); "" for nothing.
         settings: What else predictions depend on: kept fits of other settings are not used.
         origin: The package that it comes from; "" for llmpert.
     """
@@ -52,10 +53,13 @@ class ModelSpec:
     stochastic: bool = False
     gives_std: bool = False
     uses_cells: bool = False
-    copies: bool = False
+    copies: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     origin: str = ""
 
+
+LINE, CONTROL_CELLS = "responses of another line", "covariances of control cells"
+"""What models copy from."""
 
 GP, COPIES = "llmpert.models.gp.regressor", "llmpert.models.elsewhere"
 
@@ -148,34 +152,41 @@ EVALUATED: dict[str, ModelSpec] = {
             uses_embedding=False,
         ),
         ModelSpec(
+            "covariance", "Covariance of control cells",
+            "Expression moves as it varies together with the perturbed gene over unperturbed cells,"
+            " times one number by least squares (CIPHER).",
+            lambda seed, parts: _model(COPIES, "ScaledCopy")(parts),
+            uses_embedding=False, copies=CONTROL_CELLS,
+        ),
+        ModelSpec(
             "copy", "Copy of another line",
             "What the same knockdown did in another line.",
             lambda seed, parts: _model(COPIES, "Copy")(parts),
-            uses_embedding=False, copies=True,
+            uses_embedding=False, copies=LINE,
         ),
         ModelSpec(
             "copy-centred", "Centred copy",
             "The mean response, and how the same knockdown differed from the mean in another line.",
             lambda seed, parts: _model(COPIES, "CentredCopy")(parts),
-            uses_embedding=False, copies=True,
+            uses_embedding=False, copies=LINE,
         ),
         ModelSpec(
             "copy-shrunk", "Shrunken copy",
             "As the centred copy, the difference times a weight by least squares.",
             lambda seed, parts: _model(COPIES, "CentredCopy")(parts, shrunk=True),
-            uses_embedding=False, copies=True,
+            uses_embedding=False, copies=LINE,
         ),
         ModelSpec(
             "gp-copy", "Gaussian process beyond the copy",
             "The shrunken copy of another line, and a Gaussian process of what it leaves.",
             lambda seed, parts: _model(COPIES, "BeyondCopy")(parts),
-            uses_cells=True, copies=True,
+            uses_cells=True, copies=LINE,
         ),
         ModelSpec(
             "stack-copy", "Stack with a copy",
             "The stack, which also sees what the same knockdown did in another line.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            uses_cells=True, copies=True,
+            uses_cells=True, copies=LINE,
         ),
     )
 }  # fmt: skip

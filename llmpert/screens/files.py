@@ -49,6 +49,10 @@ REMARKS = (
 )  # fmt: skip
 """Keys of `uns` under which files of screens describe themselves."""
 
+COVARIANCE = "covariance"
+LAYERS = ("variance", "t", "q", COVARIANCE)
+"""Layers of screens (`Screen.layers`)."""
+
 MOST_PERTURBATIONS = 40_000
 """Two populations of cells for each human gene; files with more rows hold single cells."""
 
@@ -169,7 +173,7 @@ def open_h5ad(
         remark_paths = [f"uns/{key}" for key in _names(file, "uns", path) if key in remarks]
         # What llmpert knows of single cells; layers of other programs may be anything.
         names = _names(file, "layers", path) if "uns/llmpert" in remark_paths else []
-        layers = [f"layers/{key}" for key in names if key in ("variance", "t", "q")]
+        layers = [f"layers/{key}" for key in names if key in LAYERS]
         var = "raw/var" if place == "raw/X" else "var"
         refuse_oversized(file, path, [place, *layers], ["obs", var, *remark_paths])
         return anndata.AnnData(

@@ -47,7 +47,8 @@ class Screen(HasProvenance):
             where unknown.
         cells: Cells behind each perturbation's mean, or None where unknown.
         layers: Statistics of single cells, float32, perturbations x genes: `variance` of the
-            perturbation's cells, `t` (Welch's, against control) and `q` (its false discovery rate).
+            perturbation's cells, `t` (Welch's, against control), `q` (its false discovery rate) and
+            `covariance`, the perturbed gene's with each gene over control cells.
         bounds: Lowest and highest value that the unit allows, either of them infinite; None where
             nothing is stated. A rank score lies in 0..1.
         agreement: How well a repeat is expected to correlate with each response, 0 to 1, from how

@@ -25,6 +25,18 @@ def test_cells_become_a_screen_and_it_is_said_how(run):
     assert read_screen("k562.h5ad", line="other").layers["t"].shape == (4, 30)
 
 
+def test_what_control_cells_know_is_read_back_and_scored(run):
+    data = single_cells()
+    data.var["gene_name"] = [*TARGETS, *data.var["gene_name"][len(TARGETS) :]]
+    written(Path("k562_cells.h5ad"), data)
+    assert run("pseudobulk", "k562_cells.h5ad", "--covariance", "--out", "k562.h5ad")[0] == 0
+    assert read_screen("k562.h5ad").layers["covariance"].any(axis=1).all()
+    words = ("--model", "covariance", "--folds", "2", "--features", "20", "--out", "r.parquet")
+    code, out, _ = run("evaluate", "--screen", "k562.h5ad", "--embedding", "go", *words)
+    assert code == 0
+    assert "control cells of K562" in out
+
+
 def test_options_are_taken_for_what_the_file_does_not_say(run):
     data = single_cells()
     data.obs["guide"] = ["nothing" if n == "non-targeting" else n for n in data.obs.pop("gene")]

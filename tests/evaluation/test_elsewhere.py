@@ -14,14 +14,14 @@ from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.evaluation.scores import paper
 from llmpert.evaluation.store import ResultsStore
-from llmpert.models.registry import EVALUATED
+from llmpert.models.registry import EVALUATED, LINE
 from llmpert.screens import Screen
 from tests.support import small
 
 TABLE = small.gene_table({"KD000": "", "KD001": ""})
 SETTINGS = Settings(folds=4, n_hvgs=12, top=5, components=6)
 SOURCE = "measured in LineB"
-MODELS = ["gp", *(name for name, spec in EVALUATED.items() if spec.copies)]
+MODELS = ["gp", *(name for name, spec in EVALUATED.items() if spec.copies == LINE)]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 
-from llmpert.models.elsewhere import COPY, BeyondCopy, CentredCopy, Copy
+from llmpert.models.elsewhere import COPY, BeyondCopy, CentredCopy, Copy, ScaledCopy
 from llmpert.models.gp.regressor import GaussianProcess
 
 PARTS = {"text": slice(0, 2), COPY: slice(2, 7)}
@@ -27,6 +27,15 @@ def test_a_copy_is_what_the_other_line_did():
     found = Copy(PARTS).fit(Z, Y).predict(genes)
     np.testing.assert_array_equal(found[:, :4], genes[:, 2:6])
     np.testing.assert_array_equal(found[:, 4], Y[:, 4].mean())
+
+
+def test_a_scaled_copy_is_the_least_squares_multiple():
+    Z, Y, genes = data()
+    known = Z[:, 2:6].reshape(-1, 1)
+    (weight,), *_ = np.linalg.lstsq(known, Y[:, :4].ravel(), rcond=None)
+    found = ScaledCopy(PARTS).fit(Z, Y).predict(genes)
+    np.testing.assert_allclose(found[:, :4], weight * genes[:, 2:6])
+    np.testing.assert_array_equal(found[:, 4], 0)
 
 
 def test_a_centred_copy_has_this_lines_mean():
