@@ -1,4 +1,4 @@
-"""Responses to one knockdown in several lines, and knockdowns on which two lines disagree."""
+"""Responses in several lines, where two disagree, and a model of one judged on another."""
 
 from collections.abc import Sequence
 
@@ -86,4 +86,27 @@ def disagreeing(table: pd.DataFrame, usual: float, title: str, note: str) -> go.
             "rangemode": "tozero",
         },
         yaxis=by_name(list(names), ""), showlegend=False,
+    )  # fmt: skip
+
+
+def judged(table: pd.DataFrame, axis: str, note: str) -> go.Figure:
+    """Draw one score of a trained model and its baselines on another screen.
+
+    Args:
+        table: Columns targets, model, mean, se, perturbations.
+        axis: What the score is.
+    """
+    figure, methods = go.Figure(), list(dict.fromkeys(table["model"]))
+    for number, (targets, part) in enumerate(table.groupby("targets", sort=False)):
+        color, symbol = source_look(number)
+        points(
+            figure, part["mean"], part["model"],
+            f"{str(targets).capitalize()} ({part['perturbations'].iloc[0]:,} targets)",
+            marker(color, symbol), "%{y}: %{x:.3f}",
+            error_x=interval_bars(2 * part["se"], 2 * part["se"]),
+        )  # fmt: skip
+    return finish(
+        figure, "Does the model hold elsewhere?", height=160 + 34 * len(methods), top=ONE_LINE,
+        note=note, xaxis={"title": {"text": axis}}, yaxis=by_name(methods, ""),
+        legend=LEGEND_BELOW,
     )  # fmt: skip

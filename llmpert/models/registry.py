@@ -37,9 +37,9 @@ class ModelSpec:
         gives_std: Whether `predict` takes `return_std=True`, and `distribution_` says what
             becomes of predictions; without it, intervals are those of a normal distribution.
         uses_cells: Whether `fit` takes the number of cells behind each response.
-        copies: What inputs end with, a column an output (the part `llmpert.embeddings.joined.COPY`):
-            what the knockdowns did in another line (`LINE`), or how the perturbed genes vary with
-            others over control cells (`CONTROL_CELLS`); "" for nothing.
+        copies: What inputs end with, a column an output (`llmpert.embeddings.joined.COPY`): what
+            the knockdowns did in another line (`LINE`), or how the perturbed genes vary with others
+            over control cells (`CONTROL_CELLS`); "" for nothing.
         settings: What else predictions depend on: kept fits of other settings are not used.
         origin: The package that it comes from; "" for llmpert.
     """

@@ -25,6 +25,7 @@ from llmpert.ui.common.selection import NARROW, Selection, choose, relative_to_m
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.gene.drawer import show_drawer
 from llmpert.ui.gene.prediction import kept_prediction, predict
+from llmpert.ui.transfer import show_transfer
 
 DRAWN = 15
 """Genes and knockdowns in the figures."""
@@ -51,6 +52,7 @@ def show_lines(selection: Selection) -> None:
     data = selection.data
     if len(data.lines) < 2:
         show.info("This data set has one line. Open or add one with two lines or more.")
+        show_transfer(selection)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         gene = choose_gene(selection.known, selection.strong, data=data)
@@ -70,7 +72,10 @@ def show_lines(selection: Selection) -> None:
     if table is not None:
         with right:
             _show_disagreements(selection, rival, table, noise)
-    contents = {"Scores": lambda: _show_scores(selection)}
+    contents = {
+        "Scores": lambda: _show_scores(selection),
+        "A trained model": lambda: show_transfer(selection),
+    }
     if table is not None:
         found = table
         contents = {

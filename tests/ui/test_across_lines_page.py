@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import llmpert as lp
 from llmpert.datasets import RANKS
+from llmpert.evaluation.scores import registry
+from llmpert.evaluation.transfer import judge
 from llmpert.ui.common import figure
 from tests.support import small
 from tests.ui.test_carried_results import APP, traces, visit
@@ -63,6 +66,20 @@ def test_a_gene_that_no_line_knocked_down_is_predicted_in_each(app, two):
     assert "KD042 was knocked down in none of these lines" in text
     assert "measured" not in table
     assert table.groupby("line")["predicted"].count().to_dict() == {"LineA": 30, "LineB": 30}
+
+
+def test_a_trained_model_is_judged_on_the_screen_and_the_lines_of_python_do_the_same(app, two):
+    model = lp.train(small.screen("LineB", seed=3), small.embedding(), components=3)
+    small.share("model", embeddings=[small.embedding()], trained=[model])
+    label = registry()["discrimination_l1"].label
+    visit(app, PAGE, data="mine", part="A trained model", judged="LineB, model", judged_by=label)
+    numbers = two["lines-judged-LineB-LineA-discrimination_l1"]
+    expected = judge(model.knowing([small.embedding()]), small.screen("LineA")).summary()
+    pd.testing.assert_frame_equal(numbers, expected)
+    (code,) = (block.value for block in app.code if "judge(" in block.value)
+    names: dict[str, pd.DataFrame] = {}
+    exec(code, names)  # noqa: S102
+    pd.testing.assert_frame_equal(names["table"], expected)
 
 
 def test_one_line_alone_is_said():

@@ -291,6 +291,8 @@ def of_plan(
     lines.append(f"table = plan(ground, {budget}{options}).table")
     used = "Ground, expected_effects, plan" if by_effect else "Ground, plan"
     needed = [EXPERIMENT, f"from llmpert.insight.design import {used}"]
+    if "essential_genes()" in names:
+        needed.append("from llmpert.genes.essential import essential_genes")
     return _script(selection.data, [selection.model], needed, lines)
 
 
@@ -384,6 +386,22 @@ def of_disagreements(selection: Selection, rival: Selection) -> str:
     return _script(selection.data, [], needed, made)
 
 
+def of_judged(selection: Selection, trained: Dataset, line: str) -> str:
+    """Return lines for the scores of another data set's trained model on a screen: `table`."""
+    if is_upload(trained.name):
+        return ""
+    made = [
+        f"model = DatasetStore().load({trained.name!r}).trained[{line!r}]",
+        f"screen = data.screens[{selection.line!r}]",
+        "table = judge(model, screen, table=data.gene_table).summary()",
+    ]
+    needed = [
+        "from llmpert.datasets import DatasetStore",
+        "from llmpert.evaluation.transfer import judge",
+    ]
+    return _script(selection.data, [], needed, made)
+
+
 def of_board(selection: Selection, embedding: str, others: Sequence[str] = ()) -> str:
     """Return lines for the place of every model by every score: `table`.
 
@@ -463,7 +481,7 @@ def _script(
         return ""
     used = "\n".join(lines)
     needed = [one for one in imports if one != EXPERIMENT or "Experiment(" in used]
-    return "\n".join([*sorted([*loading[:-1], *needed]), "", loading[-1], *lines])
+    return "\n".join([*sorted({*loading[:-1], *needed}), "", loading[-1], *lines])
 
 
 def _loading(data: Dataset) -> list[str] | None:

@@ -1,0 +1,71 @@
+"""Does it hold elsewhere: a trained model of any data set judged on a line's screen."""
+
+import streamlit as st
+
+from llmpert.datasets import Dataset, DatasetStore
+from llmpert.errors import InputError
+from llmpert.evaluation.scores import registry
+from llmpert.evaluation.transfer import METHODS, Judged, judge
+from llmpert.figures import lines as figures
+from llmpert.ui.common import cache, script
+from llmpert.ui.common import components as show
+from llmpert.ui.common.selection import WIDE, Selection, called, choose, opened_uploads
+
+
+def show_transfer(selection: Selection) -> None:
+    """Show how well a trained model predicts the measured screen of a line, beside baselines."""
+    if selection.trained:
+        show.info("A trained model is judged on a measured screen. Open a data set with screens.")
+        return
+    models = _trained_models()
+    if not models:
+        show.info("No data set has a trained model. The command `train` makes one.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = choose("Trained model", "judged", list(models), width=WIDE)
+        data, line = models[words]
+        try:
+            found = _judged(selection, data, line)
+        except InputError as error:
+            show.info(show.verbatim(str(error)))
+            return
+        summary = found.summary()
+        names = [name for name in registry() if name in set(summary["metric"])]
+        metrics = {name: registry()[name] for name in names}
+        name = choose(
+            "Score", "judged_by", names, width=WIDE, shown=lambda one: metrics[one].label,
+            first="pearson_all" if "pearson_all" in metrics else None,
+        )  # fmt: skip
+    st.caption(metrics[name].definition)
+    shown = summary[summary["metric"] == name]
+    where = f"{line}'s model ({called(data.name)}) on {selection.line}"
+    show.figure(
+        figures.judged(shown, metrics[name].axis, where),
+        name=f"lines-judged-{line}-{selection.line}-{name}",
+        alt=f"{metrics[name].label} of {where} and of its baselines.",
+        numbers=summary,
+        note=f"{found.scored:,} of {found.common:,} common genes."
+        + " Units differ: only scores that no unit changes are given." * (not found.same_unit),
+        data=selection.data,
+        details="Dots are means over knockdowns, bars twice their standard error. "
+        + " ".join(f"{method}: {words}." for method, words in METHODS.items()),
+        code=script.of_judged(selection, data, line),
+    )
+
+
+def _trained_models() -> dict[str, tuple[Dataset, str]]:
+    """Return the trained models that this visitor can use, by words for them."""
+    names = [*DatasetStore().names(), *opened_uploads()]
+    held = {name: cache.holdings(name) for name in names}
+    with_models = [name for name, has in held.items() if has.trained and not has.problems]
+    return {
+        f"{line}, {called(name)}": (data, line)
+        for name, data in ((name, cache.load(name)) for name in with_models)
+        for line in data.trained
+    }
+
+
+@cache.cached(4, "Judging the model …")
+def _judged(selection: Selection, data: Dataset, line: str) -> Judged:
+    measured = selection.data.screens[selection.line]
+    return judge(data.trained[line], measured, table=selection.data.gene_table)
