@@ -1,4 +1,4 @@
-"""`python -m llmpert embed`: from a network or a table of features to an embedding."""
+"""`python -m llmpert embed`: from a network, features or annotations to an embedding."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from llmpert.commands.output import echo
 from llmpert.errors import InputError
 
 
-@click.command(short_help="Make an embedding of a network or a table of features.")
+@click.command(short_help="Make an embedding of a network, of features or of annotations.")
 @click.option(
     "--network", type=options.FILE, metavar="FILE",
     help="Table of links between genes (symbols, Ensembl ids, or ids with names in --names): two"
@@ -29,6 +29,15 @@ from llmpert.errors import InputError
     help="Table of genes x features, or features x genes, of numbers or categories, such as"
          " DepMap's gene effects: CSV, TSV or Parquet.",
 )  # fmt: skip
+@click.option(
+    "--annotations", type=options.FILE, metavar="FILE",
+    help="Table with a row for each gene and what it is annotated with, such as NCBI's gene2pubmed:"
+         " CSV or TSV, also .gz.",
+)  # fmt: skip
+@click.option(
+    "--item", metavar="COLUMN",
+    help="Column of --annotations with what genes are annotated with.  [default: the one left]",
+)  # fmt: skip
 @options.count("--dimensions", default=128, help="Most numbers in a gene's vector.")
 @click.option("--name", metavar="NAME", help="Name of the embedding.  [default: that of --out]")
 @options.out(".parquet")
@@ -37,37 +46,48 @@ def embed(
     names: Path | None,
     channel: str | None,
     matrix: Path | None,
+    annotations: Path | None,
+    item: str | None,
     dimensions: int,
     name: str | None,
     out: Path,
 ) -> None:
-    """Make an embedding of a network of genes or of a table of features.
+    """Make an embedding of a network of genes, of a table of features or of annotations.
 
     A network becomes regularised spectral coordinates, in which genes with links to the same genes
     are near. A table becomes principal components of its columns, each scaled to the same variance.
-    Neither uses any response. Use the file like any embedding.
+    Annotations become singular vectors of genes x items, rare items first (TF-IDF). None uses any
+    response. Use the file like any embedding.
 
     \b
     Example:
       python -m llmpert embed --network 9606.protein.links.v12.0.txt.gz \\
           --names 9606.protein.info.v12.0.txt.gz --out STRING.parquet
       python -m llmpert embed --matrix CRISPRGeneEffect.csv --out DepMap.parquet
+      python -m llmpert embed --annotations gene2pubmed.gz --out papers.parquet
       python -m llmpert evaluate --data mine --embedding STRING=STRING.parquet
     """
+    from llmpert.embeddings.annotations import annotations_embedding
     from llmpert.embeddings.features import features_embedding
     from llmpert.embeddings.network import network_embedding
     from llmpert.embeddings.stored import save_embedding
 
-    if (network is None) == (matrix is None):
-        found = "neither" if network is None else "both"
-        raise InputError(f"Expected either --network or --matrix, found {found}.")
-    if matrix is not None and (names is not None or channel is not None):
-        raise InputError("Expected --names and --channel with --network only, found --matrix.")
+    files = {"--network": network, "--matrix": matrix, "--annotations": annotations}
+    given = [option for option, file in files.items() if file is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise InputError(f"Expected one of {', '.join(files)}, found {found}.")
+    if network is None and (names is not None or channel is not None):
+        raise InputError(f"Expected --names and --channel with --network only, found {given[0]}.")
+    if annotations is None and item is not None:
+        raise InputError(f"Expected --item with --annotations only, found {given[0]}.")
     called = name or out.stem
     if network is not None:
         embedding = network_embedding(network, called, names, channel, dimensions)
     elif matrix is not None:
         embedding = features_embedding(matrix, called, dimensions)
+    elif annotations is not None:
+        embedding = annotations_embedding(annotations, called, item, dimensions)
     save_embedding(embedding, out)
     known = embedding.provenance
     count = f"{len(embedding.genes):,} genes x {embedding.dimensions} numbers"

@@ -37,11 +37,23 @@ def test_a_table_becomes_an_embedding(files, run):
     assert "known: 3 genes x 2 numbers." in said
 
 
+def test_annotations_become_an_embedding(files, run):
+    said = [("TP53", "a"), ("MDM2", "a"), ("TP53", "b"), ("MYC", "b"), ("MYC", "a")]
+    table = pd.DataFrame(said, columns=["symbol", "pathway"])
+    table.to_csv(files / "table.csv", index=False)
+    out = files / "pathways.parquet"
+    code, said, _ = run("embed", "--annotations", files / "table.csv", "--out", out)
+    assert code == 0
+    assert "pathways: 3 genes x 1 numbers." in said
+    assert "5 annotations of 3 genes with 2 items" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "either --network or --matrix, found neither"),
-        (["--network", "a", "--matrix", "b"], "found both"),
+        ([], "one of --network, --matrix, --annotations, found none"),
+        (["--network", "a", "--matrix", "b"], "found --network and --matrix"),
+        (["--network", "a", "--item", "x"], "--item with --annotations only"),
         (["--matrix", "a", "--channel", "x"], "with --network only"),
         (["--network", "absent.tsv"], "absent.tsv"),
     ],
