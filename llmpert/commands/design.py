@@ -28,6 +28,11 @@ SHOWN = 20
     "--by-effect", is_flag=True,
     help="Let targets count by the size of the response that is expected of them.",
 )  # fmt: skip
+@click.option(
+    "--no-essential", is_flag=True,
+    help="Leave out genes that nearly all cell lines depend on. Needs DepMap's list: `download"
+         " depmap_common_essentials`.",
+)  # fmt: skip
 @options.out(".csv", required=False)
 def design(
     name: str | None,
@@ -37,6 +42,7 @@ def design(
     candidates: str,
     targets: str,
     by_effect: bool,
+    no_essential: bool,
     out: Path | None,
 ) -> None:
     """Choose the knockdowns that leave the least uncertainty about all others.
@@ -51,14 +57,18 @@ def design(
       python -m llmpert design --budget 50 --out library.csv
       python -m llmpert design --data mine --line K562 --candidates @druggable.txt --by-effect
     """
+    from llmpert.genes.essential import essential_genes
     from llmpert.insight.design import Ground, expected_effects, plan
     from llmpert.insight.signature import typed
 
     model = options.full_model(name, trained, line)
     ground = Ground.of(model.fitted, model.fitted.known.unseen())
     rows = aims = None
-    if candidates:
-        rows, why = ground.candidates(typed(options.text_or_file(candidates)))
+    chosen = list(typed(options.text_or_file(candidates))) if candidates else None
+    if no_essential:
+        chosen = ground.without(essential_genes(), chosen)
+    if chosen is not None:
+        rows, why = ground.candidates(chosen)
         for what, names in why.items():
             remark(f"{len(names):,} {what}, not used: {', '.join(names)}.")
     if targets:

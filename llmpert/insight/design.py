@@ -100,6 +100,12 @@ class Ground:
             )
         return np.array(rows), why
 
+    def without(self, left_out: Iterable[str], names: Iterable[str] | None = None) -> list[str]:
+        """Return names of candidates, by default all, less those of genes to be left out."""
+        offered = self.names[self.open] if names is None else names
+        gone, found = set(self.find(left_out)[0].values()), self.find(offered)[0]
+        return [name for name in offered if found.get(name) not in gone]
+
     def targets(self, weights: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of targets and their weights, by name.
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from llmpert.errors import InputError
 from llmpert.figures.design import campaign_curves, chosen_map, plan_curves
+from llmpert.genes.essential import GET, essential_genes, essential_list
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
 from llmpert.insight.clusters import labels
@@ -68,11 +69,14 @@ def show_plan(selection: Selection) -> None:
                 bind="query-params",
                 help="Genes whose knockdown is expected to change more count more.",
             )
-            st.toggle(
+            no_essential = st.toggle(
                 "Leave essential genes out",
-                disabled=True,
-                help="No source of this data set says which genes are essential. Give a list of"
-                " candidates without them.",
+                key="no_essential",
+                bind="query-params",
+                disabled=essential_list() is None,
+                help="Genes that nearly all cell lines depend on, by DepMap."
+                if essential_list()
+                else f"Which genes are essential is not known here: {GET}.",
             )
             targets = st.text_area(
                 "Targets", key="targets", bind="query-params", height=68,
@@ -82,6 +86,9 @@ def show_plan(selection: Selection) -> None:
             every = every_dot()
     try:
         names, made = _candidates(selection, ground, kind)
+        if no_essential:
+            names = ground.without(essential_genes(), names)
+            made = f"ground.without(essential_genes(), {made or None})"
         wanted = typed(targets)
         found, why = _plan(
             selection, int(budget), None if names is None else tuple(names),

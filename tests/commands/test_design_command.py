@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from llmpert.datasets import DatasetStore, Parts
+from llmpert.downloads.folder import downloads
+from llmpert.genes.essential import FILE
 from tests.support import small
 
 
@@ -34,6 +36,24 @@ def test_candidates_and_targets_are_typed_or_of_a_file(kept, run):
     assert "1 of 2 candidates" in said
     assert "1 knocked down already, not used: KD001" in remarks
     assert "1 unknown, not used: NOSUCH" in remarks
+
+
+def test_essential_genes_are_left_out_once_it_is_known_which_are(kept, run):
+    code, _, wrong = run("design", "--data", "mine", "--no-essential")
+    assert code == 1
+    assert "download depmap_common_essentials" in wrong
+    downloads().mkdir(parents=True, exist_ok=True)
+    lines = ["Essentials", *(f"KD{n:03d} ({n})" for n in range(41, 60)), "NOSUCH (1)"]
+    (downloads() / FILE).write_text("\n".join(lines))
+    out = kept / "library.csv"
+    code, said, _ = run("design", "--data", "mine", "--no-essential", "--budget", 1, "--out", out)
+    assert code == 0
+    assert "1 of 1 candidates" in said
+    assert pd.read_csv(out)["gene"].tolist() == ["KD040"]
+    (downloads() / FILE).write_text("gene\nTP53\n")
+    code, _, wrong = run("design", "--data", "mine", "--no-essential")
+    assert code == 1
+    assert "expected DepMap's list of common essential genes" in wrong
 
 
 @pytest.mark.parametrize(
