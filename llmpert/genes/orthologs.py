@@ -13,7 +13,7 @@ from llmpert.io.names import check_names
 from llmpert.io.reading import require_file
 from llmpert.io.tables import open_text
 
-MOUSE = re.compile(r"[A-Z][a-z0-9.-]*[a-z][a-z0-9.-]*")
+MOUSE = re.compile(r"(?!C[0-9XY]+orf)[A-Z][a-z0-9.-]*[a-z][a-z0-9.-]*")
 EXPECTED = "two columns, mouse and human symbols (Trp53, TP53), separated by tab or comma"
 
 
@@ -78,8 +78,14 @@ class Orthologs:
 def look_like_mouse(names: Iterable[str]) -> bool:
     """Return whether at least half are written as mouse symbols are, and are no human symbols."""
     written = [str(name) for name in names]
-    mouse = [name for name in written if MOUSE.fullmatch(name)]
-    return 2 * (len(mouse) - _human(mouse)) >= max(1, len(written))
+    return 2 * len(mouse_symbols(written)) >= max(1, len(written))
+
+
+def mouse_symbols(names: Iterable[str]) -> list[str]:
+    """Return the names that are written as mouse symbols are, and are no human symbols."""
+    mouse = [name for name in names if MOUSE.fullmatch(name)]
+    human = GeneTable.shipped().symbols(mouse)
+    return [name for name in mouse if human.get(name) != name]
 
 
 def _human(names: Iterable[str]) -> int:

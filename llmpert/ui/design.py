@@ -20,6 +20,7 @@ from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
+from llmpert.ui.common.gene_search import tell_mouse
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, choose, every_dot, one_of
 from llmpert.ui.common.table import gene_table
@@ -98,6 +99,7 @@ def show_plan(selection: Selection) -> None:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         return
     _show_sentence(found, why, len(wanted))
+    tell_mouse([*(names or ()), *wanted], {name for some in why.values() for name in some})
     code = script.of_plan(selection, int(budget), made, dict(wanted), by_effect)
     _show_figures(selection, ground, found, code, every)
     simulated = "-simulated" * selection.data.simulated

@@ -10,11 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 from llmpert.errors import InputError
 from llmpert.figures.search import ranked_hits
 from llmpert.insight.search import Candidates, Library, genes_behind, search
-from llmpert.insight.signature import Signature
+from llmpert.insight.signature import Signature, typed
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import components as show
 from llmpert.ui.common import script
 from llmpert.ui.common.cache import cached
+from llmpert.ui.common.gene_search import tell_mouse
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, one_of
 from llmpert.ui.common.table import gene_table
@@ -105,6 +106,7 @@ def show_search(selection: Selection) -> None:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         return
     _show_used(signature)
+    tell_mouse(typed(f"{up} {down}"), {*signature.not_measured, *signature.unknown})
     signature = signature.reversed if goal == OPPOSITE else signature
     made = f"library.signature_of({like!r})" if like else ""
     made = made or f"Signature.of_names({up!r}, {down!r}, library.genes)"

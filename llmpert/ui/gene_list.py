@@ -13,11 +13,12 @@ from llmpert.errors import InputError
 from llmpert.evaluation.prediction import Prediction
 from llmpert.figures.prediction import response_heatmap
 from llmpert.insight.gene_list import GeneList, counted, find_genes, predictions
+from llmpert.insight.signature import typed
 from llmpert.screens import FDR
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.cache import cached
-from llmpert.ui.common.gene_search import offer_example
+from llmpert.ui.common.gene_search import offer_example, tell_mouse
 from llmpert.ui.common.gene_sets import choose_sets, sets_table
 from llmpert.ui.common.selection import WIDE, Selection, choose, how_many
 from llmpert.ui.common.table import gene_table, skill
@@ -68,6 +69,7 @@ def show_gene_list(selection: Selection) -> None:
     except InputError as error:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         return
+    tell_mouse(typed(text), others)
     if others:
         st.caption(show.verbatim(counted(others)))
     prediction = _predicted(selection, tuple(genes))

@@ -80,6 +80,7 @@ def test_each_gene_is_in_one_pair_and_the_same_symbol_comes_first(pairs):
         (["Trp53", "GATA1"], True),
         (["TP53", "GATA1", "Gata1"], False),
         (["C1orf112", "C2orf42", "MYC"], False),  # symbols of human genes
+        (["C99orf999"], False),
         (["KD001", "OUT001", "ENSG00000141510", "7157"], False),
         ([], False),
     ],

@@ -105,3 +105,9 @@ def test_the_explorer_lists_what_is_selected_with_its_gene_sets(visit):
 def test_figures_name_the_source_of_trained_models():
     made = provenance(DatasetStore().load(RANKS))
     assert made["Data"].startswith("K562, RPE1: model trained on Replogle et al. 2022, Cell, doi:")
+
+
+def test_symbols_of_mice_are_told_where_they_were_read_as_human_ones(visit):
+    app = visit("gene_list", genes="Trp53 Med12 Nosuch GATA1")
+    assert "they were read as human genes: Trp53, Med12." in shown(app)
+    assert "look like mouse" not in shown(visit("gene_list", genes="TP53 Med12 GATA1"))

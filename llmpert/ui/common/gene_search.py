@@ -1,6 +1,6 @@
 """A search for a gene by any of its names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import streamlit as st
 
@@ -8,7 +8,12 @@ from llmpert.datasets import Dataset
 from llmpert.errors import InputError
 from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.evaluation.results import embedding_label
+from llmpert.genes.orthologs import mouse_symbols
+from llmpert.io.names import preview
 from llmpert.ui.common.verbatim import verbatim
+
+FEWEST_MOUSE = 2
+"""One name may be a slip of the keyboard."""
 
 
 def choose_gene(
@@ -121,6 +126,21 @@ def did_you_mean(matches: Mapping[str, str | None], key: str) -> None:
             key=f"take-{key}-{match}",
             help=about,
             shortcut=f"Alt+{number}" if number <= 9 else None,
+        )
+
+
+def tell_mouse(typed: Iterable[str], unread: Collection[str]) -> None:
+    """Say where several names that were read as human genes are written as those of mice are.
+
+    Args:
+        unread: Names that were not read as genes.
+    """
+    mouse = mouse_symbols(name for name in typed if name not in unread)
+    if len(mouse) >= FEWEST_MOUSE:
+        listed = verbatim(preview(mouse))
+        st.caption(
+            f":material/pest_control_rodent: These look like mouse symbols; they were read as"
+            f" human genes: {listed}."
         )
 
 
