@@ -109,5 +109,5 @@ def test_figures_name_the_source_of_trained_models():
 
 def test_symbols_of_mice_are_told_where_they_were_read_as_human_ones(visit):
     app = visit("gene_list", genes="Trp53 Med12 Nosuch GATA1")
-    assert "they were read as human genes: Trp53, Med12." in shown(app)
+    assert r"they were read as human genes: Trp53\, Med12." in shown(app)
     assert "look like mouse" not in shown(visit("gene_list", genes="TP53 Med12 GATA1"))
