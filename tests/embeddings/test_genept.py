@@ -457,7 +457,7 @@ def test_names_in_messages_are_short_and_printable(file: Path):
 
 def bombs() -> dict[str, bytes]:
     wide = b"]\x94(" + b"".join(b"G" + struct.pack(">d", 1.5) for _ in range(1000)) + b"e"
-    many = b"".join(text(f"G{i}") + b"h\x00" for i in range(100_000))
+    many = b"".join(text(f"G{i}") + b"h\x00" for i in range(30_000))
     return {
         "a memo of 2³¹ places": b"\x80\x04Nr\xff\xff\xff\x7f.",
         "text of 2⁶⁰ bytes": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"A.",
@@ -564,11 +564,11 @@ def test_little_in_the_file_is_little_in_memory(
 
 
 def test_small_whole_numbers_take_the_memory_of_numbers(file: Path):
-    file.write_bytes(b"\x80\x04}X\1\0\0\0A](" + b"K\1" * 100_000 + b"es.")
+    file.write_bytes(b"\x80\x04}X\1\0\0\0A](" + b"K\1" * 40_000 + b"es.")
     tracemalloc.start()
     try:
         embedding = read_genept(file)
-        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+        assert tracemalloc.get_traced_memory()[1] < 1_600_000
     finally:
         tracemalloc.stop()
-    assert embedding.dimensions == 100_000
+    assert embedding.dimensions == 40_000

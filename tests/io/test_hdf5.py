@@ -12,6 +12,7 @@ import pytest
 from scipy import sparse
 
 from llmpert.errors import InputError
+from llmpert.io import limits
 from llmpert.io.hdf5 import contents, refuse_large_blocks
 from llmpert.screens import read_screen
 from tests.support import small
@@ -165,17 +166,18 @@ def test_what_is_claimed_is_bounded(file, name, made, words):
     assert words in refused(file, lambda f: replaced(f, name, **made))
 
 
-def test_many_names_cannot_share_one_long_text(file):
+def test_many_names_cannot_share_one_long_text(file, monkeypatch):
+    monkeypatch.setattr(limits, "LARGEST_LIST", 1 << 20)
     count = 1000
     with h5py.File(file, "r+") as opened:
         replaced(opened, "obs/_index", shape=(count,), dtype=TEXT)
-        opened["obs/_index"][0] = "x" * (1 << 20)
+        opened["obs/_index"][0] = "x" * (1 << 12)
         opened.flush()
         at = opened["obs/_index"].id.get_offset()
     content = bytearray(file.read_bytes())
     content[at : at + 16 * count] = content[at : at + 16] * count
     file.write_bytes(content)
-    with pytest.raises(InputError, match="at most 134,217,728 bytes of text, found more"):
+    with pytest.raises(InputError, match="at most 1,048,576 bytes of text, found more"):
         read_screen(file)
 
 

@@ -120,7 +120,7 @@ def test_gradient_agrees_with_autograd_on_the_dense_matrix(size):
     np.testing.assert_allclose(found, expected[:-1], rtol=1e-10, atol=1e-10 * size)
 
 
-@pytest.mark.parametrize("size", [1, 5, 70, 300])
+@pytest.mark.parametrize("size", [1, 5, 70, 260])
 def test_products_agree_with_forward_derivatives_of_the_dense_matrix(size):
     d, relative_sampling_noise = squares(size), scarce(size)
     right = torch.from_numpy(np.random.default_rng(2).normal(size=(size, 3)))

@@ -61,7 +61,8 @@ def by_scipy(data, covariance: Covariance, start: np.ndarray) -> float:
         return posterior.loss, posterior.derivatives()[0]
 
     inside = np.clip(start, *covariance.limits.T)
-    return minimize(loss, inside, jac=True, bounds=covariance.limits).fun
+    close = {"ftol": 1e-7}
+    return minimize(loss, inside, jac=True, bounds=covariance.limits, options=close).fun
 
 
 @pytest.mark.parametrize(("seed", "by_cells"), [(0, False), (1, True)])
@@ -75,12 +76,12 @@ def test_optimum_is_scipys_best_of_many(seed, size, sources, by_cells):
     assert all(optimum.loss <= Posterior(data, covariance, s).loss for s in starts(covariance))
     low, high = covariance.limits.T
     assert ((values >= low - 1e-9) & (values <= high + 1e-9)).all()
-    others = np.random.default_rng(seed).normal(covariance.values(1, 1), 1.5, (3, len(values)))
-    tried = [*starts(covariance)[::2], *others, values]
+    others = np.random.default_rng(seed).normal(covariance.values(1, 1), 1.5, (2, len(values)))
+    tried = [*starts(covariance)[::3], *others, values]
     assert optimum.loss < min(by_scipy(data, covariance, at) for at in tried) + 1
 
 
-@pytest.mark.parametrize("size", [299, 300, 620])
+@pytest.mark.parametrize("size", [299, 300, 410])
 def test_few_perturbations_lead_to_the_optimum_of_all(size):
     data, covariance = random_statistics(5, size, 2, outputs=6, by_cells=True)
     search(data, covariance)
