@@ -51,7 +51,8 @@ class RBF(RBFKernel):
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
         """Return exp(-d²/2l²) of squared distances d²."""
-        return (squares * (-0.5 / self.lengthscale.square()).item()).exp_()
+        length = self.lengthscale.item()
+        return (squares * (-0.5 / (length * length))).exp_()
 
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the kernel, and its derivative with respect to log l."""
@@ -194,7 +195,7 @@ class Covariance:
     def parts(self, squares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return what each kernel adds to K, from the squared distances in each source."""
         return [
-            kernel.outputscale * kernel.base_kernel.at(d)
+            kernel.base_kernel.at(d).mul_(kernel.outputscale)
             for kernel, d in zip(self.kernels, squares, strict=True)
         ]
 
@@ -247,8 +248,9 @@ class Covariance:
             for parameter, part in self._slopes(squares, more, rows):
                 gradient[parameter] += torch.sum(part * weights).item()
                 products[parameter][rows].addmm_(part, right[: rows.stop])
-                left = part[:, : rows.start]
-                products[parameter][: rows.start].addmm_(left.T, right[rows])
+                if rows.start:
+                    left = part[:, : rows.start]
+                    products[parameter][: rows.start].addmm_(left.T, right[rows])
         for parameter in range(odds):
             gradient[parameter] *= ratios[parameter // 2]
             products[parameter] *= ratios[parameter // 2]

@@ -119,7 +119,7 @@ class Posterior:
         )
         # The overall variance comes first: C itself is its derivative.
         whitened = self._solver.whiten(torch.hstack([probes, *products]))
-        whitened = torch.stack([part.ravel() for part in whitened.split(probes.shape[1], dim=1)])
+        whitened = whitened.unflatten(1, (-1, probes.shape[1])).movedim(1, 0).flatten(1)
         information = (whitened @ whitened.T).numpy() / (2 * self.variance)
         # It is always at its best and drops out.
         of_variance = information[0]
