@@ -6,7 +6,7 @@ Run from the repository's root, with the rank-score benchmark's folder; two minu
 
 A Gaussian process of each line, K562 and RPE1, on the embeddings that come with llmpert; of the
 2,000 most variable genes, as results are scored. No measured response is in it: a model keeps the
-mean and at most `COMPONENTS` leading components of the responses.
+mean and at most `COMPONENTS` leading components of the responses. Run `data.build_plans` next.
 """
 
 from dataclasses import replace

@@ -1,7 +1,9 @@
 """Which genes to knock down next, so that most is learnt about the responses to all knockdowns."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,13 @@ import pandas as pd
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import FittedModel
 from llmpert.genes import GeneTable
+from llmpert.io.atomic import atomic_path
+from llmpert.io.hashing import fingerprint
 from llmpert.io.names import preview
 from llmpert.models.gp.design import Belief, Reduction, choose
+
+VERSION = 1
+"""Raised whenever the same model gives another plan, so that those that are kept are not used."""
 
 MOST_TARGETS = 2000
 """So many targets stand for all where there are more."""
@@ -66,6 +73,12 @@ class Ground:
         inputs = [fitted.inputs(names[at : at + ROWS]).astype(np.float32) for at in starts]
         measured = np.arange(len(names)) >= len(unseen)
         return cls(np.array(names, dtype=object), np.concatenate(inputs), measured, belief)
+
+    @property
+    def mark(self) -> str:
+        """Names what a plan of all genes depends on."""
+        scales = [f"{scale:.6g}" for scale in self.belief.covariance.lengthscales]
+        return fingerprint(VERSION, self.names, self.measured, scales)
 
     @property
     def open(self) -> np.ndarray:
@@ -140,6 +153,39 @@ class Plan:
     random: np.ndarray
     rows: np.ndarray
 
+    @classmethod
+    def of(cls, ground: Ground, rows: np.ndarray, taken: np.ndarray, random: np.ndarray) -> "Plan":
+        """Return a plan of knockdowns by their rows in the ground, and what each takes."""
+        rank = np.arange(1, len(rows) + 1)
+        columns = {"rank": rank, "gene": ground.names[rows], "gain": taken}
+        return cls(pd.DataFrame(columns).assign(together=np.cumsum(taken)), random, rows)
+
+    def first(self, count: int, ground: Ground) -> "Plan":
+        """Return the plan of fewer knockdowns: its choices do not depend on those after them."""
+        gain = self.table["gain"].to_numpy()
+        return Plan.of(ground, self.rows[:count], gain[:count], self.random)
+
+    def save(self, path: Path, ground: Ground) -> None:
+        """Write the plan of all candidates and targets of a ground; nothing else is read as one."""
+        kept = {
+            "ground": ground.mark,
+            "genes": [*self.table["gene"]],
+            "gain": [*map(_short, self.table["gain"])],
+            "random": [[*map(_short, one)] for one in self.random],
+        }
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(kept), "utf-8")
+
+    @classmethod
+    def load(cls, path: Path, ground: Ground) -> "Plan | None":
+        """Read what `save` wrote; None if it is of another ground."""
+        kept = json.loads(path.read_text("utf-8"))
+        if kept["ground"] != ground.mark:
+            return None
+        place = {name: row for row, name in enumerate(ground.names)}
+        rows = np.array([place[name] for name in kept["genes"]])
+        return cls.of(ground, rows, np.array(kept["gain"]), np.array(kept["random"]))
+
     @property
     def worth(self) -> int | None:
         """How many random knockdowns take as much, on average; None where more would be needed."""
@@ -212,14 +258,12 @@ def plan(
     some = reduction(ground, rows[drawn], counts, FEW_TARGETS)
     at_random = np.stack([some.taken_by(order) for order in places.reshape(orders.shape)])
     at_random /= some.total()
-    chosen = rows[whole.chosen]
-    table = pd.DataFrame(
-        {
-            "rank": np.arange(1, budget + 1), "gene": ground.names[chosen], "gain": taken,
-            "together": np.cumsum(taken),
-        }
-    )  # fmt: skip
-    return Plan(table, np.cumsum(at_random, axis=1), chosen)
+    return Plan.of(ground, rows[whole.chosen], taken, np.cumsum(at_random, axis=1))
+
+
+def _short(share: float) -> float:
+    """Return a share as precise as it is computed."""
+    return float(f"{share:.6g}")
 
 
 def reduction(ground: Ground, rows: np.ndarray, counts: np.ndarray, most: int) -> Reduction:

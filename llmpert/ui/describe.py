@@ -8,6 +8,7 @@ import streamlit as st
 from llmpert.datasets.builtin import RANKS
 from llmpert.embeddings import built_in
 from llmpert.errors import InputError
+from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import LENDERS
 from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.descriptions import EMBEDDING, EXAMPLE, Description, describe
@@ -67,9 +68,7 @@ def _show_prediction(selection: Selection, found: Description) -> None:
     """Show the prediction for a description."""
     data, line = selection.data, selection.line
     by_text = selection if selection.trained else replace(selection, embedding=EMBEDDING)
-    fitted = by_text.full_model
-    name = np.array(["described gene"], dtype=object)
-    prediction = fitted.predict_vectors({EMBEDDING: found.vector}, name)
+    fitted, prediction = by_text.full_model, _predicted(by_text, found.text)
     with st.popover("More"):
         count = how_many("Genes shown", "shown")
     usual = by_text.changed_alike().reindex(prediction.genes, fill_value=False).to_numpy()
@@ -114,3 +113,9 @@ def _show_nearest(selection: Selection, found: Description) -> None:
 @cached(64, "Reading the description …")
 def _described(text: str) -> Description:
     return describe(text)
+
+
+@cached(64)
+def _predicted(selection: Selection, text: str) -> Prediction:
+    name = np.array(["described gene"], dtype=object)
+    return selection.full_model.predict_vectors({EMBEDDING: _described(text).vector}, name)

@@ -16,6 +16,7 @@ from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summa
 from llmpert.insight.clusters import labels
 from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
 from llmpert.insight.signature import typed
+from llmpert.io.paths import shipped
 from llmpert.models.registry import GAUSSIAN_PROCESS
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
@@ -275,7 +276,17 @@ def _plan(
     by_effect: bool,
 ) -> tuple[Plan, dict[str, list[str]]]:
     ground = _ground(selection)
+    kept = None if names is not None or targets or by_effect else _kept(selection)
+    if kept is not None and budget <= len(kept.rows):
+        return kept.first(budget, ground), {}
     rows, why = (None, {}) if names is None else ground.candidates(names)
     aims = ground.targets(dict(targets)) if targets else None
     effects = expected_effects(selection.full_model, ground) if by_effect else None
     return plan(ground, budget, rows, aims, effects), why
+
+
+@cached(4)
+def _kept(selection: Selection) -> Plan | None:
+    """Return the plan that was made when a model that comes with llmpert was trained."""
+    path = shipped() / selection.data.name / f"plan_{selection.line}.json"
+    return Plan.load(path, _ground(selection)) if path.is_file() else None

@@ -1,15 +1,19 @@
 """Plans of the next knockdowns, against models that are given what a plan would measure."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from llmpert.datasets import DatasetStore
+from llmpert.datasets.builtin import RANKS
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.problem import Problem
 from llmpert.figures.design import chosen_map, plan_curves
 from llmpert.insight import design
 from llmpert.insight.clusters import labels
-from llmpert.insight.design import Ground, expected_effects, places, plan
+from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
+from llmpert.io.paths import shipped
 from tests.support import small
 
 HELD_OUT = [f"KD{n:03d}" for n in range(20, 40)]
@@ -67,6 +71,27 @@ def test_random_plans_tell_less_and_their_shares_are_right(fitted, ground):
     ones = np.ones(len(ground.names))
     left = variance(fitted, ground, ground.open, ones) / variance(fitted, ground, [], ones)
     np.testing.assert_allclose(found.random[:, -1], 1 - left, atol=2e-3)
+
+
+def test_a_plan_is_kept_for_its_ground_alone(fitted, ground, tmp_path):
+    found, path = plan(ground, 6), tmp_path / "plan.json"
+    found.save(path, ground)
+    kept = Plan.load(path, ground)
+    pd.testing.assert_frame_equal(kept.table, found.table, rtol=1e-5)
+    np.testing.assert_allclose(kept.random, found.random, rtol=1e-5)
+    fewer = kept.first(4, ground)
+    assert list(fewer.rows) == list(plan(ground, 4).rows)
+    assert len(fewer.table) == 4
+    assert Plan.load(path, Ground.of(fitted, HELD_OUT)) is None
+
+
+def test_the_shipped_plan_is_that_of_the_shipped_model():
+    model = DatasetStore().load(RANKS).trained["K562"]
+    ground = Ground.of(model.fitted, model.fitted.known.unseen())
+    kept = Plan.load(shipped() / RANKS / "plan_K562.json", ground)
+    again = plan(ground, 8, kept.rows)  # among those chosen, the first are the first again
+    assert list(again.table["gene"]) == list(kept.table["gene"][:8])
+    np.testing.assert_allclose(again.table["gain"], kept.table["gain"][:8], rtol=1e-3)
 
 
 def test_targets_pull_the_plan_towards_themselves(fitted, ground):
