@@ -12,6 +12,9 @@ import numpy as np
 EXTREME = 500
 """Genes that XSum looks at on each end of a response."""
 
+CELLS = 2**19
+"""About so many weights are looked at in one go."""
+
 
 def wtcs(responses: np.ndarray, own: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return weighted connectivity scores, each without the knocked-down gene itself.
@@ -28,12 +31,13 @@ def wtcs(responses: np.ndarray, own: np.ndarray, weights: np.ndarray) -> np.ndar
         M x P, between -1 and 1; NaN where no gene of the signature is left.
     """
     found = np.empty((len(responses), len(weights)))
-    for row, (response, signatures) in enumerate(_without_own(responses, own, weights)):
-        order = np.argsort(-response, kind="stable")
-        strength, ordered = np.abs(response[order]), signatures[:, order]
+    for rows, some, signatures in _without_own(responses, own, weights):
+        order = np.argsort(-some, axis=1, kind="stable")
+        strength = np.abs(np.take_along_axis(some, order, axis=1))[:, None]
+        ordered = np.take_along_axis(signatures, order[:, None], axis=2)
         raised, lowered = (_enrichment(strength, part) for part in (ordered > 0, ordered < 0))
         both = np.where(np.sign(raised) != np.sign(lowered), (raised - lowered) / 2, 0)
-        found[row] = np.where(
+        found[rows] = np.where(
             np.isnan(raised), -lowered, np.where(np.isnan(lowered), raised, both)
         )  # fmt: skip
     return found
@@ -46,19 +50,19 @@ def _enrichment(strength: np.ndarray, members: np.ndarray) -> np.ndarray:
     same amount at each other gene: the score is where it is farthest from 0.
 
     Args:
-        strength: Of genes, from the most raised to the most lowered, D.
-        members: P x D.
+        strength: Of genes, from the most raised to the most lowered, M x 1 x D.
+        members: M x P x D.
 
     Returns:
-        P; NaN for empty sets, 0 for those of no strength.
+        M x P; NaN for empty sets, 0 for those of no strength.
     """
-    count, total = members.sum(axis=1), members @ strength
+    count, total = members.sum(axis=2), np.where(members, strength, 0).sum(axis=2)
     share = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
-    fall = 1 / np.maximum(1, members.shape[1] - count)
-    running = np.cumsum(np.where(members, strength * share[:, None], -fall[:, None]), axis=1)
+    fall = 1 / np.maximum(1, members.shape[2] - count)
+    running = np.cumsum(np.where(members, strength * share[..., None], -fall[..., None]), axis=2)
     # Of two ends that are as far, but for rounding, the first.
-    farthest = np.abs(running).round(9).argmax(axis=1)
-    score = np.where(total > 0, running[np.arange(len(running)), farthest], 0)
+    farthest = np.abs(running).round(9).argmax(axis=2)[..., None]
+    score = np.where(total > 0, np.take_along_axis(running, farthest, axis=2)[..., 0], 0)
     return np.where(count > 0, score, np.nan)
 
 
@@ -72,18 +76,26 @@ def xsum(responses: np.ndarray, own: np.ndarray, weights: np.ndarray) -> np.ndar
         M x P, in the unit of the responses.
     """
     found = np.empty((len(responses), len(weights)))
-    for row, (response, signatures) in enumerate(_without_own(responses, own, weights)):
-        if len(response) > 2 * EXTREME:
-            middle = np.argsort(-response, kind="stable")[EXTREME:-EXTREME]
-            response[middle] = 0
-        found[row] = np.sign(signatures) @ response
+    for rows, some, signatures in _without_own(responses, own, weights):
+        if some.shape[1] > 2 * EXTREME:
+            middle = np.argsort(-some, axis=1, kind="stable")[:, EXTREME:-EXTREME]
+            np.put_along_axis(some, middle, 0, axis=1)
+        found[rows] = (np.sign(signatures) @ some[..., None])[..., 0]
     return found
 
 
 def _without_own(
     responses: np.ndarray, own: np.ndarray, weights: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield each response and all signatures without its knocked-down gene."""
-    for response, column in zip(responses, own, strict=True):
-        gone = [] if column < 0 else [column]
-        yield np.delete(response, gone), np.delete(weights, gone, axis=1)
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield rows, their responses and for each all signatures, without its knocked-down gene.
+
+    A moderate number of rows at a time.
+    """
+    size = responses.shape[1]
+    for has in (False, True):
+        rows = np.flatnonzero((own >= 0) == has)
+        for some in np.array_split(rows, -(-len(rows) * weights.size // CELLS) or 1):
+            kept = np.arange(size) != own[some, None]  # -1 is no column
+            columns = np.nonzero(kept)[1].reshape(len(some), size - has)
+            found = np.take_along_axis(responses[some], columns, axis=1)
+            yield some, found, weights[:, columns].swapaxes(0, 1)
