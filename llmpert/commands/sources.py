@@ -10,6 +10,7 @@ import click
 
 from llmpert.commands import options
 from llmpert.commands.output import SIMULATED, aligned, echo, remark, work_bar
+from llmpert.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     "--score", "score_name", default="pearson_all", show_default=True, metavar="NAME",
     help="The score to judge by, by its name in the results of `evaluate`.",
 )  # fmt: skip
+@click.option(
+    "--sets", metavar="NAME",
+    help="Also list the gene sets of knockdowns that each source helps, of this collection: that of"
+         " the data set or 'GO complexes', 'GO processes', 'GO components', 'GO functions'.",
+)  # fmt: skip
 @options.count("--folds", least=2, default=5, help="Folds of the cross-validation.")
 @options.seed
 @options.features
@@ -43,6 +49,7 @@ def sources(
     genes: Path | None,
     orthologs: Path | None,
     score_name: str,
+    sets: str | None,
     folds: int,
     seed: int,
     features: int,
@@ -58,7 +65,8 @@ def sources(
     each, by cross-validation on the knockdowns that have every source. Prints of each source how
     many of the screen's knockdowns have it, its score alone, what it adds to all others with a 95 %
     interval over knockdowns (above 0 it helps), and the weight of its kernel where all are joined.
-    A source that does not help gets little weight, and does no harm.
+    A source that does not help gets little weight, and does no harm. `--sets` prints for which gene
+    sets of knockdowns the score gets better, or worse, by each source beside all others.
 
     Finished fits are kept: a stopped run resumes.
 
@@ -72,7 +80,8 @@ def sources(
     from llmpert.evaluation.experiment import Experiment, Settings
     from llmpert.evaluation.grid import run
     from llmpert.evaluation.scores import choose
-    from llmpert.insight.sources import covered, source_fits, worth
+    from llmpert.insight.sources import covered, sets_helped, source_fits, worth
+    from llmpert.io.names import preview
     from llmpert.models.registry import GAUSSIAN_PROCESS
     from llmpert.parallel import workers
 
@@ -97,6 +106,14 @@ def sources(
             f" source, {folds} folds."
         )
         echo(aligned([HEADER, *_rows(found, len(knockdowns))]))
+        if sets is not None:
+            offered = data.collections(knockdowns)
+            if sets not in offered:
+                raise InputError(
+                    f"Expected gene sets among {preview(offered) or 'none'}, found {sets}."
+                )
+            members = data.collection(sets).within(problem.perturbations).members
+            echo(aligned(_set_rows(sets_helped(problem, table, metric, members))))
     if data.simulated:
         click.echo(SIMULATED)
     if out:
@@ -114,6 +131,22 @@ def _experiment(problem: "Problem", settings: "Settings", choice: str) -> "Exper
 
 
 HEADER = ("SOURCE", "GENES", "KNOCKDOWNS", "ALONE", "ADDS TO ALL OTHERS", "WEIGHT")
+
+
+MOST_SETS = 20
+"""Gene sets that are printed."""
+
+
+def _set_rows(table: "pd.DataFrame") -> list[tuple[str, ...]]:
+    header = ("GENE SET", "SOURCE", "SCORE", "KNOCKDOWNS", "MEDIAN GAIN", "FDR")
+    return [
+        header,
+        *(
+            (one["set"], one["source"], one["which"], f"{one['perturbations']:,}",
+             f"{one['gain']:+.4f}", f"{one['fdr']:.1e}")
+            for one in table.head(MOST_SETS).to_dict("records")
+        ),
+    ]  # fmt: skip
 
 
 def _rows(table: "pd.DataFrame", knockdowns: int) -> list[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Does a source help here? Each by itself, all together, and all but one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,13 @@ from llmpert.evaluation.grid import Fit, grid
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.results import NO_EMBEDDING
 from llmpert.evaluation.scores import Metric
+from llmpert.insight.head_to_head import OURS, RIVAL, Method, pairs, sets_won
 from llmpert.insight.scoreboard import NO_SKILL, bootstrap
 from llmpert.models.registry import GAUSSIAN_PROCESS
 
 TOGETHER = "all together"
+GAINS, LOSES, SAME = "gains", "loses", "same"
+"""What becomes of a gene set's knockdowns when a source is added."""
 
 
 def choices(problem: Problem) -> dict[str, str]:
@@ -103,6 +106,40 @@ def worth(
     over, unknown = ahead(together, of[NO_EMBEDDING]), (np.nan, np.nan, np.nan)
     last = (TOGETHER, np.nan, together.mean(), *over, *unknown, weight[TOGETHER])
     return pd.concat([table, pd.DataFrame([last], columns=columns)], ignore_index=True)
+
+
+def sets_helped(
+    problem: Problem,
+    results: pd.DataFrame,
+    metric: Metric,
+    sets: Mapping[str, Collection[str]],
+) -> pd.DataFrame:
+    """Find the gene sets whose knockdowns each source helps, or harms, beside all others.
+
+    Wilcoxon's signed-rank test within each set (`head_to_head.sets_won`) of all sources against all
+    but one; false discovery rates are over the sets tested of a source.
+
+    Args:
+        results: Tidy, of `source_fits`.
+        sets: Gene set -> its perturbations.
+
+    Returns:
+        Columns set, source, which (`GAINS`, `LOSES` or `SAME`), perturbations, gain (median, above
+        0 better), p, fdr; smallest p first.
+    """
+    sign, words = 1 if metric.best == "max" else -1, {OURS: GAINS, RIVAL: LOSES}
+    together, parts = Method(GAUSSIAN_PROCESS, problem.embedding_name), []
+    size = pd.Series(dtype=np.float64)  # of effects, by which nothing is chosen here
+    for choice, source in choices(problem).items():
+        if source:
+            without = Method(GAUSSIAN_PROCESS, choice)
+            found = sets_won(pairs(results, together, without, metric, size), sets, metric)
+            parts.append(found.assign(source=source))
+    table = pd.concat(parts, ignore_index=True)
+    table["gain"] = sign * table["difference"]
+    table["which"] = table["winner"].map(words).fillna(SAME)
+    columns = ["set", "source", "which", "perturbations", "gain", "p", "fdr"]
+    return table[columns].sort_values("p", kind="stable", ignore_index=True)
 
 
 def covered(perturbations: Sequence[str], problem: Problem) -> dict[str, int]:

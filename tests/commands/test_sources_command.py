@@ -14,6 +14,9 @@ def test_sources_are_listed_with_what_they_add(files, run):
     row = next(line for line in out.splitlines() if line.startswith("text "))
     assert f"{table.loc['text', 'adds']:+.4f}" in row
     assert "40 of 40" in row
+    code, _, err = run(*command, "--sets", "mine")
+    assert code == 1
+    assert "Expected gene sets among none, found mine" in err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import wilcoxon
 
 from llmpert.embeddings import Embedding
 from llmpert.errors import InputError
@@ -9,7 +10,7 @@ from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.grid import run
 from llmpert.evaluation.problem import Problem
 from llmpert.evaluation.scores import registry
-from llmpert.insight.sources import TOGETHER, choices, covered, source_fits, worth
+from llmpert.insight.sources import TOGETHER, choices, covered, sets_helped, source_fits, worth
 from tests.support import small
 
 TABLE = small.gene_table({"KD003": "OLD3"})
@@ -56,6 +57,23 @@ def test_worth_is_the_difference_that_a_source_makes(problem, fits, name):
     # Noise does no harm, and the source that knows something does all the good.
     assert found.loc["text", "low"] > 0
     assert found.loc["noise", "weight"] < 0.1
+
+
+def test_gene_sets_gain_by_the_signed_rank_test_of_scipy(problem, fits):
+    metric, sets = registry()["mae_all"], {"first": small.names("KD", 12), "few": ["KD001"]}
+    found = sets_helped(problem, run(fits).table, metric, sets).set_index("source")
+    assert set(found.index) == {"text", "noise"}
+    assert set(found["set"]) == {"first"}
+    folds = Experiment(problem, SETTINGS)
+    names = np.concatenate([np.sort(problem.perturbations[folds.tested(f)]) for f in range(2)])
+    inside = np.isin(names, sets["first"])
+    together, without = (
+        scores(problem, one, "gp", "mae_all")[inside] for one in ("text+noise", "noise")
+    )
+    row = found.loc["text"]
+    assert row["p"] == wilcoxon(together - without).pvalue
+    assert row["gain"] == pytest.approx(np.median(without - together))
+    assert row["which"] == "gains"
 
 
 def test_coverage_is_of_the_whole_screen(problem):

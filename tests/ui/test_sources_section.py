@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from llmpert.datasets import RANKS, DatasetStore
 from llmpert.evaluation.experiment import Experiment
+from llmpert.genes.sets import GeneSets
 from llmpert.insight.sources import TOGETHER
 from tests.support import small
 from tests.ui.test_carried_results import APP, rows, visit
@@ -26,14 +27,17 @@ def test_trained_models_have_weights_and_the_scores_that_come_along(app):
 
 
 def test_screens_are_compared_on_request(app):
-    small.share(
-        "mine", [small.screen()], [small.embedding("text"), small.embedding("sequence", seed=4)]
-    )
+    sources = [small.embedding("text"), small.embedding("sequence", seed=4)]
+    ones = GeneSets("made", "made.gmt", {"ones": frozenset(small.names("KD", 12))})
+    small.share("mine", [small.screen()], sources, [ones])
     visit(app, "model_classes", data="mine")
     assert not app.dataframe
     app.session_state["worth"] = True
     app.run()
-    table = app.dataframe[-1].value.set_index("source")
+    helped = app.dataframe[-1].value
+    assert set(helped["set"]) == {"ones"}
+    assert set(helped["source"]) == {"text", "sequence"}
+    table = app.dataframe[-2].value.set_index("source")
     of = Experiment(DatasetStore().load("mine").problem("LineA", "text"))
     folds = [of.scores("gp", 32, fold)["pearson_all"] for fold in range(5)]
     assert table.loc["text", "alone"] == pytest.approx(sum(map(sum, folds)) / 40)
