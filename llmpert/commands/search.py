@@ -37,6 +37,20 @@ SHOWN = 10
     metavar="SYMBOL",
     help="Search for the state that this known knockdown causes, in place of genes.",
 )
+@click.option(
+    "--cells", type=options.FILE, metavar="FILE",
+    help="Search for the state of a --cluster in this file of single cells (.h5ad), in place of"
+         " genes: its mean log-normalised expression less that of all other cells.",
+)  # fmt: skip
+@click.option(
+    "--cluster", metavar="COLUMN=LABEL", default="",
+    help="The cells of --cells that are meant: a column of obs and their label, as in leiden=3.",
+)  # fmt: skip
+@click.option(
+    "--values", metavar="KIND",
+    help="Kind of the values of --cells: counts, log or log2. Default: detected.",
+)  # fmt: skip
+@options.layer
 @click.option("--reverse", is_flag=True, help="Find knockdowns that reverse the state.")
 @options.out(".csv", required=False)
 def search(
@@ -46,6 +60,10 @@ def search(
     up: str,
     down: str,
     like: str | None,
+    cells: Path | None,
+    cluster: str,
+    values: str | None,
+    layer: str | None,
     reverse: bool,
     out: Path | None,
 ) -> None:
@@ -61,13 +79,18 @@ def search(
     Example:
       python -m llmpert search --up "ATF4 DDIT3 TRIB3 HERPUD1 SESN2"
       python -m llmpert search --data mine --line K562 --like MED12 --reverse --out hits.csv
+      python -m llmpert search --cells pbmc.h5ad --cluster leiden=3
     """
     from llmpert.insight.search import Library, genes_behind
     from llmpert.insight.search import search as find
+    from llmpert.insight.signature import Signature
 
-    if bool(like) == bool(up or down):
-        found = "both" if like else "neither"
-        raise click.UsageError(f"Expected genes (--up, --down) or --like, found {found}.")
+    given = {"genes": up or down, "--like": like, "--cells": cells}
+    if len(found := [what for what, one in given.items() if one]) != 1:
+        raise click.UsageError(
+            "Expected genes (--up, --down), --like or --cells, found"
+            f" {' and '.join(found) or 'none of them'}."
+        )
     model = options.full_model(name, trained, line)
     library = Library.of(model.fitted, model.fitted.known.unseen(), model.screen, model.raised_only)
     if library.raised_only and (down or reverse):
@@ -75,7 +98,13 @@ def search(
             "Expected --up alone: this data set knows raised genes only, so that nothing is known"
             " of lowered ones or of the opposite of a state."
         )
-    signature = _signature(library, up, down, like)
+    if cells:
+        signature = _of_cluster(library, cells, cluster, values, layer)
+    elif like:
+        signature = library.signature_of(like)
+    else:
+        raised, lowered = options.text_or_file(up), options.text_or_file(down)
+        signature = Signature.of_names(raised, lowered, library.genes)
     for names, why in (
         (signature.not_measured, "not measured here"),
         (signature.unknown, "unknown"),
@@ -124,9 +153,23 @@ def _write(tables: "Sequence[pd.DataFrame]", out: Path) -> None:
         pd.concat(tables).to_csv(temporary, index=False)
 
 
-def _signature(library: "Library", up: str, down: str, like: str | None) -> "Signature":
+def _of_cluster(
+    library: "Library", path: Path, cluster: str, values: str | None, layer: str | None
+) -> "Signature":
     from llmpert.insight.signature import Signature
+    from llmpert.io.names import preview
+    from llmpert.screens.cells.cluster import cluster_against_rest, clusters_in
 
-    if like:
-        return library.signature_of(like)
-    return Signature.of_names(options.text_or_file(up), options.text_or_file(down), library.genes)
+    column, _, label = (part.strip() for part in cluster.partition("="))
+    if not column or not label:
+        listed = "; ".join(
+            f"{name} ({preview(list(labels), 5)})"
+            for name, labels in clusters_in(path, layer).items()
+        )
+        raise click.UsageError(
+            f"Expected --cluster COLUMN=LABEL with a column of {path}, found {cluster!r}. It has"
+            f" {listed}."
+        )
+    found = cluster_against_rest(path, column, label, values, layer)
+    remark(f"{column} = {label}: {found.cells:,} cells against {found.rest:,} others.")
+    return Signature.of_cluster(found, library.genes, library.raised_only)

@@ -18,6 +18,7 @@ from llmpert.errors import InputError, Question
 from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen, read_screen
+from llmpert.screens.cells.cluster import Cluster, cluster_against_rest, clusters_in
 from llmpert.screens.names import line_in_name
 from llmpert.simulation.generate import INVENTED
 
@@ -93,6 +94,20 @@ def embedding_in(file: File) -> Embedding:
     with _called(file):
         embedding = read_embedding(file.path, name)
     return replace(embedding, provenance=_renamed(embedding.provenance, file))
+
+
+def clusters_of(file: File, layer: str | None = None) -> dict[str, dict[str, int]]:
+    """Return the columns that group the cells of a file, as `clusters_in`."""
+    with _called(file):
+        return clusters_in(file.path, layer)
+
+
+def cluster_in(
+    file: File, column: str, label: str, upload_limit: int | None = None, **answers: str
+) -> Cluster:
+    """Hold a cluster of a file's cells against the rest, as `cluster_against_rest`."""
+    with _called(file):
+        return cluster_against_rest(file.path, column, label, upload_limit=upload_limit, **answers)
 
 
 def gene_sets_in(file: File) -> GeneSets:

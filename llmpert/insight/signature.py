@@ -1,8 +1,9 @@
-"""A signature: genes that a state raises or lowers, as typed, from a file or of a response."""
+"""A signature: genes that a state raises or lowers, as typed, of a response or of cells."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,14 @@ from llmpert.genes import GeneTable
 from llmpert.genes.orthologs import look_like_mouse
 from llmpert.io.names import preview
 
+if TYPE_CHECKING:
+    from llmpert.screens.cells.cluster import Cluster
+
 USUAL = 150
 """Genes taken of a response: those that it raises most, and as many that it lowers."""
+
+FEWEST_SHARED = 20
+"""Genes that a file of cells has to share with what is searched."""
 
 LARGEST_SHARE = 0.5
 """More than this share of the measured genes single out nothing."""
@@ -118,6 +125,36 @@ class Signature:
                 "Expected a response that changes a gene, found one that changes none."
             )
         return cls(genes, weights)
+
+    @classmethod
+    def of_cluster(
+        cls, cluster: "Cluster", genes: np.ndarray, raised_only: bool = False
+    ) -> "Signature":
+        """Return what sets a cluster of cells apart from the rest, of the genes that both have.
+
+        As `of_response`, and at most a quarter of the shared genes in each direction.
+
+        Args:
+            genes: Measured ones.
+            raised_only: Whether responses know of raised genes alone.
+
+        Raises:
+            InputError: Fewer than `FEWEST_SHARED` genes are shared, or none is raised or lowered.
+        """
+        names = [*map(str, cluster.genes)]
+        spelt = GeneTable.shipped().spelt_as(names, map(str, genes))
+        if (shared := len(set(spelt.values()))) < FEWEST_SHARED:
+            mouse = " They look like mouse genes." * look_like_mouse(names)
+            raise InputError(
+                f"Expected {FEWEST_SHARED} or more genes that are measured here, found {shared:,}"
+                f" among {len(names):,}: {preview(names)}.{mouse}"
+            )
+        place = {str(gene): row for row, gene in enumerate(genes)}
+        found = np.zeros(len(genes))
+        for name, value in zip(names, cluster.difference, strict=True):
+            if name in spelt:
+                found[place[spelt[name]]] = value
+        return cls.of_response(found, genes, min(USUAL, shared // 4), raised_only)
 
     @property
     def reversed(self) -> "Signature":

@@ -1,6 +1,7 @@
 """Find a knockdown: take a state, and show which knockdowns give or reverse it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,10 @@ from llmpert.ui.common import script
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.gene_search import tell_mouse
 from llmpert.ui.common.opened import open_selected
-from llmpert.ui.common.selection import WIDE, Selection, one_of
+from llmpert.ui.common.selection import WIDE, Selection, choose, one_of
 from llmpert.ui.common.table import gene_table
+from llmpert.ui.datasets import uploads
+from llmpert.ui.datasets.questions import answered
 from llmpert.ui.gene.drawer import show_drawer
 
 EXAMPLE = "ATF4 DDIT3 TRIB3 HERPUD1 SESN2 PSAT1"
@@ -27,7 +30,7 @@ EXAMPLE = "ATF4 DDIT3 TRIB3 HERPUD1 SESN2 PSAT1"
 DRAWN, LISTED = 15, 100
 """Knockdowns in the figure and in the table."""
 
-GENES, KNOCKDOWN = "genes", "knockdown"
+GENES, KNOCKDOWN, CLUSTER = "genes", "knockdown", "cells"
 SAME, OPPOSITE = "cause", "reverse"
 GOALS = {SAME: "causes it", OPPOSITE: "reverses it"}
 
@@ -71,45 +74,35 @@ COLUMNS = {
 
 
 def show_search(selection: Selection) -> None:
-    """Take genes or a knockdown; show the knockdowns whose responses are most like that state."""
+    """Take genes, a knockdown or cells; show the knockdowns that are most like that state."""
     selection = replace(selection, model=GAUSSIAN_PROCESS)
     library = _library(selection)
     usual = [gene for gene in EXAMPLE.split() if (library.genes == gene).any()]
-    kinds = {GENES: "Genes", KNOCKDOWN: "A knockdown"}
+    kinds = {GENES: "Genes", KNOCKDOWN: "A knockdown", CLUSTER: "A cluster of cells"}
     if len(usual) <= 2:
-        kinds = dict(reversed(kinds.items()))
-    up = down = like = ""
+        kinds = {KNOCKDOWN: kinds.pop(KNOCKDOWN), **kinds}
     with st.container(horizontal=True, vertical_alignment="center"):
-        kind = one_of("The state", "by", kinds, "Give the genes that it changes, or a known"
-                      " knockdown that causes it.", beside=True)  # fmt: skip
+        kind = one_of("The state", "by", kinds, "Give the genes that it changes, a known knockdown"
+                      " that causes it, or cells that are in it.", beside=True)  # fmt: skip
         goal = SAME
         if not library.raised_only:
             goal = one_of("A knockdown that", "goal", GOALS, beside=True)
-    if kind == GENES:
-        boxes = st.columns(1 if library.raised_only else 2)
-        up = _genes(boxes[0], "Raised genes", "up", EXAMPLE if len(usual) > 2 else "")
-        if not library.raised_only:
-            down = _genes(boxes[1], "Lowered genes", "down", "")
-    else:
-        like = st.selectbox(
-            "Knockdown", list(library.known.profiles.names), key="like", bind="query-params",
-            width=WIDE, label_visibility="collapsed",
-            index=list(library.known.profiles.names).index(selection.strong),
-        )  # fmt: skip
+    asked: tuple[Signature, str] | None
     try:
-        signature = (
-            library.signature_of(like)
-            if kind == KNOCKDOWN
-            else Signature.of_names(up, down, library.genes)
-        )
+        if kind == GENES:
+            asked = _of_genes(library, EXAMPLE if len(usual) > 2 else "")
+        elif kind == KNOCKDOWN:
+            asked = _of_knockdown(selection, library)
+        else:
+            asked = _of_cluster(library)
     except InputError as error:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         return
+    if asked is None:
+        return
+    signature, made = asked
     _show_used(signature)
-    tell_mouse(typed(f"{up} {down}"), {*signature.not_measured, *signature.unknown})
     signature = signature.reversed if goal == OPPOSITE else signature
-    made = f"library.signature_of({like!r})" if like else ""
-    made = made or f"Signature.of_names({up!r}, {down!r}, library.genes)"
     made += ".reversed" * (goal == OPPOSITE)
     left, right = st.columns(2)
     with left:
@@ -127,6 +120,57 @@ def show_search(selection: Selection) -> None:
         " resemble more states."
     )
     show_drawer(selection)
+
+
+def _of_genes(library: Library, first: str) -> tuple[Signature, str]:
+    """Return the signature of typed genes, and Python that makes it."""
+    boxes = st.columns(1 if library.raised_only else 2)
+    up, down = _genes(boxes[0], "Raised genes", "up", first), ""
+    if not library.raised_only:
+        down = _genes(boxes[1], "Lowered genes", "down", "")
+    made = f"Signature.of_names({up!r}, {down!r}, library.genes)"
+    signature = Signature.of_names(up, down, library.genes)
+    tell_mouse(typed(f"{up} {down}"), {*signature.not_measured, *signature.unknown})
+    return signature, made
+
+
+def _of_knockdown(selection: Selection, library: Library) -> tuple[Signature, str]:
+    """Return the signature of a known knockdown, and Python that makes it."""
+    names = list(library.known.profiles.names)
+    like = st.selectbox(
+        "Knockdown", names, key="like", bind="query-params", width=WIDE,
+        label_visibility="collapsed", index=names.index(selection.strong),
+    )  # fmt: skip
+    return library.signature_of(like), f"library.signature_of({like!r})"
+
+
+def _of_cluster(library: Library) -> tuple[Signature, str] | None:
+    """Return the signature of uploaded cells, and Python that makes it; None without any."""
+    files = uploads.choose_files(
+        "Single cells (.h5ad)", uploads.CELLS, "search-cells", "single cells"
+    )
+    if not files:
+        return None
+    file, answers = files[-1], dict[str, str]()
+    columns = answered(file, answers, lambda: uploads.clusters_of(file, answers))
+    if columns is None:
+        return None
+    with st.container(horizontal=True):
+        column = choose("Column of cells", "search-column", list(columns), width=WIDE)
+        counts = columns[column]
+        words = {label: f"{label} ({count:,} cells)" for label, count in counts.items()}
+        label = choose("Cluster", "search-label", list(counts), width=WIDE, shown=words.__getitem__)
+    found = answered(file, answers, lambda: uploads.cluster_of(file, column, label, answers))
+    if found is None:
+        return None
+    st.caption(
+        f"{found.cells:,} cells against {found.rest:,} others of {show.verbatim(file.name)}."
+    )
+    given = "".join(f", {option}={answer!r}" for option, answer in answers.items())
+    path = str(file.at) if isinstance(file.at, Path) else file.name
+    cells = f"cluster_against_rest({path!r}, {column!r}, {label!r}{given})"
+    made = f"Signature.of_cluster({cells}, library.genes, library.raised_only)"
+    return Signature.of_cluster(found, library.genes, library.raised_only), made
 
 
 def _genes(place: DeltaGenerator, words: str, key: str, first: str) -> str:

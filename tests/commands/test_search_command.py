@@ -1,5 +1,6 @@
 """`llmpert search`."""
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,8 +52,8 @@ def test_typed_genes_and_genes_from_a_file_are_the_same(kept, run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "genes (--up, --down) or --like, found neither"),
-        (["--like", "KD001", "--up", "OUT001"], "found both"),
+        ([], "genes (--up, --down), --like or --cells, found none"),
+        (["--like", "KD001", "--up", "OUT001"], "found genes and --like"),
         (["--like", "NOSUCH"], "a knockdown of this data set, found 'NOSUCH'"),
         (["--up", "NOSUCH"], "None of the 1 genes is measured here"),
         (["--up", "OUT001", "--line", "Other"], "a line among LineA, found 'Other'"),
@@ -63,6 +64,26 @@ def test_wrong_commands(kept, run, arguments, message):
     code, _, wrong = run("search", "--data", "mine", *arguments)
     assert code in (1, 2)
     assert message in wrong
+
+
+def test_a_cluster_of_cells_is_like_the_knockdown_that_made_it(kept, run):
+    screen, random = small.screen(), np.random.default_rng(0)
+    relative = screen.response[7] - screen.response.mean(axis=0)
+    expression = 3 + random.normal(size=(60, 30)) * 0.1
+    expression[:20] += relative / np.abs(relative).max()
+    obs = pd.DataFrame({"leiden": ["a"] * 20 + ["b"] * 40}, index=[f"c{n}" for n in range(60)])
+    data = anndata.AnnData(expression, obs, pd.DataFrame(index=screen.genes))
+    data.write_h5ad(kept / "cells.h5ad")
+    out = kept / "hits.csv"
+    asked = ["search", "--data", "mine", "--cells", kept / "cells.h5ad", "--values", "log"]
+    code, _, remarks = run(*asked, "--cluster", "leiden=a", "--out", out)
+    assert code == 0
+    assert "20 cells against 40 others" in remarks
+    table = pd.read_csv(out)
+    assert table[table["state"] == "measured"]["gene"].iloc[0] == "KD007"
+    code, _, wrong = run(*asked)
+    assert code == 2
+    assert "leiden (b, a)" in wrong
 
 
 def test_ranks_of_raised_genes_know_no_opposite(run):

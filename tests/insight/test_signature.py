@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from llmpert.errors import InputError
 from llmpert.insight.signature import Signature
+from llmpert.screens.cells.cluster import Cluster
 
 GENES = np.array(["TP53", "MDM2", "CDKN1A", "SEPTIN9", "MYC", "ATF4", "HSPA5", "GATA1"], object)
 
@@ -64,3 +65,19 @@ def test_of_a_response_the_strongest_are_taken(response, count, raised_only):
         of_sign = sorted((sign * values[sign * values > 0]).tolist(), reverse=True)
         taken = sorted((sign * values[found == sign]).tolist(), reverse=True)
         assert taken == (of_sign[:count] if sign > 0 or not raised_only else [])
+
+
+def test_a_cluster_becomes_a_signature_of_the_genes_that_both_have():
+    genes = np.array([f"OUT{n:03d}" for n in range(40)], dtype=object)
+    names = np.array([f"OUT{n:03d}" for n in range(10, 70)], dtype=object)
+    difference = np.linspace(3, -3, 60)
+    found = Signature.of_cluster(Cluster(names, difference, 9, 9), genes)
+    # 30 are shared, OUT010 to OUT039, all of them raised: 7 are taken.
+    assert list(np.flatnonzero(found.weights == 1)) == list(range(10, 17))
+    assert not (found.weights == -1).any()
+    both = Cluster(names, difference - difference[15], 9, 9)
+    lowered = np.flatnonzero(Signature.of_cluster(both, genes).weights == -1)
+    assert list(lowered) == list(range(33, 40))
+    assert set(Signature.of_cluster(both, genes, raised_only=True).weights) == {0, 1}
+    with pytest.raises(InputError, match="20 or more genes that are measured here, found 3"):
+        Signature.of_cluster(Cluster(names[:3], difference[:3], 9, 9), genes)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +60,27 @@ def test_typed_genes_are_sorted_into_used_and_unknown(mine):
     (said,) = [c.value for c in app.caption if "Genes used" in c.value]
     assert "Genes used: **3**" in said
     assert "1 unknown: NOSUCH" in said
+
+
+def test_a_cluster_of_uploaded_cells(mine, tmp_path):
+    screen, random = small.screen(), np.random.default_rng(0)
+    relative = screen.response[7] - screen.response.mean(axis=0)
+    expression = 3 + random.normal(size=(60, 30)) * 0.1
+    expression[40:] += relative / np.abs(relative).max()
+    obs = pd.DataFrame({"leiden": ["a"] * 40 + ["b"] * 20}, index=[f"c{n}" for n in range(60)])
+    cells = anndata.AnnData(expression, obs, pd.DataFrame(index=screen.genes))
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    app = opened(data="mine", by="A cluster of cells")
+    assert not app.dataframe
+    content = (tmp_path / "cells.h5ad").read_bytes()
+    app.file_uploader(key="search-cells").set_value([("cells.h5ad", content, "")]).run()
+    app.selectbox(key="search-label").set_value("b").run()
+    # Nothing shows whether its numbers are logarithms.
+    (asked,) = [one for one in app.selectbox if one.label == "What are the numbers?"]
+    asked.set_value("log").run()
+    known, _ = hits(app)
+    assert known[0] == "KD007"
+    assert any("20 cells against 40 others" in one.value for one in app.caption)
 
 
 @pytest.mark.parametrize(

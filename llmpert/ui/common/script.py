@@ -329,6 +329,8 @@ def of_search(selection: Selection, signature: str, kind: str) -> str:
     needed = ["from llmpert.insight.search import Library, search"]
     if "Signature" in signature:
         needed.append("from llmpert.insight.signature import Signature")
+    if "cluster_against_rest" in signature:
+        needed.append("from llmpert.screens.cells.cluster import cluster_against_rest")
     return _script(selection.data, [selection.model], [EXPERIMENT, *needed], lines)
 
 

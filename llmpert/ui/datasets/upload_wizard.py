@@ -12,7 +12,7 @@ from llmpert.datasets.builtin import EXAMPLE_FILES, example_files
 from llmpert.datasets.report import coverage
 from llmpert.datasets.uploads import DAYS
 from llmpert.embeddings import BUILT_IN, Embedding, built_in, lacks_mouse, through_orthologs
-from llmpert.errors import InputError, Question
+from llmpert.errors import InputError
 from llmpert.figures.screen import response_sizes
 from llmpert.figures.theme import EXPORT, mark_simulated
 from llmpert.genes.matching import named_as
@@ -24,6 +24,7 @@ from llmpert.ui.common import components as show
 from llmpert.ui.common.permissions import DISABLED, is_operator
 from llmpert.ui.common.selection import open_dataset, opened_uploads
 from llmpert.ui.datasets import uploads
+from llmpert.ui.datasets.questions import answered
 from llmpert.ui.datasets.report_card import offer_report_card
 from llmpert.ui.datasets.uploads import ChosenFile, Part, T
 
@@ -134,44 +135,11 @@ def _add(
         chosen.complete = False
 
 
-QUESTIONS = {
-    "values": "What are the numbers?",
-    "target": "Which column names the knocked-down genes?",
-    "line": "Which cell line do you want?",
-    "layer": "Where are the values?",
-    "control": "What are control cells called?",
-}
-
-
-def _asked(file: ChosenFile, question: Question) -> str | None:
-    """Ask how a file is to be read; return the answer, None before there is one."""
-    st.warning(show.verbatim(str(question)), icon=":material/help:")
-
-    def words(answer: str) -> str:
-        said = question.choices[answer]
-        return answer if said == answer else f"{answer}: {said}"
-
-    return st.selectbox(
-        QUESTIONS[question.option],
-        list(question.choices),
-        index=None,
-        format_func=words,
-        key=f"ask-{question.option}-{file.identity}",
-        placeholder="Choose",
-    )
-
-
 def _screen(file: ChosenFile) -> Part[Screen] | None:
     answers: dict[str, str] = {}
-    screen = None
-    while screen is None:
-        try:
-            screen = uploads.screen_of(file, answers=answers)
-        except Question as question:
-            answer = _asked(file, question)
-            if answer is None:
-                return None
-            answers[question.option] = answer
+    screen = answered(file, answers, lambda: uploads.screen_of(file, answers=answers))
+    if screen is None:
+        return None
     first, second = st.columns(2)
     line = first.text_input(
         "Cell line",

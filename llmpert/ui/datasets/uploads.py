@@ -23,17 +23,19 @@ from llmpert.embeddings.reader import FORMATS as READ
 from llmpert.genes.orthologs import Orthologs
 from llmpert.genes.sets import GeneSets
 from llmpert.screens import Screen
+from llmpert.screens.cells.cluster import Cluster
 from llmpert.screens.files import FORMATS as SCREENS
 from llmpert.screens.screen import Bounds
 from llmpert.ui.common import cache
 from llmpert.ui.common.permissions import is_operator
 from llmpert.ui.streamlit_internals import UploadedFile
 
-T = TypeVar("T", Screen, Embedding, GeneSets, Orthologs)
+T = TypeVar("T", Screen, Embedding, GeneSets, Orthologs, Cluster, dict[str, dict[str, int]])
 
 EMBEDDINGS = (*READ, *DECLINED)
 """Those that are declined are let in: their reader says what to do with them."""
 GENE_SETS = (".gmt", ".gmt.gz", ".txt")
+CELLS = (".h5ad",)
 ORTHOLOGS = (".tsv", ".csv", ".txt")
 
 
@@ -143,6 +145,20 @@ def screen_of(
         unit=unit or screen.unit,
         bounds=bounds or screen.bounds,
     )
+
+
+def clusters_of(file: ChosenFile, answers: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return the columns that group the cells of a file: each one's labels, and their cells."""
+    layer = answers.get("layer")
+    return _read(file, CELLS, partial(reading.clusters_of, layer=layer), ("clusters", layer))
+
+
+def cluster_of(file: ChosenFile, column: str, label: str, answers: Mapping[str, str]) -> Cluster:
+    """Return a cluster of a file's cells against the rest."""
+    limit = None if isinstance(file.at, Path) else reading.CELLS_X_GENES
+    given: dict[str, Any] = dict(answers)
+    read = partial(reading.cluster_in, column=column, label=label, upload_limit=limit, **given)
+    return _read(file, CELLS, read, (column, label, *sorted(given.items())))
 
 
 def embedding_of(file: ChosenFile, name: str = "") -> Embedding:
