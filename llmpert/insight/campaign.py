@@ -23,7 +23,10 @@ SEEDS = 5
 CHOSEN, RANDOM, LARGEST, CENTRES, SIMILAR = (
     "integrated variance", "random", "largest variance", "k-centre", "most similar to a list",
 )  # fmt: skip
-STRATEGIES = (CHOSEN, RANDOM, LARGEST, CENTRES, SIMILAR)
+WIDE = "integrated variance over all genes"
+"""Those with a vector, and not of the screen alone."""
+
+STRATEGIES = (CHOSEN, WIDE, RANDOM, LARGEST, CENTRES, SIMILAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +34,11 @@ class Campaign:
     """Knockdowns of a fold's training part that are made step by step; its test part judges them.
 
     Nothing is used of a response before its knockdown is chosen: hyper-parameters are those of a
-    fit to what was chosen before. The first step towards the least or the largest variance is
-    random, as nothing tells yet which sources matter. Which genes are scored is that of the whole
-    fold, the same for all ways to choose.
+    fit to what was chosen before, and those of a kernel of which nothing is known (`Belief.before`)
+    for the first step; that towards the largest variance is random. Variance is integrated over the
+    responses to all knockdowns of the screen, test ones among them, of which only vectors enter:
+    the campaign is to tell of these. Which genes are scored is that of the whole fold, the same for
+    all ways to choose.
 
     Attributes:
         fold: Of the experiment.
@@ -97,7 +102,7 @@ class Campaign:
         random = np.random.default_rng([self.seed, self.fold])
         if strategy == RANDOM:
             return random.permutation(self._pool)
-        if strategy in (CHOSEN, LARGEST):
+        if strategy in (CHOSEN, WIDE, LARGEST):
             return np.array([], dtype=int)
         inputs = torch.from_numpy(self._ground.inputs[self._rows(self._pool)])
         alike = self._ground.belief.kernel(inputs, inputs).numpy()
@@ -122,21 +127,24 @@ class Campaign:
         self, strategy: str, chosen: np.ndarray, fitted: FittedModel | None, count: int
     ) -> np.ndarray:
         """Return the rows of the screen that are chosen next."""
-        if fitted is None:
+        if strategy == LARGEST and fitted is None:
+            # With all sources alike the largest are outliers alone.
             return self._order(RANDOM)[:count]
-        ground, learnt = self._ground, fitted.model.belief()
+        ground = self._ground
         # Where no component has signal nothing was learnt of hyper-parameters.
-        known = len(learnt.levels) > 0
-        ground = replace(ground, belief=learnt.grouped()) if known else ground
+        if known := fitted is not None and len((learnt := fitted.model.belief()).levels) > 0:
+            ground = replace(ground, belief=learnt.grouped())
         left = np.setdiff1d(self._pool, chosen)
         offered = left if known else np.append(left, chosen)
-        counts, most = np.ones(len(ground.names)), MOST_TARGETS if strategy == CHOSEN else 2
+        own = self._rows(np.arange(len(self.experiment.problem.perturbations)))
+        counts, most = np.zeros(len(ground.names)), 2 if strategy == LARGEST else MOST_TARGETS
+        counts[slice(None) if strategy == WIDE else own] = 1
         found = reduction(ground, self._rows(offered), counts, most)
         if not known:
             for row in range(len(left), len(offered)):
                 found.add(row)
         before = len(found.chosen)
-        if strategy == CHOSEN:
+        if strategy != LARGEST:
             choose(found, count)
         else:
             for _ in range(count):

@@ -162,7 +162,8 @@ def _show_campaign(selection: Selection) -> None:
             " fold.",
             data,
             details="Nothing is used of a response before its knockdown is chosen: each step is"
-            " planned by a model fitted to those before; the first is random.",
+            " planned by a model fitted to those before. Integrated variance is that over the"
+            " screen's knockdowns, or over all genes with a vector.",
             code=script.of_campaign(selection, sizes),
         )
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.spatial import distance
 
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
@@ -15,6 +16,7 @@ from llmpert.insight.campaign import (
     LARGEST,
     RANDOM,
     STRATEGIES,
+    WIDE,
     Campaign,
     campaign,
     summary,
@@ -62,6 +64,19 @@ def test_no_response_enters_before_its_knockdown_is_chosen(made, strategy):
     (before, _), (after, _) = Campaign(changed, 0).steps(strategy, SIZES)
     np.testing.assert_array_equal(first, before)
     np.testing.assert_array_equal(second, after)
+
+
+@pytest.mark.parametrize("strategy", [CHOSEN, WIDE])
+def test_the_first_knockdown_tells_most_of_the_targets(made, strategy):
+    inputs, joined = made.problem.inputs(5)
+    unseen = joined.transform(made.problem.find_all(made.problem.unseen()))
+    everything = np.concatenate([unseen, inputs])
+    scale = 0.35 * np.median(distance.pdist(everything))
+    aims = inputs if strategy == CHOSEN else everything
+    covariance = np.exp(-distance.cdist(aims, inputs, "sqeuclidean") / (2 * scale**2))
+    pool = made.split(2, 1).train_pool
+    expected = pool[np.square(covariance).sum(axis=0)[pool].argmax()]
+    assert next(Campaign(made, 1).steps(strategy, [3]))[0][0] == expected
 
 
 def test_centres_are_far_from_each_other(made):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy.linalg import solve_triangular
 
-from llmpert.models.gp.kernels import Covariance
+from llmpert.models.gp.kernels import FRESH_LENGTHSCALE, Covariance
 
 LEVELS = 6
 """Noise levels that stand for those of all components."""
@@ -61,16 +61,17 @@ class Belief:
     def before(cls, parts: Mapping[str, slice], Z: np.ndarray) -> "Belief":
         """Return what is known before any knockdown, from the inputs of all candidates (M x K).
 
-        As much noise as signal, from all sources alike, at lengthscales of a median distance.
+        As much noise as signal, from all sources alike, at the lengthscales that a kernel starts
+        with.
         """
         some = torch.from_numpy(Z[:: -(-len(Z) // 200)])
         apart = [torch.pdist(some[:, part]) for part in parts.values()]
         apart += [torch.stack(apart).square().sum(dim=0).sqrt()] * (len(apart) > 1)
         medians = np.array([float(one.median()) or 1.0 for one in apart])
-        even = np.full(len(medians), 1 / len(medians))
+        even, scales = np.full(len(medians), 1 / len(medians)), FRESH_LENGTHSCALE * medians
         none, one = torch.zeros(0, dtype=torch.float32), torch.ones(1, dtype=torch.float32)
         return cls(
-            Covariance.of(even, medians, 0.0), parts, torch.zeros(0, Z.shape[1]),
+            Covariance.of(even, scales, 0.0), parts, torch.zeros(0, Z.shape[1]),
             none.reshape(0, 0), none, one, one,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ LITTLE_SIGNAL = 1e-2
 """The ratio of a source that is hardly informative."""
 
 FRESH_LENGTHSCALE = 0.35
-"""In median distances: a kernel that is put in again starts with it."""
+"""In median distances: what a kernel of which nothing is known yet starts with."""
 
 LOG = Positive(transform=torch.exp, inv_transform=torch.log)
 """Makes a kernel's raw value the logarithm, so that the search moves by factors."""
