@@ -24,7 +24,7 @@ def test_a_plan_is_exported_as_a_library_for_guides(page, visit):
 
 
 def test_a_hit_of_a_pasted_list_opens_beside_it(page, visit):
-    visit("find?by=Genes")
+    visit("find?by=genes")
     page.get_by_role("textbox", name="Raised genes").fill("OUT001,OUT002\nOUT003\tNOSUCH")
     page.keyboard.press("Control+Enter")
     page.get_by_text("1 unknown: NOSUCH").wait_for(timeout=60_000)
