@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -75,8 +76,13 @@ class Registry:
 def read_registry() -> Registry:
     """Read the list that `LLMPERT_SOURCES` names, such as a lab's mirror, or the shipped one."""
     path = Path(os.environ.get("LLMPERT_SOURCES") or shipped() / "sources.toml")
-    content = tomllib.loads(path.read_text("utf-8"))
-    files = {}
+    return _parsed(path.read_text("utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Registry:
+    """Pages ask for the list in every run."""
+    content, files = tomllib.loads(text), {}
     for key, entry in content["sources"].items():
         publication = content["publications"][entry.pop("publication")]
         files[key] = PublicFile(key=key, **entry, **publication)

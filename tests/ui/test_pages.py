@@ -180,9 +180,10 @@ def test_an_experiment_is_made_once_and_again_after_its_data_changed(app):
 
 def test_a_line_that_another_data_set_lacks_is_let_go_of(app):
     small.share("other", [small.screen("LineC", seed=5)], [small.embedding("text")])
-    app.switch_page("pages/table.py").run()
+    app.query_params["gene"] = "KD007"
+    app.switch_page("pages/gene.py").run()
     app.selectbox(key="line").select("LineB").run()
     assert app.session_state["line"] == "LineB"
     app.selectbox(key="data").select("other").run()
-    assert "LineC, 32 training perturbations" in shown(app)
+    assert "KD007 knockdown in LineC" in shown(app)
     assert app.session_state["line"] == "LineC"

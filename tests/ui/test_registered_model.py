@@ -19,7 +19,7 @@ def app(monkeypatch) -> AppTest:
 
     st.cache_resource.clear()
     monkeypatch.setitem(MODELS, "stiff", regressor("stiff", Ridge(50.0), "Stiff ridge"))
-    small.place("mine", [small.screen("LineA")], [small.embedding("text")])
+    small.share("mine", [small.screen("LineA")], [small.embedding("text")])
     return AppTest.from_file(APP, default_timeout=120)
 
 
