@@ -108,5 +108,5 @@ def judged(table: pd.DataFrame, axis: str, note: str) -> go.Figure:
     return finish(
         figure, "Does the model hold elsewhere?", height=160 + 34 * len(methods), top=ONE_LINE,
         note=note, xaxis={"title": {"text": axis}}, yaxis=by_name(methods, ""),
-        legend=LEGEND_BELOW,
+        legend=LEGEND_BELOW, showlegend=True,
     )  # fmt: skip

@@ -5,11 +5,17 @@ import streamlit as st
 from llmpert.datasets import Dataset, DatasetStore
 from llmpert.errors import InputError
 from llmpert.evaluation.scores import registry
-from llmpert.evaluation.transfer import METHODS, Judged, judge
+from llmpert.evaluation.transfer import KNOWING, METHODS, Judged, judge
 from llmpert.figures import lines as figures
+from llmpert.models.registry import GAUSSIAN_PROCESS, label
 from llmpert.ui.common import cache, script
 from llmpert.ui.common import components as show
 from llmpert.ui.common.selection import WIDE, Selection, called, choose, opened_uploads
+
+LABELS = {name: label(name) for name in METHODS} | {
+    GAUSSIAN_PROCESS: "The model", KNOWING: "The model, knowing the target",
+    "copy": "Copy of the target's own response", "mean": "Mean response",
+}  # fmt: skip
 
 
 def show_transfer(selection: Selection) -> None:
@@ -17,7 +23,7 @@ def show_transfer(selection: Selection) -> None:
     if selection.trained:
         show.info("A trained model is judged on a measured screen. Open a data set with screens.")
         return
-    models = _trained_models()
+    models = _trained_models(selection.line)
     if not models:
         show.info("No data set has a trained model. The command `train` makes one.")
         return
@@ -37,7 +43,7 @@ def show_transfer(selection: Selection) -> None:
             first="pearson_all" if "pearson_all" in metrics else None,
         )  # fmt: skip
     st.caption(metrics[name].definition)
-    shown = summary[summary["metric"] == name]
+    shown = summary[summary["metric"] == name].replace({"model": LABELS})
     where = f"{line}'s model ({called(data.name)}) on {selection.line}"
     show.figure(
         figures.judged(shown, metrics[name].axis, where),
@@ -48,21 +54,19 @@ def show_transfer(selection: Selection) -> None:
         + " Units differ: only scores that no unit changes are given." * (not found.same_unit),
         data=selection.data,
         details="Dots are means over knockdowns, bars twice their standard error. "
-        + " ".join(f"{method}: {words}." for method, words in METHODS.items()),
+        + " ".join(f"{LABELS[method]}: {words}." for method, words in METHODS.items()),
         code=script.of_judged(selection, data, line),
     )
 
 
-def _trained_models() -> dict[str, tuple[Dataset, str]]:
-    """Return the trained models that this visitor can use, by words for them."""
+def _trained_models(line: str) -> dict[str, tuple[Dataset, str]]:
+    """Return the trained models that this visitor can use by words, those of other lines first."""
     names = [*DatasetStore().names(), *opened_uploads()]
     held = {name: cache.holdings(name) for name in names}
     with_models = [name for name, has in held.items() if has.trained and not has.problems]
-    return {
-        f"{line}, {called(name)}": (data, line)
-        for name, data in ((name, cache.load(name)) for name in with_models)
-        for line in data.trained
-    }
+    found = [(data, of) for data in map(cache.load, with_models) for of in data.trained]
+    found.sort(key=lambda one: one[1] == line)
+    return {f"{of}, {called(data.name)}": (data, of) for data, of in found}
 
 
 @cache.cached(4, "Judging the model …")
