@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.datasets.builtin import RANKS
 from llmpert.embeddings import built_in
 from llmpert.errors import InputError
-from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import LENDERS
 from llmpert.figures.prediction import ranked_genes
 from llmpert.insight.descriptions import EMBEDDING, EXAMPLE, Description, describe
@@ -68,18 +69,16 @@ def _show_prediction(selection: Selection, found: Description) -> None:
     """Show the prediction for a description."""
     data, line = selection.data, selection.line
     by_text = selection if selection.trained else replace(selection, embedding=EMBEDDING)
-    fitted, prediction = by_text.full_model, _predicted(by_text, found.text)
+    fitted = by_text.full_model
     with st.popover("More"):
         count = how_many("Genes shown", "shown")
-    usual = by_text.changed_alike().reindex(prediction.genes, fill_value=False).to_numpy()
+    chart, numbers = _ranked(by_text, found.text, count)
     show.figure(
-        ranked_genes(
-            prediction, None, by_text.unit, count, usual=usual, raised_only=by_text.raised_only
-        ),
+        chart,
         name=f"described-gene-{line}",
         alt=f"The {count} genes with the strongest predicted response to knocking down the"
         f" described gene in {line}, with 95 % intervals.",
-        numbers=prediction.table(),
+        numbers=numbers,
         note=f"{by_text.method}, {len(fitted.trained_on):,} training perturbations in {line}."
         " Not measured.",
         data=data,
@@ -116,6 +115,13 @@ def _described(text: str) -> Description:
 
 
 @cached(64)
-def _predicted(selection: Selection, text: str) -> Prediction:
+def _ranked(selection: Selection, text: str, count: int) -> tuple[go.Figure, pd.DataFrame]:
+    """Return the figure of the genes with the strongest predicted response, and all numbers."""
+    vectors = {EMBEDDING: _described(text).vector}
     name = np.array(["described gene"], dtype=object)
-    return selection.full_model.predict_vectors({EMBEDDING: _described(text).vector}, name)
+    prediction = selection.full_model.predict_vectors(vectors, name)
+    usual = selection.changed_alike().reindex(prediction.genes, fill_value=False).to_numpy()
+    chart = ranked_genes(
+        prediction, None, selection.unit, count, usual=usual, raised_only=selection.raised_only
+    )
+    return chart, prediction.table()
