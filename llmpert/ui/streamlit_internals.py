@@ -28,6 +28,7 @@ from streamlit.runtime.scriptrunner_utils.exceptions import ScriptControlExcepti
 from streamlit.runtime.scriptrunner_utils.script_run_context import in_cached_function
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 SECRET_PATHS = ("/_stcore/upload_file/", "/media/")
 """What follows in a path opens what one visitor gave or got."""
@@ -98,6 +99,15 @@ def format_logs_by(set_up: Callable[[logging.Logger], None]) -> None:
 def has_visitor() -> bool:
     """Return whether this thread runs a page for a visitor."""
     return get_script_run_ctx(suppress_warning=True) is not None
+
+
+def browser() -> str:
+    """Return what all tabs of this thread's visitor have in common, else what names this tab.
+
+    It is Streamlit's cookie against forged requests, which is secret.
+    """
+    run = get_script_run_ctx(suppress_warning=True)
+    return st.context.cookies.get(XSRF_COOKIE_NAME) or (run.session_id if run else "")
 
 
 def go_on() -> None:

@@ -9,7 +9,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.sync.client import connect
 
-from llmpert.ui.common.waiting import in_words
+from llmpert.ui.common.waiting import AFTER_OWN, in_words
 from tests.support.server_process import REPOSITORY, eventually, running
 
 
@@ -29,10 +29,13 @@ def test_the_place_in_words(ahead, seconds, said):
 class Tab:
     """A session of the page, and what it shows."""
 
-    def __init__(self, port: int, query: str) -> None:
+    def __init__(self, port: int, query: str, browser: str = "") -> None:
         self.query, self.words, self.buttons = query, [], {}
         address = f"ws://127.0.0.1:{port}/_stcore/stream"
-        self.socket = connect(address, subprotocols=["streamlit"], max_size=None)
+        cookies = {"Cookie": f"_streamlit_xsrf={browser}"} if browser else None
+        self.socket = connect(
+            address, subprotocols=["streamlit"], max_size=None, additional_headers=cookies
+        )
         self.run()
 
     def run(self, clicked: str = "") -> None:
@@ -95,3 +98,14 @@ def test_a_visitor_sees_the_place_and_can_cancel_or_leave(tmp_path):
         several.run("Cancel")
         several.hear("cancelled")
         assert waiting() == 0
+
+        # Another tab of the same browser gets in line when the fit of the first is made.
+        tabs = [Tab(server.port, "seconds=1.5", "a")]
+        eventually(lambda: waiting() == 1)
+        tabs.append(Tab(server.port, "seconds=1.6", "a"))
+        tabs[1].hear(AFTER_OWN)
+        other = Tab(server.port, "seconds=1.7", "b")
+        other.hear("Place 1 in the queue")
+        tabs[1].hear("Place 1 in the queue")
+        other.hear("Fitted in 1.7 s")
+        tabs[1].hear("Fitted in 1.6 s")

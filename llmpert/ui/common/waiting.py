@@ -4,16 +4,23 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import streamlit as st
 
+from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
-from llmpert.io.queue import Queue
-from llmpert.ui.streamlit_internals import go_on, has_visitor, unrecorded
+from llmpert.io.queue import PAUSE, Queue
+from llmpert.ui.streamlit_internals import browser, go_on, has_visitor, unrecorded
 
 CANCELLED = "cancelled-fits"
 """Where the session keeps the address at which its visitor wanted no more fits."""
+
+AFTER_OWN = "After the fit in your other tab …"
+
+VISITORS = 1024
+"""So many are told apart at once."""
 
 UNSEEN = 0.5
 """Seconds that a fit may wait before its visitor sees a notice."""
@@ -23,8 +30,9 @@ UNSEEN = 0.5
 def turn(model: str, size: int, genes: int) -> Iterator[None]:
     """Hold the turn for a fit: it needs all cores, and others wait, those of all processes too.
 
-    The visitor who waits sees the place and, once such a model was fitted here, the time; and may
-    cancel, click on or leave, which frees the place. What is running ends with the fit in hand.
+    A visitor has one place in the queue: fits of other tabs of the same browser get in line after
+    the one before. Who waits sees the place and, once such a model was fitted here, the time; and
+    may cancel, click on or leave, which frees the place. What is running ends with the fit in hand.
 
     Args:
         size: Perturbations that the model is trained on.
@@ -34,9 +42,29 @@ def turn(model: str, size: int, genes: int) -> Iterator[None]:
         go_on()
         unrecorded(_stop_if_cancelled)
     notice = _Notice()
-    with Queue(home() / "queue").turn(model, size**2 * genes, notice.show):
+    with _after_own(notice), Queue(home() / "queue").turn(model, size**2 * genes, notice.show):
         notice.clear()
         yield
+
+
+@contextmanager
+def _after_own(notice: "_Notice") -> Iterator[None]:
+    """Wait until no other tab of the visitor has a fit that waits or runs."""
+    if not has_visitor():
+        yield
+        return
+    own = _place_of(fingerprint(browser()))
+    while not own.acquire(timeout=PAUSE):
+        notice.say(AFTER_OWN)
+    try:
+        yield
+    finally:
+        own.release()
+
+
+@st.cache_resource(max_entries=VISITORS, show_spinner=False)
+def _place_of(browser: str) -> Lock:
+    return Lock()
 
 
 def cancel_button() -> None:
@@ -83,10 +111,11 @@ class _Notice:
         self._said = ""
 
     def show(self, ahead: int, seconds: float | None) -> None:
-        if not has_visitor():
-            return
+        if has_visitor():
+            self.say(in_words(ahead, seconds))
+
+    def say(self, said: str) -> None:
         go_on()
-        said = in_words(ahead, seconds)
         if time.monotonic() - self._since > UNSEEN and said != self._said:
             self._said = said
             unrecorded(self._draw)
