@@ -14,11 +14,12 @@ import pandas as pd
 
 from llmpert.evaluation.comparison import STRONGEST, Measured
 from llmpert.evaluation.experiment import Experiment
-from llmpert.evaluation.metrics import top_genes
+from llmpert.evaluation.metrics import pearson, top_genes
 from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.scores import Metric, evaluate
 from llmpert.models.distribution import Distribution
 from llmpert.screens import FDR
+from llmpert.screens.agreement import expected_agreement
 from llmpert.screens.screen import Screen
 
 REPEAT, NOISELESS = "repeat", "noiseless"
@@ -45,6 +46,21 @@ def standard_errors(screen: Screen) -> tuple[np.ndarray | None, str]:
         spread = np.where(np.isfinite(screen.control_sd), screen.control_sd, 0)
         return spread / np.sqrt(cells), "the spread of control cells and the numbers of cells"
     return None, "the spread of cells is unknown"
+
+
+def scale_of_correlation(screen: Screen) -> tuple[float, float | None]:
+    """Return what the mean of all other responses scores by Pearson, and what the truth would.
+
+    The truth's is the mean over perturbations of the square root of how well a repeat is expected
+    to agree (`llmpert.screens.agreement`); None where that is unknown.
+    """
+    response = screen.response.astype(np.float64)
+    others = (response.sum(axis=0) - response) / max(len(response) - 1, 1)
+    no_skill = float(np.nan_to_num(pearson(others, response)).mean())
+    agreement, known = expected_agreement(screen)
+    if screen.raised_only or not known:
+        return no_skill, None
+    return no_skill, float(np.nanmean(np.sqrt(agreement)))
 
 
 def ceilings(

@@ -34,7 +34,7 @@ from llmpert.ui.common.gene_search import choose_gene, set_control
 from llmpert.ui.common.gene_sets import choose_sets, show_shared
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import MOST_IN_ADDRESS, NARROW, Selection, choose
-from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.common.table import accuracy_bar, gene_table, skill
 from llmpert.ui.gene.drawer import show_drawer
 
 BY_SET, BY_EFFECT, BY_ACCURACY = "gene set", "effect size", "held-out accuracy"
@@ -414,6 +414,7 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
             "effect size": show.number(format="%.3g", help=f"In {selection.unit}."),
             "cells": show.number(format="%d"),
             **{column: skill() for column in map(str, rows) if column.startswith("held-out P")},
+            "held-out Pearson": accuracy_bar(selection),
             **show.numbers(**dict.fromkeys(similar, "%.3f")),
             "gene sets": st.column_config.TextColumn(width="medium"),
         },
@@ -480,7 +481,9 @@ def _show_nearest(view: Explorer) -> None:
                     "similarity": show.number(similarity, format="%.3f"),
                     "response": show.number("r of responses", format="%.3f"),
                     "above": show.number("Agrees more than … of all pairs", format="percent"),
-                    "accuracy": skill("Its held-out accuracy (r)", width="medium"),
+                    "accuracy": accuracy_bar(
+                        selection, "Its held-out accuracy (r)", width="medium"
+                    ),
                 },
                 f"{similarity}, highest first",
                 selection,

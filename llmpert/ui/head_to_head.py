@@ -21,7 +21,7 @@ from llmpert.ui.common import external_methods as elsewhere
 from llmpert.ui.common.gene_sets import choose_sets, sets_table
 from llmpert.ui.common.opened import open_selected
 from llmpert.ui.common.selection import WIDE, Selection, choose, every_dot
-from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.common.table import accuracy_bar, gene_table, skill
 from llmpert.ui.documentation import section
 from llmpert.ui.gene.drawer import show_drawer
 
@@ -150,6 +150,8 @@ def _list(
     """Show the values of both methods; `effect` says what an effect size is."""
     number = partial(show.number, width=68)
     value = partial(skill, width=80) if metric.best == "max" else partial(number, format="%.3f")
+    if metric.name == "pearson_all":
+        value = partial(accuracy_bar, selection, width=80)
     gene_table(
         named[["perturbation", *names, "difference", "effect size"]],
         "list",

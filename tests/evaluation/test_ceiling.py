@@ -10,6 +10,7 @@ from llmpert.evaluation.ceiling import (
     REPEAT,
     ceilings,
     of_experiment,
+    scale_of_correlation,
     standard_errors,
 )
 from llmpert.evaluation.comparison import Measured
@@ -29,6 +30,19 @@ def drawn():
     truth = rng.normal(size=(60, 200)) * rng.uniform(0.5, 2, size=(60, 1))
     error = np.broadcast_to(rng.uniform(0.4, 1.2, 200), truth.shape)
     return truth, *(truth + error * rng.standard_normal(truth.shape) for _ in range(2)), error
+
+
+def test_the_scale_of_a_correlation_reaches_from_the_mean_to_the_truth(drawn):
+    truth, first, _, error = drawn
+    common = np.linspace(-1, 1, truth.shape[1])
+    agreement = pearson(truth, first) ** 2
+    screen = replace(small.screen(perturbations=60, genes=200), response=first + common)
+    low, high = scale_of_correlation(replace(screen, agreement=agreement.astype(np.float32)))
+    others = [np.delete(screen.response, at, axis=0).mean(axis=0) for at in range(60)]
+    by_hand = [np.corrcoef(*pair)[0, 1] for pair in zip(others, screen.response, strict=True)]
+    assert low == pytest.approx(np.mean(by_hand))
+    assert high == pytest.approx(np.mean(np.sqrt(agreement)), abs=1e-6)
+    assert scale_of_correlation(replace(screen, agreement=None, control_sd=None))[1] is None
 
 
 def measured(response: np.ndarray) -> Measured:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from llmpert.evaluation.ceiling import scale_of_correlation
 from llmpert.insight.ranking import set_apart
 from llmpert.ui.common.cache import cached
 from llmpert.ui.common.opened import open_beside
@@ -20,7 +21,27 @@ NAMES = {"gene": "Gene", "perturbation": "Knockdown"}
 """What the first column of a table is called."""
 
 skill = partial(st.column_config.ProgressColumn, min_value=0, max_value=1, format="%.2f", width=90)
-"""How a table shows correlations: as bars from no skill (0) to a perfect prediction (1)."""
+"""How a table shows correlations: as bars from 0 to a perfect prediction (1)."""
+
+
+def accuracy_bar(
+    selection: Selection, label: str | None = None, help: str = "", **look: Any
+) -> Any:
+    """Return how a table shows Pearson correlations with measured responses, over all genes.
+
+    As bars from no skill to the ceiling, as far as the screen tells; else from 0 to 1.
+    """
+    low, high, words = 0.0, 1.0, "Bar: from 0 to a perfect prediction (1)."
+    if not selection.trained:
+        low, ceiling = _scale(selection)
+        top = "a perfect prediction (1), as the noise is unknown"
+        if ceiling is not None and ceiling > low:
+            high, top = ceiling, f"the ceiling ({ceiling:.2f}, what the true responses would score)"
+        words = (
+            f"Bar: from no skill ({low:.2f}, what the mean response scores) to {top}; means over"
+            " all knockdowns."
+        )
+    return skill(label, min_value=low, max_value=high, help=f"{help} {words}".strip(), **look)
 
 
 def gene_table(
@@ -112,6 +133,11 @@ def _mark(key: str, names: Sequence[str]) -> None:
 
 def _open(key: str) -> None:
     open_beside(st.session_state[key].label)
+
+
+@cached(8)
+def _scale(selection: Selection) -> tuple[float, float | None]:
+    return scale_of_correlation(selection.screen)
 
 
 @cached(64)

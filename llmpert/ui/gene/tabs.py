@@ -18,7 +18,7 @@ from llmpert.ui.common.external_methods import origin, other_sizes
 from llmpert.ui.common.gene_sets import choose_sets, sets_table
 from llmpert.ui.common.opened import open_beside, open_selected
 from llmpert.ui.common.selection import how_many, one_of
-from llmpert.ui.common.table import gene_table, skill
+from llmpert.ui.common.table import accuracy_bar, gene_table
 from llmpert.ui.gene import sections
 from llmpert.ui.gene.answer import FAVOURED
 from llmpert.ui.gene.leave_out import show_leave_out
@@ -110,11 +110,11 @@ def _trust(view: GeneView) -> None:
                     help="Correlation that the model expects between the two responses before"
                     " seeing any: 1 is the same gene, 0 is unrelated.",
                 ),
-                "accuracy": skill(
+                "accuracy": accuracy_bar(
+                    view.selection,
                     "Accuracy (r)",
-                    help="Pearson correlation over all genes between its measured response and the"
-                    " one predicted from all other training knockdowns. Bar: from no skill (0) to"
-                    " a perfect prediction (1).",
+                    "Pearson correlation over all genes between its measured response and the one"
+                    " predicted from all other training knockdowns.",
                 ),
             },
             "Similarity, highest first",
