@@ -110,7 +110,7 @@ def model_classes(
     rows = ceil(len(metrics) / 2)
     figure = make_subplots(
         rows=rows, cols=min(len(metrics), 2),
-        subplot_titles=[m.axis.replace(", ", ",<br>", 1) for m in metrics],
+        subplot_titles=[in_lines(m.axis) for m in metrics],
         shared_xaxes=True, horizontal_spacing=0.12, vertical_spacing=0.15,
     )  # fmt: skip
     labelled: set[str] = set()

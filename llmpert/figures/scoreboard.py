@@ -109,7 +109,8 @@ def unlike(table: pd.DataFrame, axis: str) -> go.Figure:
     figure.update_xaxes(categoryorder="array", categoryarray=list(QUARTERS), title_text="Responses")
     figure.update_yaxes(title_text=axis)
     return finish(
-        figure, "Scores by how unusual a response is", 420, legend=LEGEND_BELOW,
+        figure, "Scores by how unusual a response is", 400 + 20 * len(figure.data),
+        legend=LEGEND_BELOW,
         note="Quarters of the knockdowns by correlation with the mean response",
     )  # fmt: skip
 

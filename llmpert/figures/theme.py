@@ -1,6 +1,8 @@
 """One look for all figures: colours, axes, titles, the "simulated" mark, export settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +65,9 @@ DIAGONAL = {"color": "#888888", "dash": "dot", "width": 1}
 
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
 """A legend at the figure's foot: on a narrow screen it wraps without covering the title."""
+
+IN_TITLE, IN_NOTE, IN_AXIS = 46, 60, 44
+"""Letters in a line of a title, its note and the axis across: a telephone is as wide."""
 
 LARGE = 1.4
 """How much larger type and marks are in meetings."""
@@ -242,6 +247,12 @@ def by_name(names: Sequence[str], title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def folded(text: str, letters: int) -> str:
+    """Break lines that are longer than so many letters between words."""
+    lines = (wrap(line, letters, break_long_words=False) or [""] for line in text.split("<br>"))
+    return "<br>".join(chain.from_iterable(lines))
+
+
 def finish(
     figure: go.Figure, title: str, height: int, note: str = "", top: int = 90, **layout: Any
 ) -> go.Figure:
@@ -250,21 +261,26 @@ def finish(
     The note is part of the title, in small type: a narrow figure has no room for both in one line.
     The title has `top` pixels above the axes, 18 of them for the mark.
     """
+    parts = [folded(title, IN_TITLE)]
     if note:
-        title += f'<br><span style="font-size:12px">{note}</span>'
+        parts.append(f'<br><span style="font-size:12px">{folded(note, IN_NOTE)}</span>')
+    more = "".join(parts).count("<br>") - title.count("<br>") - note.count("<br>") - bool(note)
     layout |= {
         "title": {
-            "text": title, "font": {"size": 16},
+            "text": "".join(parts), "font": {"size": 16},
             "x": 0, "xanchor": "left", "y": 1 - 12 / height, "yanchor": "top",
         },
         "font": {"family": FONT, "size": 13},
         "height": height,
-        "margin": {"l": 10, "r": 10, "t": top + 18 * bool(note), "b": 10},
+        "margin": {"l": 10, "r": 10, "t": top + 18 * (bool(note) + more), "b": 10},
         "hoverlabel": {"namelength": -1},
     }  # fmt: skip
     # Not a template: Streamlit writes its own fonts, margins and title over any template's.
     # All at once and as a whole: Plotly takes several times as long to merge it with what is there.
     figure.update_layout(layout, overwrite=True)
+    for axis in figure.select_xaxes():
+        if axis.title.text:
+            axis.title.text = folded(axis.title.text, IN_AXIS)
     return figure
 
 

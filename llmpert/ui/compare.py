@@ -135,7 +135,7 @@ def show_comparison(selection: Selection) -> None:
         figure(
             gene_by_gene(
                 drawn.sort_values(by, ascending=False), labels, units,
-                f"{len(drawn)} genes with the {order}", one_measurement, usual,
+                f"{len(drawn)} genes with the {ORDERS[order].lower()}", one_measurement, usual,
             ),
             name=f"compare-genes-{name}",
             alt=f"Predicted responses of {len(drawn)} genes, {a.label} and {b.label} side by side,"

@@ -33,7 +33,7 @@ def drawn():
 
 
 def test_the_scale_of_a_correlation_reaches_from_the_mean_to_the_truth(drawn):
-    truth, first, _, error = drawn
+    truth, first, *_ = drawn
     common = np.linspace(-1, 1, truth.shape[1])
     agreement = pearson(truth, first) ** 2
     screen = replace(small.screen(perturbations=60, genes=200), response=first + common)

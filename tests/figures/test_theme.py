@@ -121,3 +121,12 @@ def test_the_mark_is_all_that_a_marked_copy_adds():
 )
 def test_labels_break_after_their_comma(label, expected):
     assert in_lines(label) == expected
+
+
+def test_long_titles_are_broken_where_a_telephone_ends_and_have_room():
+    words = "what is told of a figure in many words, more of them than fit"
+    plain = finish(go.Figure(), "Title", 300, "A note")
+    broken = finish(go.Figure(), words, 300, words, xaxis={"title": {"text": words}})
+    assert broken.layout.title.text.count("<br>") == 3
+    assert broken.layout.margin.t == plain.layout.margin.t + 2 * 18
+    assert broken.layout.xaxis.title.text.replace("<br>", " ") == words
