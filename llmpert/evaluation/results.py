@@ -149,13 +149,11 @@ def method_label(model: str, embedding: str) -> str:
     return label(model) + on
 
 
-def write_table(
-    table: pd.DataFrame, path: Path, metadata: dict[str, str], compression: str = "zstd"
-) -> None:
+def write_table(table: pd.DataFrame, path: Path, metadata: dict[str, str]) -> None:
     """Write a Parquet table with metadata of its own beside pandas'."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **metadata})
-    pq.write_table(arrow, path, compression=compression)
+    pq.write_table(arrow, path, compression="zstd")
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from llmpert.evaluation.prediction import Prediction
-from llmpert.evaluation.results import write_table
 from llmpert.io.atomic import atomic_path, file_lock
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
@@ -83,8 +82,10 @@ class ResultsStore:
     def put_scores(self, key: str, scores: pd.DataFrame) -> None:
         """Keep the scores of a fit, in the form that `scores` gives them."""
         with atomic_path(self._path(key, ".parquet")) as temporary:
+            columns = {name: values.to_numpy() for name, values in scores.items()}
+            table = pa.table(columns, metadata={"digest": _digest(scores)})
             # Digits of measured numbers hardly shrink, and a fit's are few.
-            write_table(scores, temporary, {"digest": _digest(scores)}, compression="none")
+            pq.write_table(table, temporary, compression="none")
 
     def prediction(self, key: str) -> Prediction | None:
         """Return the predictions of a fit, or None where it is not kept."""
