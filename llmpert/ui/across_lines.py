@@ -1,9 +1,11 @@
 """Across lines: a gene's responses in each, where two disagree, what holds in both, and scores."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from llmpert.embeddings.elsewhere import MEASURED_IN
@@ -95,8 +97,11 @@ def _in(selection: Selection, line: str) -> Selection:
 
 def _show_gene(selection: Selection, gene: str, relative: bool) -> None:
     data = selection.data
-    parts = [_of_line(_in(selection, line), gene, relative) for line in
-             (selection.line, *(one for one in data.lines if one != selection.line))]  # fmt: skip
+    lines = selection.line, *(one for one in data.lines if one != selection.line)
+    found = [_in(selection, line) for line in lines]
+    parts = [
+        of.of_gene(gene, ("lines", relative), partial(_of_line, of, gene, relative)) for of in found
+    ]
     table = pd.concat(parts, ignore_index=True)
     # Where nothing is predicted yet, the measured response says which genes are strongest.
     by = "predicted" if parts[0]["predicted"].notna().any() else "measured"
@@ -108,11 +113,12 @@ def _show_gene(selection: Selection, gene: str, relative: bool) -> None:
     if selection.trained and len(measured):
         where += " Kept: the response as far as the trained model has it."
     unit = selection.unit + ", minus the mean response" * relative
+    draw = partial(
+        figures.in_lines, table, genes, f"{gene} knockdown in {len(parts)} lines", unit,
+        f"The {len(genes)} strongest genes in {selection.line}", known,
+    )  # fmt: skip
     show.figure(
-        figures.in_lines(
-            table, genes, f"{gene} knockdown in {len(parts)} lines", unit,
-            f"The {len(genes)} strongest genes in {selection.line}", known,
-        ),
+        selection.of_gene(gene, ("lines drawn", relative), draw),
         name=f"lines-{gene}-{selection.line}",
         alt=f"The {len(genes)} strongest genes of the {gene} knockdown in {selection.line}, as"
         f" predicted and as {known} in each line.",
@@ -165,13 +171,20 @@ def _disagreements(selection: Selection, rival: str) -> tuple[pd.DataFrame, str]
     return table, "; ".join(dict.fromkeys((words, more)))
 
 
+@cached(8)
+def _drawn(selection: Selection, rival: str) -> go.Figure:
+    table, _ = _disagreements(selection, rival)
+    return figures.disagreeing(
+        table.head(DRAWN), float(table["disagreement"].median()),
+        f"Where {selection.line} and {rival} disagree most",
+        f"{DRAWN} of {len(table):,} knockdowns",
+    )  # fmt: skip
+
+
 def _show_disagreements(selection: Selection, rival: str, table: pd.DataFrame, noise: str) -> None:
     line = selection.line
     chosen = show.figure(
-        figures.disagreeing(
-            table.head(DRAWN), float(table["disagreement"].median()),
-            f"Where {line} and {rival} disagree most", f"{DRAWN} of {len(table):,} knockdowns",
-        ),
+        _drawn(selection, rival),
         name=f"lines-disagree-{line}-{rival}",
         alt=f"The {DRAWN} knockdowns whose responses in {line} and {rival} differ most, in"
         " standard deviations of the noise.",
