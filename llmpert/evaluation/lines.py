@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from llmpert.embeddings.elsewhere import MEASURED_IN, PREDICTED_IN, Elsewhere
+from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
 from llmpert.evaluation.grid import Fit, training_sizes
 from llmpert.evaluation.prediction import Prediction
@@ -47,12 +48,19 @@ def predicted(other: Problem, targets: Problem, hidden: Sequence[str], top: int)
         top: Of `Settings`.
 
     Raises:
-        InputError: Fewer than two perturbations of the other line are left.
+        InputError: Fewer than two perturbations of the other line are left, or they tell its model
+            nothing.
     """
     every = Settings(n_hvgs=len(other.screen.genes), top=top)
     fitted = Experiment(other, every).fit_all(GAUSSIAN_PROCESS, hidden)
     found = fitted.predict_left_out([str(name) for name in targets.perturbations])
     line, provenance = other.screen.line, Elsewhere.of(other.screen).provenance
+    if not np.ptp(found.mean, axis=0).any():
+        raise InputError(
+            f"{line} tells nothing of {targets.screen.line}: a model of its"
+            f" {len(fitted.trained_on):,} knockdowns predicts the same for every gene. Leave"
+            f" {line} out, or give it more knockdowns."
+        )
     return Elsewhere(
         f"{PREDICTED_IN}{line}", targets.perturbations, found.mean, provenance, line, fitted.genes
     )
