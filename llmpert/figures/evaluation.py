@@ -111,7 +111,7 @@ def model_classes(
     figure = make_subplots(
         rows=rows, cols=min(len(metrics), 2),
         subplot_titles=[in_lines(m.axis) for m in metrics],
-        shared_xaxes=True, horizontal_spacing=0.12, vertical_spacing=0.15,
+        shared_xaxes=True, horizontal_spacing=0.12, vertical_spacing=0.2,
     )  # fmt: skip
     labelled: set[str] = set()
     for at_metric, metric in enumerate(metrics):

@@ -85,7 +85,7 @@ def paired(table: pd.DataFrame, ours: str, rival: str) -> go.Figure:
     )  # fmt: skip
     figure.add_vline(x=0, line=DIAGONAL)
     figure.update_yaxes(**by_name(scores, ""), automargin=True)
-    figure.update_xaxes(title_text=f"← {rival} better · {ours} better →")
+    figure.update_xaxes(title_text="← second better<br>first better →")
     note = "Paired by knockdown; in units of the mean's distance to a perfect score"
     return finish(figure, f"{ours} minus {rival}", 130 + 22 * len(scores), note)
 

@@ -118,7 +118,7 @@ def _described(text: str) -> Description:
 def _ranked(selection: Selection, text: str, count: int) -> tuple[go.Figure, pd.DataFrame]:
     """Return the figure of the genes with the strongest predicted response, and all numbers."""
     vectors = {EMBEDDING: _described(text).vector}
-    name = np.array(["described gene"], dtype=object)
+    name = np.array(["Described gene"], dtype=object)
     prediction = selection.full_model.predict_vectors(vectors, name)
     usual = selection.changed_alike().reindex(prediction.genes, fill_value=False).to_numpy()
     chart = ranked_genes(

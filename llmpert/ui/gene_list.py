@@ -174,7 +174,7 @@ def _show_each(selection: Selection, found: GeneList, genes: list[str]) -> None:
             "Strongest", help="Measured genes that it moves most, relative to the mean response."
         ),
     }
-    gene_table(table, "listed", columns, "as in the list")
+    gene_table(table, "listed", columns, "as in the list", selection)
 
 
 def _show_shared(selection: Selection, found: GeneList, code: Callable[[str], str]) -> None:

@@ -44,6 +44,9 @@ PAGES = [
     ("model_classes", {"line": "LineB"}),
     ("explorer", {"colour": "effect size"}),
     ("intervals", {"line": "LineB"}),
+    ("find", {"by": "knockdown", "like": "KD007", "goal": "reverse"}),
+    ("gene_list", {"genes": "KD001, KD002 KD041"}),
+    ("design", {"budget": "3", "from": "list", "candidates": "KD041 KD042 KD043 KD044"}),
 ]
 
 

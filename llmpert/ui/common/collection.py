@@ -20,7 +20,7 @@ from llmpert.ui.common.opened import KEY as OPENED
 
 PAGES = (
     "gene", "effects", "compare", "describe", "head_to_head", "learning_curves", "model_classes",
-    "explorer", "intervals", "which_model", "across_lines",
+    "explorer", "intervals", "which_model", "across_lines", "find", "gene_list", "design",
 )  # fmt: skip
 """Those whose figures can be pinned."""
 

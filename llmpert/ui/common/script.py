@@ -190,7 +190,7 @@ def of_description(selection: Selection, text: str) -> str:
     lines = [
         f"found = describe({text!r})",
         f"fitted = {_full_model(selection)}",
-        'name = np.array(["described gene"], dtype=object)',
+        'name = np.array(["Described gene"], dtype=object)',
         "table = fitted.predict_vectors({EMBEDDING: found.vector}, name).table()",
     ]
     needed = [
