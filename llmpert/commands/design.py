@@ -33,6 +33,11 @@ SHOWN = 20
     help="Leave out genes that nearly all cell lines depend on. Needs DepMap's list: `download"
          " depmap_common_essentials`.",
 )  # fmt: skip
+@click.option(
+    "--cells", "by_number", is_flag=True,
+    help="Print what to expect of as many knockdowns by the number of cells of each, too. Needs a"
+         " screen that knows how many it has.",
+)  # fmt: skip
 @options.out(".csv", required=False)
 def design(
     name: str | None,
@@ -43,6 +48,7 @@ def design(
     targets: str,
     by_effect: bool,
     no_essential: bool,
+    by_number: bool,
     out: Path | None,
 ) -> None:
     """Choose the knockdowns that leave the least uncertainty about all others.
@@ -90,6 +96,8 @@ def design(
         for one in found.table.head(SHOWN).to_dict("records")
     ]
     echo(aligned([("RANK", "GENE", "TAKES", "TOGETHER"), *cells]))
+    if by_number:
+        echo(_by_cells(model))
     if out:
         from llmpert.io.atomic import atomic_path
 
@@ -97,3 +105,17 @@ def design(
             found.library(ground).to_csv(temporary, index=False)
     if model.simulated:
         click.echo(SIMULATED)
+
+
+def _by_cells(model: options.FullModel) -> list[str]:
+    """Return lines on what more cells would tell."""
+    from llmpert.insight.depth import by_cells
+
+    table = by_cells(model.fitted, model.cells)
+    header = ("CELLS", "R, WITH THE RESPONSE", "WITH A MEASUREMENT", "WIDTH OF 95 % INTERVALS")
+    rows = [
+        (f"{cells:,}", f"{r:.3f}", f"{measured:.3f}", f"{width:.3g}")
+        for cells, _, r, measured, width in table.itertuples(index=False)
+    ]
+    what = "Expected of predictions from as many knockdowns, relative to the mean response:"
+    return ["", what, *aligned([header, *rows])]

@@ -15,6 +15,8 @@ from llmpert.commands.output import echo, remark
 from llmpert.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from llmpert.datasets import Dataset
     from llmpert.embeddings import Embedding
     from llmpert.evaluation.experiment import FittedModel
@@ -395,12 +397,14 @@ class FullModel(NamedTuple):
 
     Attributes:
         screen: What it was trained on; None where only the model is at hand.
+        cells: Of each of these perturbations; None where unknown.
         raised_only: Whether responses know of raised genes alone.
         what: What it is, in words.
     """
 
     fitted: "FittedModel"
     screen: "Screen | None"
+    cells: "np.ndarray | None"
     raised_only: bool
     what: str
     simulated: bool
@@ -443,12 +447,12 @@ def full_model(name: str | None, trained: Path | None, line: str | None) -> Full
         raise InputError(f"Expected a line among {', '.join(lines)}, found {chosen!r}.")
     if model := kept.get(chosen):
         what = f"{model.line}, trained model"
-        return FullModel(model.fitted, None, model.raised_only, what, model.simulated)
+        return FullModel(model.fitted, None, model.cells, model.raised_only, what, model.simulated)
     if data is None:
         raise ValueError("neither a data set nor a trained model")
     problem = aligned_problem(data, chosen)
     fitted, screen = Experiment(problem).fit_all(GAUSSIAN_PROCESS), problem.screen
-    return FullModel(fitted, screen, screen.raised_only, chosen, problem.simulated)
+    return FullModel(fitted, screen, screen.cells, screen.raised_only, chosen, problem.simulated)
 
 
 def text_or_file(given: str) -> str:

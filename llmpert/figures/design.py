@@ -104,6 +104,40 @@ def chosen_map(
     )
 
 
+def depth_curves(table: pd.DataFrame, line: str, usual: float, unit: str) -> go.Figure:
+    """Draw `llmpert.insight.depth.by_cells`: accuracy and width of intervals by cells.
+
+    Args:
+        usual: Cells of a typical knockdown so far.
+    """
+    figure = go.Figure()
+    for column, words, color, symbol, axis in (
+        ("r", "With the response", PREDICTED, "circle", "y"),
+        ("r_measured", "With a measurement", MEASURED, "diamond", "y"),
+        ("width", "95 % interval (right)", GREY, "square-open", "y2"),
+    ):
+        points(
+            figure, table["cells"], table[column], words, marker(color, symbol),
+            f"{words}, %{{x}} cells: %{{y:.3f}}", mode="lines+markers", yaxis=axis,
+            line={"color": color, "dash": "dash" if axis == "y2" else "solid"},
+        )  # fmt: skip
+    figure.add_vline(x=usual, line={"color": GREY, "dash": "dot"})
+    return finish(
+        figure,
+        "What more cells would tell",
+        height=HEIGHT,
+        top=ONE_LINE,
+        note=f"dotted: {usual:,.0f} cells, as knockdowns in {line} have",
+        xaxis={"title": {"text": "Cells of each knockdown"}, "type": "log"},
+        yaxis={"title": {"text": "Expected r, relative to the mean"}, "rangemode": "tozero"},
+        yaxis2={
+            "title": {"text": f"Width ({unit})"}, "overlaying": "y", "side": "right",
+            "rangemode": "tozero", "showgrid": False,
+        },
+        legend=LEGEND_BELOW,
+    )  # fmt: skip
+
+
 def campaign_curves(table: pd.DataFrame, line: str) -> go.Figure:
     """Draw `llmpert.insight.campaign.summary`: accuracy by knockdowns, a line a strategy.
 

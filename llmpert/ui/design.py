@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from llmpert.errors import InputError
-from llmpert.figures.design import campaign_curves, chosen_map, plan_curves
+from llmpert.figures.design import campaign_curves, chosen_map, depth_curves, plan_curves
 from llmpert.genes.essential import GET, essential_genes, essential_list
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
 from llmpert.insight.clusters import labels
+from llmpert.insight.depth import by_cells
 from llmpert.insight.design import Ground, Plan, expected_effects, places, plan
 from llmpert.insight.signature import typed
 from llmpert.io.paths import shipped
@@ -119,9 +120,60 @@ def show_plan(selection: Selection) -> None:
             key="library",
             help="Gene, Ensembl id, rank, gain, and columns for guides.",
         )
+    left, right = st.columns(2)
+    with left:
+        _show_cells(selection)
     if not selection.trained:
-        _show_campaign(selection)
+        with right:
+            _show_campaign(selection)
     show_drawer(selection)
+
+
+def _show_cells(selection: Selection) -> None:
+    """Show, on request, what to expect by the number of cells of each knockdown."""
+    cells = _cells(selection)
+    known = cells is not None and np.ptp(cells) > 0
+    wanted = st.toggle(
+        "How many cells does a knockdown need?",
+        key="cells",
+        bind="query-params",
+        disabled=not known,
+        help="What as many knockdowns would tell with fewer or more cells each."
+        if known
+        else "This data set does not say how many cells each knockdown has.",
+    )
+    if not wanted or cells is None or not known:
+        return
+    try:
+        table = _depth(selection)
+    except InputError as error:
+        show.info(show.verbatim(str(error)))
+        return
+    line = selection.line
+    show.figure(
+        depth_curves(table, line, float(np.median(cells)), selection.unit),
+        f"cells-{line}",
+        f"Expected accuracy and width of intervals in {line} by the cells of each knockdown.",
+        table,
+        f"{selection.method}, {len(cells):,} knockdowns.",
+        selection.data,
+        details="From the share of the noise that falls with the number of cells, as the model"
+        " finds it from knockdowns with different numbers. Each knockdown is predicted from all"
+        " others; hyper-parameters stay.",
+        code=script.of_cells(selection),
+    )
+
+
+def _cells(selection: Selection) -> np.ndarray | None:
+    """Return how many cells each knockdown that is learnt from has; None where unknown."""
+    if selection.trained:
+        return selection.trained.cells
+    return selection.experiment.problem.screen.cells
+
+
+@cached(8)
+def _depth(selection: Selection) -> pd.DataFrame:
+    return by_cells(selection.full_model, _cells(selection))
 
 
 def _show_campaign(selection: Selection) -> None:
@@ -151,21 +203,19 @@ def _show_campaign(selection: Selection) -> None:
         )
     bar.empty()
     table = summary(found)
-    with st.columns(2)[0]:
-        show.figure(
-            campaign_curves(table, line),
-            f"campaign-{line}",
-            f"Accuracy on held-out knockdowns in {line} by number of knockdowns, for each way to"
-            " choose them.",
-            table,
-            f"{selection.method}. Random: {REPEATS} campaigns, 95 % of their mean; others: one a"
-            " fold.",
-            data,
-            details="Nothing is used of a response before its knockdown is chosen: each step is"
-            " planned by a model fitted to those before. Integrated variance is that over the"
-            " screen's knockdowns, or over all genes with a vector.",
-            code=script.of_campaign(selection, sizes),
-        )
+    show.figure(
+        campaign_curves(table, line),
+        f"campaign-{line}",
+        f"Accuracy on held-out knockdowns in {line} by number of knockdowns, for each way to"
+        " choose them.",
+        table,
+        f"{selection.method}. Random: {REPEATS} campaigns, 95 % of their mean; others: one a fold.",
+        data,
+        details="Nothing is used of a response before its knockdown is chosen: each step is"
+        " planned by a model fitted to those before. Integrated variance is that over the"
+        " screen's knockdowns, or over all genes with a vector.",
+        code=script.of_campaign(selection, sizes),
+    )
 
 
 def _candidates(

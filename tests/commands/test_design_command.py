@@ -1,11 +1,17 @@
 """`llmpert design`."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from llmpert.datasets import DatasetStore, Parts
 from llmpert.downloads.folder import downloads
+from llmpert.evaluation.experiment import Experiment
+from llmpert.evaluation.problem import Problem
 from llmpert.genes.essential import FILE
+from llmpert.insight.depth import NUMBERS, by_cells
 from tests.support import small
 
 
@@ -26,6 +32,23 @@ def test_a_plan_is_printed_and_written_as_a_library(kept, run):
     assert set(table["gene"]) <= {f"KD{n:03d}" for n in range(40, 60)}
     assert "LineA: 5 of 20 candidates would take" in said
     assert all(gene in said for gene in table["gene"])
+
+
+def test_cells_are_told_where_they_are_known(kept, run):
+    cells = np.random.default_rng(0).integers(5, 200, 40)
+    screen, embedding = replace(small.screen(), cells=cells), small.embedding("text", 60)
+    DatasetStore().add("counted", Parts(screens=[screen], embeddings=[embedding]))
+    code, said, _ = run("design", "--data", "counted", "--budget", 1, "--cells")
+    assert code == 0
+    lines = [line.split() for line in said.splitlines()]
+    rows = [line for line in lines if len(line) == 4 and line[0].isdigit() and "." in line[1]]
+    assert [row[0] for row in rows] == [str(number) for number in NUMBERS]
+    problem = Problem.align(screen, [embedding])
+    table = by_cells(Experiment(problem).fit_all("gp"), cells)
+    assert [row[1] for row in rows] == [f"{r:.3f}" for r in table["r"]]
+    code, _, wrong = run("design", "--data", "mine", "--budget", 1, "--cells")
+    assert code == 1
+    assert "how many cells each knockdown has" in wrong
 
 
 def test_candidates_and_targets_are_typed_or_of_a_file(kept, run):

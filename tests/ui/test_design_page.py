@@ -1,8 +1,10 @@
 """The page Plan a screen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -52,6 +54,16 @@ def test_a_campaign_is_simulated_on_request(mine, monkeypatch):
     assert "Simulated campaign in LineA" in charts[-1]["layout"]["title"]["text"]
     names = [trace.get("name") for trace in charts[-1]["data"]]
     assert {"Integrated variance", "Random"} <= set(names)
+
+
+def test_what_more_cells_would_tell_is_shown_where_they_are_known(mine):
+    (asked,) = [one for one in opened(budget="2").toggle if one.key == "cells"]
+    assert asked.disabled
+    counted = replace(small.screen(), cells=np.random.default_rng(0).integers(5, 200, 40))
+    small.share("counted", [counted], [small.embedding("text", 60)])
+    app = opened(data="counted", budget="2", cells="true")
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert "What more cells would tell" in charts[-1]["layout"]["title"]["text"]
 
 
 def test_a_list_of_candidates_is_sorted_and_the_plan_keeps_to_it(mine):

@@ -299,6 +299,29 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
                 mean, variance = self._outputs.components(cross, self._covariance.prior_signal())
         return mean.numpy() * self._scale, variance.numpy() * (self._scale * self.inflation_) ** 2
 
+    def left_by_noise(self, factors: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """Return how much of the components' variance would be left with another noise.
+
+        Each training perturbation is predicted from all others, as if all had so many times the
+        noise of a typical one; hyper-parameters and components stay.
+
+        Returns:
+            Prior variance of the components, k, and what is left on average over the training
+            perturbations, factors x k, both in squared units of Y. Raises as `axes`.
+        """
+        rank = self.axes.shape[1]
+        with torch.no_grad():
+            signal = self._covariance.signal(self._squares(self._inputs))
+            spectrum = Spectrum(signal, torch.ones(len(signal), dtype=signal.dtype))
+            unused = torch.zeros(len(signal), rank, dtype=signal.dtype)
+            levels, scale = self._outputs.level, self._outputs.component_signal * self._scale**2
+            left = [
+                spectrum.leave_one_out(unused, levels * factor)[1].mean(dim=0) * scale
+                for factor in factors
+            ]
+            prior = self._covariance.prior_signal() * scale
+            return prior.numpy(), torch.stack(left).numpy()
+
     def components_without(
         self, z: np.ndarray, groups: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

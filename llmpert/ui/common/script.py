@@ -296,6 +296,17 @@ def of_plan(
     return _script(selection.data, [selection.model], needed, lines)
 
 
+def of_cells(selection: Selection) -> str:
+    """Return lines for what to expect by the cells of each knockdown: `table`."""
+    trained = f"data.trained[{selection.line!r}]"
+    lines = [
+        f"fitted = {_full_model(selection)}",
+        f"table = by_cells(fitted, {trained if selection.trained else _screen(selection)}.cells)",
+    ]
+    needed = [EXPERIMENT, "from llmpert.insight.depth import by_cells"]
+    return _script(selection.data, [selection.model], needed, lines)
+
+
 def of_campaign(selection: Selection, sizes: Sequence[int]) -> str:
     """Return lines for simulated campaigns on the screen: `table`."""
     lines = [
