@@ -128,11 +128,14 @@ def depth_curves(table: pd.DataFrame, line: str, usual: float, unit: str) -> go.
         height=HEIGHT,
         top=ONE_LINE,
         note=f"dotted: {usual:,.0f} cells, as knockdowns in {line} have",
-        xaxis={"title": {"text": "Cells of each knockdown"}, "type": "log"},
+        xaxis={
+            "title": {"text": "Cells of each knockdown"}, "type": "log",
+            "tickvals": table["cells"], "ticktext": [f"{n:,}" for n in table["cells"]],
+        },
         yaxis={"title": {"text": "Expected r, relative to the mean"}, "rangemode": "tozero"},
         yaxis2={
             "title": {"text": f"Width ({unit})"}, "overlaying": "y", "side": "right",
-            "rangemode": "tozero", "showgrid": False,
+            "rangemode": "tozero", "showgrid": False, "tickmode": "auto",
         },
         legend=LEGEND_BELOW,
     )  # fmt: skip
