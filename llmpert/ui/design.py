@@ -100,9 +100,9 @@ def show_plan(selection: Selection) -> None:
     except InputError as error:
         st.warning(show.verbatim(str(error)), icon=":material/search:")
         return
-    _show_sentence(found, why, len(wanted))
+    _show_sentence(found, why, len(wanted), int(budget))
     tell_mouse([*(names or ()), *wanted], {name for some in why.values() for name in some})
-    code = script.of_plan(selection, int(budget), made, dict(wanted), by_effect)
+    code = script.of_plan(selection, len(found.table), made, dict(wanted), by_effect)
     _show_figures(selection, ground, found, code, every)
     simulated = "-simulated" * selection.data.simulated
     left, right = st.columns([3, 1])
@@ -255,13 +255,17 @@ def _sets(selection: Selection, name: str) -> GeneSets:
     return replace(sets, members={label: sets.members[label] for label in order})
 
 
-def _show_sentence(found: Plan, why: Mapping[str, Sequence[str]], targets: int) -> None:
+def _show_sentence(
+    found: Plan, why: Mapping[str, Sequence[str]], targets: int, budget: int
+) -> None:
     count, taken = len(found.table), found.table["together"].iloc[-1]
     of = f"{targets:,} targets" if targets else "all genes"
     words = [
         f"**{count:,} knockdowns** would take **{taken:.1%}** of the variance over {of};"
         f" {found.compared()}."
     ]
+    if count < budget:
+        words.append("There are no other candidates.")
     for what, names in why.items():
         listed = ", ".join(map(show.verbatim, names[:10])) + " …" * (len(names) > 10)
         words.append(f"{len(names):,} {what}: {listed}.")
@@ -331,6 +335,8 @@ def _plan(
     if kept is not None and budget <= len(kept.rows):
         return kept.first(budget, ground), {}
     rows, why = (None, {}) if names is None else ground.candidates(names)
+    if rows is not None:
+        budget = min(budget, len(rows))
     aims = ground.targets(dict(targets)) if targets else None
     effects = expected_effects(selection.full_model, ground) if by_effect else None
     return plan(ground, budget, rows, aims, effects), why

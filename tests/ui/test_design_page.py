@@ -67,8 +67,10 @@ def test_what_more_cells_would_tell_is_shown_where_they_are_known(mine):
 
 
 def test_a_list_of_candidates_is_sorted_and_the_plan_keeps_to_it(mine):
-    app = opened(budget="2", candidates="KD041, KD050 KD001 NOSUCH", **{"from": "A list"})
+    # More knockdowns are asked for than the list has.
+    app = opened(budget="12", candidates="KD041, KD050 KD001 NOSUCH", **{"from": "A list"})
     assert set(genes(app)) == {"KD041", "KD050"}
+    assert "There are no other candidates." in said(app)
     assert "1 unknown: NOSUCH" in said(app)
     assert "1 knocked down already: KD001" in said(app)
 
