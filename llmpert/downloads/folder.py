@@ -92,20 +92,24 @@ def _download_one(
     first = missing[0]
     path = folder / first.file
     expected = _expected(first, notify)
-    copied = path.is_file() and _is_published(path, expected, notify)
-    coming = 0 if copied else (expected.size or first.size) - Partial(path).size
+    part = Partial(path)
+    there = path.is_file() and _is_published(path, expected, notify)
+    # A download may have been killed before its note was written.
+    copied = there and not part.placed
+    coming = 0 if there else (expected.size or first.size) - part.size
     needed = max(0, coming) + sum(file.unpacked for file in missing)
     free = shutil.disk_usage(folder).free
     if needed > free:
         expected_space = f"{format_bytes(needed)} of free space"
         raise InputError.of_file(folder, expected_space, format_bytes(free))
-    if not copied:
+    if not there:
         transfer(first.url, path, expected, partial(progress, path.name), notify)
     for file in missing:
         if file.member:
             notify(f"{path.name}: unpacking {file.member}.")
             unpack(path, file.member, folder / file.member, file.unpacked)
         write_note(file, folder / file.name, expected, copied)
+    part.drop()
     if first.member:
         path.unlink()
 

@@ -156,6 +156,11 @@ class Partial:
         """Bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
+    @property
+    def placed(self) -> bool:
+        """Whether all of it arrived and was put in place; its origin stays until `drop`."""
+        return self._label.exists() and not self.path.exists()
+
     def origin(self, url: str) -> Origin:
         """Origin of the bytes; {} unless from `url` and with a mark that identifies the file."""
         try:
@@ -216,7 +221,6 @@ def transfer(
             notify(f"{target.name}: downloaded; verifying its checksum.")
             if expected.md5 is None or md5_of(partial.path) == expected.md5:
                 partial.path.replace(target)
-                partial.drop()
                 return
             partial.drop()
             if not resumed or restarted:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -124,6 +125,19 @@ def test_members_of_an_archive_come_in_one_transfer(server, tmp_path):
     # Neither the archive nor its other members stay.
     kept = {"ada.pickle", "other.pickle", "screen.h5ad"}
     assert names(tmp_path) == kept | {f"{name}.provenance.json" for name in kept}
+
+
+def test_a_download_that_was_killed_before_its_note_was_not_copied_by_hand(
+    server, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(folder_module, "write_note", lambda *_: sys.exit())
+        Run([plain(server)], tmp_path)
+    assert (tmp_path / "screen.h5ad").read_bytes() == CONTENT
+    found = Run([plain(server)], tmp_path).paths["screen"]
+    assert len(server.requests) == 1
+    assert note(found)["how"] == "downloaded"
+    assert names(tmp_path) == {"screen.h5ad", "screen.h5ad.provenance.json"}
 
 
 def test_a_file_copied_by_hand_is_verified_without_internet(server, tmp_path):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from llmpert.downloads import transfer as transfer_module
 from llmpert.downloads.registry import Expected
-from llmpert.downloads.transfer import TRIES, transfer
+from llmpert.downloads.transfer import TRIES, Partial, transfer
 from llmpert.errors import InputError
 from tests.support.faulty_server import CONTENT, Faulty, answers, cut, md5, serve
 
@@ -71,6 +71,9 @@ def test_a_file_arrives_whole_and_replaces_the_earlier_one(server, target):
     assert run.progress[-1] == (len(CONTENT), len(CONTENT))
     assert run.said == ["file.bin: downloaded; verifying its checksum."]
     assert run.waits == []
+    # Its origin stays until whoever asked for it has noted that.
+    assert Partial(target).placed
+    Partial(target).drop()
     assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["file.bin"]
 
 
