@@ -130,9 +130,10 @@ def test_members_of_an_archive_come_in_one_transfer(server, tmp_path):
 def test_a_download_that_was_killed_before_its_note_was_not_copied_by_hand(
     server, tmp_path, monkeypatch
 ):
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(folder_module, "write_note", lambda *_: sys.exit())
-        Run([plain(server)], tmp_path)
+        with pytest.raises(SystemExit):
+            Run([plain(server)], tmp_path)
     assert (tmp_path / "screen.h5ad").read_bytes() == CONTENT
     found = Run([plain(server)], tmp_path).paths["screen"]
     assert len(server.requests) == 1
