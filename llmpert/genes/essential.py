@@ -11,7 +11,10 @@ from llmpert.io.tables import open_text
 KEY = "depmap_common_essentials"
 """Of the list among what can be downloaded (`data/sources.toml`)."""
 FILE = "CRISPRInferredCommonEssentials.csv"
-GET = f"`python -m llmpert download {KEY}` fetches DepMap's list (21 kB)"
+UNKNOWN = (
+    "Which genes are essential is not known here:"
+    f" `python -m llmpert download {KEY}` fetches DepMap's list (21 kB)."
+)
 EXPECTED = "DepMap's list of common essential genes"
 
 
@@ -29,7 +32,7 @@ def essential_genes() -> list[str]:
     """
     path = essential_list()
     if path is None:
-        raise InputError(f"Which genes are essential is not known here: {GET}.")
+        raise InputError(UNKNOWN)
     with open_text(path, ",", EXPECTED) as text, as_input_error(path, EXPECTED):
         header, *rows = [row for row in csv.reader(text) if row]
         if header != ["Essentials"]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from llmpert.errors import InputError
 from llmpert.figures.design import campaign_curves, chosen_map, depth_curves, plan_curves
-from llmpert.genes.essential import GET, essential_genes, essential_list
+from llmpert.genes.essential import UNKNOWN, essential_genes, essential_list
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.campaign import REPEATS, SIZES, STRATEGIES, campaign, summary
 from llmpert.insight.clusters import labels
@@ -79,7 +79,7 @@ def show_plan(selection: Selection) -> None:
                 disabled=essential_list() is None,
                 help="Genes that nearly all cell lines depend on, by DepMap."
                 if essential_list()
-                else f"Which genes are essential is not known here: {GET}.",
+                else UNKNOWN,
             )
             targets = st.text_area(
                 "Targets", key="targets", bind="query-params", height=68,
