@@ -35,8 +35,8 @@ SHOWN = 20
 )  # fmt: skip
 @click.option(
     "--cells", "by_number", is_flag=True,
-    help="Print what to expect of as many knockdowns by the number of cells of each, too. Needs a"
-         " screen that knows how many it has.",
+    help="Print the accuracy to expect of as many knockdowns by the number of cells of each, too."
+         " Needs a screen with numbers of cells.",
 )  # fmt: skip
 @options.out(".csv", required=False)
 def design(
@@ -83,7 +83,7 @@ def design(
     found = plan(ground, budget, rows, aims, effects)
     count, of = len(found.table), len(ground.open if rows is None else rows)
     click.echo(
-        f"{model.what}: {count:,} of {of:,} candidates would take"
+        f"{model.what}: {count:,} of {of:,} candidates would remove"
         f" {100 * found.table['together'].iloc[-1]:.1f} % of the variance; {found.compared()}."
     )
     cells = [
@@ -95,7 +95,7 @@ def design(
         )
         for one in found.table.head(SHOWN).to_dict("records")
     ]
-    echo(aligned([("RANK", "GENE", "TAKES", "TOGETHER"), *cells]))
+    echo(aligned([("RANK", "GENE", "REMOVES", "TOGETHER"), *cells]))
     if by_number:
         echo(_by_cells(model))
     if out:
@@ -108,7 +108,7 @@ def design(
 
 
 def _by_cells(model: options.FullModel) -> list[str]:
-    """Return lines on what more cells would tell."""
+    """Return lines on the accuracy to expect with more cells."""
     from llmpert.insight.depth import by_cells
 
     table = by_cells(model.fitted, model.cells)

@@ -89,8 +89,8 @@ BLOCK = 256
 )  # fmt: skip
 @click.option(
     "--genes-from", "listed", type=options.FILE, metavar="FILE",
-    help="A text file of genes to predict, separated by commas, blanks or lines. Says which of them"
-        " cannot be predicted.",
+    help="A text file of genes to predict, separated by commas, blanks or lines. Those that cannot"
+        " be predicted are listed.",
 )  # fmt: skip
 @click.option(
     "--all", "every", is_flag=True,
@@ -111,8 +111,8 @@ BLOCK = 256
 @click.option(
     "--without", metavar="GENES", default="",
     help="Training knockdowns to leave out, separated by commas or blanks; @FILE reads them from a"
-         " text file. Says how far predictions move without them, in closed form; the table gets"
-         " what is predicted without them and from these alone. With gp only.",
+         " text file. Prints how far predictions move without them, in closed form; the table has"
+         " the predictions without them and from these alone, too. With gp only.",
 )  # fmt: skip
 @click.option(
     "--model", type=click.Choice(list(MODELS)),
@@ -278,8 +278,8 @@ def _by_screen(
 
     if texts and (set(embeddings) - {EMBEDDING} or any(embeddings.values())):
         raise click.UsageError(
-            f"Expected --text with the embedding {EMBEDDING} that comes with llmpert: no other has"
-            " a place for a text. Leave --embedding out."
+            f"Expected --text with the embedding {EMBEDDING} that comes with llmpert: other"
+            " embeddings cannot hold a text. Leave --embedding out."
         )
     described = _described(texts)
     if described:

@@ -32,8 +32,8 @@ from llmpert.commands.output import echo, remark, work_bar
 )  # fmt: skip
 @click.option(
     "--covariance", is_flag=True,
-    help="Also find how each perturbed gene varies with every gene over control cells, which the"
-         " model 'covariance' predicts from. Reads the file once more.",
+    help="Also compute the covariance of each perturbed gene with every gene over control cells,"
+         " from which the model 'covariance' predicts. Reads the file once more.",
 )  # fmt: skip
 @options.processes
 @options.scheduler

@@ -53,8 +53,8 @@ def score(
     model's file keeps it (copy), the mean of the training responses, and no change.
 
     Lines need not share all genes: those that both measure count. Where units differ, only scores
-    are given that no unit changes. `--out` writes all scores, a row for each knockdown: targets,
-    model, perturbation, metric, value.
+    are given that do not depend on the unit. `--out` writes all scores, a row for each knockdown:
+    targets, model, perturbation, metric, value.
 
     \b
     Example:
@@ -77,8 +77,8 @@ def score(
     echo((f"  {sentence}" for sentence in left_out(found.left_out)), err=True)
     if not found.same_unit:
         remark(
-            f"The model predicts {model.unit}, the screen has {measured.unit}: only scores that no"
-            " unit changes are given. If the two are the same, say so with --unit."
+            f"The model predicts {model.unit}, the screen has {measured.unit}: only scores that do"
+            " not depend on the unit are given. If the two are the same, say so with --unit."
         )
     summary = found.summary()
     for metric in [metric for metric in chosen if metric.name not in set(summary["metric"])]:

@@ -95,8 +95,8 @@ def search(
     library = Library.of(model.fitted, model.fitted.known.unseen(), model.screen, model.raised_only)
     if library.raised_only and (down or reverse):
         raise InputError(
-            "Expected --up alone: this data set knows raised genes only, so that nothing is known"
-            " of lowered ones or of the opposite of a state."
+            "Expected --up alone: this data set has raised genes only. It cannot show lowered"
+            " ones, nor the opposite of a state."
         )
     if cells:
         signature = _of_cluster(library, cells, cluster, values, layer)

@@ -219,9 +219,8 @@ def _is_made(preset: Preset, way: str, name: str, files: Sequence[_File]) -> boo
         return False
     if record.get("recipe") != preset.name:
         raise InputError(
-            f"The data set {name} is there already and is not one of the recipe {preset.name} as it"
-            " was made. Choose another name, or remove it first: python -m llmpert datasets"
-            f" --remove {name}"
+            f"The data set {name} exists, and is not what the recipe {preset.name} made."
+            f" Choose another name, or remove it first: python -m llmpert datasets --remove {name}"
         )
     made_of = [part["download"].get("md5", part["fingerprint"]) for part in record["parts"]]
     own = [built_in(source).fingerprint for source in preset.built_in]

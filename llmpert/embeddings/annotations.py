@@ -88,7 +88,7 @@ def read_annotations(path: str | Path, item: str | None = None) -> Annotations:
     kept, notes = _rows(path, separator, columns, (gene, item, taxon))
     steps = [f"Genes in the column {gene}, what they are annotated with in {item}."]
     if taxon:
-        steps.append(f"Of all species the human one ({taxon} {HUMAN}).")
+        steps.append(f"Kept rows of human genes ({taxon} {HUMAN}).")
     return _annotations(path, kept, steps, notes)
 
 
@@ -153,7 +153,7 @@ def _annotations(
     if not shared.any():
         raise InputError.of_file(path, "items that two genes or more have", "none")
     if alone := int((~shared).sum()):
-        notes.append(f"{alone:,} item(s) of a single gene say nothing of others.")
+        notes.append(f"{alone:,} item(s) of a single gene were left out: they link no genes.")
     has = has[:, shared]
     some = np.diff(has.indptr) > 0
     steps.append(f"{has.nnz:,} annotations of {some.sum():,} genes with {shared.sum():,} items.")

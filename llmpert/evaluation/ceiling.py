@@ -36,7 +36,7 @@ def standard_errors(screen: Screen) -> tuple[np.ndarray | None, str]:
         Perturbations x genes, or None and why it is unknown.
     """
     if screen.raised_only:
-        return None, "ranks say nothing of their noise"
+        return None, "ranks do not show their noise"
     if screen.cells is None:
         return None, "the numbers of cells are unknown"
     cells = np.asarray(screen.cells, np.float64)[:, None]

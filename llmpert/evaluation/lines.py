@@ -57,7 +57,7 @@ def predicted(other: Problem, targets: Problem, hidden: Sequence[str], top: int)
     line, provenance = other.screen.line, Elsewhere.of(other.screen).provenance
     if not np.ptp(found.mean, axis=0).any():
         raise InputError(
-            f"{line} tells nothing of {targets.screen.line}: a model of its"
+            f"{line} cannot predict {targets.screen.line}: a model of its"
             f" {len(fitted.trained_on):,} knockdowns predicts the same for every gene. Leave"
             f" {line} out, or give it more knockdowns."
         )

@@ -50,11 +50,11 @@ def plan_curves(plan: Plan) -> go.Figure:
     )  # fmt: skip
     return finish(
         figure,
-        f"What {len(table):,} knockdowns would tell",
+        f"Variance that {len(table):,} knockdowns would remove",
         height=HEIGHT,
         top=ONE_LINE,
         xaxis={"title": {"text": "Knockdowns"}, "rangemode": "tozero"},
-        yaxis={"title": {"text": "Variance taken (%)"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "Variance removed (%)"}, "rangemode": "tozero"},
         legend=LEGEND_BELOW,
     )
 
@@ -124,7 +124,7 @@ def depth_curves(table: pd.DataFrame, line: str, usual: float, unit: str) -> go.
     figure.add_vline(x=usual, line={"color": GREY, "dash": "dot"})
     return finish(
         figure,
-        "What more cells would tell",
+        "Expected accuracy by cells of each knockdown",
         height=HEIGHT,
         top=ONE_LINE,
         note=f"dotted: {usual:,.0f} cells, as knockdowns in {line} have",

@@ -31,8 +31,8 @@ def named_as(names: Iterable[str], table: GeneTable | None = None) -> str:
     several = [name for name, kind in kinds.items() if kind == "several"]
     if len(unknown) == len(kinds):
         return (
-            f"No name is a known gene ({preview(unknown, 3)}): they meet only names that are spelt"
-            " the same."
+            f"No name is a known gene ({preview(unknown, 3)}): only names spelt the same"
+            " match them."
         )
     found = _counted(Counter(kinds.values()))
     for odd, what in (

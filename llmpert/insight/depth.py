@@ -2,7 +2,8 @@
 
 The noise of a measurement has a part that falls with its number of cells n and one that does not:
 it is 1 - s + s m / n times that of a knockdown with the usual number m, with the share s that the
-fit finds. A Gaussian process tells what such noise would leave unknown, whatever the responses are.
+fit finds. A Gaussian process gives the variance that such noise would leave; responses do
+not matter.
 """
 
 from collections.abc import Sequence
@@ -48,15 +49,15 @@ def by_cells(
         raise InputError(f"Expected a Gaussian process, found {fitted.spec.label}.")
     if cells is None:
         raise InputError(
-            "Expected a screen that knows how many cells each knockdown has, found one that does"
-            " not: nothing tells how its noise would fall with more."
+            "Expected a screen with the number of cells of each knockdown, found one without:"
+            " its noise with more cells cannot be estimated."
         )
     model = fitted.model
     share = model.sampling_share_
     if not share:
         raise InputError(
-            "Expected knockdowns with different numbers of cells, found the same for all: nothing"
-            " tells how noise would fall with more."
+            "Expected knockdowns with different numbers of cells, found the same for all: their"
+            " noise with more cells cannot be estimated."
         )
     wanted = np.asarray(numbers, dtype=float)
     if not len(wanted) or not (wanted >= 1).all():
@@ -65,7 +66,7 @@ def by_cells(
     prior, left = model.left_by_noise([1.0, *noise])
     if not (signal := prior.sum()):
         raise InputError(
-            "The model finds no signal in the responses: more cells cannot be told to help it."
+            "The model finds no signal in the responses: the effect of more cells is unknown."
         )
     explained = _kept(fitted) * (signal - left[1:].sum(axis=1)) / (signal - left[0].sum())
     left = left[1:]

@@ -188,16 +188,16 @@ class Plan:
 
     @property
     def worth(self) -> int | None:
-        """How many random knockdowns take as much, on average; None where more would be needed."""
+        """How many random knockdowns remove as much, on average; None where more are needed."""
         enough = np.flatnonzero(self.random.mean(axis=0) >= self.table["together"].iloc[-1])
         return int(enough[0]) + 1 if len(enough) else None
 
     def compared(self) -> str:
-        """Return in words how many random knockdowns take as much."""
+        """Return in words how many random knockdowns remove as much variance."""
         longest = self.random.shape[1]
         if self.worth is None:
-            return f"{longest:,} random ones take {self.random.mean(axis=0)[-1]:.1%}"
-        return f"{self.worth:,} random ones take as much"
+            return f"{longest:,} random ones remove {self.random.mean(axis=0)[-1]:.1%}"
+        return f"{self.worth:,} random ones remove as much"
 
     def library(self, ground: Ground) -> pd.DataFrame:
         """Return a table for guides: gene, ensembl_id, rank, gain, guide_1, guide_2, guide_3."""

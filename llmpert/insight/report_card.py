@@ -261,7 +261,7 @@ class _Look:
                 f" ({large[0]} alone has {_percent(1 / weight.sum())} of all): check them first."
             )
         elif alone:
-            meaning = "Others say nothing about such a response: it cannot be predicted."
+            meaning = "No other knockdown is like it: its response cannot be predicted."
         else:
             meaning = "No single row dominates what models learn."
         bad = bool(large) or len(alone) > MANY * compared

@@ -376,7 +376,7 @@ class _Table:
         names = np.array(self.rows, dtype=object)
         for kind, what in (
             (Kind.CONTROL, "control row(s) were left out"),
-            (Kind.USUAL_CONTROL, "row(s) named as controls often are were left out"),
+            (Kind.USUAL_CONTROL, "row(s) with names that are usual for controls were left out"),
             (Kind.MISSING, "row(s) without a knocked-down gene were left out"),
             (Kind.SEVERAL, "row(s) with several genes knocked down at once were left out"),
         ):

@@ -7,7 +7,7 @@ The genes are invented. What is modelled is what the methods compared here live 
 - The text embedding knows modules and complexes, the sequence embedding little of either.
 - All knockdowns of a line share a mean response, and knockdowns differ in strength, with a heavy
   tail: those of a complex are strong or weak together.
-- Every knockdown also has a response of its own, which no embedding foretells, and where its gene
+- Every knockdown also has a response of its own, which no embedding predicts, and where its gene
   is measured it loses most of its own expression.
 - A response is measured as a mean over cells, so its noise falls with their number.
 

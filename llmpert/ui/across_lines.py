@@ -111,7 +111,7 @@ def _show_gene(selection: Selection, gene: str, relative: bool) -> None:
     known = "kept" if selection.trained else "measured"
     where = f"{gene} was knocked down in {' and '.join(measured) or 'none of these lines'}."
     if selection.trained and len(measured):
-        where += " Kept: the response as far as the trained model has it."
+        where += " Kept: the response as the trained model reconstructs it."
     unit = selection.unit + ", minus the mean response" * relative
     draw = partial(
         figures.in_lines, table, genes, f"{gene} knockdown in {len(parts)} lines", unit,

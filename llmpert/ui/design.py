@@ -44,11 +44,11 @@ ABOUT = (
 )
 COLUMNS = {
     "gain": show.number(
-        "Takes", format="percent", width="small",
-        help="Share of the variance over all targets that this knockdown takes, after those above.",
+        "Removes", format="percent", width="small",
+        help="Share of the variance over all targets that it removes, after those above.",
     ),
     "together": show.number(
-        "Together", format="percent", width="small", help="What it and those above it take."
+        "Together", format="percent", width="small", help="What it and those above it remove."
     ),
     "rank": show.number("Rank", width=60),
 }  # fmt: skip
@@ -138,7 +138,7 @@ def _show_cells(selection: Selection) -> None:
         key="cells",
         bind="query-params",
         disabled=not known,
-        help="What as many knockdowns would tell with fewer or more cells each."
+        help="How well as many knockdowns predict others, with fewer or more cells each."
         if known
         else "This data set does not say how many cells each knockdown has.",
     )
@@ -261,7 +261,7 @@ def _show_sentence(
     count, taken = len(found.table), found.table["together"].iloc[-1]
     of = f"{targets:,} targets" if targets else "all genes"
     words = [
-        f"**{count:,} knockdowns** would take **{taken:.1%}** of the variance over {of};"
+        f"**{count:,} knockdowns** would remove **{taken:.1%}** of the variance over {of};"
         f" {found.compared()}."
     ]
     if count < budget:
@@ -283,7 +283,7 @@ def _show_figures(
             plan_curves(found),
             f"plan-{line}",
             f"Share of the variance over all targets that {len(found.table)} chosen knockdowns in"
-            f" {line} take, beside random ones.",
+            f" {line} remove, beside random ones.",
             found.table,
             note,
             data,

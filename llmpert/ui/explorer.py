@@ -426,7 +426,7 @@ def _show_selected(view: Explorer, names: Sequence[str]) -> None:
     offered = rows["gene"].tolist()
     one = row.selectbox("Selected knockdown", offered, key="one", width=260)
     one = one if one in offered else offered[0]
-    row.button("Let go of all", on_click=_select, args=([],), key="let-go")
+    row.button("Clear selection", on_click=_select, args=([],), key="let-go")
     row.button("Set as current gene", on_click=set_control, args=("gene", one), key="choose-here")
     note = f"{len(rows):,} of {len(table):,} knockdowns selected."
     show.footer(f"selected-{view.key}", rows, note, selection.data)

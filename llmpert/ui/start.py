@@ -23,7 +23,7 @@ QUESTIONS = (
     ("find", "Which knockdowns give a state?", "search"),
     ("compare", "Where do two genes, lines or models differ?", "compare_arrows"),
     ("describe", "Can I predict a gene from its description?", "edit_note"),
-    ("explorer", "Which genes are alike to the model?", "explore"),
+    ("explorer", "Which genes does the model treat alike?", "explore"),
     ("table", "How good are the predictions?", "table"),
     ("data", "Can I use my own screen?", "database"),
 )

@@ -51,7 +51,8 @@ def show_transfer(selection: Selection) -> None:
         alt=f"{metrics[name].label} of {where} and of its baselines.",
         numbers=summary,
         note=f"{found.scored:,} of {found.common:,} common genes."
-        + " Units differ: only scores that no unit changes are given." * (not found.same_unit),
+        + " Units differ: only scores that do not depend on the unit are given."
+        * (not found.same_unit),
         data=selection.data,
         details="Dots are means over knockdowns, bars twice their standard error. "
         + " ".join(f"{LABELS[method]}: {words}." for method, words in METHODS.items()),

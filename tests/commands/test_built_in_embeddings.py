@@ -178,7 +178,7 @@ def test_a_text_unlike_every_gene_is_not_predicted(run, monkeypatch):
     ("options", "words"),
     [
         ((), "--all or a --text to predict, found none"),
-        (("--text", "a", "--embedding", "go"), "no other has a place for a text"),
+        (("--text", "a", "--embedding", "go"), "other embeddings cannot hold a text"),
         (("--text", "a", "--embedding", "description=text.parquet"), "that comes with llmpert"),
     ],
 )

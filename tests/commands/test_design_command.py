@@ -30,7 +30,7 @@ def test_a_plan_is_printed_and_written_as_a_library(kept, run):
     assert table["rank"].tolist() == [1, 2, 3, 4, 5]
     # Only these have a vector and were not knocked down.
     assert set(table["gene"]) <= {f"KD{n:03d}" for n in range(40, 60)}
-    assert "LineA: 5 of 20 candidates would take" in said
+    assert "LineA: 5 of 20 candidates would remove" in said
     assert all(gene in said for gene in table["gene"])
 
 
@@ -48,7 +48,7 @@ def test_cells_are_told_where_they_are_known(kept, run):
     assert [row[1] for row in rows] == [f"{r:.3f}" for r in table["r"]]
     code, _, wrong = run("design", "--data", "mine", "--budget", 1, "--cells")
     assert code == 1
-    assert "how many cells each knockdown has" in wrong
+    assert "number of cells of each knockdown" in wrong
 
 
 def test_candidates_and_targets_are_typed_or_of_a_file(kept, run):

@@ -89,4 +89,4 @@ def test_a_cluster_of_cells_is_like_the_knockdown_that_made_it(kept, run):
 def test_ranks_of_raised_genes_know_no_opposite(run):
     code, _, wrong = run("search", "--up", "ATF4", "--reverse")
     assert code == 1
-    assert "knows raised genes only" in wrong
+    assert "has raised genes only" in wrong

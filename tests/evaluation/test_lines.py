@@ -114,7 +114,7 @@ def test_a_line_with_three_knockdowns_is_no_help_and_says_so(tmp_path):
     there = small.screen("LineB", seed=1).select(["KD000", "KD001", "KD002"])
     made = data(there=there)
     with pytest.raises(
-        InputError, match=r"Only [01] perturbation\(s\) of LineB|LineB tells nothing"
+        InputError, match=r"Only [01] perturbation\(s\) of LineB|LineB cannot predict"
     ):
         hidden(made, tmp_path)
 
@@ -123,5 +123,5 @@ def test_a_line_whose_model_learns_nothing_is_named(tmp_path):
     three = small.screen("LineB", seed=1).select(small.names("KD", 3))
     noise = np.random.default_rng(0).normal(size=three.response.shape)
     here = small.screen().select(small.names("KD", 40)[3:])
-    with pytest.raises(InputError, match=r"LineB tells nothing of LineA: .* its 3 knockdowns"):
+    with pytest.raises(InputError, match=r"LineB cannot predict LineA: .* its 3 knockdowns"):
         hidden(data(here, replace(three, response=noise)), tmp_path)

@@ -81,7 +81,7 @@ def test_more_cells_tell_more_and_the_figure_says_so(fitted, cells):
 
 @pytest.mark.parametrize("given", [None, np.full(40, 30)])
 def test_without_numbers_of_cells_nothing_is_told(given):
-    with pytest.raises(InputError, match="noise would fall with more"):
+    with pytest.raises(InputError, match="noise with more cells cannot be estimated"):
         by_cells(fit(given), given)
 
 

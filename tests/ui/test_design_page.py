@@ -41,9 +41,9 @@ def test_a_plan_has_its_figures_and_a_library(mine):
     assert len(set(genes(app))) == 6
     assert set(genes(app)) <= {f"KD{n:03d}" for n in range(40, 60)}
     charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    assert "What 6 knockdowns would tell" in charts[0]["layout"]["title"]["text"]
+    assert "Variance that 6 knockdowns would remove" in charts[0]["layout"]["title"]["text"]
     assert len(charts) == 2
-    assert "**6 knockdowns** would take" in said(app)
+    assert "**6 knockdowns** would remove" in said(app)
 
 
 def test_a_campaign_is_simulated_on_request(mine, monkeypatch):
@@ -63,7 +63,7 @@ def test_what_more_cells_would_tell_is_shown_where_they_are_known(mine):
     small.share("counted", [counted], [small.embedding("text", 60)])
     app = opened(data="counted", budget="2", cells="true")
     charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    assert "What more cells would tell" in charts[-1]["layout"]["title"]["text"]
+    assert "Expected accuracy by cells of each knockdown" in charts[-1]["layout"]["title"]["text"]
 
 
 def test_a_list_of_candidates_is_sorted_and_the_plan_keeps_to_it(mine):

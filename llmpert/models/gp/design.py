@@ -78,7 +78,7 @@ class Belief:
     def grouped(self, count: int = LEVELS) -> "Belief":
         """Return it with so many noise levels at most, each that of components with similar ones.
 
-        Nothing that is measured tells of a component without signal.
+        No measurement reduces the variance of a component without signal.
         """
         logs = self.levels.log().double()
         edges = torch.linspace(float(logs.min()), float(logs.max()), count + 1)[1:-1]

@@ -41,7 +41,7 @@ def with_covariance(plan: Plan, screen: Screen, table: GeneTable | None = None) 
     if len(rows):
         layer[rows] = _covariance(plan.job, len(plan.groups.perturbations), perturbed)
     step = (
-        "Found how each perturbed gene varies with every gene over control cells;"
+        "Computed the covariance of each perturbed gene with every gene over control cells;"
         f" {len(rows):,} of {len(screen.perturbations):,} perturbed genes are measured."
     )
     provenance = {**screen.provenance, "steps": [*screen.provenance["steps"], step]}

@@ -107,7 +107,7 @@ def show_identity(problem: GeneVectors, gene: str, typed: str) -> None:
     if typed not in (known.gene.symbol, gene):
         named = f"{known.explain()}. {named}"
     if gene != known.gene.symbol:
-        named += f" (this screen says {gene})"
+        named += f" (in this screen {gene})"
     links = " · ".join(f"[{site}]({address})" for site, address in known.gene.links().items())
     st.markdown(f"{named} · {links}")
 

@@ -45,7 +45,7 @@ TERMS = {
         "between embeddings, the cosine of the vectors."
     ),
     "sign, indicator": (
-        "A number known before any measurement that foretells how good a prediction is."
+        "A number known before any measurement that goes with how good a prediction is."
     ),
     "held out": ("Not in the training set: the response of a held-out perturbation is predicted."),
     "cross-validation, fold": (
@@ -66,7 +66,7 @@ TERMS = {
         "Made by the simulation: invented genes, and numbers that say nothing about cells."
     ),
     "no skill": (
-        "The score of the mean training response, which tells no perturbation from another."
+        "The score of the mean training response, which is the same for every perturbation."
     ),
     "ceiling": (
         "The score of the true responses against a noisy measurement; a perfect score where the "

@@ -167,7 +167,7 @@ class GeneView:
         """What the columns p_up, p_down and p_change are."""
         up = f"P(up): probability of a measurement above {self.beyond:g}"
         if self.selection.raised_only:
-            return f"{up} ({self.unit}). This screen knows of raised genes alone."
+            return f"{up} ({self.unit}). This screen has raised genes only."
         return f"{up}; P(down): below {-self.beyond or 0:g}; P(change): either ({self.unit})."
 
     def table(self) -> pd.DataFrame:
