@@ -346,12 +346,15 @@ class Experiment:
         return self._fit(model, self.settings.seed, rows, self.variable_genes(rows))
 
     def fit_anew(self, fitted: FittedModel, without: Collection[str]) -> FittedModel:
-        """Fit a model of its kind, for the same genes, without some training perturbations."""
+        """Fit a Gaussian process anew, for the same genes, without some training perturbations.
+
+        The search for hyper-parameters starts at those of all (`GaussianProcess.fit`).
+        """
         screen = self.problem.screen
         kept = np.isin(screen.perturbations, fitted.trained_on)
         rows = np.flatnonzero(kept & ~np.isin(screen.perturbations, [*without]))
         genes = pd.Index(screen.genes).get_indexer(fitted.genes)
-        return self._fit(fitted.spec, self.settings.seed, rows, genes)
+        return self._fit(fitted.spec, self.settings.seed, rows, genes, start=fitted.model)
 
     def fit_rows(self, model: str | ModelSpec, rows: np.ndarray, fold: int) -> FittedModel:
         """Fit to some perturbations, by their rows in the screen, on the genes a fold scores."""
@@ -406,7 +409,9 @@ class Experiment:
         rows: np.ndarray,
         gene_idx: np.ndarray,
         fold: int | None = None,
+        **options: Any,
     ) -> FittedModel:
+        """Fit a model, with options of its `fit`."""
         spec = EVERY[model] if isinstance(model, str) else model
         problem, screen, (inputs, joined) = self.problem, self.problem.screen, self._inputs
         if spec.copies:
@@ -416,10 +421,11 @@ class Experiment:
             inputs = joined.transform(problem.vectors)
         response = screen.response[rows][:, gene_idx]
         known = screen.cells if spec.uses_cells else None
-        cells = {} if known is None else {"cells": known[rows]}
+        if known is not None:
+            options["cells"] = known[rows]
         with self.turn(spec.name, *response.shape):
             start = perf_counter()
-            fitted = spec.build(seed, joined.parts).fit(inputs[rows], response, **cells)
+            fitted = spec.build(seed, joined.parts).fit(inputs[rows], response, **options)
             seconds = round(perf_counter() - start, 3)
         what = {"model": spec.name, "line": screen.line, "size": len(rows), "fold": fold}
         log.info("fit made", extra={**what, "seconds": seconds})

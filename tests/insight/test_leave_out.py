@@ -121,9 +121,9 @@ def test_a_model_fitted_anew_has_not_seen_the_family(experiment, fitted):
     assert set(fitted.trained_on) - set(anew.trained_on) == {"KD003", "KD004"}
     np.testing.assert_array_equal(anew.genes, fitted.genes)
     direct = experiment.fit_all("gp", held_out=[GENE, "KD003", "KD004"])
-    np.testing.assert_allclose(
-        anew.predict([GENE]).mean, direct.predict([GENE]).mean, rtol=1e-4, atol=1e-5
-    )
+    found, expected = anew.predict([GENE]), direct.predict([GENE])
+    assert (np.abs(found.mean - expected.mean) < 0.02 * expected.std).all()
+    np.testing.assert_allclose(found.std, expected.std, rtol=0.01)
 
 
 @pytest.mark.parametrize(

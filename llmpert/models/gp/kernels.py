@@ -148,6 +148,12 @@ class Covariance:
         ratio /= len(self._medians)
         return np.log(self._laid_out(ratio, lengthscale * self._medians, 1))
 
+    def values_of(self, other: "Covariance") -> np.ndarray:
+        """Return another's hyper-parameters as free parameters here, for as many sources."""
+        found = self._laid_out(1, other.lengthscales, other._log_odds.exp().item())
+        found[self._ratios] = other.ratios
+        return np.log(found)
+
     def with_lengthscales(self, lengthscales: Sequence[float]) -> list[tuple[int, float]]:
         """Return sources, each with each of some lengthscales, given in median distances."""
         return [(n, one * median) for n, median in enumerate(self._medians) for one in lengthscales]

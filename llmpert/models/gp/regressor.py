@@ -97,14 +97,23 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.components = components
 
     def fit(
-        self, Z: np.ndarray, Y: np.ndarray, cells: np.ndarray | None = None
+        self,
+        Z: np.ndarray,
+        Y: np.ndarray,
+        cells: np.ndarray | None = None,
+        start: "GaussianProcess | None" = None,
     ) -> "GaussianProcess":
         """Fit to inputs Z (N x K), responses Y (N x D) and, if known, the cells behind each, N.
+
+        Args:
+            start: A model of the same sources, fitted to nearly the same perturbations. The search
+                starts at its hyper-parameters and finds the maximum next to them, several times as
+                fast as the best of all.
 
         Raises:
             ValueError: Fewer than 2 rows, numbers that are not finite or too large, matrices or
                 cells that do not fit together, a number of cells that is not positive, no
-                component, or an unknown noise model.
+                component, an unknown noise model, or a start of other sources.
         """
         if self.components < 1:
             raise ValueError(f"expected 1 component or more, found {self.components}")
@@ -113,6 +122,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         Z = validate_data(self, Z, dtype=np.float64, copy=True, ensure_min_samples=2)
         Y = check_array(Y, dtype=np.float64, input_name="Y")
         check_consistent_length(Z, Y, cells)
+        if start is not None and [*start._parts] != [*self._parts]:
+            raise ValueError(f"expected a start of {[*self._parts]}, found {[*start._parts]}")
         largest = max(np.abs(Z).max(), np.abs(Y).max())
         if largest > LARGEST:
             raise ValueError(f"expected magnitudes up to {LARGEST:g}, found {largest:g}")
@@ -141,7 +152,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         statistics = SufficientStatistics(
             squares, relative_sampling_noise, gram, probes, Y.shape[1]
         )
-        likelihood = search(statistics, self._covariance)
+        near = None if start is None else self._covariance.values_of(start._covariance)
+        likelihood = search(statistics, self._covariance, near)
         with torch.no_grad():
             self._relative_noise = noise = self._covariance.noise(relative_sampling_noise)
             self._spectrum = Spectrum(self._covariance.signal(squares), noise)

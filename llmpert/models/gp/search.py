@@ -50,8 +50,25 @@ TRIALS = ((1.0, 0.0), (0.4, 0.0), *((1.0, 0.25 * 4.0**power) for power in range(
 MOST_STEPS, COARSE_STEPS = 100, 15
 
 
-def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
+def search(
+    statistics: SufficientStatistics, covariance: Covariance, start: np.ndarray | None = None
+) -> float:
     """Leave `covariance` at the best posterior density; return its log likelihood, in nats.
+
+    Args:
+        start: Hyper-parameters to climb from, to the maximum next to them; None looks for the best
+            of all maxima.
+    """
+    if start is None:
+        best = _best_of_all(statistics, covariance)
+    else:
+        best = climb(statistics, covariance, start)
+    covariance.place(best.values)
+    return best.log_likelihood
+
+
+def _best_of_all(statistics: SufficientStatistics, covariance: Covariance) -> Posterior:
+    """Return the best of several maxima.
 
     Every 2^k-th perturbation first, then every 2^(k-1)-th, and so on: nearly all steps are made
     where they cost little.
@@ -68,9 +85,7 @@ def search(statistics: SufficientStatistics, covariance: Covariance) -> float:
         starts = _best(part, covariance, ends)[:1]
     tries = [climb(statistics, covariance, start) for start in starts]
     best = min(tries, key=lambda posterior: posterior.loss)
-    best = _with_other_lengthscales(statistics, covariance, best)
-    covariance.place(best.values)
-    return best.log_likelihood
+    return _with_other_lengthscales(statistics, covariance, best)
 
 
 def _best(

@@ -185,14 +185,14 @@ def test_the_optimum_is_no_worse_than_any_start(problem):
     Z, Y, cells = problem.data()
     seen = {}
 
-    def spy(statistics, covariance):
+    def spy(statistics, covariance, start):
         starts = [
             covariance.values(ratio, lengthscale)
             for ratio in searching.RATIO_STARTS
             for lengthscale in searching.LENGTHSCALE_STARTS
         ]
         seen["starts"] = min(Posterior(statistics, covariance, start).loss for start in starts)
-        likelihood = searching.search(statistics, covariance)
+        likelihood = searching.search(statistics, covariance, start)
         seen["found"] = -(likelihood + covariance.log_prior()[0])
         return likelihood
 

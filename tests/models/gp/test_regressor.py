@@ -334,6 +334,30 @@ def test_cells_belong_to_perturbations(cells):
         GaussianProcess().fit(*smooth(0, 3), cells=cells)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_that_starts_at_another_is_as_likely_as_one_that_does_not(seed):
+    rng = np.random.default_rng(seed)
+    Z, Y = smooth(seed, 120, 4, outputs=20)
+    cells, parts = rng.integers(20, 400, 120), {"a": slice(0, 2), "b": slice(2, 4)}
+    of_all = GaussianProcess(parts).fit(Z, Y, cells)
+    kept = np.sort(rng.permutation(120)[:110])
+    fewer = Z[kept], Y[kept], cells[kept]
+    warm = GaussianProcess(parts).fit(*fewer, start=of_all)
+    cold = GaussianProcess(parts).fit(*fewer)
+    assert warm.log_marginal_likelihood_ > cold.log_marginal_likelihood_ - 1
+    std = cold.predict(Z, return_std=True)[1]
+    assert (np.abs(warm.predict(Z) - cold.predict(Z)) < 0.1 * std).all()
+
+
+def test_a_start_may_not_know_cells_and_has_the_same_sources():
+    Z, Y = smooth(4, 40, 4)
+    blind = GaussianProcess().fit(Z, Y)
+    cells = np.random.default_rng(4).integers(20, 400, 40)
+    assert GaussianProcess().fit(Z, Y, cells, start=blind).sampling_share_ > 0
+    with pytest.raises(ValueError, match=r"expected a start of \['a', 'b', 'c'\], found \['all'\]"):
+        GaussianProcess(THREE).fit(*smooth(4, 40, 6), start=blind)
+
+
 def test_an_unknown_noise_model_is_refused():
     with pytest.raises(ValueError, match=r"'shared', 'components'.*found 'none'"):
         GaussianProcess(noise="none").fit(*smooth(0, 5))

@@ -120,6 +120,22 @@ def test_a_source_that_few_perturbations_know_nothing_of_comes_back(seed):
     assert optimum.loss < Posterior(data, covariance, without).loss - 500
 
 
+@pytest.mark.parametrize(("seed", "by_cells"), [(0, False), (1, True), (2, False)])
+def test_a_start_leads_to_the_maximum_next_to_it(seed, by_cells):
+    data, covariance = random_statistics(seed, 90, 2, by_cells=by_cells)
+    search(data, covariance)
+    start = placed(covariance)
+    optimum = Posterior(data, covariance, start).loss
+    search(data, covariance, start)
+    again = Posterior(data, covariance, placed(covariance)).loss
+    assert optimum - 0.5 < again < optimum + 1e-9
+    near = start + np.random.default_rng(seed).normal(0, 0.3, len(start))
+    likelihood = search(data, covariance, near)
+    found = Posterior(data, covariance, placed(covariance))
+    assert found.log_likelihood == pytest.approx(likelihood, rel=1e-9, abs=1e-6)
+    assert found.loss < by_scipy(data, covariance, near) + 1
+
+
 @given(st.integers(1, 6), st.integers(0, 10**6))
 def test_a_corrected_curvature_explains_the_last_step(size, seed):
     rng = np.random.default_rng(seed)
