@@ -54,15 +54,17 @@ def pytest_runtest_setup() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give the tests in a browser to one process: each of several would start a server anew."""
+    """Give tests to one process that share what takes long: a server, or the benchmark's files."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            shared = "tests/browser/"
-            return shared if nodeid.startswith(shared) else super()._split_scope(nodeid)
+            for shared in ("tests/browser/", "tests/real/"):
+                if nodeid.startswith(shared):
+                    return shared
+            return super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 
@@ -73,6 +75,14 @@ def results_of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
 
     if "PYTEST_XDIST_WORKER" in os.environ:
         small.RESULTS = tmp_path_factory.getbasetemp().parent / "results"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of a module compute is not found in the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMPERT_HOME", str(tmp_path_factory.mktemp("home-of-fixtures")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """How well predictions find the genes that respond, and which way and how strongly they do."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 def hits(strength: np.ndarray, wanted: np.ndarray, count: int) -> np.ndarray:
@@ -56,6 +55,8 @@ def spearman(predicted: np.ndarray, measured: np.ndarray, called: np.ndarray) ->
 
     NaN where fewer than 2 are called, or all of these are predicted or measured alike.
     """
+    from scipy.stats import rankdata  # takes half a second
+
     found = np.full(len(predicted), np.nan)
     for row, genes in enumerate(called):
         if genes.sum() < 2:

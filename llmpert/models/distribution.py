@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import ndtri
 
 INTERVAL = 0.95
@@ -153,17 +154,22 @@ class Distribution:
         varies, places = std > 0, mean
         if self.standardised:
             places = np.divide(mean, std, out=np.zeros_like(mean), where=varies)
-        found = np.zeros((*mean.shape, values.shape[2]))
+        # Each is a weighted mean of four: of two bins in each of two strata.
+        bins = self.places.shape[1]
+        at, weights = np.zeros((*mean.shape, 4), np.int32), np.zeros((*mean.shape, 4))
         low, share = _between(np.asarray(departure), self.departures)
-        for stratum, (centres, of_bins) in enumerate(zip(self.places, values, strict=True)):
-            weight = np.where(low == stratum, 1 - share, np.where(low == stratum - 1, share, 0))
-            rows = np.flatnonzero(weight > 0)
-            if len(rows):
-                left, part = _between(places[rows], centres)
-                part = part[..., None]
-                right = np.minimum(left + 1, len(centres) - 1)
-                within = of_bins[left] * (1 - part) + of_bins[right] * part
-                found[rows] += weight[rows, None, None] * within
+        for stratum, centres in enumerate(self.places):
+            for first, part in ((0, 1 - share), (2, share)):
+                rows = np.flatnonzero(low + first // 2 == stratum)
+                if len(rows):
+                    left, way = _between(places[rows], centres)
+                    both = np.stack([left, np.minimum(left + 1, bins - 1)], axis=-1)
+                    at[rows, :, first : first + 2] = stratum * bins + both
+                    of_both = np.stack([1 - way, way], axis=-1)
+                    weights[rows, :, first : first + 2] = part[rows, None, None] * of_both
+        mixed = csr_array((weights.ravel(), at.ravel(), np.arange(0, at.size + 1, 4)))
+        mixed.resize(mean.size, self.places.size)
+        found = (mixed @ values.reshape(self.places.size, -1)).reshape(*mean.shape, -1)
         if self.standardised:
             found *= std[..., None]
             found += mean[..., None]

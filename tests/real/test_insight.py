@@ -3,21 +3,19 @@
 import pandas as pd
 import pytest
 
-from llmpert.embeddings import read_embedding
 from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.problem import Problem
 from llmpert.insight.attribution import attribute
 from llmpert.insight.reliability import ReliabilityReference
-from llmpert.screens import read_screen
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def experiments(real_data) -> dict[str, Experiment]:
-    text = read_embedding(real_data / "embeddings/text_genept_minilm.pickle", "text")
-    screens = [read_screen(real_data / f"{line}_rank_response.h5ad") for line in ("k562", "rpe1")]
-    return {screen.line: Experiment(Problem.align(screen, [text])) for screen in screens}
+def experiments(benchmark) -> dict[str, Experiment]:
+    text = benchmark.embeddings["text"]
+    problems = {line: Problem.align(one, [text]) for line, one in benchmark.screens.items()}
+    return {line: Experiment(problem) for line, problem in problems.items()}
 
 
 @pytest.mark.parametrize("gene", ["MED12", "MED19"])

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def k562(real_data):
+def k562(benchmark):
     """A model that is trained as the one that ships, on the most variable genes."""
-    return trained(lp.read_screen(real_data / "k562_rank_response.h5ad"))
+    return trained(benchmark.screens["K562"])
 
 
 @pytest.fixture
-def rpe1(real_data):
-    return trained(lp.read_screen(real_data / "rpe1_rank_response.h5ad"))
+def rpe1(benchmark):
+    return trained(benchmark.screens["RPE1"])
 
 
 @pytest.mark.parametrize(("line", "least"), [("k562", 0.485), ("rpe1", 0.56)])
@@ -74,10 +74,10 @@ def test_the_model_that_ships_comes_out_again(k562):
         np.testing.assert_allclose(first, second, atol=most, err_msg=name)
 
 
-@pytest.mark.parametrize(("line", "least"), [("k562", 0.495), ("rpe1", 0.545)])
-def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(real_data, line, least):
-    screen = lp.read_screen(real_data / f"{line}_rank_response.h5ad")
-    experiment = Experiment(Problem.align(screen, [built_in(name) for name in BUILT_IN]))
+@pytest.mark.parametrize(("line", "least"), [("K562", 0.495), ("RPE1", 0.545)])
+def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(benchmark, line, least):
+    sources = [built_in(name) for name in BUILT_IN]
+    experiment = Experiment(Problem.align(benchmark.screens[line], sources))
     size, folds = experiment.largest_training_size, range(experiment.settings.folds)
     fits = [experiment.fit_fold("gp", size, fold) for fold in folds]
     scores = [pearson(found.mean, measured) for found, measured in lent(experiment, fits, LENDERS)]
