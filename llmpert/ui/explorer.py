@@ -142,16 +142,15 @@ def _choose_view(selection: Selection) -> Explorer:
         gene = choose_gene(known, joined.strong)
         places = cache.places(selection.data, selection.line)
         of = choose("Map of", "of", list(places), "What the knockdowns are placed by.", NARROW)
+        colours, more = st.container(width=NARROW), st.popover("More")
+    with more:
         method = choose(
             "Method",
             "method",
             list(METHODS),
             "PCA preserves distances as far as two axes allow. UMAP keeps neighbours together;"
             " its distances between groups mean little.",
-            NARROW // 2 + 20,
         )
-        colours, more = st.container(width=NARROW), st.popover("More")
-    with more:
         sets = choose_sets(selection.data, selection.line, "perturbations")
     of_sets = (selection.data, selection.line, sets and sets.name)
     table = cache.once(lambda: _known_of_each(joined, sets), "known of each", *of_sets).copy()

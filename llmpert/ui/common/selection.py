@@ -264,8 +264,8 @@ def select(
             return Selection.of_trained(data, line)
         source = data.embedding_choices[-1]
         # What is changed less often stands a click away.
-        model_place = st.popover("Model", icon=":material/tune:") if embedding else controls
-    with model_place:
+        settings = st.popover("Model" if embedding else "Training", icon=":material/tune:")
+    with settings:
         if embedding:
             source = choose(
                 "Embedding",
