@@ -167,9 +167,10 @@ class Distribution:
                     at[rows, :, first : first + 2] = stratum * bins + both
                     of_both = np.stack([1 - way, way], axis=-1)
                     weights[rows, :, first : first + 2] = part[rows, None, None] * of_both
-        mixed = csr_array((weights.ravel(), at.ravel(), np.arange(0, at.size + 1, 4)))
-        mixed.resize(mean.size, self.places.size)
-        found = (mixed @ values.reshape(self.places.size, -1)).reshape(*mean.shape, -1)
+        stored, asked = self.places.size, values.shape[2]
+        row_ends = np.arange(0, at.size + 1, 4)
+        mixed = csr_array((weights.ravel(), at.ravel(), row_ends), shape=(mean.size, stored))
+        found = (mixed @ values.reshape(stored, asked)).reshape(*mean.shape, asked)
         if self.standardised:
             found *= std[..., None]
             found += mean[..., None]
