@@ -29,7 +29,7 @@ def test_trained_models_show_what_they_keep_of_each_line(app):
     assert names[:4] == [
         "K562, predicted", "K562, kept", "RPE1, predicted", "RPE1, kept",
     ]  # fmt: skip
-    assert "as far as the trained model has it" in text
+    assert "as the trained model reconstructs it" in text
     assert max(max(trace["x"]) for trace in traces(app) if "kept" in (trace["name"] or "")) <= 1
     rows = app.dataframe[0].value
     assert "Shrunken copy, measured in RPE1" in set(rows["Model"])
