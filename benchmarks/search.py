@@ -78,7 +78,7 @@ def random_starts(
     losses = json.loads((kept / name).read_text()) if (kept / name).is_file() else []
     for seed in range(len(losses), STARTS):
         start = random_start(covariance, np.random.default_rng(seed))
-        losses.append(climb(statistics, covariance, start).loss)
+        losses.append(climb(Posterior(statistics, covariance, start)).loss)
         kept.mkdir(parents=True, exist_ok=True)
         (kept / name).write_text(json.dumps(losses))
     return losses

@@ -38,8 +38,17 @@ LITTLE_SIGNAL = 1e-2
 FRESH_LENGTHSCALE = 0.35
 """In median distances: what a kernel of which nothing is known yet starts with."""
 
+FARTHEST = 120.0
+"""In squared lengthscales: beyond it a kernel is 0 beside 1. In single precision it would soon be
+one of the smallest numbers there are, with which processors are slow."""
+
 LOG = Positive(transform=torch.exp, inv_transform=torch.log)
 """Makes a kernel's raw value the logarithm, so that the search moves by factors."""
+
+
+def natural(logarithm: torch.Tensor) -> float:
+    """Return what a raw value means: GPyTorch's own way takes as long as a small matrix."""
+    return logarithm.exp().item()
 
 
 class RBF(RBFKernel):
@@ -51,13 +60,18 @@ class RBF(RBFKernel):
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
         """Return exp(-d²/2l²) of squared distances d²."""
-        length = self.lengthscale.item()
-        return (squares * (-0.5 / (length * length))).exp_()
+        return self._scaled(squares).mul_(-0.5).exp_()
 
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the kernel, and its derivative with respect to log l."""
-        value = self.at(squares)
-        return value, (squares * value).div_(self.lengthscale.square().item())
+        scaled = self._scaled(squares)
+        value = (-0.5 * scaled).exp_()
+        return value, scaled.mul_(value)
+
+    def _scaled(self, squares: torch.Tensor) -> torch.Tensor:
+        """Return d²/l², where it matters."""
+        length = natural(self.raw_lengthscale)
+        return (squares / (length * length)).clamp_max_(FARTHEST)
 
 
 class Scaled(ScaleKernel):
@@ -131,12 +145,12 @@ class Covariance:
     @property
     def ratios(self) -> np.ndarray:
         """Signal-to-noise ratio of each source."""
-        return np.array([kernel.outputscale.item() for kernel in self.kernels])
+        return np.array([natural(kernel.raw_outputscale) for kernel in self.kernels])
 
     @property
     def lengthscales(self) -> np.ndarray:
         """Lengthscale of each source, in units of its distances."""
-        return np.array([kernel.base_kernel.lengthscale.item() for kernel in self.kernels])
+        return np.array([natural(kernel.base_kernel.raw_lengthscale) for kernel in self.kernels])
 
     @property
     def sampling_share(self) -> float:
@@ -196,12 +210,12 @@ class Covariance:
 
     def between(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return K, from the squared distances in each source (matrices of one shape)."""
-        return functools.reduce(torch.add, self.parts(squares))
+        return functools.reduce(torch.Tensor.add_, self.parts(squares))
 
     def parts(self, squares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return what each kernel adds to K, from the squared distances in each source."""
         return [
-            kernel.base_kernel.at(d).mul_(kernel.outputscale)
+            kernel.base_kernel.at(d).mul_(natural(kernel.raw_outputscale))
             for kernel, d in zip(self.kernels, squares, strict=True)
         ]
 
@@ -238,7 +252,7 @@ class Covariance:
             relative_sampling_noise: Typical cells / cells, N.
             slope: The function's derivative with respect to C, symmetric: `slope(rows)` gives its
                 rows up to the last one's diagonal element, rows x rows.stop.
-            right: A matrix B, N x m.
+            right: A matrix B, N x m, in the precision of `slope`, and of all that is computed.
             more: Source and lengthscale of further kernels. Their weights, 0 at present, are
                 parameters after the free ones.
         """
@@ -248,10 +262,11 @@ class Covariance:
         for rows in blocks(len(relative_sampling_noise)):
             weights = slope(rows)
             if self.by_cells:
-                diagonal = weights[:, rows.start :].diagonal()
+                diagonal = weights[:, rows.start :].diagonal().double()
                 gradient[odds] += (relative_sampling_noise[rows] - 1) @ diagonal
             weights[:, : rows.start] *= 2  # for the entries above the diagonal
-            for parameter, part in self._slopes(squares, more, rows):
+            near = [d[rows, : rows.stop].to(right.dtype) for d in squares]
+            for parameter, part in self._slopes(near, more):
                 gradient[parameter] += torch.sum(part * weights).item()
                 products[parameter][rows].addmm_(part, right[: rows.stop])
                 if rows.start:
@@ -263,20 +278,17 @@ class Covariance:
         if self.by_cells:
             share = self.sampling_share
             gradient[odds] *= share * (1 - share)
-            products[odds] = (share * (1 - share) * (relative_sampling_noise - 1))[:, None] * right
+            change = (share * (1 - share) * (relative_sampling_noise - 1)).to(right.dtype)
+            products[odds] = change[:, None] * right
         return gradient, products
 
     def _slopes(
-        self,
-        squares: Sequence[torch.Tensor],
-        more: Sequence[tuple[int, float]],
-        rows: slice,
+        self, squares: Sequence[torch.Tensor], more: Sequence[tuple[int, float]]
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yield each parameter of a kernel and its slope in `rows`, for a ratio of 1."""
-        place = (rows, slice(rows.stop))
+        """Yield each parameter of a kernel and its slope, for a ratio of 1."""
         for source, kernel in enumerate(self.kernels):
-            slopes = kernel.base_kernel.with_slope(squares[source][place])
+            slopes = kernel.base_kernel.with_slope(squares[source])
             yield from enumerate(slopes, start=2 * source)
         for parameter, (source, lengthscale) in enumerate(more, start=len(self._free)):
             self._further.raw_lengthscale.fill_(math.log(lengthscale))
-            yield parameter, self._further.at(squares[source][place])
+            yield parameter, self._further.at(squares[source])

@@ -23,7 +23,7 @@ SMALLEST_VARIANCE = 1e-12
 """Lower limit of v, which outputs that are 0 throughout would send to 0."""
 
 LARGEST_SINGLE_RATIO = 10.0
-"""Up to this signal-to-noise ratio the gradient is formed in float32."""
+"""Up to this signal-to-noise ratio the derivatives are formed in float32."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Posterior:
     def __init__(
         self, statistics: SufficientStatistics, covariance: Covariance, values: np.ndarray
     ) -> None:
-        self._statistics, self._covariance, self.values = statistics, covariance, values
+        self._statistics, self.covariance, self.values = statistics, covariance, values
         self._numbers = statistics.gram.shape[0] * statistics.outputs
         covariance.place(values)
         self._prior = covariance.log_prior()
@@ -87,40 +87,45 @@ class Posterior:
         self.loss = -(self.log_likelihood + self._prior[0])
         """Negative log density, to be minimised."""
 
+    def at(self, values: np.ndarray) -> "Posterior":
+        """Return the density of the same data at other hyper-parameters; raise as here."""
+        return Posterior(self._statistics, self.covariance, values)
+
     def derivatives(self, more: Sequence[tuple[int, float]] = ()) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss's gradient, P, and a positive definite curvature, P x P.
 
-        The gradient needs C⁻¹ S C⁻¹. It is formed in float32 where noise is not much smaller than
-        the signal: then the gradient is off by some 1e-7, and the error grows with the ratio. The
-        value of the loss is float64 throughout, so that steps are accepted on exact grounds.
+        The gradient needs C⁻¹ S C⁻¹. Both are formed in float32 where noise is not much smaller
+        than the signal: then the gradient is off by some 1e-7, and the error grows with the ratio.
+        The value of the loss is float64 throughout, so that steps are accepted on exact grounds.
 
         The curvature is the average information tr(C⁻¹ S C⁻¹ dCᵢ C⁻¹ dCⱼ) / 2v, the mean of
         observed and expected information (Gilmour, Thompson & Cullis 1995), with the probes' Gram
         matrix for S: it only steers the search.
         """
-        self._covariance.place(self.values)
-        gram, probes = self._statistics.gram, self._statistics.probes
-        single = self._covariance.prior_signal() <= LARGEST_SINGLE_RATIO
-        exact = self._solver.inverse
-        inverse = exact.float() if single else exact
-        half = inverse @ gram.to(inverse.dtype)
+        self.covariance.place(self.values)
+        single = self.covariance.prior_signal() <= LARGEST_SINGLE_RATIO
+        inverse = self._solver.inverse.float() if single else self._solver.inverse
+        gram, probes = (
+            one.to(inverse.dtype) for one in (self._statistics.gram, self._statistics.probes)
+        )
+        half = inverse @ gram
         half /= self.variance
 
         def slope(rows: slice) -> torch.Tensor:
             misfit = half[rows] @ inverse[:, : rows.stop]
-            return 0.5 * (self._statistics.outputs * exact[rows, : rows.stop] - misfit)
+            return 0.5 * (self._statistics.outputs * inverse[rows, : rows.stop] - misfit)
 
-        gradient, products = self._covariance.derivatives(
+        gradient, products = self.covariance.derivatives(
             self._statistics.squares,
             self._statistics.relative_sampling_noise,
             slope,
-            exact @ probes,
+            inverse @ probes,
             more,
         )
         # The overall variance comes first: C itself is its derivative.
         whitened = self._solver.whiten(torch.hstack([probes, *products]))
         whitened = whitened.unflatten(1, (-1, probes.shape[1])).movedim(1, 0).flatten(1)
-        information = (whitened @ whitened.T).numpy() / (2 * self.variance)
+        information = (whitened @ whitened.T).double().numpy() / (2 * self.variance)
         # It is always at its best and drops out.
         of_variance = information[0]
         if of_variance[0] > 0:

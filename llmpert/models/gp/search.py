@@ -5,7 +5,8 @@ them in several ways, each of which is a maximum. A search of all perturbations 
 every kernel whether the data would be more likely if it had another lengthscale.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import numpy as np
@@ -29,7 +30,7 @@ LEAST_GAIN = 0.5
 MOST_FAILURES = 2
 """Promises that are not kept before a search believes no more of them."""
 
-FARTHEST = 500.0
+FARTHEST = 1000.0
 """Nats that a climb may start below the maximum it is to exceed."""
 
 FEWEST_ALIKE = 0.1
@@ -47,7 +48,7 @@ LEAST_CURVATURE = 1e-3
 TRIALS = ((1.0, 0.0), (0.4, 0.0), *((1.0, 0.25 * 4.0**power) for power in range(8)))
 """Parts of a Newton step that are tried in turn, and their damping."""
 
-MOST_STEPS, COARSE_STEPS = 100, 15
+MOST_STEPS, COARSE_STEPS = 100, 10
 
 
 def search(
@@ -62,7 +63,8 @@ def search(
     if start is None:
         best = _best_of_all(statistics, covariance)
     else:
-        best = climb(statistics, covariance, start)
+        (likely,) = _best(statistics, covariance, [start])
+        best = climb(likely)
     covariance.place(best.values)
     return best.log_likelihood
 
@@ -76,23 +78,24 @@ def _best_of_all(statistics: SufficientStatistics, covariance: Covariance) -> Po
     levels = max(0, (len(statistics.gram) // FEWEST).bit_length() - 1)
     part = statistics.every(1 << levels)
     starts = [covariance.values(*pair) for pair in product(RATIO_STARTS, LENGTHSCALE_STARTS)]
-    starts = _best(part, covariance, starts)[:STARTS]
+    likely = _best(part, covariance, starts)[:STARTS]
     for level in range(levels, 0, -1):
-        ends = [climb(part, covariance, start, COARSE_STEPS).values for start in starts]
+        ends = [climb(start, COARSE_STEPS).values for start in likely]
         ends = [_afresh(part, covariance, values) for values in ends]
         part = statistics.every(1 << (level - 1))
         # Few perturbations may know least of the noise: more judge what they found.
-        starts = _best(part, covariance, ends)[:1]
-    tries = [climb(statistics, covariance, start) for start in starts]
-    best = min(tries, key=lambda posterior: posterior.loss)
-    return _with_other_lengthscales(statistics, covariance, best)
+        likely = _best(part, covariance, ends)[:1]
+    best = min(map(climb, likely), key=lambda posterior: posterior.loss)
+    return _with_other_lengthscales(best, covariance)
 
 
 def _best(
-    statistics: SufficientStatistics, covariance: Covariance, starts: Sequence[np.ndarray]
-) -> list[np.ndarray]:
-    """Sort hyper-parameters by how likely they are."""
-    return sorted(starts, key=lambda values: Posterior(statistics, covariance, values).loss)
+    statistics: SufficientStatistics, covariance: Covariance, places: Iterable[np.ndarray]
+) -> list[Posterior]:
+    """Return the density at several places, the most likely first."""
+    low, high = covariance.limits.T
+    found = [Posterior(statistics, covariance, values.clip(low, high)) for values in places]
+    return sorted(found, key=lambda posterior: posterior.loss)
 
 
 def _afresh(
@@ -112,16 +115,15 @@ def _afresh(
     return covariance.afresh(values, np.array(alike) < FEWEST_ALIKE)
 
 
-def _with_other_lengthscales(
-    statistics: SufficientStatistics, covariance: Covariance, best: Posterior
-) -> Posterior:
+def _with_other_lengthscales(best: Posterior, covariance: Covariance) -> Posterior:
     """Climb from where kernels have other lengthscales, as long as it leads higher."""
     failures, found = 0, _others(best, covariance)
-    while failures < MOST_FAILURES and (start := next(found, None)) is not None:
+    while failures < MOST_FAILURES and (place := next(found, None)) is not None:
+        start = best.at(place)
         # Far down, gradient and curvature have promised what they cannot know.
-        if Posterior(statistics, covariance, start).loss > best.loss + FARTHEST:
+        if start.loss > best.loss + FARTHEST:
             continue
-        there = climb(statistics, covariance, start)
+        there = climb(start)
         if best.loss - there.loss > LEAST_GAIN:
             best = there
             found = _others(best, covariance)
@@ -166,22 +168,18 @@ def _others(here: Posterior, covariance: Covariance) -> Iterator[np.ndarray]:
     yield from (values for _, values in sorted(found, key=lambda one: -one[0]))
 
 
-def climb(
-    statistics: SufficientStatistics,
-    covariance: Covariance,
-    values: np.ndarray,
-    most_steps: int = MOST_STEPS,
-) -> Posterior:
-    """Take Newton steps from `values` until one promises less than `TOLERANCE`.
+def climb(here: Posterior, most_steps: int = MOST_STEPS) -> Posterior:
+    """Take Newton steps until one promises less than `TOLERANCE`.
 
     The curvature is the average information, corrected by how gradients have changed so far
     (Dennis, Gay & Welsch 1981). A step that fails is made shorter, then damped (Marquardt 1963).
+    A correction can be wrong and end a climb too early: it starts again without one, as long as it
+    has gained from that.
     """
+    covariance, values = here.covariance, here.values
     low, high = covariance.limits.T
-    values = np.clip(values, low, high)
-    here = Posterior(statistics, covariance, values)
     gradient, information = here.derivatives()
-    correction = np.zeros_like(information)
+    correction, last_end = np.zeros_like(information), math.inf
     for _ in range(most_steps):
         # Where a limit keeps a parameter from going down the gradient, the others move alone.
         free = ~(((values <= low) & (gradient > 0)) | ((values >= high) & (gradient < 0)))
@@ -191,17 +189,19 @@ def climb(
         # Along an axis that bends the wrong way a step goes down as far as it would go up.
         bends = np.maximum(np.abs(bends), LEAST_CURVATURE)
         slopes = axes.T @ (gradient[free] / unit)
-        if slopes @ (slopes / bends) / 2 < TOLERANCE:
-            break
+        promising = slopes @ (slopes / bends) / 2 >= TOLERANCE
         longest, moved = covariance.longest_step[free], values.copy()
-        for part, damping in TRIALS:
+        for part, damping in TRIALS if promising else ():
             step = part * (-axes @ (slopes / (bends + damping)) / unit)
             moved[free] = (values[free] + step.clip(-longest, longest)).clip(low[free], high[free])
-            there = Posterior(statistics, covariance, moved)
+            there = here.at(moved)
             if there.loss < here.loss:
                 break
         else:
-            break
+            if last_end - here.loss < TOLERANCE or not correction.any():
+                break
+            correction, last_end = np.zeros_like(correction), here.loss
+            continue
         before, (gradient, information) = gradient, there.derivatives()
         correction = corrected(correction, information, moved - values, gradient - before)
         values, here = moved, there

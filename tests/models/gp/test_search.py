@@ -182,3 +182,18 @@ def test_responses_that_never_vary_end_at_the_least_variance():
     )
     assert np.isfinite(search(still, covariance))
     assert (covariance.ratios < 1).all()
+
+
+def test_a_climb_starts_again_where_a_correction_ended_it(monkeypatch):
+    """A curvature that is far too large promises nothing: without it the climb goes on."""
+    data, covariance = random_statistics(9, 40, 2)
+    start = Posterior(data, covariance, covariance.values(1.0, 1.0))
+    expected = module.climb(start)
+
+    def corrected(correction: np.ndarray, *step: np.ndarray) -> np.ndarray:
+        return 1e9 * np.eye(len(correction)) if stuck.pop() else correction
+
+    stuck = [False] * 200 + [True]
+    monkeypatch.setattr(module, "corrected", corrected)
+    assert module.climb(start).loss == pytest.approx(expected.loss, abs=module.TOLERANCE)
+    assert len(stuck) < 200
