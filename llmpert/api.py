@@ -138,7 +138,7 @@ class _Answers(ABC):
             layers |= {name: values.astype(np.float32) for name, values in ends.items()}
         about = {"format": FORMAT, "version": FORMAT_VERSION, "llmpert": __version__}
         return anndata.AnnData(
-            X=prediction.mean.copy(),
+            X=prediction.bounded.copy(),
             obs=pd.DataFrame(obs | ({"trust": trust} if trust else {}), index=names),
             var=var,
             layers=layers,

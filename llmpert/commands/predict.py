@@ -189,7 +189,9 @@ def predict(
     elif out:
         _write_table(out, predictions, moved, beyond, made.raised_only)
     rows = [
-        (one, *row) for one in predictions for row in zip(one.perturbations, one.mean, strict=True)
+        (one, *row)
+        for one in predictions
+        for row in zip(one.perturbations, one.bounded, strict=True)
     ]
     printed = 0 if every and len(rows) > PRINTED else len(rows)
     for (prediction, name, mean), note in zip(rows[:printed], made.notes, strict=False):

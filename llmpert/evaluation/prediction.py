@@ -37,6 +37,18 @@ class Prediction:
     reference: np.ndarray | None = None
     parts: "Prediction | None" = None
 
+    @property
+    def bounded(self) -> np.ndarray:
+        """The mean within the bounds of the unit, where it states any: what is shown and written.
+
+        Scores take the mean as it is: cut off, strong genes would be equally strong. Only models
+        with a distribution know the bounds.
+        """
+        if self.distribution is None or np.isinf(self.distribution.bounds).all():
+            return self.mean
+        mean, reference = self._absolute
+        return (np.clip(mean, *self.distribution.bounds) - reference).astype(np.float32)
+
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Return lower and upper ends that leave out equal shares of new measurements.
 
@@ -182,7 +194,7 @@ class Prediction:
         )  # fmt: skip
 
     def table(self, beyond: float | None = None, raised_only: bool = False) -> pd.DataFrame:
-        """Return columns perturbation, gene, mean, median, sd, low95, high95.
+        """Return columns perturbation, gene, mean (`bounded`), median, sd, low95, high95.
 
         The last four are of a new measurement, and missing where the model gives none.
 
@@ -196,7 +208,7 @@ class Prediction:
         low, high = self.interval(INTERVAL) or (unknown, unknown)
         median = self.quantile(0.5)
         found = {
-            "mean": self.mean, "median": unknown if median is None else median,
+            "mean": self.bounded, "median": unknown if median is None else median,
             "sd": unknown if self.std is None else self.std, "low95": low, "high95": high,
         }  # fmt: skip
         chances = None if beyond is None else self.chances(beyond)

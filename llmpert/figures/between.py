@@ -27,7 +27,8 @@ def on_the_way(
             "dash": DASHES[number // len(COLORS) % len(DASHES)],
         }
         figure.add_scatter(
-            x=found.shares, y=found.prediction.mean[:, column], name=name, mode="lines", line=look,
+            x=found.shares, y=found.prediction.bounded[:, column],
+            name=name, mode="lines", line=look,
             hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>", row=1, col=1,
         )  # fmt: skip
     figure.add_scatter(

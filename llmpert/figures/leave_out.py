@@ -50,7 +50,7 @@ def with_and_without(
     order = np.argsort(-(mean if raised_only else np.abs(mean)), kind="stable")[:count]
     order = order[np.argsort(-mean[order], kind="stable")]
     genes = [str(gene) for gene in whole.genes[order]]
-    values = {made: one.mean[0, order] for made, one in found.predictions.items()}
+    values = {made: one.bounded[0, order] for made, one in found.predictions.items()}
     figure, gaps = go.Figure(), [None] * len(order)
     pairs = zip(values[WITH], values[WITHOUT], gaps, strict=True)
     figure.add_scatter(

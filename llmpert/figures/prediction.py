@@ -72,7 +72,7 @@ def ranked_genes(
     strength = np.where(mean > 0, mean, 0) if raised_only else np.abs(mean)
     chosen = np.argsort(-strength, kind="stable")[:count]
     chosen = chosen[np.argsort(-mean[chosen], kind="stable")]
-    genes = prediction.genes[chosen]
+    genes, mean = prediction.genes[chosen], prediction.bounded[0]
     interval = prediction.interval(INTERVAL)
     reach = None if interval is None else (interval[1][0] - mean, mean - interval[0][0])
     figure = go.Figure()
@@ -239,7 +239,7 @@ def predicted_against_measured(
         every: Whether each gene is a dot; else only top DE genes are, where there are more than
             `MOST_DOTS`, and shades show how many others there are: quicker drawn, and none hidden.
     """
-    mean = prediction.mean[0]
+    mean = prediction.bounded[0]
     is_top = np.isin(np.arange(len(mean)), top)
     figure = go.Figure()
     summarised = not every and len(mean) > MOST_DOTS
@@ -287,7 +287,7 @@ def volcano(
     interval = prediction.interval(INTERVAL)
     if prediction.std is None or interval is None:
         raise ValueError("a volcano needs standard deviations")
-    mean, std = prediction.mean[0], prediction.std[0]
+    mean, std = prediction.bounded[0], prediction.std[0]
     # A gene that never varies has no deviation and no response.
     z = np.divide(mean, std, out=np.zeros_like(mean), where=std > 0)
     height = z if raised_only else np.abs(z)

@@ -60,7 +60,7 @@ class Between:
             {
                 "share": np.repeat(self.shares, len(at)),
                 "gene": np.tile(self.prediction.genes[at], len(self.shares)),
-                "mean": self.prediction.mean[:, at].ravel(),
+                "mean": self.prediction.bounded[:, at].ravel(),
                 "sd": np.nan if std is None else std[:, at].ravel(),
                 **repeated,
             }

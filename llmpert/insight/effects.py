@@ -63,7 +63,7 @@ def effects_on(
 def _of_gene(prediction: Prediction, gene: str) -> pd.DataFrame:
     """Return one gene's predictions by perturbation; no rows where it is not predicted."""
     column = np.flatnonzero(prediction.genes == gene)
-    mean = prediction.mean[:, column]
+    mean = prediction.bounded[:, column]
     unknown = np.full_like(mean, np.nan)
     low, high = prediction.of_genes(column).interval(INTERVAL) or (unknown, unknown)
     table = {"predicted": mean, "low95": low, "high95": high}

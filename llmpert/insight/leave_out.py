@@ -57,7 +57,7 @@ class LeftOut:
         """Return columns gene, mean_with, sd_with, mean_without, …, and measured if it is known."""
         found = {"gene": self.predictions[WITH].genes}
         for made, one in self.predictions.items():
-            found[f"mean_{made}"] = one.mean[0]
+            found[f"mean_{made}"] = one.bounded[0]
             if one.std is not None:
                 found[f"sd_{made}"] = one.std[0]
         return pd.DataFrame(found | ({} if measured is None else {"measured": measured}))

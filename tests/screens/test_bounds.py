@@ -51,6 +51,8 @@ def test_intervals_of_a_fit_its_file_and_its_kept_prediction_stay_within(experim
     fold = experiment.fold_prediction("gp", 40, 0)
     names = list(fold.perturbations)
     free = plain.fold_prediction("gp", 40, 0)
+    # Scores are those of predictions as they are.
+    np.testing.assert_array_equal(fold.mean, free.mean)
     assert free.quantile(0.005).min() < -1.5
     for bounded in (fold, experiment.fold_prediction("gp", 40, 0), kept.predict(names)):
         assert min(bounded.quantile(level).min() for level in (0.005, 0.1, 0.5)) >= -1.5
@@ -59,6 +61,13 @@ def test_intervals_of_a_fit_its_file_and_its_kept_prediction_stay_within(experim
         # A difference to a response is bounded by the difference.
         change = np.linspace(-1, 1, len(bounded.genes))
         assert (bounded.relative_to(change).quantile(0.005) >= -1.5 - change - 1e-6).all()
+        # Predictions are shown within, also as differences.
+        beyond = replace(bounded, mean=bounded.mean - 1)
+        expected = np.maximum(beyond.mean, -1.5)
+        assert (beyond.mean < -1.5).any()
+        np.testing.assert_array_equal(beyond.table()["mean"], expected.ravel())
+        shown = beyond.relative_to(change).bounded
+        np.testing.assert_allclose(shown, expected - change, atol=1e-5)
     np.testing.assert_allclose(fold.quantile(0.5), np.maximum(free.quantile(0.5), -1.5), atol=1e-5)
 
 
