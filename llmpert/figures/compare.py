@@ -18,6 +18,7 @@ from llmpert.figures.theme import (
     SOURCE_COLORS,
     UNREMARKABLE,
     ZERO_LINE,
+    apart,
     coefficient,
     density,
     equal_axes,
@@ -31,13 +32,13 @@ from llmpert.insight.ranking import correlation
 A, B = (SOURCE_COLORS[0], "circle"), (SOURCE_COLORS[2], "square")
 """Colour and marker of the two sides."""
 
-AROUND = ("top center", "bottom center", "middle right")
-"""Where the names of the largest disagreements stand, so that neighbours' names do not meet."""
-
 HEIGHT = 520
 
 MARKED = 20
-"""How many of the largest disagreements stand out; as many as `AROUND` has places are named."""
+"""How many of the largest disagreements stand out."""
+
+NAMED = 3
+"""How many of them are named, at most."""
 
 
 def one_against_the_other(
@@ -67,13 +68,13 @@ def one_against_the_other(
     else:
         figure.add_trace(density(others[x], others[y], where))
     # Measured values crowd together too much for names beside them.
-    named = marked["gene"].where(
-        (np.arange(len(marked)) < len(AROUND)) & (what == "predicted"), other=""
-    )
+    most = NAMED if what == "predicted" else 0
+    named = apart(drawn[x].to_numpy(), drawn[y].to_numpy(), range(len(marked)), most)
+    names = marked["gene"].where(np.isin(np.arange(len(marked)), named), other="")
     points(
         figure, marked[x], marked[y], f"{len(marked)} largest predicted disagreements",
         marker(SOURCE_COLORS[1], "diamond", 8, opacity=0.8), hover, mode="markers+text",
-        text=named, textposition=AROUND[: len(marked)], customdata=marked["gene"], cliponaxis=False,
+        text=names, textposition="top center", customdata=marked["gene"], cliponaxis=False,
     )  # fmt: skip
     r = coefficient("r", correlation(drawn, x, y))
     title = f"{what.capitalize()}: {r} over {len(drawn):,} genes"

@@ -51,7 +51,7 @@ def held_by_group(found: pd.DataFrame, line: str) -> go.Figure:
         f"What {LEVEL:.0%} intervals hold in {line}".replace("%", " %"),
         height=460,
         top=ONE_LINE,
-        xaxis={"title": {"text": "Held-out measurements inside (%)"}},
+        xaxis={"title": {"text": "Held-out measurements<br>inside (%)"}},
         yaxis=by_name(names, ""),
         legend=LEGEND_BELOW,
         showlegend=True,

@@ -19,6 +19,7 @@ from llmpert.figures.theme import (
     PREDICTED,
     UNREMARKABLE,
     ZERO_LINE,
+    apart,
     by_name,
     coefficient,
     density,
@@ -39,6 +40,8 @@ KNOWN_MARK = marker(GREY, "diamond-open", line={"width": 2})
 """The measurement, where colour stands for direction."""
 
 HEAD, MOST_HIGH, MOST_NAMED = 290, 14, 60
+MOST_NAMES = 8
+"""Genes that a volcano names."""
 """Pixels of a heatmap beside its rows; so many rows are high, and so many have a name each."""
 
 PATTERNS = ("", "/", "x", ".", "-", "+", "|")
@@ -308,7 +311,8 @@ def volcano(
                 "%{customdata[0]}<br>predicted %{x:.3f}, z = %{customdata[1]:.2f}" + known,
                 customdata=np.column_stack(columns)[chosen],
             )  # fmt: skip
-    named = _apart(mean, height)
+    raised = np.flatnonzero(height > 0)
+    named = apart(mean, height, raised[np.argsort(-height[raised], kind="stable")], MOST_NAMES)
     figure.add_scatter(
         x=mean[named], y=height[named], mode="text", text=prediction.genes[named],
         textposition="top center", textfont={"size": 11}, cliponaxis=False,
@@ -327,18 +331,6 @@ def volcano(
         legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
         shapes=[ZERO_LINE],
     )  # fmt: skip
-
-
-def _apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return at most 8 genes to name: the highest whose names do not cover a higher one's."""
-    named: list[int] = []
-    width, height = 0.3 * np.ptp(x), 0.05 * y.max()
-    for gene in np.argsort(-y, kind="stable"):
-        if len(named) == 8 or not y[gene] > 0:
-            break
-        if all(abs(x[gene] - x[n]) > width or abs(y[gene] - y[n]) > height for n in named):
-            named.append(int(gene))
-    return np.array(named, dtype=int)
 
 
 def attribution_bars(attribution: Attribution, count: int) -> go.Figure:

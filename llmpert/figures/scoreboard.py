@@ -21,7 +21,7 @@ ROW = 17
 WIDEST = 11
 """Letters in a line of a column's name."""
 
-NARROWEST = 54
+NARROWEST = 64
 """Pixels of a column that holds its name and number."""
 
 LOOKS = ("solid", "dash", "dot", "dashdot", "longdash")

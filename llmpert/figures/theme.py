@@ -205,6 +205,18 @@ def contours(
     )  # fmt: skip
 
 
+def apart(x: np.ndarray, y: np.ndarray, order: Iterable[int], most: int) -> np.ndarray:
+    """Return which points to name: the first of an order whose names do not cover one before."""
+    named: list[int] = []
+    width, height = 0.3 * np.ptp(x), 0.06 * np.ptp(y)
+    for one in order:
+        if len(named) == most:
+            break
+        if all(abs(x[one] - x[n]) > width or abs(y[one] - y[n]) > height for n in named):
+            named.append(int(one))
+    return np.array(named, dtype=int)
+
+
 def add_names(
     figure: go.Figure, names: pd.DataFrame, colors: Mapping[str, str], up: int = 0
 ) -> None:
