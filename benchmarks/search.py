@@ -44,9 +44,9 @@ def row(experiment: Experiment, fold: int, kept: Path) -> dict[str, Any]:
     """Return how many nats the search of a fold is short, how many random starts are, and times."""
     seen: dict[str, Any] = {}
 
-    def spy(statistics: SufficientStatistics, covariance: Covariance) -> float:
+    def spy(statistics: SufficientStatistics, covariance: Covariance, *near: Any) -> float:
         start = time.perf_counter()
-        likelihood = search(statistics, covariance)
+        likelihood = search(statistics, covariance, *near)
         seen["search"] = time.perf_counter() - start
         seen["loss"] = -(likelihood + covariance.log_prior()[0])
         seen["problem"] = statistics, covariance
