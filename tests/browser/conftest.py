@@ -64,18 +64,37 @@ def data_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def address(browser, data_folder, tmp_path_factory):
-    """A running app on two small data sets."""
-    with running(STREAMLIT, data_folder, tmp_path_factory.mktemp("log") / "log") as server:
-        yield server.address
-
-
-@pytest.fixture(scope="package")
 def tab(browser):
     """One tab for all tests: another would start a process that compiles the app's scripts anew."""
     context = browser.new_context(accept_downloads=True)
     yield context.new_page()
     context.close()
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running app, and what its first visitor saw who followed a link into a page."""
+
+    address: str
+    title: str
+    first_link: str
+    text: str
+
+
+@pytest.fixture(scope="package")
+def started(tab, data_folder, tmp_path_factory) -> Iterator[Started]:
+    """An app on two small data sets."""
+    with running(STREAMLIT, data_folder, tmp_path_factory.mktemp("log") / "log") as server:
+        visit_in(tab, server.address, "model_classes?line=LineB")
+        tab.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+        links = tab.get_by_test_id("stTopNavLink")
+        text = tab.locator("body").inner_text()
+        yield Started(server.address, tab.title(), links.first.inner_text().strip(), text)
+
+
+@pytest.fixture(scope="package")
+def address(started) -> str:
+    return started.address
 
 
 @pytest.fixture

@@ -2,25 +2,13 @@
 
 import pytest
 
-from tests.support.chromium import DONE
-from tests.support.server_process import STREAMLIT, running
-
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def fresh_address(data_folder, tmp_path):
-    """An app that was just started and has shown no page yet."""
-    with running(STREAMLIT, data_folder, tmp_path / "log") as server:
-        yield server.address
-
-
-def test_a_link_into_a_server_just_started_opens_inside_the_app(page, fresh_address):
-    page.goto(f"{fresh_address}/model_classes?line=LineB")
-    page.wait_for_function("document.title == 'Model classes · llmpert'", timeout=60_000)
-    page.wait_for_selector(DONE, timeout=60_000)
-    assert page.get_by_test_id("stTopNavLink").first.inner_text().strip().endswith("Start")
-    page.get_by_text("Model classes by embedding: LineB").first.wait_for(timeout=60_000)
+def test_a_link_into_a_server_just_started_opens_inside_the_app(started):
+    assert started.title == "Model classes · llmpert"
+    assert started.first_link.endswith("Start")
+    assert "Model classes by embedding: LineB" in started.text
 
 
 def test_a_link_reopens_a_view(page, visit):

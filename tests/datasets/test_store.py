@@ -167,7 +167,7 @@ def _external() -> ExternalPredictions:
 
 
 def _adding(process: int) -> None:
-    for turn in range(4):
+    for turn in range(2):
         small.add("mine", [], [small.embedding(f"of-{process}-{turn}")])
         screen, embedding = marked(10 * process + turn)
         small.add("mine", [screen], [embedding])
@@ -189,7 +189,7 @@ def test_processes_that_add_at_once_lose_nothing_and_readers_see_whole_additions
     assert [process.exitcode for process in processes] == [0, 0]
     assert all(one == other for one, other in seen)
     assert len(seen) > 1
-    names = {f"of-{process}-{turn}" for process in (1, 2) for turn in range(4)}
+    names = {f"of-{process}-{turn}" for process in (1, 2) for turn in range(2)}
     assert set(DatasetStore().load("mine").embeddings) == {"text", *names}
     assert len(files()) == 1 + 1 + 1 + len(names)
 
