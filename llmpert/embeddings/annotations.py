@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from llmpert.embeddings.embedding import Embedding, assemble
+from llmpert.embeddings.embedding import Embedding, assemble, made_of
 from llmpert.embeddings.tables import known_share
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
@@ -186,10 +186,6 @@ def annotations_embedding(
     """Return the embedding of a table of annotations; see `read_annotations`."""
     annotations = read_annotations(path, item)
     vectors = embed_annotations(annotations, dimensions)
-    known = {
-        "source": f"annotations {Path(path).name}",
-        "model": "latent semantic analysis (TF-IDF, singular vectors)",
-        "steps": list(annotations.steps),
-        "notes": list(annotations.notes),
-    }
+    method = "latent semantic analysis (TF-IDF, singular vectors)"
+    known = made_of(path, "annotations", method, annotations.steps, annotations.notes)
     return assemble(Path(path), name, annotations.genes, vectors, known)

@@ -131,6 +131,14 @@ def assemble(
     return Embedding(name, names, vectors, {**marks, **provenance, "steps": steps, "notes": notes})
 
 
+def made_of(
+    path: str | Path, kind: str, method: str, steps: Sequence[str], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the provenance of vectors that a method made of a file of some kind."""
+    source = f"{kind} {Path(path).name}"
+    return {"source": source, "model": method, "steps": [*steps], "notes": [*notes]}
+
+
 def _same_genes(names: np.ndarray) -> list[str]:
     """Return genes that several names mean, with these: "SEPT9 = SEPTIN9"."""
     by_gene: dict[str, list[str]] = {}

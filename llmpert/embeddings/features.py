@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from llmpert.embeddings.embedding import Embedding, assemble
+from llmpert.embeddings.embedding import Embedding, assemble, made_of
 from llmpert.embeddings.tables import Features, read_features
 from llmpert.errors import InputError
 from llmpert.io.names import plain, preview
@@ -72,10 +72,5 @@ def features_embedding(path: str | Path, name: str, dimensions: int = 128) -> Em
         f"{vectors.shape[1]} principal components of {count[0]:,} column(s) of numbers and"
         f" {count[1]:,} of categories, each scaled to variance 1.",
     ]
-    known = {
-        "source": f"table {path.name}",
-        "model": "principal components",
-        "steps": steps,
-        "notes": [*features.notes, *notes],
-    }
+    known = made_of(path, "table", "principal components", steps, [*features.notes, *notes])
     return assemble(path, name, features.genes, vectors, known, header=features.header)

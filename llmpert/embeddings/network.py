@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.sparse.linalg import eigsh
 
-from llmpert.embeddings.embedding import Embedding, assemble
+from llmpert.embeddings.embedding import Embedding, assemble, made_of
 from llmpert.embeddings.tables import known_share
 from llmpert.errors import InputError
 from llmpert.genes import GeneTable
@@ -255,10 +255,6 @@ def network_embedding(
     """Return the embedding of a table of links; see `read_network` and `embed_network`."""
     network = read_network(path, names, channel)
     vectors = embed_network(network, dimensions)
-    known = {
-        "source": f"network {Path(path).name}",
-        "model": "regularised spectral embedding (Qin & Rohe 2013)",
-        "steps": list(network.steps),
-        "notes": list(network.notes),
-    }
+    method = "regularised spectral embedding (Qin & Rohe 2013)"
+    known = made_of(path, "network", method, network.steps, network.notes)
     return assemble(Path(path), name, network.genes, vectors, known)

@@ -234,7 +234,7 @@ def _hits(selection: Selection, key: str, weights: tuple[float, ...]) -> pd.Data
     library = _library(selection)
     candidates = library.known if key == "known" else _unseen(selection)
     if candidates is None:
-        raise ValueError("no gene is left that nobody knocked down")
+        raise ValueError("every gene with a vector has been knocked down")
     return search(candidates, Signature(library.genes, np.array(weights)))
 
 

@@ -20,7 +20,7 @@ CANCELLED = "cancelled-fits"
 AFTER_OWN = "After the fit in your other tab …"
 
 VISITORS = 1024
-"""So many are told apart at once."""
+"""Most visitors whose fits wait for those in their other tabs."""
 
 UNSEEN = 0.5
 """Seconds that a fit may wait before its visitor sees a notice."""
