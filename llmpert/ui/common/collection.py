@@ -157,7 +157,11 @@ def remember() -> None:
     script = f"sessionStorage.setItem('{_KEPT}', '{code}')"
     if begins and "pins" not in st.query_params:
         script = (
-            f"const kept = sessionStorage.getItem('{_KEPT}'), address = new URL(location.href);"
+            # By now the address may have lost values that are no choice: as it was opened, it has
+            # them, and the session that begins anew tells of them.
+            "const opened = window.begun ? location.href"
+            " : performance.getEntriesByType('navigation')[0].name; window.begun = true;"
+            f"const kept = sessionStorage.getItem('{_KEPT}'), address = new URL(opened);"
             "if (kept) { address.searchParams.set('pins', kept); location.replace(address) }"
         )
     with st.container(key="remember"):
