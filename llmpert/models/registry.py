@@ -122,14 +122,14 @@ _OWN: dict[str, ModelSpec] = {
             "One RBF kernel over all embeddings side by side, one noise for all genes, as"
             " published.",
             lambda seed, parts: _model(GP, "GaussianProcess")(noise="shared"),
-            version=4, gives_std=True,
+            version=5, gives_std=True,
         ),
         ModelSpec(
             GAUSSIAN_PROCESS, "Gaussian process",
             "Smooth interpolation between training genes: one RBF kernel an embedding, and error"
             " bars that differ between genes.",
             _gaussian_process,
-            version=5, gives_std=True, uses_cells=True,
+            version=6, gives_std=True, uses_cells=True,
         ),
     )
 }  # fmt: skip
@@ -143,7 +143,7 @@ EVALUATED: dict[str, ModelSpec] = {
             "Boosted trees join Gaussian processes and the nearest knockdowns, having learnt from"
             " leave-one-out predictions what becomes of them.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            uses_cells=True,
+            version=2, uses_cells=True,
         ),
         ModelSpec(
             "majority", "Majority direction",
@@ -180,13 +180,13 @@ EVALUATED: dict[str, ModelSpec] = {
             "gp-copy", "Gaussian process beyond the copy",
             "The shrunken copy of another line, and a Gaussian process of what it leaves.",
             lambda seed, parts: _model(COPIES, "BeyondCopy")(parts),
-            uses_cells=True, copies=LINE,
+            version=2, uses_cells=True, copies=LINE,
         ),
         ModelSpec(
             "stack-copy", "Stack with a copy",
             "The stack, which also sees what the same knockdown did in another line.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            uses_cells=True, copies=LINE,
+            version=2, uses_cells=True, copies=LINE,
         ),
     )
 }  # fmt: skip
