@@ -28,6 +28,7 @@ from llmpert.ui.common.selection import WIDE, Selection, choose, every_dot, one_
 from llmpert.ui.common.table import gene_table
 from llmpert.ui.common.waiting import cancellable
 from llmpert.ui.gene.drawer import show_drawer
+from llmpert.ui.streamlit_internals import transient
 
 ALL, SET, LIST = "all", "set", "list"
 KINDS = {ALL: "All genes", SET: "A gene set", LIST: "A list"}
@@ -191,17 +192,16 @@ def _show_campaign(selection: Selection) -> None:
     largest = experiment.largest_training_size
     sizes = [size for size in SIZES if size <= largest] or [largest]
     runs = REPEATS + experiment.settings.folds * (len(STRATEGIES) - 1)
-    done, bar = count(1), st.progress(0.0)
+    done = count(1)
 
     def progress(strategy: str, repeat: int) -> None:
         bar.progress(next(done) / runs, f"Choosing by {strategy}, number {repeat + 1} …")
 
     key = "campaign", data.fingerprint, line, selection.embedding
-    with cancellable():
+    with transient() as bar, cancellable():
         found = cache.latest("summaries").get(
             key, lambda: campaign(experiment, STRATEGIES, sizes, REPEATS, progress)
         )
-    bar.empty()
     table = summary(found)
     show.figure(
         campaign_curves(table, line),

@@ -7,20 +7,22 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from html import escape
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from socket import socket
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 import streamlit.logger
 from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.delta_generator_singletons import get_dg_singleton_instance
 from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunContext, add_script_run_ctx, get_script_run_ctx
@@ -29,6 +31,8 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import in_cached_fu
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
+
+T = TypeVar("T")
 
 SECRET_PATHS = ("/_stcore/upload_file/", "/media/")
 """What follows in a path opens what one visitor gave or got."""
@@ -122,14 +126,33 @@ def go_on() -> None:
             st.stop()
 
 
-def unrecorded(show: Callable[[], object]) -> None:
+def unrecorded(show: Callable[[], T]) -> T:
     """Show something now; from a cached function not again whenever that gives its value."""
 
-    def call() -> None:
+    def call() -> T:
         in_cached_function.set(False)
-        show()
+        return show()
 
-    copy_context().run(call)
+    return copy_context().run(call)
+
+
+@contextmanager
+def transient() -> Iterator[DeltaGenerator]:
+    """Give a place on the page which whatever comes next takes over.
+
+    It is for what a page shows only while it computes. A place of its own would let all below move
+    up in the next run. A browser may then make a moved control anew before it removes the old one,
+    and with the old one what ties both to the address: choices no longer reach it.
+    """
+    cursor: Any = get_dg_singleton_instance().main_dg._active_dg._cursor
+    at = -1 if cursor is None else cursor.index
+    place = unrecorded(st.empty)
+    try:
+        yield place
+    finally:
+        unrecorded(place.empty)
+        if cursor is not None and cursor.index == at + 1:  # nothing else was shown below
+            cursor._index = at
 
 
 def run_on(listening: socket, arguments: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 import streamlit.logger
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from llmpert.ui import streamlit_internals as internals
 from llmpert.ui.serving.requests import CHART, SMALL
@@ -110,6 +111,43 @@ def test_an_uploaded_file_has_an_id_a_name_and_its_bytes_without_a_copy():
 def test_nothing_of_streamlit_lies_above_the_stage():
     assert of_streamlit("999990")
     assert internals.ABOVE_ALL > 999_990
+
+
+def test_what_is_shown_while_something_is_computed_moves_nothing():
+    """Also within other containers, one within the other, and from a cached function."""
+
+    def page():
+        import streamlit as st
+
+        from llmpert.ui.streamlit_internals import transient, unrecorded
+
+        @st.cache_resource
+        def work(where):
+            with transient() as outer, transient() as inner:
+                unrecorded(lambda: outer.text("computing"))
+                with unrecorded(inner.container):
+                    unrecorded(lambda: st.text("still computing"))
+
+        st.text("above")
+        work("page")
+        with st.container():
+            work("container")
+            st.text("within")
+        with transient():
+            st.text("stays")
+        st.text("below")
+
+    def texts(block):
+        for at, part in block.children.items():
+            if part.type == "text":
+                yield at, part.value
+            elif isinstance(part, Block):
+                yield at, *texts(part)
+
+    app = AppTest.from_function(page).run()
+    first = [*texts(app.main)]
+    assert first == [(0, "above"), (1, (0, "within")), (3, "stays"), (4, "below")]
+    assert [*texts(app.run().main)] == first
 
 
 def test_a_link_follows_itself_and_its_words_are_escaped():

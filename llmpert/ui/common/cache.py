@@ -32,6 +32,7 @@ from llmpert.methods.published import ROWS
 from llmpert.models.registry import MODELS
 from llmpert.screens import Screen
 from llmpert.ui.common.waiting import cancel_button, turn
+from llmpert.ui.streamlit_internals import transient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -352,9 +353,6 @@ def run_fits(fits: Sequence[Fit], metrics: Collection[str] | None = tuple(METRIC
     """Return the results of fits, under a progress bar while those are made that never were."""
     if not fits:
         return Results(pd.DataFrame(columns=list(COLUMNS)))
-    place = st.empty()
-    with place.container():
-        bar, button = st.progress(0.0, text="Looking up finished fits …"), st.empty()
     shown = False
 
     def progress(done: int, total: int, label: str) -> None:
@@ -365,10 +363,10 @@ def run_fits(fits: Sequence[Fit], metrics: Collection[str] | None = tuple(METRIC
             with button:
                 cancel_button()
 
-    try:
+    with transient() as place:
+        with place.container():
+            bar, button = st.progress(0.0, text="Looking up finished fits …"), st.empty()
         return run(fits, progress, metrics=metrics)
-    finally:
-        place.empty()
 
 
 # What pages compare

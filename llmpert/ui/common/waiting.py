@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import Any
 
@@ -12,7 +12,7 @@ import streamlit as st
 from llmpert.io.hashing import fingerprint
 from llmpert.io.paths import home
 from llmpert.io.queue import PAUSE, Queue
-from llmpert.ui.streamlit_internals import browser, go_on, has_visitor, unrecorded
+from llmpert.ui.streamlit_internals import browser, go_on, has_visitor, transient, unrecorded
 
 CANCELLED = "cancelled-fits"
 """Where the session keeps the address at which its visitor wanted no more fits."""
@@ -75,20 +75,17 @@ def cancel_button() -> None:
 @contextmanager
 def cancellable() -> Iterator[None]:
     """Show that button while several fits are made; for use in cached functions, too."""
-    box: list[Any] = []
+    if not has_visitor():
+        yield
+        return
 
     def show() -> None:
-        box.append(st.empty())
-        with box[0].container():
+        with place.container():
             cancel_button()
 
-    if has_visitor():
+    with transient() as place:
         unrecorded(show)
-    try:
         yield
-    finally:
-        for one in box:
-            unrecorded(one.empty)
 
 
 def in_words(ahead: int, seconds: float | None) -> str:
@@ -106,7 +103,7 @@ class _Notice:
 
     def __init__(self) -> None:
         self._since = time.monotonic()
-        self._box: Any = None
+        self._box = ExitStack()
         self._place: Any = None
         self._said = ""
 
@@ -121,13 +118,12 @@ class _Notice:
             unrecorded(self._draw)
 
     def clear(self) -> None:
-        if self._box is not None:
-            unrecorded(self._box.empty)
+        self._box.close()
 
     def _draw(self) -> None:
-        if self._box is None:
-            self._box = st.empty()
-            with self._box.container(horizontal=True, vertical_alignment="center"):
+        if self._place is None:
+            box = self._box.enter_context(transient())
+            with box.container(horizontal=True, vertical_alignment="center"):
                 self._place = st.empty()
                 cancel_button()
         self._place.markdown(self._said, width="content")
