@@ -70,8 +70,8 @@ def predictions(
         full: A model trained on all perturbations, for other genes; None where there are none.
 
     Returns:
-        Mean and standard deviation of the measured genes that all these predictions have; no
-        intervals, as they are of several models.
+        Mean (`bounded`) and standard deviation of the measured genes that all these predictions
+        have; no intervals, as they are of several models.
     """
     parts, common = [], None
     for one in held_out:
@@ -86,10 +86,10 @@ def predictions(
     if common is None:
         raise InputError("Expected genes to predict, found none.")
     cut = [part.of_genes(pd.Index(part.genes).get_indexer(common)) for part in parts]
-    joined = Prediction.joined(cut)
+    joined, mean = Prediction.joined(cut), np.concatenate([part.bounded for part in cut])
     order = pd.Index(joined.perturbations).get_indexer(list(genes))
     std = None if joined.std is None else joined.std[order]
-    return Prediction(joined.perturbations[order], joined.genes, joined.mean[order], std)
+    return Prediction(joined.perturbations[order], joined.genes, mean[order], std)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +105,9 @@ class GeneList:
 
     @classmethod
     def of(cls, prediction: Prediction, screen: Screen) -> "GeneList":
-        """Subtract the mean response of a screen from predictions."""
+        """Subtract the mean response of a screen from predictions (`bounded`)."""
         mean = pd.Series(screen.response.mean(axis=0), screen.genes)[prediction.genes]
-        responses = prediction.mean - mean.to_numpy()
+        responses = prediction.bounded - mean.to_numpy()
         return cls(pd.DataFrame(responses, prediction.perturbations, prediction.genes))
 
     def agreement(self) -> pd.Series:

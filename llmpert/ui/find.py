@@ -36,34 +36,34 @@ GOALS = {SAME: "causes it", OPPOSITE: "reverses it"}
 
 COLUMNS = {
     "score": show.number(
-        "Score", format="%.3f", width="small",
+        "Score", format="%.3f", width=66,
         help="Correlation of the response, relative to the mean response of all knockdowns, with"
         " the state, without the knocked-down gene itself.",
     ),
-    "low95": show.number("95 % from", format="%.2f", width="small"),
+    "low95": show.number("95 % from", format="%.2f", width=76),
     "high95": show.number("to", format="%.2f", width=60),
     "fdr": show.number(
-        "FDR", format="%.1e", width="small",
+        "FDR", format="%.1e", width=70,
         help="False discovery rate, from states of as many random genes. It assumes that genes are"
         " independent, which they are not, and so is too small.",
     ),
     "tau": show.number(
-        "Tau", format="%.0f", width="small",
+        "Tau", format="%.0f", width=56,
         help="Percentage of known responses that are less like this knockdown's than the state is."
         " Near 100: the state is unusually like it.",
     ),
     "often": show.number(
-        "Often", format="percent", width="small",
+        "Often", format="percent", width=66,
         help="Share of known responses that have this knockdown among their 20 best hits. A high"
         " share: it resembles many states.",
     ),
     "wtcs": show.number(
-        "WTCS", format="%.2f", width="small",
+        "WTCS", format="%.2f", width=66,
         help="Weighted connectivity score: near 1 where the genes of the state are those that the"
         " response changes most, in the direction of the state.",
     ),
     "xsum": show.number(
-        "XSum", format="%.3g", width="small",
+        "XSum", format="%.3g", width=66,
         help="Sum over the state's genes of the response's 500 largest changes up and down.",
     ),
     "behind": st.column_config.TextColumn(
@@ -226,7 +226,8 @@ def _show_hits(
         ", ".join(genes) for genes in genes_behind(candidates.profiles, signature, [*listed.index])
     ]
     listed = listed.dropna(axis="columns", how="all")
-    gene_table(listed, key, COLUMNS, "score, highest first", height=300)
+    knockdowns = selection if key == "known" else None
+    gene_table(listed, key, COLUMNS, "score, highest first", knockdowns, height=300)
 
 
 @cached(32)

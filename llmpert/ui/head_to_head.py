@@ -25,6 +25,9 @@ from llmpert.ui.common.table import accuracy_bar, gene_table, skill
 from llmpert.ui.documentation import section
 from llmpert.ui.gene.drawer import show_drawer
 
+NAMED = 130
+"""Pixels of a column that a model's name heads."""
+
 
 def show_methods(selection: Selection) -> None:
     """Let two methods be chosen, and show who wins which perturbations and gene sets.
@@ -73,7 +76,7 @@ def show_methods(selection: Selection) -> None:
         ["perturbation", "effect size", *names, "difference"], axis=1
     )
     counts = _in_words(tally, *names)
-    figure_place, table_place = st.columns([4, 3])
+    figure_place, table_place = st.columns(2)
     with figure_place:
         unlike = ours.published != rival.published
         note = "Not like with like: other preprocessing and training" if unlike else ""
@@ -149,16 +152,18 @@ def _list(
 ) -> None:
     """Show the values of both methods; `effect` says what an effect size is."""
     number = partial(show.number, width=68)
-    value = partial(skill, width=80) if metric.best == "max" else partial(number, format="%.3f")
+    value = partial(number, format="%.3f")
     if metric.name == "pearson_all":
-        value = partial(accuracy_bar, selection, width=80)
+        value = partial(accuracy_bar, selection)
+    elif metric.best == "max":
+        value = skill
     gene_table(
         named[["perturbation", *names, "difference", "effect size"]],
         "list",
         {
             "difference": number(format="%+.3f", help=f"{names[0]} minus {names[1]}."),
-            names[0]: value(help=labels[0]),
-            names[1]: value(help=labels[1]),
+            names[0]: value(help=labels[0], width=NAMED),
+            names[1]: value(help=labels[1], width=NAMED),
             "effect size": number(format="%.3g", help=effect),
         },
         "effect size, highest first",

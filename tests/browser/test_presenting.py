@@ -157,7 +157,7 @@ def test_a_pinned_figure_is_presented_by_keyboard_and_saved(page, visit):
     stage.wait_for(state="detached")
     # The tab keeps it where the address lacks it, until it is empty; what else is wrong is told.
     visit("effects?line=Nowhere")
-    page.get_by_text("which is no choice here").wait_for()
+    page.get_by_text("in the address is no choice").wait_for()
     visit("effects")
     page.get_by_role("link", name="Collection: 2").click()
     page.get_by_role("button", name="Remove all").click()

@@ -7,9 +7,12 @@ import pytest
 from llmpert.embeddings import BUILT_IN, built_in
 from llmpert.errors import InputError
 from llmpert.evaluation.experiment import Experiment, Settings
+from llmpert.evaluation.prediction import Prediction
 from llmpert.evaluation.problem import GeneVectors, Problem
 from llmpert.genes.sets import GeneSets
 from llmpert.insight.gene_list import MOST, GeneList, find_genes, predictions
+from llmpert.models.distribution import Distribution
+from llmpert.screens import Screen
 from tests.support import small
 
 RESPONSES = pd.DataFrame(
@@ -67,6 +70,19 @@ def test_the_mean_response_is_subtracted():
     for column, gene in enumerate(prediction.genes):
         expected = prediction.mean[:, column] - mean[gene]
         np.testing.assert_allclose(found[gene], expected, rtol=1e-6)
+
+
+def test_responses_lie_within_the_bounds_of_their_unit(human):
+    mean, std = np.array([[-0.1, 0.5], [0.9, 1.2]], np.float32), np.ones((2, 2), np.float32)
+    likely = Distribution.normal().within((0, 1))
+    made = Prediction(
+        np.array(["TP53", "MYC"]), np.array(["w", "x"]), mean, std, np.ones(2, np.float32), likely
+    )
+    screen = Screen("L", np.full((3, 2), 0.25, np.float32), [*"ABC"], [*"wx"], unit="rank score")
+    expected = mean.clip(0, 1) - 0.25
+    np.testing.assert_allclose(GeneList.of(made, screen).responses, expected)
+    joined = predictions(["MYC", "TP53"], human, [made], None)
+    np.testing.assert_allclose(GeneList.of(joined, screen).responses, expected[::-1])
 
 
 def test_agreement_is_the_correlation_with_the_mean_of_the_others():

@@ -123,7 +123,7 @@ def test_nonsense_in_the_address_does_no_harm(app):
     assert not app.error
     told = [toast.value for toast in app.toast]
     assert len(told) == 3
-    assert "“planets” for *Compare two*" in told[1]
+    assert "“planets” in the address is no choice for *Compare two*" in told[1]
     assert "*Genes* is shown" in told[1]
     app.run()
     assert not app.toast  # once

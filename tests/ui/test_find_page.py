@@ -39,6 +39,7 @@ def test_knockdowns_like_one_and_its_opposite(mine):
     app = opened(data="mine", like="KD007")
     known, unseen = hits(app)
     assert known[0] == "KD007"
+    assert ["changes" in table.value for table in app.dataframe] == [True, False]
     assert set(unseen) == {f"KD{n:03d}" for n in range(40, 45)}
     problem = Problem.align(small.screen(), [small.embedding("text")])
     experiment = Experiment(problem)

@@ -66,8 +66,8 @@ def test_the_first_view_sets_the_joined_gaussian_process_against_a_rival(app):
     assert app.selectbox(key="rival").value == "Linear regression, text + sequence"
     table = app.dataframe[0].value
     assert list(table.columns) == [
-        "perturbation", "Gaussian process", "Linear regression", "difference", "effect size",
-        "changes",
+        "perturbation", "changes", "Gaussian process", "Linear regression", "difference",
+        "effect size",
     ]  # fmt: skip
     assert len(table) == 20  # the strongest half of 40
     assert table["effect size"].is_monotonic_decreasing

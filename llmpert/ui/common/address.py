@@ -30,10 +30,10 @@ def asked(words: str, key: str, names: Iterable[str], first: str) -> str | None:
         # Once, and not with every click from here on.
         st.query_params.pop(key)
         st.toast(
-            f"The address has “{verbatim(value[:LONGEST])}” for *{words}*, which is no choice"
-            f" here: *{verbatim(first)}* is shown.",
+            f"“{verbatim(value[:LONGEST])}” in the address is no choice for *{words}*:"
+            f" *{verbatim(first)}* is shown.",
             icon=":material/link_off:",
-            duration="infinite",
+            duration="long",  # it covers what is at the top right
         )
     return found
 

@@ -87,7 +87,9 @@ def gene_table(
     if knockdowns:
         genes, changes = _top_genes(knockdowns, tuple(table[name]))
         values = [0, *chain.from_iterable(filter(None, changes))]
-        table = table.assign(changes=pd.Series(changes, table.index, dtype=object))
+        # Second, as what stands last may be out of sight.
+        table = table.copy()
+        table.insert(1, "changes", pd.Series(changes, table.index, dtype=object))
         config["changes"] = st.column_config.BarChartColumn(
             "Top genes",
             width=90,
