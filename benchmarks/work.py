@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from unittest.mock import patch
 
 
@@ -27,7 +26,7 @@ class Work:
 @contextmanager
 def counted() -> Iterator[Work]:
     """Count what torch and SciPy are asked to do."""
-    import scipy.linalg.lapack
+    import scipy.linalg
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -39,6 +38,8 @@ def counted() -> Iterator[Work]:
         aten.addmm_: lambda out, a, b: 2 * a.shape[0] * a.shape[1] * b.shape[1],
         aten.linalg_solve_triangular: lambda a, b: len(a) ** 2 * b.shape[1],
         aten._cdist_forward: lambda a, b: 3 * len(a) * len(b) * a.shape[1],
+        aten.linalg_cholesky_ex: lambda a: len(a) ** 3 / 3,
+        aten.cholesky_inverse: lambda a: 2 * len(a) ** 3 / 3,
     }
 
     class Mode(TorchDispatchMode):
@@ -48,6 +49,8 @@ def counted() -> Iterator[Work]:
                 matrices = [a for a in arguments if isinstance(a, torch.Tensor)]
                 precision = str(matrices[0].dtype).removeprefix("torch.")
                 work.operations[precision] += round(formulas[name](*matrices))
+                if name is aten.linalg_cholesky_ex:
+                    work.factorised[len(matrices[0])] += 1
             return function(*arguments, **(keywords or {}))
 
     def leading(matrix, **options):
@@ -57,19 +60,9 @@ def counted() -> Iterator[Work]:
         work.operations["float64"] += round(4 / 3 * size**3 + 2 * size**2 * found)
         return values, vectors
 
-    def factor(matrix, **options):
-        work.operations["float64"] += round(len(matrix) ** 3 / 3)
-        work.factorised[len(matrix)] += 1
-        return scipy.linalg.lapack.dpotrf(matrix, **options)
-
-    def inverse(matrix, **options):
-        work.operations["float64"] += round(2 * len(matrix) ** 3 / 3)
-        return scipy.linalg.lapack.dpotri(matrix, **options)
-
     with (
         patch("llmpert.models.gp.outputs.eigh", leading),
         patch("llmpert.models.gp.solver.eigh", leading),
-        patch("llmpert.models.gp.solver.lapack", SimpleNamespace(dpotrf=factor, dpotri=inverse)),
         Mode(),
     ):
         yield work

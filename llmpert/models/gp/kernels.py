@@ -9,7 +9,6 @@ r the noise of each perturbation relative to a typical one. A source that says n
 responses gets a ratio near 0 and costs the others nothing.
 """
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -60,18 +59,15 @@ class RBF(RBFKernel):
 
     def at(self, squares: torch.Tensor) -> torch.Tensor:
         """Return exp(-d²/2l²) of squared distances d²."""
-        return self._scaled(squares).mul_(-0.5).exp_()
+        length = natural(self.raw_lengthscale)
+        return (squares * (-0.5 / length**2)).clamp_min_(-0.5 * FARTHEST).exp_()
 
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the kernel, and its derivative with respect to log l."""
-        scaled = self._scaled(squares)
+        length = natural(self.raw_lengthscale)
+        scaled = (squares / length**2).clamp_max_(FARTHEST)
         value = (-0.5 * scaled).exp_()
         return value, scaled.mul_(value)
-
-    def _scaled(self, squares: torch.Tensor) -> torch.Tensor:
-        """Return d²/l², where it matters."""
-        length = natural(self.raw_lengthscale)
-        return (squares / (length * length)).clamp_max_(FARTHEST)
 
 
 class Scaled(ScaleKernel):
@@ -210,7 +206,10 @@ class Covariance:
 
     def between(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return K, from the squared distances in each source (matrices of one shape)."""
-        return functools.reduce(torch.Tensor.add_, self.parts(squares))
+        found = torch.zeros_like(squares[0])
+        for kernel, d in zip(self.kernels, squares, strict=True):
+            found.add_(kernel.base_kernel.at(d), alpha=natural(kernel.raw_outputscale))
+        return found
 
     def parts(self, squares: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return what each kernel adds to K, from the squared distances in each source."""
@@ -231,11 +230,15 @@ class Covariance:
 
     def signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return K of the training perturbations, N x N."""
+        return mirrored(self.lower_signal(squares))
+
+    def lower_signal(self, squares: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return K of the training perturbations on and below the diagonal; above, any numbers."""
         size = len(squares[0])
         out = torch.empty(size, size, dtype=torch.float64)
         for rows in blocks(size):
             out[rows, : rows.stop] = self.between([d[rows, : rows.stop] for d in squares])
-        return mirrored(out)
+        return out
 
     def derivatives(
         self,

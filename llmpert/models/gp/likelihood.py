@@ -73,10 +73,11 @@ class Posterior:
         self._numbers = statistics.gram.shape[0] * statistics.outputs
         covariance.place(values)
         self._prior = covariance.log_prior()
-        matrix = covariance.signal(statistics.squares)
+        matrix = covariance.lower_signal(statistics.squares)
         matrix.diagonal().add_(covariance.noise(statistics.relative_sampling_noise))
         self._solver = Cholesky(matrix)
-        misfit = (self._solver.inverse * statistics.gram).sum().item() / self._numbers
+        inverse = self._solver.inverse
+        misfit = torch.dot(inverse.ravel(), statistics.gram.ravel()).item() / self._numbers
         self.variance = max(misfit, SMALLEST_VARIANCE)
         """v."""
         self.log_likelihood = -0.5 * (

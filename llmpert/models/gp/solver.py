@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from scipy.linalg import LinAlgError, eigh, lapack
+from scipy.linalg import LinAlgError, eigh
 
 ROWS = 128
 """So many at a time: temporaries stay in the processor's cache."""
@@ -37,21 +37,18 @@ def mirrored(matrix: torch.Tensor) -> torch.Tensor:
 
 
 class Cholesky:
-    """A factorised covariance matrix C, N x N, whose memory is taken over.
+    """A factorised covariance matrix C, N x N, given by its entries on and below the diagonal.
 
     Raises:
         LinAlgError: C is not positive definite to working precision.
     """
 
     def __init__(self, covariance: torch.Tensor) -> None:
-        # SciPy's are a third faster than torch's here, and work in place. LAPACK keeps columns
-        # together, torch rows: the upper triangle of one is the lower of the other.
-        factor, failed = lapack.dpotrf(covariance.numpy().T, lower=0, overwrite_a=1, clean=0)
+        self._factor, failed = torch.linalg.cholesky_ex(covariance)
         if failed:
             raise LinAlgError("the covariance is not positive definite")
-        inverse, _ = lapack.dpotri(factor, lower=0)
-        self._factor = torch.from_numpy(factor.T)
-        self.inverse = mirrored(torch.from_numpy(inverse.T))
+        # LAPACK keeps columns together; those of a symmetric matrix are its rows.
+        self.inverse = torch.cholesky_inverse(self._factor).mT
         """C⁻¹."""
 
     @property
