@@ -143,7 +143,7 @@ EVALUATED: dict[str, ModelSpec] = {
             "Boosted trees join Gaussian processes and the nearest knockdowns, having learnt from"
             " leave-one-out predictions what becomes of them.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            version=2, uses_cells=True,
+            version=3, uses_cells=True,
         ),
         ModelSpec(
             "majority", "Majority direction",
@@ -186,7 +186,7 @@ EVALUATED: dict[str, ModelSpec] = {
             "stack-copy", "Stack with a copy",
             "The stack, which also sees what the same knockdown did in another line.",
             lambda seed, parts: _model("llmpert.models.stack", "Stack")(parts),
-            version=2, uses_cells=True, copies=LINE,
+            version=3, uses_cells=True, copies=LINE,
         ),
     )
 }  # fmt: skip

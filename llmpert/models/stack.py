@@ -19,10 +19,10 @@ NEIGHBOURS = (1, 3, 10)
 MOST = 300_000
 """Measurements that trees learn from, at most."""
 
-LEAVES, FEWEST_IN_LEAF = 750, 20
+LEAVES, FEWEST_IN_LEAF = 2250, 20
 """A leaf holds one in `LEAVES` of these measurements, and never fewer than `FEWEST_IN_LEAF`."""
 
-TREES = {"max_iter": 100, "learning_rate": 0.05, "early_stopping": False, "random_state": 0}
+TREES = {"max_iter": 150, "learning_rate": 0.05, "early_stopping": False, "random_state": 0}
 
 
 class Stack(RegressorMixin, BaseEstimator):
