@@ -74,9 +74,9 @@ show.figure(
     details=origin(data, lines),
     code=script.of_summary(data, lines, models, None, embeddings),
 )
-if data.results:
-    size = max(data.results.sizes)
-    every, _ = cache.summary(data, lines, offered, size)
-    for line in lines:
-        show.best_of(on_embeddings(every, embeddings), line, size, metrics)
+size, every = max(cache.training_sizes(data)), summary
+if data.results:  # nothing is fitted for what is not drawn
+    every = on_embeddings(cache.summary(data, lines, offered, size)[0], embeddings)
+for line in lines:
+    show.best_of(every, line, size, metrics)
 show.left_out(summary)

@@ -34,6 +34,8 @@ FIRST = {"Random perturbation", "Non-control mean", "Gaussian process, text"}
 def test_a_few_models_are_drawn_at_first(app):
     app.switch_page("pages/learning_curves.py").run()
     assert drawn(app) == FIRST
+    assert "Best of 3 methods in LineA with 32 training perturbations" in captions(app)
+    assert "*Pearson, all genes*: Gaussian process" in captions(app)
 
 
 def test_the_address_says_which_models_are_drawn(app):

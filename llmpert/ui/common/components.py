@@ -11,6 +11,7 @@ import streamlit as st
 
 from llmpert.datasets import Dataset
 from llmpert.errors import InputError
+from llmpert.evaluation.results import at_sizes
 from llmpert.evaluation.scores import Metric
 from llmpert.evaluation.tables import best
 from llmpert.models.registry import label
@@ -142,11 +143,16 @@ def trained_on(summary: pd.DataFrame) -> str:
 def best_of(summary: pd.DataFrame, line: str, size: int, metrics: Sequence[Metric]) -> None:
     """Say which method is best by each metric, so that a baseline that wins is not overlooked.
 
+    It tells curves apart that lie on each other, too.
+
     Args:
         summary: From `llmpert.evaluation.results.summarise`.
     """
-    found = best(summary, line, size, metrics).items()
+    there = at_sizes(summary[summary["line"] == line], [size])
+    found = best(there, line, size, metrics).items()
     words = " · ".join(
         f"*{metric}*: {verbatim(method)} ({mean:.3f})" for metric, (method, mean) in found
     )
-    st.caption(f"Best in {line} with {trained_on(summary)}, by {words}.")
+    count = len(there[["model", "embedding"]].drop_duplicates())
+    of = f"Best of {count} methods" if count > 1 else "One method"
+    st.caption(f"{of} in {line} with {trained_on(there)}, by {words}.")
