@@ -1,4 +1,4 @@
-"""The tutorials run as they stand, each in a folder and a process of its own."""
+"""The tutorials run as they stand, each in a folder of its own."""
 
 import json
 import os
@@ -39,16 +39,42 @@ def cells(notebook: str) -> str:
     )
 
 
-@pytest.mark.parametrize("notebook", sorted(path.stem for path in TUTORIALS.glob("*.ipynb")))
-def test_the_notebook_runs(notebook, tmp_path):
-    missing = [name for name in NEEDS.get(notebook, ()) if find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not installed (requirements-ecosystem.txt)")
-    code = tmp_path / "notebook.py"
-    code.write_text(cells(notebook), "utf-8")
-    run(tmp_path, str(code))
+NOTEBOOKS = sorted(path.stem for path in TUTORIALS.glob("*.ipynb"))
+IN_TURN = """
+import os, runpy, sys
+from contextlib import redirect_stdout
+for path in sys.argv[1:]:
+    os.chdir(os.path.dirname(path))
+    with open("said", "w", encoding="utf-8") as said, redirect_stdout(said):
+        runpy.run_path(path, run_name="__main__")
+"""
+
+
+def missing(notebook: str) -> list[str]:
+    return [name for name in NEEDS.get(notebook, ()) if find_spec(name) is None]
+
+
+@pytest.fixture(scope="module")
+def ran(blocks, tmp_path_factory) -> dict[str, Path]:
+    """The folders in which tutorials ran, one after another: one process imports for all."""
+    codes = {name: cells(name) for name in NOTEBOOKS if not missing(name)}
+    codes["own-model"] = blocks["python"][0]
+    folders = {name: tmp_path_factory.mktemp(name) for name in codes}
+    for name, folder in folders.items():
+        (folder / "code.py").write_text(codes[name], "utf-8")
+    scripts = [str(folder / "code.py") for folder in folders.values()]
+    run(tmp_path_factory.mktemp("elsewhere"), "-c", IN_TURN, *scripts)
+    return folders
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_the_notebook_runs(notebook, ran):
+    if missing(notebook):
+        names = " and ".join(missing(notebook))
+        pytest.skip(f"{names} not installed (requirements-ecosystem.txt)")
+    assert (ran[notebook] / "said").is_file()
     if notebook == "screen-to-decision":
-        kept = anndata.read_h5ad(tmp_path / "predictions.h5ad")
+        kept = anndata.read_h5ad(ran[notebook] / "predictions.h5ad")
         assert not kept.obs["measured"].any()
         assert kept.uns["llmpert"]["trained_on"] == 300
 
@@ -63,8 +89,8 @@ def blocks() -> dict[str, list[str]]:
     return found
 
 
-def test_a_model_of_ones_own_is_tried(blocks, tmp_path):
-    assert "FICT0001" in run(tmp_path, "-c", blocks["python"][0])
+def test_a_model_of_ones_own_is_tried(ran):
+    assert "FICT0001" in (ran["own-model"] / "said").read_text("utf-8")
 
 
 def test_an_installed_model_is_evaluated_and_listed(blocks, tmp_path):

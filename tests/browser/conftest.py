@@ -1,9 +1,11 @@
 """A running app and a browser for it; the app is started as its users start it."""
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -11,12 +13,30 @@ import pytest
 
 from llmpert.embeddings import Embedding
 from llmpert.genes import GeneTable
+from llmpert.io.paths import shipped
 from llmpert.screens import Screen
 from tests.support import small
 from tests.support.chromium import CHROMIUM, DONE, FLAGS, worth
-from tests.support.server_process import STREAMLIT, running
+from tests.support.faulty_server import Faulty, md5
+from tests.support.server_process import REPOSITORY, STREAMLIT, running
 
 T = TypeVar("T", Screen, Embedding)
+SIZE = 3_000_000
+"""Bytes of a public file."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Leave a picture in `pictures/` of what the tab showed when a test failed."""
+    report = yield
+    if report.when == "call" and report.failed and "tab" in item.funcargs:
+        from playwright.sync_api import Error
+
+        name = re.sub(r"[^\w-]+", "-", item.name)
+        path = REPOSITORY / "pictures" / f"{name}.png"
+        with suppress(Error):  # the tab may be what failed
+            item.funcargs["tab"].screenshot(path=path, full_page=True)
+    return report
 
 
 def named(data: T, count: int) -> T:
@@ -82,14 +102,43 @@ class Started:
 
 
 @pytest.fixture(scope="package")
-def started(tab, data_folder, tmp_path_factory) -> Iterator[Started]:
+def public_files() -> Iterator[Faulty]:
+    """Serves a file that takes half a minute, unless it is told otherwise."""
+    with Faulty(bytes(range(250)) * (SIZE // 250)) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def listed(public_files, tmp_path_factory) -> Path:
+    """The program's list of public files, with two embeddings of `public_files`."""
+    known = shipped() / "sources.toml"
+    listed = tmp_path_factory.mktemp("listed") / "sources.toml"
+    listed.write_text(
+        known.read_text("utf-8")
+        + '\n[publications.paper]\nlicence = "CC BY 4.0"\ncitation = "Somebody 2024, doi:10.1/x"\n'
+        + "".join(
+            f'[sources.{key}]\nwhat = "A {key} file."\npublication = "paper"\n'
+            f'kind = "text embedding"\nembedding = "text"\nurl = "{public_files.url}"\n'
+            f'file = "{key}.pickle"\nsize = {SIZE}\nmd5 = "{md5(public_files.content)}"\n'
+            for key in ("public", "other")
+        ),
+        "utf-8",
+    )
+    return listed
+
+
+@pytest.fixture(scope="package")
+def started(tab, data_folder, listed, tmp_path_factory) -> Iterator[Started]:
     """An app on two small data sets."""
-    with running(STREAMLIT, data_folder, tmp_path_factory.mktemp("log") / "log") as server:
-        visit_in(tab, server.address, "model_classes?line=LineB")
-        tab.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
-        links = tab.get_by_test_id("stTopNavLink")
-        text = tab.locator("body").inner_text()
-        yield Started(server.address, tab.title(), links.first.inner_text().strip(), text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMPERT_SOURCES", str(listed))
+        patch.setenv("no_proxy", "*")
+        with running(STREAMLIT, data_folder, tmp_path_factory.mktemp("log") / "log") as server:
+            visit_in(tab, server.address, "model_classes?line=LineB")
+            tab.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+            links = tab.get_by_test_id("stTopNavLink")
+            text = tab.locator("body").inner_text()
+            yield Started(server.address, tab.title(), links.first.inner_text().strip(), text)
 
 
 @pytest.fixture(scope="package")

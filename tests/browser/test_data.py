@@ -4,45 +4,12 @@ import pandas as pd
 import pytest
 
 from llmpert.datasets import BUILT_IN_DATA
+from tests.browser.conftest import SIZE
 from tests.support import small
-from tests.support.chromium import CHROMIUM, DONE, follow
-from tests.support.faulty_server import Faulty, answers, cut, md5
-from tests.support.server_process import STREAMLIT, running
+from tests.support.chromium import DONE, follow
+from tests.support.faulty_server import answers, cut
 
 pytestmark = pytest.mark.browser
-SIZE = 3_000_000
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Serves a file that takes half a minute, unless it is told otherwise."""
-    with Faulty(bytes(range(250)) * (SIZE // 250)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, server):
-    """A running app whose list of public files names one of `server`."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium was found")
-    home = tmp_path_factory.mktemp("home")
-    registry = home / "sources.toml"
-    registry.write_text(
-        '[publications.paper]\nlicence = "CC BY 4.0"\ncitation = "Somebody 2024, doi:10.1/x"\n'
-        + "".join(
-            f'[sources.{key}]\nwhat = "A {key} file."\npublication = "paper"\n'
-            f'kind = "text embedding"\nembedding = "text"\nurl = "{server.url}"\n'
-            f'file = "{key}.pickle"\nsize = {SIZE}\nmd5 = "{md5(server.content)}"\n'
-            for key in ("public", "other")
-        )
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LLMPERT_HOME", str(home))
-        patch.setenv("LLMPERT_SOURCES", str(registry))
-        patch.setenv("no_proxy", "*")
-        small.add("mine", [small.screen("LineA")], [small.embedding("text")])
-        with running(STREAMLIT, home, tmp_path_factory.mktemp("log") / "log") as app:
-            yield app.address
 
 
 @pytest.fixture
@@ -115,10 +82,10 @@ def test_own_files_are_understood_used_and_seen_by_their_owner_alone(
 
     shown, options = offered(link.partition("?")[0])
     assert shown == "mine"
-    assert options == ["mine", *BUILT_IN_DATA]
+    assert options == ["mine", "named", *BUILT_IN_DATA]
     shown, options = offered(link)
     assert shown == name
-    assert options == ["mine", *BUILT_IN_DATA, name]
+    assert options == ["mine", "named", *BUILT_IN_DATA, name]
 
 
 def test_a_wrong_file_is_told_in_a_sentence(page, open_data, files):
@@ -144,10 +111,10 @@ def begin(page, open_data, key: str) -> None:
     page.get_by_role("button", name="Download 3.0 MB").click()
 
 
-def test_a_download_shows_progress_stops_and_goes_on(page, open_data, server):
-    server.pause, before = 0.05, len(server.requests)
+def test_a_download_shows_progress_stops_and_goes_on(page, open_data, public_files):
+    public_files.pause, before = 0.05, len(public_files.requests)
     open_data()
-    assert len(server.requests) == before
+    assert len(public_files.requests) == before
     begin(page, open_data, "public")
     page.get_by_text("of 3.00MB").wait_for(timeout=60_000)
     # It goes on while its visitor is on another page.
@@ -157,18 +124,18 @@ def test_a_download_shows_progress_stops_and_goes_on(page, open_data, server):
     page.get_by_role("tab", name="Download public data").click()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped. Partial downloads are kept.").wait_for(timeout=60_000)
-    sent = server.sent
+    sent = public_files.sent
     assert 0 < sent < SIZE
-    server.pause = 0.0
+    public_files.pause = 0.0
     page.get_by_role("button", name="Continue").click()
     page.get_by_text("Done.", exact=True).wait_for(timeout=60_000)
-    assert server.requests[-1][1]["Range"].startswith("bytes=")
+    assert public_files.requests[-1][1]["Range"].startswith("bytes=")
     # What was on its way when it was stopped comes a second time, and no more.
-    assert server.sent < SIZE + 1_500_000
+    assert public_files.sent < SIZE + 1_500_000
 
 
-def test_a_server_that_breaks_off_and_refuses_is_told(page, open_data, server):
-    server.faults.extend([cut(100_000), answers(404)])
+def test_a_server_that_breaks_off_and_refuses_is_told(page, open_data, public_files):
+    public_files.faults.extend([cut(100_000), answers(404)])
     begin(page, open_data, "other")
     page.get_by_text("the server refuses it (404").wait_for(timeout=60_000)
     page.get_by_role("button", name="Continue").click()

@@ -12,8 +12,7 @@ from llmpert.ui.streamlit_internals import HEALTH
 from tests.browser.conftest import Noticed, noticing, visit_in
 
 pytestmark = pytest.mark.browser
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES, PICTURES = REPOSITORY / "pages", REPOSITORY / "pictures"
+PAGES = Path(__file__).resolve().parents[2] / "pages"
 PATHS = sorted(path.stem.replace("start", "") for path in PAGES.glob("*.py"))
 COLOURS = "color-contrast"
 # Colours are the same at every width, and a scheme changes nothing else.
@@ -112,8 +111,6 @@ def test_it_fits_and_is_accessible(opened, path, width):
     for scheme in [scheme for at, scheme in CHECKED if at == width]:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(IS_DARK if scheme == "dark" else f"!({IS_DARK})")
-        # To be looked at: `pictures/` is made anew by every run and not kept in the repository.
-        page.screenshot(path=PICTURES / f"{path or 'start'}-{width}-{scheme}.png", full_page=True)
         assert serious_violations(page, CHECKED[width, scheme]) == []
 
 

@@ -7,10 +7,8 @@ import llmpert as lp
 from benchmarks.described import lent
 from data.build_trained_models import trained
 from llmpert.datasets.builtin import RANKS
-from llmpert.embeddings import BUILT_IN, built_in
-from llmpert.evaluation.experiment import Experiment
 from llmpert.evaluation.metrics import pearson
-from llmpert.evaluation.problem import LENDERS, Problem
+from llmpert.evaluation.problem import LENDERS
 from llmpert.io.paths import shipped
 
 pytestmark = pytest.mark.real
@@ -75,10 +73,7 @@ def test_the_model_that_ships_comes_out_again(k562):
 
 
 @pytest.mark.parametrize(("line", "least"), [("K562", 0.495), ("RPE1", 0.545)])
-def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(benchmark, line, least):
-    sources = [built_in(name) for name in BUILT_IN]
-    experiment = Experiment(Problem.align(benchmark.screens[line], sources))
-    size, folds = experiment.largest_training_size, range(experiment.settings.folds)
-    fits = [experiment.fit_fold("gp", size, fold) for fold in folds]
-    scores = [pearson(found.mean, measured) for found, measured in lent(experiment, fits, LENDERS)]
+def test_descriptions_predict_held_out_knockdowns_where_others_lend_go(gp_of_folds, line, least):
+    predicted = lent(*gp_of_folds[line], LENDERS)
+    scores = [pearson(found.mean, measured) for found, measured in predicted]
     assert np.concatenate(scores).mean() >= least

@@ -1,11 +1,28 @@
 """What holds for every test of pages."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from streamlit.components.v2.manifest_scanner import scan_component_manifests
+from streamlit.testing.v1 import local_script_runner
 
 from llmpert.datasets.builtin import example_files
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wait_for_scripts() -> Iterator[None]:
+    """Let AppTest sleep until a page's script has ended: it looks every millisecond."""
+    give_up = local_script_runner.require_widgets_deltas
+
+    def wait(runner: local_script_runner.LocalScriptRunner, timeout: float = 3) -> None:
+        runner._script_thread.join(timeout)
+        if runner._script_thread.is_alive():
+            give_up(runner, 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "require_widgets_deltas", wait)
+        yield
 
 
 @pytest.fixture(autouse=True)
