@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -219,8 +218,7 @@ def _binned(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean place of each bin, K, and quantiles of its outcomes, K x `COUNT`."""
     ends = np.round(cuts * len(places)).astype(int)
-    order = np.argpartition(places, ends[1:-1]) if len(ends) > 2 else np.arange(len(places))
-    bins = [order[a:b] for a, b in pairwise(ends)]
+    bins = np.split(np.argsort(places), ends[1:-1])
     return (
         np.array([places[part].mean(dtype=np.float64) for part in bins]),
         np.array([thinned(np.sort(outcomes[part])) for part in bins]),

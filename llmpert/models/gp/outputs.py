@@ -184,7 +184,7 @@ class ComponentNoise(Outputs):
         axes, self.component_signal = axes[:, kept], signal[kept]
         super().__init__(spectrum, rotated[:, kept], level[kept], axes)
         self._rest = centred - scores[:, kept] @ axes.T
-        rest_noise = (self._rest.square() / spectrum.noise[:, None]).mean(dim=0)
+        rest_noise = spectrum.noise.reciprocal() @ self._rest.square() / len(centred)
         squares = axes.square()
         self.signal = squares @ self.component_signal
         self.noise = squares @ (self.component_signal * self.level) + rest_noise
