@@ -30,7 +30,7 @@ LEAST_GAIN = 0.5
 MOST_FAILURES = 2
 """Promises that are not kept before a search believes no more of them."""
 
-FARTHEST = 1000.0
+DEEPEST_START = 1000.0
 """Nats that a climb may start below the maximum it is to exceed."""
 
 FEWEST_ALIKE = 0.1
@@ -121,7 +121,7 @@ def _with_other_lengthscales(best: Posterior, covariance: Covariance) -> Posteri
     while failures < MOST_FAILURES and (place := next(found, None)) is not None:
         start = best.at(place)
         # Far down, gradient and curvature have promised what they cannot know.
-        if start.loss > best.loss + FARTHEST:
+        if start.loss > best.loss + DEEPEST_START:
             continue
         there = climb(start)
         if best.loss - there.loss > LEAST_GAIN:
