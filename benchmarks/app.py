@@ -34,7 +34,7 @@ FINISHED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 FIGURE = ".js-plotly-plot .main-svg"
 QUERY = f"?data={SIMULATED}"
 PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
-WITHOUT_FIGURE = ("start", "table", "collection", "documentation")
+WITHOUT_FIGURE = ("table", "collection", "data", "describe", "documentation")
 LIMIT = 180_000
 """Milliseconds to wait for a page."""
 
