@@ -248,7 +248,7 @@ def _candidates(
 
 @cached(16, "Looking up gene sets …")
 def _sets(selection: Selection, name: str) -> GeneSets:
-    """Return a collection among the genes that nobody knocked down, the largest sets first."""
+    """Return a collection among the genes that were not knocked down, the largest sets first."""
     ground = _ground(selection)
     sets = selection.data.collection(name).within(ground.names[ground.open])
     order = sorted(sets.members, key=lambda label: (-len(sets.members[label]), label))

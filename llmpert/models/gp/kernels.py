@@ -65,6 +65,8 @@ class RBF(RBFKernel):
     def with_slope(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the kernel, and its derivative with respect to log l."""
         length = natural(self.raw_lengthscale)
+        # Divided, for a product with 1/l² rounds otherwise: that sent 5 of 30 searches of a real
+        # fold to a maximum 33 nats lower.
         scaled = (squares / length**2).clamp_max_(FARTHEST)
         value = (-0.5 * scaled).exp_()
         return value, scaled.mul_(value)

@@ -143,7 +143,7 @@ def trained_on(summary: pd.DataFrame) -> str:
 def best_of(summary: pd.DataFrame, line: str, size: int, metrics: Sequence[Metric]) -> None:
     """Say which method is best by each metric, so that a baseline that wins is not overlooked.
 
-    It tells curves apart that lie on each other, too.
+    It names the best of curves that coincide, too.
 
     Args:
         summary: From `llmpert.evaluation.results.summarise`.

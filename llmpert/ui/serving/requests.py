@@ -213,11 +213,11 @@ class EarlyStart:
             if start is not None:
                 if PROGRAM in message.get("body", b""):
                     message["body"] = message["body"].replace(b"</head>", self._head, 1)
-                    told = MutableHeaders(raw=start["headers"])
-                    told["content-length"] = str(len(message["body"]))
+                    fields = MutableHeaders(raw=start["headers"])
+                    fields["content-length"] = str(len(message["body"]))
                     # They are the file's, which another version may have other words for.
-                    del told["etag"], told["last-modified"]
-                    told.append("link", self._link)
+                    del fields["etag"], fields["last-modified"]
+                    fields.append("link", self._link)
                 await send(start)
                 start = None
             await send(message)
